@@ -1,0 +1,15 @@
+#!/bin/sh
+# Passwords for docker-compose.yml, in secrets/, made once: what is there already stays as it is.
+# The folder is closed to others; the files in it are readable, for the containers run as nobody of this machine.
+set -eu
+cd "$(dirname "$0")/.."
+mkdir -p -m 0700 secrets
+random() { head -c 24 /dev/urandom | base64 | tr '+/' '-_'; }
+[ -s secrets/postgres_password ] || random > secrets/postgres_password
+[ -s secrets/database_url ] ||
+    echo "postgresql+psycopg://accueil:$(cat secrets/postgres_password)@postgres/accueil" > secrets/database_url
+touch secrets/accueil.env
+for name in ARI_PASSWORD SOFTPHONE_PASSWORD ADVISER_PASSWORD CONSOLE_TOKEN WEBHOOK_SECRET AMI_PASSWORD NUMBERS_KEY; do
+    grep -q "^$name=." secrets/accueil.env || echo "$name=$(random)" >> secrets/accueil.env
+done
+chmod 0644 secrets/*

@@ -1,0 +1,187 @@
+"""The worker: settings -> engines -> calls, in one task group.  `ivr run` starts ``python -m ivr.app``."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import datetime as dt
+import logging
+import signal
+import sys
+import time
+from collections.abc import Callable
+from functools import partial
+
+from ivr import config, generations, logs
+from ivr.asterisk.ari import Ari
+from ivr.asterisk.ari_events import Channel
+from ivr.asterisk.config import ARI_USER
+from ivr.asterisk.link import AriLink, Arrival
+from ivr.audio import silence
+from ivr.call import digits
+from ivr.call.language import LanguageNames, key_word
+from ivr.call.live import Engines
+from ivr.call.office import Office
+from ivr.call.outlook import Outlook
+from ivr.call.session import Desk, Session
+from ivr.call.unrecord import unrecorder
+from ivr.callflow import Callflow, load_callflow
+from ivr.collector import Collector
+from ivr.config import Settings
+from ivr.emergency import load_emergency
+from ivr.errors import IvrError
+from ivr.faq import load_faq
+from ivr.nlu import Understanding
+from ivr.phrases import load_phrases
+from ivr.speech import stt
+from ivr.speech.prompts import Prompts, open_prompts
+from ivr.speech.stt import Recogniser
+from ivr.speech.vad import Vads
+from ivr.store.asked import Asked
+from ivr.store.journal import Journal
+from ivr.store.messages import Pending
+from ivr.store.tapes import NoTape, Tape, no_tape
+from ivr.urgency import load_urgency
+
+log = logging.getLogger(__name__)
+
+RASA_S = 30.0
+"""Longest wait of a new worker for Rasa, which is started beside it; after that it takes calls without."""
+
+
+class Worker:
+    """Takes calls until it is told to stop."""
+
+    def __init__(self, settings: Settings, office: Office, recogniser: Recogniser, prompts: Prompts) -> None:
+        self._settings, self._office = settings, office
+        self._recogniser, self._prompts = recogniser, prompts
+        self._places = settings.places or office.callflow.limits.calls
+        self._busy: set[asyncio.Task[None]] = set()
+        self._retire = asyncio.Event()
+
+    async def run(self, stop: asyncio.Event, retire: asyncio.Event) -> None:
+        """Until ``stop``: those calls that run are ended by the dialplan's fallback; or until ``retire`` and
+        the end of the calls that run, with no new ones."""
+        self._retire = retire
+        settings = self._settings
+        journal = Journal(settings.state / "spool", settings.database, settings.pseudonyms)
+        pending = Pending(settings)
+        ari = Ari(settings.ari_url, ARI_USER, settings.secrets["ARI_PASSWORD"], settings.app)
+        async with ari, Understanding(settings.rasa) as understanding:
+            link = AriLink(ari, admit=self._admit)
+            engines = Engines(self._prompts, understanding)
+            vads = await asyncio.to_thread(Vads, self._places)
+            if not await self._understands(understanding, stop):
+                log.error("ALARM: Rasa does not answer; nothing that callers say is understood until it does")
+            asked = Asked(settings.database, settings.pseudonyms, self._office.callflow.trunk.country)
+            office = dataclasses.replace(self._office, callbacks_asked=asked.count)
+            desk = Desk(
+                ari, link, office, engines, self._recogniser, pending, journal.append, settings.app, vads,
+                generations.number_of(settings.root), unrecorder(settings), self._tapes(),
+                Outlook(settings, office.callflow).foresee,
+            )  # fmt: skip
+            urgency = load_urgency(settings.root, self._office.emergency)
+            collector = Collector(settings, ari, journal, pending, self._recogniser, urgency)
+            async with asyncio.TaskGroup() as tasks:
+                parts = [tasks.create_task(part) for part in (
+                    journal.run(), collector.run(), asked.run(), link.run(), self._accept(link, desk, tasks),
+                )]  # fmt: skip
+                await self._until(stop, retire)
+                for part in [*parts, *self._busy]:
+                    part.cancel()
+
+    async def _understands(self, understanding: Understanding, stop: asyncio.Event) -> bool:
+        """Whether Rasa answers, which may be loading still; who is stopped waits for nothing."""
+        deadline = time.monotonic() + RASA_S
+        ready = await understanding.ready(lambda: time.monotonic() < deadline and not stop.is_set())
+        return ready or stop.is_set()
+
+    def _tapes(self) -> Callable[[str, int], Tape | NoTape]:
+        return partial(Tape, self._settings) if self._office.callflow.recording.enabled else no_tape
+
+    async def _until(self, stop: asyncio.Event, retire: asyncio.Event) -> None:
+        stopped = asyncio.create_task(stop.wait())
+        retired = asyncio.create_task(retire.wait())
+        await asyncio.wait({stopped, retired}, return_when=asyncio.FIRST_COMPLETED)
+        while self._busy and not stop.is_set():
+            await asyncio.wait({stopped, *self._busy}, return_when=asyncio.FIRST_COMPLETED)
+        for task in (stopped, retired):
+            task.cancel()
+
+    def _admit(self, channel: Channel) -> float | None:
+        """A place for one more caller, or None: the dialplan takes him."""
+        full = len(self._busy) >= self._places
+        return None if full or self._retire.is_set() else 0.0
+
+    async def _accept(self, link: AriLink, desk: Desk, tasks: asyncio.TaskGroup) -> None:
+        async for arrival in link.calls():
+            call = tasks.create_task(self._serve(arrival, desk))
+            self._busy.add(call)
+            call.add_done_callback(self._busy.discard)
+
+    async def _serve(self, arrival: Arrival, desk: Desk) -> None:
+        logs.CALL.set(arrival.channel.id)
+        log.info("call %s: begins", arrival.channel.id)
+        await Session(arrival, desk).run()
+        log.info("call %s: over for this worker", arrival.channel.id)
+
+
+def open_office(settings: Settings, callflow: Callflow) -> Office:
+    """All that the receptionist knows; raises ConfigError naming file and line."""
+    phrases = load_phrases(settings.root)
+    return Office(
+        callflow=callflow,
+        faq=load_faq(settings.root, phrases),
+        phrases=phrases,
+        names=LanguageNames.load(settings.root),
+        emergency=load_emergency(settings.root),
+        key_words=key_word,
+        now=lambda: now(settings, callflow),
+    )
+
+
+def now(settings: Settings, callflow: Callflow) -> dt.datetime:
+    """The time in the office's zone."""
+    return settings.now(callflow.hours.zone)
+
+
+async def work(settings: Settings) -> None:
+    """Load, warm up, serve; SIGTERM and SIGINT end it, SIGUSR1 lets it finish its calls first."""
+    stop, retire = asyncio.Event(), asyncio.Event()
+    for name, event in ((signal.SIGTERM, stop), (signal.SIGINT, stop), (signal.SIGUSR1, retire)):
+        asyncio.get_running_loop().add_signal_handler(name, event.set)
+    callflow = load_callflow(settings.root)
+    langs = [str(lang) for lang in callflow.languages]
+    recogniser = await asyncio.to_thread(stt.choose, settings, langs)
+    log.info("Recogniser: %s", recogniser.name)
+    await _warm_up(recogniser, langs[0])
+    await asyncio.to_thread(digits.prepare, langs)
+    prompts = await asyncio.to_thread(open_prompts, settings, langs)
+    try:
+        await Worker(settings, open_office(settings, callflow), recogniser, prompts).run(stop, retire)
+    finally:
+        await prompts.close()
+        await recogniser.close()
+
+
+async def _warm_up(recogniser: Recogniser, lang: str) -> None:
+    """The first decode of a process is slow; no caller shall wait for it."""
+    utterance = recogniser.utterance([lang])
+    utterance.feed(silence(1.0))
+    await utterance.decode()
+
+
+def main() -> int:
+    """Entry point of the worker process."""
+    settings = config.load()
+    logs.set_up(settings)
+    try:
+        asyncio.run(work(settings))
+    except IvrError as error:
+        log.error("%s", error)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,298 @@
+"""Asterisk's ARI events as frozen dataclasses: text in, one event out, never an exception.
+
+Only the events we act on have a class of their own; any other well-formed event is ``Unknown``, anything else
+``Garbage``.  Field names follow Asterisk's rest-api/events.json.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+Json = Mapping[str, object]
+
+
+@dataclass(frozen=True)
+class Channel:
+    """A channel as Asterisk showed it when the event was made.
+
+    ``id`` is the unique id, ``name`` for instance ``PJSIP/softphone-00000001``; numbers are as the peer
+    sent them.
+    """
+
+    id: str
+    name: str = ""
+    state: str = ""
+    caller: str = ""
+    caller_name: str = ""
+    dialled: str = ""
+    context: str = ""
+    language: str = ""
+
+    @property
+    def is_media(self) -> bool:
+        """True for our own media channels, which are never callers."""
+        return self.name.startswith("WebSocket/")
+
+
+@dataclass(frozen=True)
+class ChannelEvent:
+    """Something about one channel; ``timestamp`` is Asterisk's, ISO 8601."""
+
+    channel: Channel
+    timestamp: str
+
+
+@dataclass(frozen=True)
+class CallBroadcast(ChannelEvent):
+    """A caller waits to be claimed by one of several workers."""
+
+
+@dataclass(frozen=True)
+class CallClaimed(ChannelEvent):
+    """Some worker (``winner``) has claimed a caller."""
+
+    winner: str
+
+
+@dataclass(frozen=True)
+class StasisStart(ChannelEvent):
+    """The channel is ours now; ``args`` are those of the dialplan or of the originate."""
+
+    args: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class StasisEnd(ChannelEvent):
+    """The channel is no longer ours: hung up or gone on in the dialplan."""
+
+
+@dataclass(frozen=True)
+class ChannelStateChange(ChannelEvent):
+    """The channel rings, is up, ...: see ``channel.state``."""
+
+
+@dataclass(frozen=True)
+class ChannelHangupRequest(ChannelEvent):
+    """One side asked for the end; ``cause`` is a Q.850 cause."""
+
+    cause: int
+
+
+@dataclass(frozen=True)
+class ChannelDestroyed(ChannelEvent):
+    """The channel is gone; ``cause`` is a Q.850 cause (16 normal, 17 busy, 19 no answer, 21 refused)."""
+
+    cause: int
+    cause_text: str
+
+
+@dataclass(frozen=True)
+class ChannelDtmfReceived(ChannelEvent):
+    """A key, as ARI reports it (doubled on very fast keying: prefer the media link's Dtmf)."""
+
+    digit: str
+    duration_ms: int
+
+
+@dataclass(frozen=True)
+class Dial(ChannelEvent):
+    """Progress of an outgoing call; ``channel`` is the called one, ``status`` for instance BUSY, ANSWER."""
+
+    status: str
+
+
+@dataclass(frozen=True)
+class RecordingEvent:
+    """Something about a recording of a channel; durations in seconds, -1 where Asterisk gave none."""
+
+    name: str
+    channel_id: str
+    timestamp: str
+    duration: int = -1
+    talking_duration: int = -1
+    cause: str = ""
+
+
+@dataclass(frozen=True)
+class RecordingStarted(RecordingEvent):
+    """The beep is over, recording runs."""
+
+
+@dataclass(frozen=True)
+class RecordingFinished(RecordingEvent):
+    """The file is complete (key, silence, time limit, stop or hang-up)."""
+
+
+@dataclass(frozen=True)
+class RecordingFailed(RecordingEvent):
+    """Nothing, or nothing more, could be recorded."""
+
+
+@dataclass(frozen=True)
+class PlaybackFinished:
+    """A sound that Asterisk played itself is over; ``state`` is done or failed."""
+
+    id: str
+    channel_id: str
+    state: str
+    timestamp: str
+
+
+@dataclass(frozen=True)
+class ApplicationReplaced:
+    """Another process took over our application name; our socket stays open and mute."""
+
+    application: str
+    timestamp: str
+
+
+@dataclass(frozen=True)
+class ChannelGone:
+    """Not from Asterisk: after the event link was lost and came back, this channel no longer existed."""
+
+    channel_id: str
+
+
+@dataclass(frozen=True)
+class Unknown:
+    """A well-formed event we have no use for."""
+
+    type: str
+    timestamp: str
+
+
+@dataclass(frozen=True)
+class Garbage:
+    """Not an event at all; ``reason`` says why without repeating what was sent."""
+
+    reason: str
+
+
+AriEvent = (
+    ChannelEvent | RecordingEvent | PlaybackFinished | ApplicationReplaced | ChannelGone | Unknown | Garbage
+)
+
+
+def parse(text: str | bytes) -> AriEvent:
+    """The event in one websocket message.  Never raises."""
+    try:
+        message = json.loads(text)
+    except (ValueError, RecursionError):
+        return Garbage("not JSON")
+    if not isinstance(message, dict) or not isinstance(message.get("type"), str):
+        return Garbage("no event type")
+    build = _BUILDERS.get(message["type"])
+    if build is None:
+        return Unknown(message["type"], _text(message, "timestamp"))
+    return build(message, _text(message, "timestamp")) or Garbage(
+        f"{message['type']} without what it is about"
+    )
+
+
+def channel_of(event: AriEvent) -> str | None:
+    """Id of the channel an event belongs to, or None."""
+    if isinstance(event, ChannelEvent):
+        return event.channel.id
+    if isinstance(event, RecordingEvent | PlaybackFinished | ChannelGone):
+        return event.channel_id
+    return None
+
+
+def channel(value: object) -> Channel | None:
+    """A Channel from ARI's JSON object, or None when it has no id."""
+    if not isinstance(value, dict) or not _text(value, "id"):
+        return None
+    caller, dialplan = _object(value, "caller"), _object(value, "dialplan")
+    return Channel(
+        id=_text(value, "id"),
+        name=_text(value, "name"),
+        state=_text(value, "state"),
+        caller=_text(caller, "number"),
+        caller_name=_text(caller, "name"),
+        dialled=_text(dialplan, "exten"),
+        context=_text(dialplan, "context"),
+        language=_text(value, "language"),
+    )
+
+
+def _text(value: Json, key: str) -> str:
+    found = value.get(key)
+    return found if isinstance(found, str) else ""
+
+
+def _number(value: Json, key: str, default: int = 0) -> int:
+    found = value.get(key)
+    return found if isinstance(found, int) and not isinstance(found, bool) else default
+
+
+def _object(value: Json, key: str) -> Json:
+    found = value.get(key)
+    return found if isinstance(found, dict) else {}
+
+
+def _strings(value: Json, key: str) -> tuple[str, ...]:
+    found = value.get(key)
+    return tuple(item for item in found if isinstance(item, str)) if isinstance(found, list) else ()
+
+
+Build = Callable[[Json, str], AriEvent | None]
+
+
+def _about(make: Callable[[Channel, str, Json], AriEvent], key: str = "channel") -> Build:
+    def build(message: Json, timestamp: str) -> AriEvent | None:
+        about = channel(message.get(key))
+        return None if about is None else make(about, timestamp, message)
+
+    return build
+
+
+def _recording(make: type[RecordingEvent]) -> Build:
+    def build(message: Json, timestamp: str) -> AriEvent | None:
+        about = _object(message, "recording")
+        kind, _, target = _text(about, "target_uri").partition(":")
+        if not _text(about, "name"):
+            return None
+        return make(
+            name=_text(about, "name"),
+            channel_id=target if kind == "channel" else "",
+            timestamp=timestamp,
+            duration=_number(about, "duration", -1),
+            talking_duration=_number(about, "talking_duration", -1),
+            cause=_text(about, "cause"),
+        )
+
+    return build
+
+
+def _playback(message: Json, timestamp: str) -> AriEvent | None:
+    about = _object(message, "playback")
+    kind, _, target = _text(about, "target_uri").partition(":")
+    if not _text(about, "id"):
+        return None
+    return PlaybackFinished(
+        _text(about, "id"), target if kind == "channel" else "", _text(about, "state"), timestamp
+    )
+
+
+_BUILDERS: dict[str, Build] = {
+    "CallBroadcast": _about(lambda c, t, m: CallBroadcast(c, t)),
+    "CallClaimed": _about(lambda c, t, m: CallClaimed(c, t, _text(m, "winner_app"))),
+    "StasisStart": _about(lambda c, t, m: StasisStart(c, t, _strings(m, "args"))),
+    "StasisEnd": _about(lambda c, t, m: StasisEnd(c, t)),
+    "ChannelStateChange": _about(lambda c, t, m: ChannelStateChange(c, t)),
+    "ChannelHangupRequest": _about(lambda c, t, m: ChannelHangupRequest(c, t, _number(m, "cause"))),
+    "ChannelDestroyed": _about(
+        lambda c, t, m: ChannelDestroyed(c, t, _number(m, "cause"), _text(m, "cause_txt"))
+    ),
+    "ChannelDtmfReceived": _about(
+        lambda c, t, m: ChannelDtmfReceived(c, t, _text(m, "digit"), _number(m, "duration_ms"))
+    ),
+    "Dial": _about(lambda c, t, m: Dial(c, t, _text(m, "dialstatus")), key="peer"),
+    "RecordingStarted": _recording(RecordingStarted),
+    "RecordingFinished": _recording(RecordingFinished),
+    "RecordingFailed": _recording(RecordingFailed),
+    "PlaybackFinished": _playback,
+    "ApplicationReplaced": lambda m, t: ApplicationReplaced(_text(m, "application"), t),
+}

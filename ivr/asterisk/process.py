@@ -1,0 +1,274 @@
+"""A private Asterisk: one instance, run in its chroot as a child process in a process group of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import shutil
+import signal
+import socket
+import time
+from pathlib import Path
+from typing import Self
+
+from ivr.asterisk.ari import Ari
+from ivr.asterisk.config import ARI_USER, remove
+from ivr.config import Settings
+from ivr.errors import AriError, SetupError
+
+log = logging.getLogger(__name__)
+
+READY_S = 30.0
+"""Seconds from start to the first answer of ARI; 1 to 2 are usual."""
+STOP_S = 5.0
+"""Seconds to end by itself before it is killed."""
+OWNER = "run/owner"
+"""File that says which process started this instance."""
+RELOADED = (
+    "res_pjsip.so", "res_pjsip_outbound_registration.so", "pbx_config.so", "app_voicemail.so",
+    "res_musiconhold.so", "app_queue.so",
+)  # fmt: skip
+"""Modules that read a new configuration without dropping calls."""
+
+
+class Asterisk:
+    """The Asterisk of ``settings.instance``; its configuration must have been rendered.  ``async with`` or
+    ``start`` / ``stop``.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._process: asyncio.subprocess.Process | None = None
+
+    @property
+    def pid(self) -> int | None:
+        """Process id while it runs."""
+        process = self._process
+        return process.pid if process is not None and process.returncode is None else None
+
+    @property
+    def log_file(self) -> Path:
+        """Asterisk's own log (notices, warnings, errors)."""
+        return self._settings.pbx / "log/asterisk.log"
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        await self.stop()
+
+    async def start(self) -> None:
+        """Start it and return when ARI answers; raises SetupError with the end of its log otherwise."""
+        if os.geteuid() != 0:
+            raise SetupError("the private Asterisk runs in a chroot: start this as root, or with sudo")
+        await asyncio.to_thread(_end_leftover, self._settings)
+        _require_free_ports(self._settings)
+        self._prepare()
+        inside = f"{self._settings.pbx_inside}/etc/asterisk.conf"
+        output = (self._settings.state / "logs/asterisk.out").open("ab")
+        with output:
+            self._process = await asyncio.create_subprocess_exec(
+                shutil.which("chroot") or "/usr/sbin/chroot",
+                str(self._settings.rootfs),
+                *("/usr/sbin/asterisk", "-f", "-U", "asterisk", "-G", "asterisk", "-C", inside),
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
+            )
+        try:
+            await self._wait_ready()
+        except asyncio.CancelledError:
+            await self.kill()
+            raise
+
+    async def stop(self) -> None:
+        """End it; calls are hung up.  Does nothing when it does not run."""
+        process = self._process
+        if process is None:
+            return
+        if process.returncode is None:
+            _signal_group(process.pid, signal.SIGTERM)
+            try:
+                await asyncio.wait_for(process.wait(), STOP_S)
+            except TimeoutError:
+                _signal_group(process.pid, signal.SIGKILL)
+                await process.wait()
+        self._process = None
+
+    async def kill(self) -> None:
+        """End it as a crash would: SIGKILL."""
+        if self._process is not None and self._process.returncode is None:
+            _signal_group(self._process.pid, signal.SIGKILL)
+            await self._process.wait()
+
+    async def wait(self) -> int:
+        """Wait until it ends, for whatever reason; returns its exit status."""
+        if self._process is None:
+            return 0
+        return await self._process.wait()
+
+    async def healthy(self) -> bool:
+        """Whether ARI answers."""
+        async with self._ari() as ari:
+            try:
+                await ari.ping()
+            except AriError:
+                return False
+        return True
+
+    async def reload(self, *modules: str) -> None:
+        """Read a newly rendered configuration; calls go on.  Ports and the ARI password need a restart."""
+        _own(self._settings.pbx, self._settings.rootfs)
+        async with self._ari() as ari:
+            for module in modules or RELOADED:
+                await ari.reload_module(module)
+
+    async def command(self, line: str) -> str:
+        """What Asterisk's console prints for a command such as ``core show channels``."""
+        process = await asyncio.create_subprocess_exec(
+            shutil.which("chroot") or "/usr/sbin/chroot",
+            str(self._settings.rootfs),
+            *(
+                "/usr/sbin/asterisk",
+                "-C",
+                f"{self._settings.pbx_inside}/etc/asterisk.conf",
+                "-r",
+                "-x",
+                line,
+            ),
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+        )
+        output, _ = await process.communicate()
+        return output.decode(errors="replace")
+
+    async def remove(self) -> None:
+        """Stop it and delete its folder."""
+        await self.stop()
+        remove(self._settings)
+
+    def _ari(self) -> Ari:
+        settings = self._settings
+        return Ari(settings.ari_url, ARI_USER, settings.secrets["ARI_PASSWORD"], settings.app, timeout=2.0)
+
+    def _prepare(self) -> None:
+        settings = self._settings
+        logs = settings.state / "logs"
+        logs.mkdir(parents=True, exist_ok=True)
+        shown = logs / "asterisk.log"
+        if not shown.is_symlink():
+            shown.symlink_to(os.path.relpath(self.log_file, logs))
+        hosts = settings.rootfs / "etc/hosts"
+        if not hosts.exists():  # else Asterisk looks its own name up in vain at every call
+            hosts.write_text(f"127.0.0.1 localhost {socket.gethostname()}\n", "utf-8")
+        (settings.pbx / OWNER).write_text(_who(os.getpid()), "utf-8")
+        _own(settings.pbx, settings.rootfs)
+
+    async def _wait_ready(self) -> None:
+        assert self._process is not None
+        ended = asyncio.ensure_future(self._process.wait())
+        try:
+            async with asyncio.timeout(READY_S):
+                while not await self.healthy():
+                    done, _ = await asyncio.wait({ended}, timeout=0.05)
+                    if done:
+                        break
+                else:
+                    return
+        except TimeoutError:
+            await self.kill()
+        finally:
+            ended.cancel()
+        raise SetupError(f"Asterisk did not start: {self._last_error()}")
+
+    def _last_error(self) -> str:
+        for path in (self.log_file, self._settings.state / "logs/asterisk.out"):
+            lines = path.read_text("utf-8", "replace").splitlines() if path.exists() else []
+            wrong = [line for line in lines if "ERROR" in line] or lines
+            if wrong:
+                return f"{wrong[-1][:200]} ({path})"
+        return "it wrote no log"
+
+
+def _end_leftover(settings: Settings) -> None:
+    """End an Asterisk of the same instance whose starter is dead; refuse when he lives.  Blocks."""
+    try:
+        pid = int((settings.pbx / "run/asterisk.pid").read_text())
+        process = Path(f"/proc/{pid}")
+        command = (process / "cmdline").read_bytes().split(b"\0")
+        owner = (settings.pbx / OWNER).read_text("utf-8")
+    except (OSError, ValueError):
+        return
+    if f"{settings.pbx_inside}/etc/asterisk.conf".encode() not in command:
+        return
+    owner_pid = int(owner.split()[0])
+    if owner_pid != os.getpid() and _who(owner_pid) == owner:
+        raise SetupError(f"instance {settings.instance} runs already (process {owner_pid})")
+    log.warning("an Asterisk of instance %s was left over (process %d): ending it", settings.instance, pid)
+    os.kill(pid, signal.SIGKILL)
+    while process.exists() and not _is_zombie(process):
+        time.sleep(0.05)
+
+
+def _who(pid: int) -> str:
+    """Process id and start time, which together no other process ever has; empty when it is gone."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return ""
+    return f"{pid} {stat.rpartition(')')[2].split()[19]}"
+
+
+def _is_zombie(process: Path) -> bool:
+    try:
+        return (process / "stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except OSError:
+        return True
+
+
+def _require_free_ports(settings: Settings) -> None:
+    """Asterisk itself starts without a port it cannot have, and nobody would notice."""
+    wanted = (
+        (socket.SOCK_DGRAM, settings.sip_bind, settings.sip_port, "IVR_SIP_PORT"),
+        # 0, for no TLS, is any that is free
+        (socket.SOCK_STREAM, settings.sip_bind, settings.sip_tls_port, "IVR_SIP_TLS_PORT"),
+        (socket.SOCK_STREAM, "127.0.0.1", settings.http_port, "IVR_HTTP_PORT"),
+        (socket.SOCK_STREAM, "127.0.0.1", settings.ami_port, "IVR_AMI_PORT"),
+    )
+    for kind, address, port, name in wanted:
+        with socket.socket(socket.AF_INET, kind) as probe:
+            if kind is socket.SOCK_STREAM:
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((address, port))
+            except OSError as error:
+                raise SetupError(f"{address}:{port}: {error.strerror}; set {name} to another port") from None
+
+
+def _own(folder: Path, rootfs: Path) -> None:
+    """Give the instance's folder to the user Asterisk runs as inside the chroot."""
+    uid, gid = _asterisk_user(rootfs)
+    for path in (folder, *folder.rglob("*")):
+        with contextlib.suppress(FileNotFoundError):  # what a running Asterisk has just removed
+            if path.lstat().st_uid != uid:
+                os.chown(path, uid, gid, follow_symlinks=False)
+
+
+def _asterisk_user(rootfs: Path) -> tuple[int, int]:
+    for line in (rootfs / "etc/passwd").read_text("utf-8").splitlines():
+        name, _, uid, gid, *_ = line.split(":")
+        if name == "asterisk":
+            return int(uid), int(gid)
+    raise SetupError(f"no user asterisk in {rootfs}: run make setup")
+
+
+def _signal_group(pid: int, number: signal.Signals) -> None:
+    try:
+        os.killpg(pid, number)
+    except ProcessLookupError:
+        return

@@ -1,0 +1,112 @@
+"""Asterisk's queue log (``queue_log``): what becomes of callers who want a person, durable by itself.  Pure.
+
+Lines are ``seconds|call|queue|adviser|what|data...``.  app_queue writes its own; the dialplan adds WANTED,
+RINGING, ACCEPTED, REFUSED, MISSED, OVER, DECLINED and BACK, for spare telephones too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from ivr import events
+
+LEFT = {
+    "CALLBACK": "callback", "MESSAGE": "message", "TIMEOUT": "timeout", "FULL": "timeout", "DECLINED": "declined",
+    "NOANSWER": "declined", "JOINEMPTY": "empty", "LEAVEEMPTY": "empty", "JOINUNAVAIL": "empty",
+    "LEAVEUNAVAIL": "empty",
+}  # fmt: skip
+"""Why the dialplan gives a caller back -> QueueLeft.why."""
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line; ``at`` in seconds since 1970, ``data`` what follows the name of the event."""
+
+    at: int
+    call_id: str
+    queue: str
+    adviser: str
+    what: str
+    data: tuple[str, ...]
+
+
+def parse(text: str) -> Line | None:
+    """A line of the file; None for anything else."""
+    at, *rest = text.rstrip("\n").split("|")
+    if not at.isdecimal() or len(rest) < 4:
+        return None
+    call_id, queue, adviser, what, *data = rest
+    return Line(int(at), call_id, queue, adviser, what, tuple(data))
+
+
+@dataclass
+class _Call:
+    wanted: float
+    told_s: float
+    answered: float
+    talking: dict[str, int] = field(default_factory=dict)
+    declined: bool = False
+
+
+class Reading:
+    """Lines in, events out; it remembers the calls that are on their way.  ``names``: adviser's id -> his name."""
+
+    def __init__(self, names: Mapping[str, str]) -> None:
+        self._names = names
+        self._calls: dict[str, _Call] = {}
+        self._answered: dict[str, float] = {}
+
+    def seconds(self, line: Line) -> float:
+        """Seconds from the answer of its call to this line, to the second."""
+        return max(0.0, line.at - self._answered.get(line.call_id, line.at))
+
+    def read(self, line: Line) -> Iterator[events.Event]:
+        """What a line means."""
+        if line.what == "WANTED":
+            self._calls[line.call_id] = _wanted(line)
+            self._answered[line.call_id] = self._calls[line.call_id].answered
+            if line.queue in ("oncall", "overflow"):
+                yield events.Queued(line.queue, 1, 0.0)
+            return
+        call = self._calls.get(line.call_id)
+        if call is None:
+            return
+        waited = round(max(0.0, line.at - call.wanted), 1)
+        name = self._names.get(line.adviser, line.adviser)
+        match line.what:
+            case "ENTERQUEUE":
+                yield events.Queued(line.queue, int(line.data[2] or 1), call.told_s)
+            case "RINGING":
+                yield events.Ringing(name)
+            case "ACCEPTED":
+                call.talking[line.adviser] = line.at
+                yield events.PersonAnswered(name, waited)
+            case "OVER" if line.adviser in call.talking:
+                seconds = float(line.at - call.talking.pop(line.adviser))
+                by = line.data[0]
+                if by == "caller":
+                    del self._calls[line.call_id]
+                yield events.PersonLeft(name, seconds, by)
+            case "DECLINED":
+                call.declined = True
+            case "ABANDON" if not call.declined:  # else we took him out of the queue: BACK follows
+                del self._calls[line.call_id]
+                yield events.QueueLeft("hang-up", waited)
+            case "BACK":
+                del self._calls[line.call_id]
+                if line.data and line.data[0] in LEFT:
+                    yield events.QueueLeft(LEFT[line.data[0]], waited)
+
+
+def _wanted(line: Line) -> _Call:
+    """His waiting begins: when (ms), the seconds he was told, and when his call was answered."""
+    wanted, told, answered = (*line.data, "", "", "")[:3]
+    return _Call(_number(wanted, line.at * 1000) / 1000, _number(told, 0), _number(answered, line.at))
+
+
+def _number(text: str, otherwise: float) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return otherwise

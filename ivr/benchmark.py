@@ -1,0 +1,113 @@
+"""`ivr bench turns`: how long callers wait for answers, measured in the audio of real calls."""
+
+from __future__ import annotations
+
+import json
+import platform
+import statistics
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import psutil
+from rich.console import Console
+
+from ivr.config import Settings
+from ivr.demo import own_instance, service_and_phone
+from ivr.errors import UsageError
+from ivr.phone.phone import Phone
+from ivr.phone.spec import CallReport, CallSpec, Digits, Say
+from ivr.setup.callers import VOICES, caller_wav
+
+QUESTIONS = {
+    "fr": (
+        "C'est combien pour monter à la tour Eiffel ?", "Quels sont les horaires du Louvre ?",
+        "Où est-ce qu'on achète un passe Navigo ?", "Comment aller à l'aéroport Charles de Gaulle ?",
+        "Est-ce qu'il faut réserver pour Notre-Dame ?", "Où sont les toilettes publiques ?",
+    ),
+    "en": (
+        "How much are tickets for the Eiffel Tower?", "What time does the Louvre close?",
+        "Where can I buy a Navigo pass?", "How do I get to Charles de Gaulle airport?",
+        "Do I have to book for Notre-Dame?", "Where can I leave my luggage?",
+    ),
+}  # fmt: skip
+KEYS = {"fr": "1", "en": "2"}
+LONGEST_CALL_S = 75.0
+ANSWERED = 2
+"""Questions asked in one call."""
+
+
+@dataclass(frozen=True)
+class Spread:
+    """Of times in seconds."""
+
+    count: int
+    p50: float
+    p95: float
+    max: float
+
+    @classmethod
+    def of(cls, times: Sequence[float]) -> Spread:
+        """Percentiles by linear interpolation; one value is all of them."""
+        if len(times) < 2:
+            only = times[0] if times else 0.0
+            return cls(len(times), only, only, only)
+        cuts = statistics.quantiles(times, n=100, method="inclusive")
+        return cls(len(times), round(cuts[49], 3), round(cuts[94], 3), round(max(times), 3))
+
+    def __str__(self) -> str:
+        return f"n={self.count}  p50 {self.p50:.2f} s  p95 {self.p95:.2f} s  max {self.max:.2f} s"
+
+
+async def turns(settings: Settings, count: int, *, as_json: bool) -> int:
+    """Place ``count`` calls one after the other, two questions each; prints percentiles."""
+    if count < 1:
+        raise UsageError("--calls: write a number from 1 up")
+    settings = own_instance(settings, "bench")
+    show = Console(stderr=True)
+    reports: list[CallReport] = []
+    async with service_and_phone(settings, show) as phone:
+        for number in range(count):
+            report = await _call(settings, phone, number)
+            reports.append(report)
+            waits = [turn.mouth_to_ear_s for turn in report.analysis.turns]
+            show.print(f"call {number + 1}/{count}: greeting {report.analysis.greeting_s} s, answers {waits}")
+    _print(reports, as_json=as_json)
+    return 0 if all(report.ok for report in reports) else 1
+
+
+async def _call(settings: Settings, phone: Phone, number: int) -> CallReport:
+    return await phone.call(question_call(settings, ("fr", "en")[number % 2], number // 2))
+
+
+def question_call(settings: Settings, lang: str, number: int) -> CallSpec:
+    """The ``number``-th call in that language: its questions, in a voice that is not the service's."""
+    voices = VOICES[lang] if (settings.models / "kokoro").is_dir() else (None,)
+    voice = voices[number % len(voices)]
+    asked = [QUESTIONS[lang][(number + step * 3) % len(QUESTIONS[lang])] for step in range(ANSWERED)]
+    says = [Say(caller_wav(lang, text, voice, settings=settings)) for text in asked]
+    return CallSpec(f"sip:127.0.0.1:{settings.sip_port}", (Digits(KEYS[lang]), *says), max_s=LONGEST_CALL_S)
+
+
+def machine() -> str:
+    """What the figures were measured on."""
+    kind = platform.processor() or platform.system()
+    return f"{platform.machine()}, {kind}, {psutil.cpu_count()} cores, Python {platform.python_version()}"
+
+
+def _print(reports: Sequence[CallReport], *, as_json: bool) -> None:
+    times = [
+        turn.mouth_to_ear_s
+        for report in reports
+        for turn in report.analysis.turns
+        if turn.mouth_to_ear_s is not None
+    ]
+    greetings = [report.analysis.greeting_s for report in reports if report.analysis.greeting_s is not None]
+    answers, greeting = Spread.of(times), Spread.of(greetings)
+    if as_json:
+        row = {"mouth_to_ear_s": vars(answers), "greeting_s": vars(greeting), "machine": machine()}
+        sys.stdout.write(json.dumps(row) + "\n")
+        return
+    for name, spread in (("mouth to ear", answers), ("greeting", greeting)):
+        sys.stdout.write(f"{name:13} {spread}\n")
+    sys.stdout.write(f"on {machine()}\n")

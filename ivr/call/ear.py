@@ -1,0 +1,437 @@
+"""Listening: frames in, one ``Sound`` out: what the caller said, or the key he pressed, or nothing.
+
+The ear is the one authority on whose turn it is.  It holds the prompt at a first sound, stops it when the
+sound is speech, starts to decode in the caller's first pause and throws that away when he goes on.  A turn
+ends after a short silence when what was said is complete, after a longer one otherwise.
+
+A caller who goes on within ``REJOIN_S`` of a turn that we took for ended is heard as one sentence.
+
+Turns are counted in frames, one after the other, however late this machine is with them: what a turn came to depends
+on its frames and on its ``Course`` alone, and a replay that has both comes to the same.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import zlib
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from ivr.audio import FRAME_BYTES
+from ivr.call.turns import FRAME_S, State, Turn, TurnDetector
+from ivr.errors import RecogniserError
+from ivr.nlu import Intent
+from ivr.speech.stt import Recogniser, Transcript, Utterance
+
+PREROLL_S = 0.3
+"""Audio before the first voiced frame that belongs to the utterance: soft consonants."""
+TAIL_S = 0.2
+HISTORY_FRAMES = 1600
+"""Frames kept (32 s): more than the longest utterance."""
+REJOIN_S = 1.5
+HANG_S = 6.0
+"""Seconds of silence after which a decode that is still running counts as failed."""
+KEY_GAP_S = 4.0
+"""Seconds after a key of a number within which the next one comes."""
+PARTIAL_FRAMES = 25
+NO_SOUND = bytes(FRAME_BYTES)
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A transcript and what it means.  ``complete``: sounds finished; ``urgent``: act on it at once."""
+
+    transcript: Transcript
+    intent: Intent | None
+    complete: bool
+    urgent: bool = False
+    understood_ms: float = 0.0
+
+
+Judge = Callable[[Transcript, bool], Awaitable[Judged]]
+"""Transcript, and whether it is final (all that was said so far) or a partial result."""
+
+
+@dataclass(frozen=True)
+class Patience:
+    """Silences in seconds: after a complete sentence, after any other, and before we speak again; and the
+    longest turn."""
+
+    complete_s: float = 0.64
+    incomplete_s: float = 1.0
+    no_input_s: float = 6.0
+    longest_s: float = 25.0
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """The audio that was decoded: from and to in seconds, and its CRC-32 in hexadecimal, by which a replay
+    knows that it decodes the very same.  ``gaps``: its frames that hold no sound at all, as ``12+3`` (from the
+    12th on, three): the line was late or silent, and the recording may not have them.
+    """
+
+    from_s: float = 0.0
+    to_s: float = 0.0
+    sum: str = ""
+    gaps: str = ""
+
+
+@dataclass(frozen=True)
+class Course:
+    """What else a turn depended on, counted in the ear's frames from 1.
+
+    ``since``, ``until``: the first and last frame listened to.  ``voice``: first and last voiced frame of what he
+    said, or (0, 0).  ``prompt``: the frames in which we spoke or were about to.  ``decodes``: the frame at which a
+    decode began, and how many later its result was there; None when it was thrown away before.
+    """
+
+    since: int = 0
+    until: int = 0
+    voice: tuple[int, int] = (0, 0)
+    prompt: tuple[int, ...] = ()
+    decodes: tuple[tuple[int, int | None], ...] = ()
+
+    def then(self, later: Course) -> Course:
+        """Both, where one turn took two listenings."""
+        return Course(
+            self.since or later.since, later.until, later.voice, self.prompt + later.prompt,
+            self.decodes + later.decodes,
+        )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Sound:
+    """One turn of the caller: a key, speech (``judged``), or neither after ``waited_s`` of silence.
+
+    All empty: a noise cut our prompt short.
+    """
+
+    key: str = ""
+    judged: Judged | None = None
+    start_s: float = 0.0
+    end_s: float = 0.0
+    decode_s: float = 0.0
+    waited_s: float = 0.0
+    stretch: Stretch = Stretch()
+    course: Course = Course()
+
+
+class Prompting(Protocol):
+    """What the ear may do to the mouth."""
+
+    @property
+    def speaking(self) -> bool: ...
+    async def hold(self) -> None: ...
+    def resume(self) -> None: ...
+    async def flush(self) -> None: ...
+
+
+class VoiceActivity(Protocol):
+    """Probability of voice in a frame of 20 ms."""
+
+    def probability(self, frame: bytes) -> float: ...
+
+
+@dataclass
+class _Frame:
+    """The frame of that number, or a key that came after it.  ``speaking``: whether we spoke then."""
+
+    index: int
+    voice: float = 0.0
+    speaking: bool = False
+    key: str = ""
+
+
+@dataclass
+class _Log:
+    """The course of a turn while it goes on."""
+
+    begun: int
+    since: int = 0
+    prompt: list[int] = field(default_factory=list)
+    decodes: list[list[int | None]] = field(default_factory=list)
+
+    def takes(self, frame: _Frame) -> None:
+        """A frame is listened to; we were about to speak when those came that had waited for us to listen."""
+        self.since = self.since or frame.index
+        frame.speaking = frame.speaking or frame.index <= self.begun
+        if frame.speaking:
+            self.prompt.append(frame.index)
+
+    def course(self, until: int, voice: tuple[int, int] = (0, 0)) -> Course:
+        """As it stands."""
+        decodes = tuple((start or 0, count) for start, count in self.decodes)
+        return Course(self.since or until + 1, until, voice, tuple(self.prompt), decodes)
+
+
+@dataclass
+class _Hearing:
+    """One utterance on its way through the recogniser."""
+
+    utterance: Utterance
+    judge: Judge
+    log: _Log
+    fed: int
+    first: int = 0
+    crc: int = 0
+    empty: list[int] = field(default_factory=list)
+    stretch: Stretch = Stretch()
+    task: asyncio.Task[Judged] | None = None
+    began: float = 0.0
+    decode_s: float = 0.0
+    partial: asyncio.Task[Judged | None] | None = None
+    urgent: Judged | None = field(default=None)
+
+    def begin(self, frame: int) -> None:
+        """Decode all that was fed until now."""
+        frames = (self.first * FRAME_S, self.fed * FRAME_S)
+        self.stretch = Stretch(*frames, f"{self.crc:08x}", runs(self.empty))
+        self.began = asyncio.get_running_loop().time()
+        self.log.decodes.append([frame, None])
+        self.task = asyncio.create_task(self.decode())
+
+    def done(self, frame: int) -> None:
+        """The result is there."""
+        latest = self.log.decodes[-1]
+        if latest[1] is None:
+            latest[1] = frame - (latest[0] or 0)
+
+    async def decode(self) -> Judged:
+        loop = asyncio.get_running_loop()
+        start = loop.time()
+        transcript = await self.utterance.decode()
+        self.decode_s = loop.time() - start
+        return await self.judge(transcript, True)
+
+    async def glance(self) -> Judged | None:
+        try:
+            transcript = await self.utterance.partial()
+        except RecogniserError:  # it was a glance; decode() tells when the engine is broken
+            return None
+        return None if transcript is None else await self.judge(transcript, False)
+
+    def drop(self) -> None:
+        for task in (self.task, self.partial):
+            if task is not None:
+                task.cancel()
+        self.task = self.partial = None
+
+
+class Ear:
+    """One caller's ear.  The line feeds ``hear`` and ``key``; the conversation calls ``listen``."""
+
+    def __init__(self, vad: VoiceActivity, recogniser: Recogniser, mouth: Prompting) -> None:
+        self.turns = TurnDetector()
+        self._vad = vad
+        self._recogniser = recogniser
+        self._mouth = mouth
+        self._audio: deque[bytes] = deque(maxlen=HISTORY_FRAMES)
+        self._rest = b""
+        self._heard = 0
+        self._frames: asyncio.Queue[_Frame] = asyncio.Queue(HISTORY_FRAMES)
+        self._last_turn: tuple[int, int] | None = None  # first and last voiced frame of the turn before
+
+    @property
+    def now_s(self) -> float:
+        """Seconds of audio heard so far."""
+        return self._heard * FRAME_S
+
+    def hear(self, pcm: bytes) -> None:
+        """Audio of the caller, any even length; never waits."""
+        self._rest += pcm
+        while len(self._rest) >= FRAME_BYTES:
+            frame, self._rest = self._rest[:FRAME_BYTES], self._rest[FRAME_BYTES:]
+            self._audio.append(frame)
+            self._heard += 1
+            self._put(_Frame(self._heard, self._vad.probability(frame), self._mouth.speaking))
+
+    def key(self, digit: str) -> None:
+        """A key was pressed."""
+        self._put(_Frame(self._heard, key=digit))
+
+    async def listen(
+        self, langs: Sequence[str], judge: Judge, patience: Patience, *, hotwords: str = ""
+    ) -> Sound:
+        """The caller's next turn.  Raises RecogniserError when decoding fails or hangs."""
+        hearing: _Hearing | None = None
+        waited, cut = 0, False
+        log = _Log(self._heard)
+        self.turns.reset()
+        try:
+            while True:
+                frame = await self._frames.get()
+                if frame.key:
+                    await self._mouth.flush()
+                    self.turns.reset()
+                    self._last_turn = None
+                    return Sound(key=frame.key, end_s=frame.index * FRAME_S, course=log.course(frame.index))
+                log.takes(frame)
+                turn = self._step(frame)
+                if hearing is None and turn is Turn.ONSET:
+                    await self._mouth.hold()
+                if hearing is None and turn is Turn.COUGH:
+                    self._mouth.resume()
+                if hearing is None and self.turns.state in (State.SPEECH, State.TRAILING):
+                    cut = cut or frame.speaking
+                    await self._mouth.flush()
+                    hearing = self._start(langs, judge, hotwords, log)
+                if hearing is None:
+                    quiet = self.turns.state is State.QUIET and not frame.speaking
+                    waited = waited + 1 if quiet else 0
+                    if waited * FRAME_S >= patience.no_input_s:
+                        waited_s, end_s = waited * FRAME_S, frame.index * FRAME_S
+                        return Sound(waited_s=waited_s, end_s=end_s, course=log.course(frame.index))
+                    continue
+                self._feed(hearing)
+                sound = self._follow(hearing, turn, patience)
+                if sound is None:
+                    continue
+                if self._is_noise(sound):
+                    hearing.drop()
+                    hearing, waited = None, 0
+                    if cut:  # it stopped our prompt: whoever asked may say it again
+                        return Sound(end_s=sound.end_s, course=log.course(frame.index))
+                    continue
+                return sound
+        finally:
+            if hearing is not None:
+                hearing.drop()
+
+    async def dialled(self, first: str, most: int) -> str:
+        """The keys that follow ``first``, with it: until # (which is left out), a pause, or so many."""
+        keys, waited = first, 0
+        while keys[-1] not in "#*" and len(keys) < most and waited * FRAME_S < KEY_GAP_S:
+            frame = await self._frames.get()
+            keys, waited = (keys + frame.key, 0) if frame.key else (keys, waited + 1)
+            self.turns.frame = frame.index
+        self.turns.reset()
+        return keys if keys in ("#", "*") else keys.rstrip("#")
+
+    def resume_at(self, frame: int, before: Sequence[bytes], last_turn: tuple[int, int] | None) -> None:
+        """Go on in the middle of a call: ``frame`` frames were heard, of which ``before`` are the newest;
+        ``last_turn``: first and last voiced frame of the turn before.
+        """
+        self._heard = self.turns.frame = frame
+        self._last_turn = last_turn
+        self._audio.extend(before)
+
+    def forget(self) -> None:
+        """Throw away what came in while nobody was to listen (during a recording, for instance)."""
+        self.turns.reset()
+        self.turns.frame = self._heard
+        self._last_turn = None
+        with contextlib.suppress(asyncio.QueueEmpty):
+            while True:
+                self._frames.get_nowait()
+
+    def _put(self, frame: _Frame) -> None:
+        if self._frames.full():  # nobody has listened for 32 s: the oldest goes
+            self._frames.get_nowait()
+        self._frames.put_nowait(frame)
+
+    def _step(self, frame: _Frame) -> Turn | None:
+        """The next frame's turn, in the order of frames and at their own pace."""
+        self.turns.frame = frame.index - 1
+        self.turns.over_prompt = frame.speaking
+        return self.turns.step(frame.voice)
+
+    def _start(self, langs: Sequence[str], judge: Judge, hotwords: str, log: _Log) -> _Hearing:
+        first = self.turns.start
+        if self._last_turn is not None and (first - self._last_turn[1]) * FRAME_S <= REJOIN_S:
+            first = self._last_turn[0]
+            self.turns.start = first
+        first = max(first - int(PREROLL_S / FRAME_S), self._heard - len(self._audio) + 1, 1)
+        utterance = self._recogniser.utterance(langs, hotwords)
+        return _Hearing(utterance, judge, log, fed=first - 1, first=first - 1)
+
+    def _feed(self, hearing: _Hearing) -> None:
+        """Audio up to the last voiced frame and a little more: silence says nothing and costs time.
+
+        Not while it is being decoded: what is decoded must not depend on when the decoder gets to it.
+        """
+        if hearing.task is not None:
+            return
+        upto = min(self.turns.frame, self.turns.last_voice + int(TAIL_S / FRAME_S))
+        if upto <= hearing.fed:
+            return
+        newest = len(self._audio)
+        first = newest - (self._heard - hearing.fed)
+        last = newest - (self._heard - upto)
+        frames = [self._audio[index] for index in range(max(0, first), last)]
+        hearing.empty += [
+            hearing.fed - hearing.first + place for place, frame in enumerate(frames) if frame == NO_SOUND
+        ]
+        pcm = b"".join(frames)
+        hearing.utterance.feed(pcm)
+        hearing.fed, hearing.crc = upto, zlib.crc32(pcm, hearing.crc)
+
+    def _follow(self, hearing: _Hearing, turn: Turn | None, patience: Patience) -> Sound | None:
+        """One frame further into an utterance; its Sound when it is over."""
+        if turn is Turn.RESUMED and hearing.task is not None:
+            hearing.task.cancel()
+            hearing.task = None
+            self._feed(hearing)
+        if self.turns.state is State.SPEECH:
+            self._glance(hearing)
+            if hearing.urgent is None and self.turns.speech_s < patience.longest_s:
+                return None
+        if hearing.task is None and hearing.urgent is None:
+            hearing.begin(self.turns.frame)
+        judged = hearing.urgent or self._result(hearing)
+        if judged is None:
+            return None
+        silence = self.turns.silence_s
+        wanted = patience.complete_s if judged.complete else patience.incomplete_s
+        if silence < wanted and not judged.urgent and self.turns.speech_s < patience.longest_s:
+            return None
+        start, last = self.turns.start, self.turns.last_voice
+        # one who never pauses (a television) is not heard again from his first word
+        self._last_turn = (start, last) if self.turns.speech_s < patience.longest_s else None
+        self.turns.reset()
+        return Sound(
+            judged=judged, start_s=start * FRAME_S, end_s=last * FRAME_S, decode_s=hearing.decode_s,
+            stretch=hearing.stretch, course=hearing.log.course(self.turns.frame, (start, last)),
+        )  # fmt: skip
+
+    def _result(self, hearing: _Hearing) -> Judged | None:
+        """The judged transcript when decoding is over, None while it runs."""
+        assert hearing.task is not None
+        if hearing.task.done():
+            hearing.done(self.turns.frame)
+            return hearing.task.result()
+        took_s = asyncio.get_running_loop().time() - hearing.began
+        if min(self.turns.silence_s, took_s + self.turns.limits.pause_s) > HANG_S:
+            raise RecogniserError(f"no text {HANG_S:g} s after the caller stopped speaking")
+        return None
+
+    def _glance(self, hearing: _Hearing) -> None:
+        """Look at the partial text of a streaming engine now and then: an emergency does not wait."""
+        if hearing.partial is not None and hearing.partial.done():
+            seen = hearing.partial.result()
+            hearing.partial = None
+            if seen is not None and seen.urgent:
+                hearing.urgent = seen
+        if hearing.partial is None and self.turns.frame % PARTIAL_FRAMES == 0:
+            hearing.partial = asyncio.create_task(hearing.glance())
+
+    def _is_noise(self, sound: Sound) -> bool:
+        """A sound without words that was too short for a sentence: as if it had not been."""
+        text = sound.judged.transcript.text if sound.judged else ""
+        if text or sound.end_s - sound.start_s > 0.8:
+            return False
+        self._last_turn = None
+        return True
+
+
+def runs(places: Sequence[int]) -> str:
+    """Rising numbers as runs: 3, 4, 5, 9 are ``3+3,9+1``."""
+    found: list[list[int]] = []
+    for place in places:
+        if found and place == sum(found[-1]):
+            found[-1][1] += 1
+        else:
+            found.append([place, 1])
+    return ",".join(f"{first}+{count}" for first, count in found)

@@ -1,0 +1,79 @@
+"""When may an adviser call back?  Windows inside the advisers' hours.  Pure; the clock is an argument."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from itertools import chain, islice
+from typing import Literal
+
+Interval = tuple[dt.datetime, dt.datetime]  # UTC, end excluded
+"""A span of the advisers' hours."""
+OpenOn = Callable[[dt.date], Iterable[Interval]]
+"""The spans that begin on a day."""
+NOON = dt.time(13)
+"""Until then it is morning, for those who make appointments."""
+DAYS_AHEAD = 14
+Part = Literal["", "morning", "afternoon"]
+
+
+@dataclass(frozen=True)
+class Window:
+    """From ``start`` to ``end`` (aware, in the office's zone); ``part``: how it is called, empty by its hours."""
+
+    start: dt.datetime
+    end: dt.datetime
+    part: Part = ""
+
+
+def offered(
+    open_on: OpenOn, now: dt.datetime, *, notice: dt.timedelta, length: dt.timedelta, count: int = 3
+) -> list[Window]:
+    """The next windows, soonest first: one of today while there is one, then halves of the days that follow.
+
+    ``now`` in the office's zone; the first begins no earlier than ``notice`` from now.
+    """
+    today = _of_today(open_on, now, now + notice, length)
+    following = (now.date() + dt.timedelta(days=ahead) for ahead in range(1, DAYS_AHEAD + 1))
+    halves = (half for day in following for half in _halves(open_on, day, now.tzinfo))
+    return list(islice(chain(today, halves), count))
+
+
+def following(
+    open_on: OpenOn, now: dt.datetime, *, notice: dt.timedelta, length: dt.timedelta
+) -> Window | None:
+    """The window after one that has passed; None when the office does not open in the days ahead."""
+    return next(iter(offered(open_on, now, notice=notice, length=length, count=1)), None)
+
+
+def _of_today(open_on: OpenOn, now: dt.datetime, earliest: dt.datetime, length: dt.timedelta) -> list[Window]:
+    """The next whole window of today, and one more when there is time for it two windows later."""
+    found: list[Window] = []
+    for start, end in _local(open_on, now.date(), now.tzinfo):
+        begin = _whole_hour(max(start, earliest))
+        while begin + length <= end and len(found) < 2:
+            found.append(Window(begin, begin + length))
+            begin += 2 * length
+    return found
+
+
+def _halves(open_on: OpenOn, day: dt.date, zone: dt.tzinfo | None) -> Iterator[Window]:
+    """The morning and the afternoon of a day, as far as the office is open."""
+    spans = _local(open_on, day, zone)
+    noon = dt.datetime.combine(day, NOON, zone)
+    mornings = [(start, min(end, noon)) for start, end in spans if start < noon]
+    afternoons = [(max(start, noon), end) for start, end in spans if end > noon]
+    if mornings:
+        yield Window(mornings[0][0], mornings[-1][1], "morning")
+    if afternoons:
+        yield Window(afternoons[0][0], afternoons[-1][1], "afternoon")
+
+
+def _local(open_on: OpenOn, day: dt.date, zone: dt.tzinfo | None) -> list[Interval]:
+    return sorted((start.astimezone(zone), end.astimezone(zone)) for start, end in open_on(day))
+
+
+def _whole_hour(moment: dt.datetime) -> dt.datetime:
+    down = moment.replace(minute=0, second=0, microsecond=0)
+    return down if down == moment else down + dt.timedelta(hours=1)

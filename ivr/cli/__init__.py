@@ -1,0 +1,271 @@
+"""The command line: parses, then calls one function.  JSON to standard output, logs to standard error."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Coroutine, Iterable, Iterator
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import typer
+
+from ivr import __version__
+from ivr.cli import advisers, callbacks, privacy, voicemails
+from ivr.cli import replay as replaying
+from ivr.cli.bench import bench
+from ivr.cli.content import content
+from ivr.cli.labels import labels
+from ivr.cli.report import report
+from ivr.cli.running import Json, exit_with, print_lines, run_async, with_settings
+from ivr.cli.unanswered import unanswered
+from ivr.config import Settings
+from ivr.errors import ConfigError, IvrError, UsageError
+
+app = typer.Typer(
+    name="ivr", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
+    help="Accueil: the voice receptionist of a city tourist office.",
+)  # fmt: skip
+models = typer.Typer(
+    no_args_is_help=True, help="Recognisers and voices: what is there, and fetching the rest."
+)
+evaluate = typer.Typer(no_args_is_help=True, help="How well questions are understood.")
+app.add_typer(content, name="content")
+app.add_typer(models, name="models")
+app.add_typer(bench, name="bench")
+app.add_typer(evaluate, name="eval")
+app.add_typer(voicemails.app, name="voicemails")
+app.add_typer(callbacks.app, name="callbacks")
+app.add_typer(privacy.app, name="privacy")
+app.add_typer(advisers.app, name="advisers")
+app.add_typer(report, name="report")
+app.add_typer(labels, name="labels")
+app.command("unanswered")(unanswered)
+replaying.add_to(app)
+
+
+@app.callback(invoke_without_command=True)
+def _version(version: Annotated[bool, typer.Option("--version", help="Show the version.")] = False) -> None:
+    if version:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+@app.command()
+def run() -> None:
+    """Answer calls until Ctrl-C."""
+    from ivr import service
+
+    run_async(service.run_until_interrupted)
+
+
+@app.command()
+def demo() -> None:
+    """Start the service, place two real calls, show and check them."""
+    from ivr import demo as demonstration
+
+    exit_with(run_async(demonstration.run))
+
+
+@app.command()
+def check() -> None:
+    """Check everything an administrator edits; exit 1 on an error."""
+    from ivr import check as checking
+
+    exit_with(with_settings(checking.command))
+
+
+@app.command()
+def ask(
+    lang: Annotated[str, typer.Option(help="Language of --text.")] = "",
+    text: Annotated[str, typer.Option(help="One question; without it, JSON lines on standard input.")] = "",
+) -> None:
+    """What would the service say to a question?"""
+    from ivr import asking
+
+    def work(settings: Settings) -> None:
+        questions = [{"lang": lang or "fr", "text": text}] if text else _json_lines(sys.stdin)
+        print_lines(asking.ask(settings, questions))
+
+    with_settings(work)
+
+
+@app.command()
+def listen(
+    files: Annotated[list[Path] | None, typer.Argument(help="Audio files, any rate.")] = None,
+    lang: Annotated[str, typer.Option(help="Language of all files.")] = "",
+    tsv: Annotated[Path | None, typer.Option(help="Table with the columns file and lang.")] = None,
+    engine: Annotated[str, typer.Option(help="vosk, whisper or auto.")] = "auto",
+) -> None:
+    """Recognise and understand recorded speech, as if it had come over the phone."""
+    from ivr import listening
+
+    async def work(settings: Settings) -> None:
+        async for row in listening.listen(settings, files or [], lang=lang, tsv=tsv, engine=engine):
+            print_lines([row])
+
+    run_async(work)
+
+
+@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def call(
+    context: typer.Context,
+    to: Annotated[str, typer.Option(help="sip:HOST:PORT; default: the service on this machine.")] = "",
+    record: Annotated[
+        Path | None, typer.Option(help="Stereo WAV: left the caller, right the service.")
+    ] = None,
+    max_s: Annotated[float, typer.Option("--max", help="Hang up after so many seconds.")] = 120.0,
+    user: Annotated[str, typer.Option(help="SIP user; default: the local softphone.")] = "",
+    password_file: Annotated[Path | None, typer.Option(help="File with the SIP password.")] = None,
+    caller_id: Annotated[str, typer.Option(help="Number to show.")] = "",
+    as_json: Json = False,
+) -> None:
+    """Place a real SIP call and play the caller.
+
+    Steps, in the order given: --digits D, --say WAV, --interrupt WAV, --wait S, --hangup.
+    """
+    from ivr.phone import command
+
+    def work(settings: Settings) -> Coroutine[Any, Any, int]:
+        spec = command.spec(
+            context.args, to=to, settings=settings, record=record, max_s=max_s, caller_id=caller_id
+        )
+        return command.run(settings, spec, user=user, password_file=password_file, as_json=as_json)
+
+    exit_with(run_async(work))
+
+
+@app.command()
+def calls(
+    call_id: Annotated[str, typer.Argument(help="Show this call as a timeline.")] = "",
+    limit: Annotated[int, typer.Option(help="How many of the newest.")] = 20,
+    as_json: Json = False,
+) -> None:
+    """List calls, or show one as a timeline."""
+    from ivr import records
+
+    with_settings(lambda settings: records.calls(settings, call_id, limit, as_json=as_json))
+
+
+@app.command()
+def say(
+    text: str,
+    lang: Annotated[str, typer.Option(help="Language.")] = "fr",
+    out: Annotated[Path, typer.Option(help="WAV to write.")] = Path("say.wav"),
+    slow: Annotated[bool, typer.Option(help="More slowly.")] = False,
+) -> None:
+    """Speak a sentence into a WAV with the voice that callers hear."""
+    from ivr import records
+
+    with_settings(lambda settings: records.say(settings, text, lang, out, slow=slow))
+
+
+@app.command()
+def publish(note: Annotated[str, typer.Option(help="What was changed, for the list.")] = "") -> None:
+    """Check, train, try, render and hear back what was edited; then new calls use it."""
+    from ivr import publishing
+
+    exit_with(with_settings(lambda settings: publishing.publish(settings, note)))
+
+
+@app.command()
+def rollback(
+    number: Annotated[int | None, typer.Argument(help="Generation; 0: the files as edited.")] = None,
+) -> None:
+    """Back to the generation before, or to the one that is named."""
+    from ivr import publishing
+
+    exit_with(with_settings(lambda settings: publishing.rollback(settings, number)))
+
+
+@models.command("list")
+def models_list() -> None:
+    """What is there, what is missing, and where it comes from."""
+    from ivr.setup import models as fetching
+
+    with_settings(fetching.list_models)
+
+
+@models.command("pull")
+def models_pull() -> None:
+    """Fetch the normal models from their official addresses."""
+    from ivr.setup import models as fetching
+
+    with_settings(fetching.pull)
+
+
+@evaluate.command("nlu")
+def eval_nlu(
+    as_json: Json = False,
+    html: Annotated[Path | None, typer.Option(help="Write a report with curve and confusion matrix.")] = None,
+) -> None:
+    """The held-out questions: right, declined, wrong, per language."""
+    from ivr import evaluation
+
+    exit_with(with_settings(lambda settings: evaluation.run_nlu(settings, as_json=as_json, html=html)))
+
+
+@evaluate.command("speech")
+def eval_speech(
+    count: Annotated[int, typer.Option(help="Questions of each language.")] = 40,
+    lang: Annotated[list[str] | None, typer.Option(help="Language; may be given more than once.")] = None,
+    plain: Annotated[bool, typer.Option("--plain", help="Without hot words.")] = False,
+    menu: Annotated[bool, typer.Option("--menu", help="As at the menu: all languages compete.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Held-out questions asked aloud over the telephone: word errors and right decisions."""
+    from ivr import spoken
+
+    aloud = spoken.Aloud(hotwords=not plain, menu=menu)
+    exit_with(
+        with_settings(
+            lambda settings: spoken.run(settings, count, lang or ["fr", "en"], aloud, as_json=as_json)
+        )
+    )
+
+
+@evaluate.command("prompts")
+def eval_prompts(
+    lang: Annotated[list[str] | None, typer.Option(help="Language; may be given more than once.")] = None,
+    as_json: Json = False,
+    html: Annotated[Path | None, typer.Option(help="Write the report here.")] = None,
+) -> None:
+    """Every prompt over the telephone to a recogniser: word errors by language, the worst, why each missed."""
+    from ivr import promptreport
+
+    exit_with(with_settings(lambda settings: promptreport.run(settings, lang or (), html, as_json=as_json)))
+
+
+def main() -> NoReturn:
+    """Entry point of ``ivr``: errors become one line and an exit status."""
+    try:
+        app()
+    except UsageError as error:
+        _fail(error, 2)
+    except ConfigError as error:
+        for finding in error.findings:
+            sys.stderr.write(f"{finding}\n")
+        _fail(error, 1)
+    except IvrError as error:
+        _fail(error, 1)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    sys.exit(0)
+
+
+def _fail(error: IvrError, status: int) -> NoReturn:
+    sys.stderr.write(f"ivr: {error}\n")
+    sys.exit(status)
+
+
+def _json_lines(lines: Iterable[str]) -> Iterator[dict[str, Any]]:
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line)
+        except ValueError as error:
+            raise UsageError(f"standard input, line {number}: no JSON ({error})") from None
+        if not isinstance(row, dict) or not {"lang", "text"} <= row.keys():
+            raise UsageError(f'standard input, line {number}: write {{"lang": "fr", "text": "..."}}')
+        yield row

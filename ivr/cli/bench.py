@@ -1,0 +1,33 @@
+"""``ivr bench``: measurements from the audio of real calls."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from ivr.cli.running import Json, exit_with, run_async
+
+bench = typer.Typer(no_args_is_help=True, help="Measurements from the audio of real calls.")
+
+
+@bench.command()
+def turns(
+    count: Annotated[int, typer.Option("--calls", help="How many calls.")] = 20, as_json: Json = False
+) -> None:
+    """Mouth-to-ear time of answers, one call after the other."""
+    from ivr import benchmark
+
+    exit_with(run_async(lambda settings: benchmark.turns(settings, count, as_json=as_json)))
+
+
+@bench.command()
+def load(
+    callers: Annotated[int, typer.Option("--calls", help="Callers at the same time.")] = 10,
+    minutes: Annotated[float, typer.Option(help="For how long.")] = 2.0,
+    as_json: Json = False,
+) -> None:
+    """The same with many callers at once, the holes they hear, and what it costs this machine."""
+    from ivr import load as loading
+
+    exit_with(run_async(lambda settings: loading.load(settings, callers, minutes, as_json=as_json)))

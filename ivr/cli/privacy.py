@@ -1,0 +1,65 @@
+"""``ivr privacy``: what is kept of callers, for how long, and what a person may ask for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ivr.cli.running import exit_with, with_settings
+
+app = typer.Typer(no_args_is_help=True, help="What is kept of callers: export, erase, retention, holds.")
+
+Number = Annotated[str, typer.Argument(help="A telephone number; - reads it from standard input.")]
+Call = Annotated[str, typer.Argument(help="A call's id, or a unique beginning of it.")]
+
+
+@app.command()
+def export(
+    number: Number, out: Annotated[Path, typer.Option(help="New folder to write.")] = Path("export")
+) -> None:
+    """Write all that is kept of a number: data.json and the sound."""
+    from ivr import privacy
+
+    exit_with(with_settings(lambda settings: privacy.export(settings, number, out)))
+
+
+@app.command()
+def erase(number: Number) -> None:
+    """Delete all that is kept of a number; exit 1 when something is left."""
+    from ivr import privacy
+
+    exit_with(with_settings(lambda settings: privacy.erase(settings, number)))
+
+
+@app.command()
+def purge() -> None:
+    """Delete what is past its retention, now; the console does so every hour."""
+    from ivr import privacy
+
+    exit_with(with_settings(privacy.purge))
+
+
+@app.command()
+def hold(call: Call, why: Annotated[str, typer.Option(help="Why it must be kept.")]) -> None:
+    """Keep a call whatever its age, against erasure too."""
+    from ivr import privacy
+
+    exit_with(with_settings(lambda settings: privacy.hold(settings, call, why)))
+
+
+@app.command()
+def release(call: Call) -> None:
+    """Hold a call no longer."""
+    from ivr import privacy
+
+    exit_with(with_settings(lambda settings: privacy.hold(settings, call, "")))
+
+
+@app.command()
+def holds() -> None:
+    """List the calls that are held."""
+    from ivr import privacy
+
+    exit_with(with_settings(privacy.holds))

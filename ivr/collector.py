@@ -1,0 +1,190 @@
+"""What calls leave behind: recordings joined and measured, messages moved and transcribed, endings noted."""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import logging
+import time
+from dataclasses import asdict
+from pathlib import Path
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from ivr import events, generations, mouth_to_ear
+from ivr.analysis import analyse
+from ivr.asterisk.ari import Ari
+from ivr.audio import read_audio, read_channels
+from ivr.config import Settings
+from ivr.errors import AriError, AudioError, EngineError
+from ivr.speech.stt import Recogniser
+from ivr.store import contents, queries, recordings
+from ivr.store.journal import Journal
+from ivr.store.messages import Pending
+from ivr.store.tables import open_store
+from ivr.urgency import Urgency
+
+log = logging.getLogger(__name__)
+
+EVERY_S = 2.0
+DAY_S = 86_400.0
+MEASURED_AT_ONCE = 5
+"""Recordings a round: a minute of sound costs up to 0.2 s of computing, beside calls that go on."""
+
+
+class Collector:
+    """Runs beside the calls, every few seconds; everything it does can be done again after a crash."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        ari: Ari,
+        journal: Journal,
+        pending: Pending,
+        recogniser: Recogniser,
+        urgency: Urgency,
+    ) -> None:
+        self._settings, self._ari, self._journal = settings, ari, journal
+        self._pending, self._recogniser, self._urgency = pending, recogniser, urgency
+        self._numbers = events.Sequence()
+        self._generations_noted = False
+        self._lock = settings.state / "collector.lock"
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        while True:
+            await self.once()
+            await asyncio.sleep(EVERY_S)
+
+    async def once(self) -> None:
+        """One round.  A full disk or a database that is away is an alarm, and tried again."""
+        # listed before the channels: what a call that begins meanwhile records is not taken for left behind
+        spooled, notes = recordings.waiting(self._settings), self._pending.waiting()
+        try:
+            alive = {channel.id for channel in await self._ari.channels()}
+        except AriError:
+            return  # Asterisk is away: its calls may come back, nothing is taken from under them
+        try:
+            with self._lock.open("w") as lock:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                await asyncio.to_thread(self._collect, alive, spooled, notes)
+                await self._transcribe()
+        except BlockingIOError:
+            return  # another worker is at it
+        except OSError as error:
+            log.error("ALARM: %s: messages and recordings wait in Asterisk's spool", error)
+        except SQLAlchemyError as error:
+            log.warning("database away (%s)", type(error).__name__)
+
+    def _collect(self, alive: set[str], spooled: list[Path], notes: list[Path]) -> None:
+        for call_id, kept in recordings.collect(self._settings, alive, spooled):
+            self._note(call_id, kept)
+        for item in self._pending.collect(alive, notes):
+            self._note(item.call_id or f"{self._settings.instance}-fallback-{item.event.message}", item.event)
+        self._finish_left_calls(alive)
+        self._measure()
+        self._note_generations()
+
+    def _finish_left_calls(self, alive: set[str]) -> None:
+        """Calls that ended in the dialplan, or under a worker that was killed."""
+        if not self._journal.drain():
+            return  # how they ended may still wait in the spool
+        engine = open_store(self._settings.database)
+        try:
+            for call_id in queries.unfinished(engine, time.time() - DAY_S, self._settings.instance):
+                if call_id in alive:
+                    continue
+                told = queries.events_of(engine, call_id)
+                # a recording is kept after the end: it tells nothing of when that was
+                story = [item for item in told if not isinstance(item.event, events.RecordingKept)] or told
+                if time.time() - story[-1].at < 2 * EVERY_S:
+                    continue  # its own ending may still be on its way
+                self._note(call_id, _ending(story))
+        finally:
+            engine.dispose()
+
+    def _note_generations(self) -> None:
+        """Once: a worker serves one generation, which was published before it began."""
+        if self._generations_noted:
+            return
+        engine = open_store(self._settings.database)
+        try:
+            published = [asdict(one) for one in generations.listed(self._settings)]
+            contents.note(engine, self._settings.instance, published)
+            self._generations_noted = True
+        finally:
+            engine.dispose()
+
+    def _measure(self) -> None:
+        """How long callers waited for their answers, in the recordings of calls that are over."""
+        engine = open_store(self._settings.database)
+        try:
+            since, ours = time.time() - DAY_S, self._settings.instance
+            for call in queries.unmeasured(engine, since, ours)[:MEASURED_AT_ONCE]:
+                for event in self._measured(queries.events_of(engine, call["id"]), call["recording"]):
+                    self._note(call["id"], event)
+        finally:
+            engine.dispose()
+        self._journal.drain()  # or the next round measures them again
+
+    def _measured(self, story: list[events.Stamped], file: str) -> list[events.Event]:
+        try:
+            channels, rate = read_channels(self._settings.state / file)
+        except AudioError as error:
+            log.warning("mouth to ear was not measured: %s", error)
+            return [events.RecordingMeasured(0, mouth_to_ear.NO_GREETING)]
+        caller, service = channels[0], channels[-1]
+        return list(mouth_to_ear.measured(story, analyse(caller, service, rate)))
+
+    async def _transcribe(self) -> None:
+        engine = open_store(self._settings.database)
+        try:
+            waiting = await asyncio.to_thread(queries.untranscribed, engine, self._settings.instance)
+        finally:
+            engine.dispose()
+        for message in waiting:
+            text, confidence = await self._text_of(message["file"], message["lang"])
+            urgent = ", ".join(self._urgency.found(text, message["lang"]))
+            found = events.MessageTranscribed(message["id"], text, round(confidence, 3), urgent[:255])
+            self._note(message["call_id"], found)
+        if waiting:
+            await asyncio.to_thread(self._journal.drain)
+
+    async def _text_of(self, file: str, lang: str) -> tuple[str, float]:
+        """Thirty seconds at a time: that is what a recogniser takes."""
+        langs = [lang] if lang in self._recogniser.languages else sorted(self._recogniser.languages)
+        try:
+            pcm = await asyncio.to_thread(read_audio, self._settings.state / file)
+            texts, least = [], 1.0
+            for start in range(0, len(pcm), 28 * 32_000):
+                utterance = self._recogniser.utterance(langs)
+                utterance.feed(pcm[start : start + 28 * 32_000])
+                heard = await utterance.decode()
+                texts.append(heard.text)
+                least = min(least, heard.confidence)
+            return " ".join(filter(None, texts)), least
+        except (AudioError, OSError, EngineError) as error:
+            log.warning("message %s could not be transcribed: %s", file, error)
+            return "", 0.0
+
+    def _note(self, call_id: str, event: events.Event) -> None:
+        self._journal.append(events.Stamped(call_id, self._numbers.next(), 0.0, event))
+
+
+def _ending(story: list[events.Stamped]) -> events.CallFinished:
+    """How a call ended that no worker saw to its end."""
+    kinds = [item.event for item in story]
+    handed_off = any(isinstance(event, events.HandOff | events.PersonAnswered) for event in kinds)
+    left_message = any(isinstance(event, events.MessageLeft) for event in kinds)
+    gave_up = any(isinstance(event, events.QueueLeft) and event.why == "hang-up" for event in kinds)
+    outcome = (
+        "message" if left_message else "abandoned" if gave_up else "person" if handed_off else "fallback"
+    )
+    by = "caller" if gave_up or _hung_up_on_adviser(kinds) else "dialplan"
+    begun = next((item.at for item in story if isinstance(item.event, events.CallStarted)), story[0].at)
+    return events.CallFinished(outcome, by, round(story[-1].at - begun, 2))
+
+
+def _hung_up_on_adviser(kinds: list[events.Event]) -> bool:
+    talks = [event for event in kinds if isinstance(event, events.PersonLeft)]
+    return bool(talks) and talks[-1].by == "caller"

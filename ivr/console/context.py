@@ -1,0 +1,42 @@
+"""What every handler and every job of the console works with."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+from typing import Annotated
+
+import sqlalchemy as sa
+from fastapi import Depends, Request
+
+from ivr.callflow import Callflow, load_callflow
+from ivr.config import Settings
+from ivr.store.tables import open_store
+
+
+@dataclass(frozen=True)
+class Context:
+    """One console: its settings, the call flow in use, and the store."""
+
+    settings: Settings
+    callflow: Callflow
+    engine: sa.Engine
+
+    def now(self) -> dt.datetime:
+        """The time in the office's zone; ``IVR_TODAY`` stops it."""
+        return self.settings.now(self.callflow.hours.zone)
+
+
+def open_context(settings: Settings) -> Context:
+    """Raises ConfigError when the call flow is wrong, sqlalchemy's OperationalError when the store is away."""
+    settings.state.mkdir(parents=True, exist_ok=True)
+    return Context(settings, load_callflow(settings.root), open_store(settings.database))
+
+
+def _of_the_app(request: Request) -> Context:
+    context: Context = request.app.state.context
+    return context
+
+
+Here = Annotated[Context, Depends(_of_the_app)]
+"""A handler's parameter: ``def handler(here: Here)``."""

@@ -1,0 +1,72 @@
+"""Background work of the console: each job is kept running by itself, whatever happens to the others."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from typing import Protocol
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from ivr.console.announcer import Announcer
+from ivr.console.calling import Calling
+from ivr.console.context import Context
+from ivr.console.deliveries import Deliveries
+from ivr.console.estimates import Estimates
+from ivr.console.expiry import Expiry
+from ivr.console.floor import Floor
+from ivr.console.mail import Mail
+from ivr.console.retention import Retention
+from ivr.console.traces import Traces
+from ivr.console.webhook import Webhook
+
+log = logging.getLogger(__name__)
+
+RESTART_S, RESTART_MAX_S = 1.0, 60.0
+STEADY_S = 120.0
+"""A job that ran so long is started again at once when it fails; one that fails young waits longer."""
+
+
+class Job(Protocol):
+    """Work that goes on until it is cancelled; what it must not lose stands in the store."""
+
+    @property
+    def name(self) -> str:
+        """What the log calls it."""
+
+    async def run(self) -> None:
+        """Until cancelled.  An exception is logged, and the job is run again after a pause."""
+
+
+JOBS: tuple[Callable[[Context], Job], ...] = (
+    Calling,
+    Expiry,
+    Traces,
+    Retention,
+    Floor,
+    Estimates,
+    Announcer,
+    lambda context: Deliveries(context, Mail(context)),
+    lambda context: Deliveries(context, Webhook(context)),
+)
+"""Every job, as a function that makes it."""
+
+
+async def keep(make: Callable[[], Job]) -> None:
+    """Make a job and run it, again whenever it ends, with pauses that grow while it fails at once."""
+    loop = asyncio.get_running_loop()
+    delay = RESTART_S
+    while True:
+        begun, name = loop.time(), "a job"
+        try:
+            job = make()
+            name = job.name
+            await job.run()
+            log.error("ALARM: %s ended by itself; starting it again", name)
+        except SQLAlchemyError as error:  # without its words: they may hold a caller's
+            log.error("ALARM: %s: the store failed (%s); starting it again", name, type(error).__name__)
+        except Exception:  # the top of a job: one that fails must not end the others
+            log.exception("ALARM: %s failed; starting it again", name)
+        delay = RESTART_S if loop.time() - begun > STEADY_S else min(delay * 2, RESTART_MAX_S)
+        await asyncio.sleep(delay)

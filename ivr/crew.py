@@ -1,0 +1,170 @@
+"""A crew: one worker process and its Rasa, on one generation of the content.
+
+Kept up until it is retired: a worker that dies is started again, after its callers were rescued.  A new
+generation gets a crew of its own; the old one finishes its calls and goes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import fields
+from pathlib import Path
+
+from ivr.asterisk.ari import Ari
+from ivr.asterisk.config import ARI_USER
+from ivr.config import Settings, given
+from ivr.errors import AriError, SetupError
+from ivr.rasa import RasaServer
+from ivr.workshop import serve
+
+log = logging.getLogger(__name__)
+
+READY_S = 120.0
+RESTART_S, RESTART_MAX_S = 0.2, 10.0
+STEADY_S = 30.0
+"""A worker that lived so long is started again at once when it dies; one that dies young waits longer."""
+END_S = 8.0
+
+
+class Crew:
+    """``start`` it, then ``retire`` (when its calls are over) or ``stop`` (now)."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.worker_pid = 0
+        self._worker: asyncio.subprocess.Process | None = None
+        self._keeper: asyncio.Task[None] | None = None
+        self._stack = contextlib.AsyncExitStack()
+        self._retiring = False
+
+    async def start(self, say: Callable[[str], None] = log.info) -> None:
+        """Return when it can take calls; raises SetupError, and leaves nothing behind, when it cannot."""
+        try:
+            if self.settings.rasa_url and self.settings.rasa_workshop_url:
+                await serve(self.settings)
+            say(f"Starting the receptionist{'' if self.settings.rasa_url else ' and Rasa'}")
+            self._keeper = asyncio.create_task(self._keep())  # loads beside Rasa, and waits for it
+            if not self.settings.rasa_url:
+                await self._stack.enter_async_context(RasaServer(self.settings))
+            await self._ready()
+        except BaseException:
+            await self.stop()
+            raise
+
+    async def retire(self) -> None:
+        """Take no more calls; end when those that run are over."""
+        self._retiring = True
+        if self._worker is not None and self._worker.returncode is None:
+            self._worker.send_signal(signal.SIGUSR1)
+        if self._keeper is not None:
+            await self._keeper
+        await self._stack.aclose()
+
+    async def stop(self) -> None:
+        """End now; callers go on in the dialplan."""
+        if self._keeper is not None:
+            self._keeper.cancel()
+            await asyncio.wait({self._keeper})
+        await self._end_worker()
+        await self._stack.aclose()
+
+    async def rescue(self) -> int:
+        """Callers of a dead worker go on in the dialplan; returns how many."""
+        rescued = 0
+        async with self._ari() as ari:
+            try:
+                held = await ari.application()
+                callers = [item for item in await ari.channels() if not item.is_media]
+            except AriError as error:
+                log.error("rescue: Asterisk does not answer (%s)", error)
+                return 0
+            for channel in callers:
+                if held is not None and channel.id in held.channel_ids:
+                    with contextlib.suppress(AriError):
+                        await ari.continue_in_dialplan(channel.id, "fallback")
+                        rescued += 1
+            for bridge in held.bridge_ids if held is not None else ():  # nobody else would remove them
+                with contextlib.suppress(AriError):
+                    await ari.delete_bridge(bridge)
+        return rescued
+
+    async def _keep(self) -> None:
+        delay = RESTART_S
+        while True:
+            begun = time.monotonic()
+            self._worker = await self._start_worker()
+            self.worker_pid = self._worker.pid
+            status = await self._worker.wait()
+            if self._retiring and status == 0:
+                return
+            log.error("ALARM: the worker ended (%s); rescuing its calls", ending(status))
+            rescued = await self.rescue()
+            log.error("%d call(s) handed to the dialplan", rescued)
+            if self._retiring:
+                return
+            delay = RESTART_S if time.monotonic() - begun > STEADY_S else min(delay * 2, RESTART_MAX_S)
+            await asyncio.sleep(delay)
+
+    async def _ready(self) -> None:
+        """Until the worker has registered with Asterisk."""
+        assert self._keeper is not None
+        async with self._ari() as ari:
+            deadline = time.monotonic() + READY_S
+            while time.monotonic() < deadline and not self._keeper.done():
+                with contextlib.suppress(AriError):
+                    if await ari.application() is not None:
+                        return
+                await asyncio.sleep(0.1)
+        raise SetupError(f"the worker did not start: see {self.settings.state / 'logs/worker.log'}")
+
+    async def _start_worker(self) -> asyncio.subprocess.Process:
+        logs = self.settings.state / "logs"
+        logs.mkdir(parents=True, exist_ok=True)
+        with (logs / "worker.log").open("ab") as output:
+            return await asyncio.create_subprocess_exec(
+                sys.executable, "-m", "ivr.app", stdin=asyncio.subprocess.DEVNULL, stdout=output,
+                stderr=output, env=environment(self.settings), start_new_session=True,
+            )  # fmt: skip
+
+    async def _end_worker(self) -> None:
+        worker = self._worker
+        if worker is None or worker.returncode is not None:
+            return
+        worker.send_signal(signal.SIGTERM)
+        worker.send_signal(signal.SIGCONT)
+        try:
+            await asyncio.wait_for(worker.wait(), END_S)
+        except TimeoutError:
+            worker.kill()
+            await worker.wait()
+        await self.rescue()
+
+    def _ari(self) -> Ari:
+        settings = self.settings
+        return Ari(settings.ari_url, ARI_USER, settings.secrets["ARI_PASSWORD"], settings.app, timeout=2.0)
+
+
+def environment(settings: Settings) -> dict[str, str]:
+    """The environment that makes a child process load the same settings."""
+    names = [spec.name for spec in fields(Settings) if spec.name != "secrets"]
+    ours = {f"IVR_{name.upper()}": str(getattr(settings, name)) for name in names}
+    inherited = dict(os.environ)
+    for name in [name for name in ours if f"{name}_FILE" in inherited]:
+        if ours[name] == given(os.environ, name):
+            del ours[name]  # the child reads it where we did: a password stays out of environments
+        else:
+            del inherited[f"{name}_FILE"]
+    package = str(Path(__file__).resolve().parent.parent)
+    return {**inherited, **ours, "PYTHONPATH": package}
+
+
+def ending(status: int) -> str:
+    """An exit status in words."""
+    return f"signal {signal.Signals(-status).name}" if status < 0 else f"status {status}"

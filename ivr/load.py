@@ -1,0 +1,152 @@
+"""`ivr bench load`: many callers at once, measured in what they heard and in what it cost this machine."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import json
+import statistics
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import psutil
+from rich.console import Console
+
+from ivr.benchmark import LONGEST_CALL_S, Spread, machine, question_call
+from ivr.config import Settings
+from ivr.demo import own_instance, service_and_phone
+from ivr.errors import UsageError
+from ivr.phone.phone import Phone
+from ivr.phone.spec import CallReport
+
+GAP_S = 0.06
+"""A longer gap in what the service sends is heard."""
+SAMPLE_S = 1.0
+LANGS = ("fr", "en")
+PARTS = {"worker": "ivr.app", "rasa": "rasa", "console": "ivr.console"}
+"""Our processes, by what stands in their command lines."""
+
+
+@dataclass
+class Cost:
+    """Processor time (shares of one core) and memory (MB) of each part, sampled every second."""
+
+    cpu: dict[str, list[float]] = field(default_factory=dict)
+    memory: dict[str, list[float]] = field(default_factory=dict)
+
+    async def watch(self, pbx: str) -> None:
+        """Until cancelled; ``pbx`` stands in the command line of the service's Asterisk."""
+        known: dict[int, psutil.Process] = {}
+        while True:
+            for process in psutil.Process().children(recursive=True):
+                self._sample(known.setdefault(process.pid, process), pbx)
+            await asyncio.sleep(SAMPLE_S)
+
+    def _sample(self, process: psutil.Process, pbx: str) -> None:
+        try:
+            part = _part(" ".join(process.cmdline()), pbx)
+            self.cpu.setdefault(part, []).append(process.cpu_percent() / 100)
+            self.memory.setdefault(part, []).append(process.memory_info().rss / 1e6)
+        except psutil.Error:
+            return  # it has just ended
+
+
+@dataclass(frozen=True)
+class Figures:
+    """What came of a load; times in seconds.
+
+    ``failed`` calls were not answered, or a question of theirs was not; ``gaps`` counts what callers heard as
+    holes, ``longest_gap`` in seconds.  ``cpu`` is in shares of one core, ``memory`` in MB, both in the middle
+    of the run.
+    """
+
+    calls: int
+    failed: int
+    answers: Spread
+    greeting: Spread
+    gaps: int
+    longest_gap: float
+    cpu: dict[str, float]
+    memory: dict[str, float]
+
+
+async def load(settings: Settings, callers: int, minutes: float, *, as_json: bool) -> int:
+    """``callers`` telephones that call again and again for ``minutes``; 1 when a call failed."""
+    if callers < 1 or minutes <= 0:
+        raise UsageError("write --calls from 1 up and --minutes above 0")
+    settings = dataclasses.replace(own_instance(settings, "bench"), places=callers)
+    show, cost = Console(stderr=True), Cost()
+    async with service_and_phone(settings, show) as phone:
+        watching = asyncio.create_task(cost.watch(settings.pbx_inside))
+        end = time.monotonic() + minutes * 60
+        show.print(f"{callers} callers for {minutes:g} minutes")
+        tasks = [_caller(settings, phone, number, callers, end) for number in range(callers)]
+        reports = [report for found in await asyncio.gather(*tasks) for report in found]
+        watching.cancel()
+    figures = _figures(reports, cost)
+    _print(figures, callers, as_json=as_json)
+    return 1 if figures.failed else 0
+
+
+async def _caller(
+    settings: Settings, phone: Phone, number: int, callers: int, end: float
+) -> list[CallReport]:
+    """One caller, who calls until the end; the first calls are spread over the length of a call."""
+    await asyncio.sleep(number * LONGEST_CALL_S / 2 / callers)
+    reports: list[CallReport] = []
+    while time.monotonic() < end:
+        lang = LANGS[number % len(LANGS)]
+        reports.append(await phone.call(question_call(settings, lang, number + len(reports))))
+    return reports
+
+
+def _figures(reports: Sequence[CallReport], cost: Cost) -> Figures:
+    turns = [turn.mouth_to_ear_s for report in reports for turn in report.analysis.turns]
+    greetings = [report.analysis.greeting_s for report in reports]
+    gaps = [length for report in reports for _, length in report.gaps if length > GAP_S]
+    return Figures(
+        calls=len(reports),
+        failed=sum(not _served(report) for report in reports),
+        answers=Spread.of([wait for wait in turns if wait is not None]),
+        greeting=Spread.of([wait for wait in greetings if wait is not None]),
+        gaps=len(gaps),
+        longest_gap=round(max(gaps, default=0.0), 3),
+        cpu={part: round(statistics.median(samples), 2) for part, samples in cost.cpu.items()},
+        memory={part: round(max(samples)) for part, samples in cost.memory.items()},
+    )
+
+
+def _served(report: CallReport) -> bool:
+    turns = report.analysis.turns
+    return report.ok and bool(turns) and all(turn.answer_start is not None for turn in turns)
+
+
+def _part(command: str, pbx: str) -> str:
+    for part, mark in PARTS.items():
+        if mark in command:
+            return part
+    if "asterisk" in command:
+        return "asterisk" if pbx in command else "callers"
+    return "others"
+
+
+def _print(figures: Figures, callers: int, *, as_json: bool) -> None:
+    if as_json:
+        row = dataclasses.asdict(figures) | {"callers": callers, "machine": machine()}
+        sys.stdout.write(json.dumps(row) + "\n")
+        return
+    write = sys.stdout.write
+    write(f"{callers} callers at once, {figures.calls} calls, {figures.failed} failed\n")
+    for name, spread in (("mouth to ear", figures.answers), ("greeting", figures.greeting)):
+        write(f"{name:13} {spread}\n")
+    write(
+        f"gaps over {GAP_S * 1000:.0f} ms: {figures.gaps}, the longest {figures.longest_gap * 1000:.0f} ms\n"
+    )
+    for part in sorted(figures.cpu):
+        each = figures.cpu[part] / callers * 100
+        write(
+            f"{part:13} {figures.cpu[part]:.2f} cores ({each:.1f} % a call), {figures.memory[part]:.0f} MB\n"
+        )
+    write(f"on {machine()}\n")

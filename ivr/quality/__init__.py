@@ -1,0 +1,1 @@
+"""QA's workshop: what callers really said, how well it was heard and understood, what could not be answered."""

@@ -1,0 +1,87 @@
+"""Today's recogniser and intents for a replay: in a thread of real time, while the replay's clock stands still."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import threading
+from collections.abc import Coroutine, Sequence
+from typing import Any, TypeVar
+
+from ivr.call.ear import Judged
+from ivr.call.office import Office
+from ivr.config import Settings
+from ivr.gate import Decision, decide
+from ivr.nlu import Intent, Understanding
+from ivr.speech import stt
+from ivr.speech.stt import Recogniser, Transcript
+
+T = TypeVar("T")
+
+
+class Engines:
+    """``with Engines.load(settings, langs) as engines``: ask them from any event loop.
+
+    The same sound or sentence is worked on once.
+    """
+
+    def __init__(self, recogniser: Recogniser, understanding: Understanding) -> None:
+        self._recogniser, self._understanding = recogniser, understanding
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="engines", daemon=True)
+        self._transcripts: dict[str, Transcript] = {}
+        self._intents: dict[str, Intent] = {}
+
+    @classmethod
+    def load(cls, settings: Settings, langs: Sequence[str], engine: str = "") -> Engines:
+        """Those of today; raises SetupError where the recogniser is not installed."""
+        recogniser = stt.choose(settings, langs, engine)
+        return cls(recogniser, Understanding(settings.rasa, timeout_s=30.0))
+
+    def __enter__(self) -> Engines:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._run(self._recogniser.close())
+        self._run(self._understanding.close())
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+    async def transcribe(self, pcm: bytes, langs: Sequence[str], hotwords: str) -> Transcript:
+        """What the recogniser makes of slin16; raises RecogniserError."""
+        key = hashlib.sha256("\0".join((*langs, hotwords)).encode() + pcm).hexdigest()
+        if key not in self._transcripts:
+            self._transcripts[key] = await self._outside(self._decode(pcm, langs, hotwords))
+        return self._transcripts[key]
+
+    async def understand(self, text: str, lang: str) -> Intent:
+        """What Rasa makes of a sentence; raises NluUnavailable."""
+        if text not in self._intents:
+            self._intents[text] = await self._outside(self._understanding.understand(text, lang))
+        return self._intents[text]
+
+    async def judge(self, heard: Transcript, office: Office, lang: str) -> Judged:
+        """As the live call judges a final transcript."""
+        lang = heard.lang or lang
+        if not heard.text:
+            return Judged(heard, None, complete=False)
+        if office.emergency.heard(heard.text, lang):
+            return Judged(heard, None, complete=True, urgent=True)
+        intent = await self.understand(heard.text, lang)
+        verdict = decide(heard.confidence, intent, office.callflow.gate, office.faq.kinds, lang)
+        sure = verdict.decision in (Decision.ANSWER, Decision.CONTROL)
+        return Judged(heard, intent, complete=sure or office.names.named_in(heard.text) is not None)
+
+    async def _decode(self, pcm: bytes, langs: Sequence[str], hotwords: str) -> Transcript:
+        utterance = self._recogniser.utterance(langs, hotwords)
+        utterance.feed(pcm)
+        return await utterance.decode()
+
+    async def _outside(self, work: Coroutine[Any, Any, T]) -> T:
+        """The result of ``work``, done in our thread; the caller's clock counts it as a thread of its own."""
+        return await asyncio.get_running_loop().run_in_executor(None, self._run, work)
+
+    def _run(self, work: Coroutine[Any, Any, T]) -> T:
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result()

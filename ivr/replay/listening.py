@@ -1,0 +1,333 @@
+"""One turn of a recording through today's ear, in the ear's own time.
+
+The ear begins where the turn before had ended, so that one turn heard otherwise does not move the next.  A prompt
+lasts as long as it lasted then, a decode takes as long as it took then: the same recording gives the same turns on
+any machine.  Time is counted in frames; ``VirtualLoop`` jumps from one to the next.
+
+Where what the ear got was kept (``ivr.store.tapes``), all of this is known to the frame.  Otherwise Asterisk's
+recording stands for it, and prompts are placed by the clock of then.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from ivr import events
+from ivr.call.caller import Heard, Piece
+from ivr.call.ear import Ear, Judged, Patience
+from ivr.call.ear import Sound as Caught
+from ivr.call.live import NUMBER, NUMBER_PAUSE_S, REPLAYS
+from ivr.call.office import Office
+from ivr.call.turns import FRAME_S
+from ivr.replay.course import Spoken, decode_times
+from ivr.replay.engines import Engines
+from ivr.replay.sound import Sound, gaps
+from ivr.replay.story import Turn
+from ivr.speech.stt import Transcript
+
+SAME_CUT_S = 0.1
+"""So much may a turn be longer or shorter and still be cut as it was then."""
+SAME_PLACE_S = 6.0
+"""So far from its place then may it begin, where this machine was late then."""
+HISTORY = 1600
+"""Frames of the past that the ear is given: it keeps no more."""
+DECODE_S = 0.4
+"""How long a decode took in calls that do not tell."""
+LONGEST_DECODE_S = 4.0
+"""The ear gives a decode up that takes much longer."""
+KEY_FRAMES = 5
+"""Between the keys of a number."""
+
+
+@dataclass(frozen=True)
+class Question:
+    """What today's dialogue asks: ``delay_s`` after the turn before it listens, for ``speaks_s`` it speaks.
+
+    ``anew``: what came in before is forgotten; ``no_input_s``: how long it waits for an answer, if not as usual.
+    """
+
+    pieces: Sequence[Piece]
+    langs: tuple[str, ...]
+    lang: str
+    keys: int = 1
+    delay_s: float = 0.0
+    speaks_s: float = 0.0
+    anew: bool = False
+    no_input_s: float | None = None
+
+
+@dataclass(frozen=True)
+class Listened:
+    """What today's ear and recogniser made of a turn.
+
+    ``same_sound``: byte for byte what was decoded then; ``same_cut``: it begins and ends where it did.
+    ``heard`` None: the recording ended before the turn did.  ``lost``: what the ear got then is not in the recording.
+    """
+
+    heard: Heard | None
+    engine: str = ""
+    same_sound: bool = False
+    same_cut: bool = True
+    lost: bool = False
+
+
+class Prompt:
+    """A mouth that says nothing: prompts that last a while, on hold or cut as the ear wants it."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._left = self._since = 0.0
+        self._held = False
+
+    def begin(self, speaks_s: float) -> None:
+        """A prompt of so many seconds begins."""
+        self._left, self._since, self._held = speaks_s, self._loop.time(), False
+
+    @property
+    def speaking(self) -> bool:
+        """Whether the prompt goes on, or is on hold."""
+        return self._held or self._loop.time() - self._since < self._left
+
+    async def hold(self) -> None:
+        """Silence for the moment."""
+        if self.speaking and not self._held:
+            self._left -= self._loop.time() - self._since
+            self._held = True
+
+    def resume(self) -> None:
+        """Go on."""
+        if self._held:
+            self._held, self._since = False, self._loop.time()
+
+    async def flush(self) -> None:
+        """Silence."""
+        self._held, self._left = False, 0.0
+
+
+class Listener:
+    """Listens to the turns of one call."""
+
+    def __init__(
+        self, sound: Sound, exact: bool, turns: Sequence[Turn], engines: Engines, office: Office
+    ) -> None:
+        self._sound, self._exact, self._turns = sound, exact, turns
+        self._engines, self._office = engines, office
+
+    async def turn(self, turn: Turn, before: Turn | None, question: Question) -> Listened:
+        """What is heard today where ``turn`` was heard then; ``before`` is the turn before it."""
+        self._question = question
+        judge = _Judge(self._engines, self._office, question.lang)
+        course = turn.course if self._exact else None
+        prompt: Prompt | Spoken
+        if course is None:
+            start = round((turn.since + (question.delay_s if question.anew else 0.0)) / FRAME_S)
+            prompt, recogniser = Prompt(), _Recogniser(self._engines, _decode_s(turn), {})
+        else:
+            start, times = course.since - 1, decode_times(course)
+            prompt = Spoken(course)
+            recogniser = _Recogniser(self._engines, max(times.values(), default=DECODE_S), times)
+        ear = Ear(_Voice(self._sound.voice[start:]), recogniser, prompt)
+        recogniser.ear = ear
+        ear.resume_at(start, self._sound.frames[max(0, start - HISTORY) : start], self._last_turn(before))
+        feeding = asyncio.create_task(self._feed(ear, start, prompt, self._keys(turn)))
+        try:
+            if not question.anew and course is None:
+                await asyncio.sleep(question.delay_s)
+            caught = await self._caught(ear, prompt, question, judge, feeding)
+        finally:
+            feeding.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await feeding
+        return await self._listened(turn, caught, judge)
+
+    async def _caught(
+        self,
+        ear: Ear,
+        prompt: Prompt | Spoken,
+        question: Question,
+        judge: _Judge,
+        feeding: asyncio.Task[None],
+    ) -> Caught | None:
+        """The next turn that the ear hears; None when the recording ends before."""
+        limits = self._office.callflow.limits
+        no_input_s = limits.silence_s if question.no_input_s is None else question.no_input_s
+        patience = Patience(no_input_s=no_input_s, longest_s=limits.speech_s)
+        if question.keys > 1:
+            patience = replace(patience, complete_s=NUMBER_PAUSE_S, incomplete_s=NUMBER_PAUSE_S)
+        caught = None
+        for _ in range(REPLAYS):
+            prompt.begin(question.speaks_s)
+            listening = asyncio.create_task(
+                ear.listen(question.langs, judge, patience, hotwords=self._hotwords(question))
+            )
+            await asyncio.wait({listening, feeding}, return_when=asyncio.FIRST_COMPLETED)
+            if not listening.done():
+                listening.cancel()
+                return None
+            caught = listening.result()
+            await prompt.flush()
+            if caught.key or caught.judged or caught.waited_s or question.no_input_s is not None:
+                break
+        if caught is not None and caught.key and question.keys > 1:
+            caught = replace(caught, key=await ear.dialled(caught.key, question.keys))
+        return caught
+
+    async def _listened(self, turn: Turn, caught: Caught | None, judge: _Judge) -> Listened:
+        then = turn.speech
+        lost = not self._exact and then is not None and bool(then.sum) and self._sound.stretch(then) is None
+        if caught is None:
+            return Listened(None, lost=lost)
+        if caught.key:
+            return Listened(Heard(key=caught.key), lost=lost)
+        if caught.judged is None:
+            return Listened(Heard(), lost=lost)
+        judged = caught.judged
+        course = turn.course if self._exact else None
+        late_s = 0.0
+        if then is None:
+            same_cut = True
+        elif course is None:
+            same_cut = _same_cut(then, caught)
+        else:
+            same_cut = (course.first, course.last) == caught.course.voice
+            late_s = then.start_s - course.first * FRAME_S
+        same_sound = then is not None and caught.stretch.sum == then.sum
+        if then is not None and then.sum and same_cut and not same_sound:
+            pcm = self._sound.stretch(then, late_s)
+            if pcm is not None:
+                judged, same_sound = (
+                    await judge.sound(pcm, self._question, self._hotwords(self._question)),
+                    True,
+                )
+        said = judged.transcript
+        heard = Heard(
+            text=said.text, lang=said.lang or self._question.lang, confidence=said.confidence,
+            intent=judged.intent, urgent=judged.urgent, spoke=True,
+        )  # fmt: skip
+        return Listened(heard, said.engine, same_sound, same_cut, lost)
+
+    async def _feed(
+        self, ear: Ear, start: int, prompt: Prompt | Spoken, keys: Mapping[int, Sequence[str]]
+    ) -> None:
+        """The line: a frame every 20 ms, keys after the frame after which they came, until the recording ends."""
+        await asyncio.sleep(FRAME_S / 2)  # the ear listens before the first frame
+        for index in range(start, len(self._sound.frames)):
+            for key in keys.get(index, ()):
+                ear.key(key)
+            if isinstance(prompt, Spoken):
+                prompt.frame = index + 1
+            ear.hear(self._sound.frames[index])
+            await asyncio.sleep(FRAME_S)
+
+    def _keys(self, turn: Turn) -> dict[int, list[str]]:
+        """The keys from this turn on, by the frames heard before them."""
+        found: dict[int, list[str]] = {}
+        for one in self._turns[self._turns.index(turn) :]:
+            if one.key and one.key != NUMBER:
+                exact = one.course if self._exact else None
+                first = exact.until if exact else round(one.t / FRAME_S)
+                for number, key in enumerate(one.key):
+                    found.setdefault(first + number * KEY_FRAMES, []).append(key)
+        return found
+
+    def _last_turn(self, before: Turn | None) -> tuple[int, int] | None:
+        """First and last voiced frame of the turn before: who goes on at once is heard as one sentence."""
+        if before is None or before.speech is None:
+            return None
+        if self._exact and before.course is not None:
+            first, last = before.course.first, before.course.last
+        else:
+            first, last = round(before.speech.start_s / FRAME_S), round(before.speech.end_s / FRAME_S)
+        too_long = (last - first + 1) * FRAME_S >= self._office.callflow.limits.speech_s
+        return None if too_long else (first, last)
+
+    def _hotwords(self, question: Question) -> str:
+        single = len(question.langs) == 1 and question.keys == 1
+        return self._office.faq.hotwords(question.langs[0]) if single else ""
+
+
+class _Voice:
+    """Voice activity that is known already."""
+
+    def __init__(self, probabilities: Sequence[float]) -> None:
+        self._next = iter(probabilities)
+
+    def probability(self, frame: bytes) -> float:
+        return next(self._next)
+
+
+class _Judge:
+    """What a transcript means today."""
+
+    def __init__(self, engines: Engines, office: Office, lang: str) -> None:
+        self._engines, self._office, self._lang = engines, office, lang
+
+    async def __call__(self, transcript: Transcript, final: bool) -> Judged:
+        if not final:  # replays listen to whole turns
+            return Judged(transcript, None, complete=False)
+        return await self._engines.judge(transcript, self._office, self._lang)
+
+    async def sound(self, pcm: bytes, question: Question, hotwords: str) -> Judged:
+        """What a stretch of audio means."""
+        return await self(await self._engines.transcribe(pcm, question.langs, hotwords), True)
+
+
+class _Recogniser:
+    """Today's recogniser, as quick as the one of then: ``times`` by the frame, ``decode_s`` where none was then."""
+
+    name = "replay"
+    languages = frozenset[str]()
+
+    def __init__(self, engines: Engines, decode_s: float, times: Mapping[int, float]) -> None:
+        self.engines, self._decode_s, self._times = engines, decode_s, times
+        self.ear: Ear | None = None
+
+    @property
+    def decode_s(self) -> float:
+        """Seconds that a decode takes which begins now."""
+        return self._times.get(self.ear.turns.frame if self.ear else 0, self._decode_s)
+
+    def utterance(self, langs: Sequence[str], hotwords: str = "") -> _Utterance:
+        return _Utterance(self, langs, hotwords)
+
+    async def close(self) -> None:
+        pass
+
+
+class _Utterance:
+    """One stretch of speech."""
+
+    def __init__(self, recogniser: _Recogniser, langs: Sequence[str], hotwords: str) -> None:
+        self._recogniser, self._langs, self._hotwords = recogniser, langs, hotwords
+        self._pcm = bytearray()
+
+    def feed(self, pcm: bytes) -> None:
+        self._pcm += pcm
+
+    async def partial(self) -> Transcript | None:
+        return None
+
+    async def decode(self) -> Transcript:
+        pcm = bytes(self._pcm)
+        await asyncio.sleep(self._recogniser.decode_s)
+        return await self._recogniser.engines.transcribe(pcm, self._langs, self._hotwords)
+
+
+def _decode_s(turn: Turn) -> float:
+    """Seconds from the first pause to the judged text, then."""
+    if turn.speech is None or not turn.speech.decode_s:
+        return DECODE_S
+    return min(
+        LONGEST_DECODE_S, turn.speech.decode_s + (turn.understood.ms / 1000 if turn.understood else 0.0)
+    )
+
+
+def _same_cut(then: events.Heard, caught: Caught) -> bool:
+    """Whether the ear cut the turn as then; silence that the line put into it then does not count."""
+    length, was = caught.end_s - caught.start_s, then.end_s - then.start_s
+    filled = len(gaps(then)) * FRAME_S
+    near = abs(caught.start_s - then.start_s) <= SAME_PLACE_S
+    return near and was - filled - SAME_CUT_S <= length <= was + SAME_CUT_S

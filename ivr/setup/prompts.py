@@ -1,0 +1,25 @@
+"""Rendering everything the service can say; the answers a second time, slowly."""
+
+from __future__ import annotations
+
+from ivr import callflow, faq, phrases
+from ivr.call import rendering
+from ivr.config import Settings
+from ivr.setup.progress import Task
+from ivr.speech.prompts import open_prompts
+
+
+def render_all(settings: Settings, task: Task) -> None:
+    """Render what is not on disk yet."""
+    flow = callflow.load_callflow(settings.root)
+    words = phrases.load_phrases(settings.root)
+    questions = faq.load_faq(settings.root, words)
+    prompts = open_prompts(settings, flow.languages)
+    spoken = list(rendering.sentences(flow, questions, words))
+    slowly = list(rendering.answers(flow, questions))
+    both = max(1, len(prompts.missing(spoken)) + len(prompts.missing(slowly, slow=True)))
+    first = len(prompts.missing(spoken))
+    prompts.render_all(spoken, lambda done, total: task.at(done / both, f"{done} of {both}"))
+    prompts.render_all(
+        slowly, lambda done, total: task.at((first + done) / both, f"{first + done} of {both}"), slow=True
+    )

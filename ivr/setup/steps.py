@@ -1,0 +1,128 @@
+"""Steps of set-up: done once, again when their inputs changed, side by side where they can."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import threading
+import time
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ivr.config import Settings
+from ivr.errors import IvrError, SetupError
+from ivr.paths import stamps
+from ivr.setup.progress import Board, Task
+
+Run = Callable[[Settings, Task], Sequence[str]]
+"""Does the work; returns lines that a person should read (mostly none)."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step.  ``inputs`` are hashed: another hash, or an absent result, makes the step run again."""
+
+    name: str
+    title: str
+    run: Run
+    inputs: Callable[[Settings], Iterable[str | Path]]
+    present: Callable[[Settings], bool]
+    after: tuple[str, ...] = field(default=())
+
+    def due(self, settings: Settings) -> bool:
+        """Whether the step has something to do."""
+        known = _stamp(settings, self.name)
+        fresh = known.exists() and known.read_text(encoding="utf-8") == self.fingerprint(settings)
+        return not (fresh and self.present(settings))
+
+    def fingerprint(self, settings: Settings) -> str:
+        """SHA-256 over the inputs."""
+        return fingerprint(self.inputs(settings), settings.root)
+
+    def done(self, settings: Settings) -> None:
+        """Remember what the result was made from."""
+        path = _stamp(settings, self.name)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(self.fingerprint(settings), encoding="utf-8")
+
+
+def fingerprint(inputs: Iterable[str | Path], root: Path) -> str:
+    """SHA-256 over texts and files; folders count with all their files, names relative to ``root``."""
+    total = hashlib.sha256()
+    for item in inputs:
+        if isinstance(item, str):
+            total.update(b"text\0" + item.encode() + b"\0")
+            continue
+        for path in sorted(item.rglob("*")) if item.is_dir() else [item]:
+            if path.is_file() and "__pycache__" not in path.parts:
+                name = str(path.relative_to(root) if path.is_relative_to(root) else path)
+                total.update(b"file\0" + name.encode() + b"\0" + hashlib.sha256(path.read_bytes()).digest())
+    return total.hexdigest()
+
+
+def build(target: Path, make: Callable[[Path], None], partial: Path | None = None) -> None:
+    """Make a folder at ``partial``, then move it: what stands at ``target`` is always whole."""
+    partial = partial or target.with_name(f"{target.name}.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.parent.mkdir(parents=True, exist_ok=True)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    make(partial)
+    old = target.with_name(f"{target.name}.old")
+    shutil.rmtree(old, ignore_errors=True)
+    if target.exists():
+        target.rename(old)
+    partial.rename(target)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def run_all(settings: Settings, steps: Sequence[Step], board: Board) -> None:
+    """Run the steps that are due.  After a failure nothing new starts; all failures are said, then raised."""
+    waiting = {step.name: step for step in steps}
+    running: dict[Future[Sequence[str]], Step] = {}
+    failed: list[str] = []
+    pool = ThreadPoolExecutor(max_workers=max(1, len(steps)), thread_name_prefix="setup")
+    try:
+        while waiting or running:
+            for step in [] if failed else _ready(waiting, running.values()):
+                del waiting[step.name]
+                if step.due(settings):  # asked this late: the steps before it may have changed its inputs
+                    running[pool.submit(_perform, settings, step, board)] = step
+            if not running:
+                if failed or not waiting:
+                    break
+                continue
+            for future in wait(running, return_when=FIRST_COMPLETED).done:
+                _note(future, running.pop(future), failed, board)
+    finally:  # also at Ctrl-C: nobody waits for half a download
+        pool.shutdown(wait=False, cancel_futures=True)
+    if failed:
+        raise SetupError("; ".join(failed))
+
+
+def _note(future: Future[Sequence[str]], step: Step, failed: list[str], board: Board) -> None:
+    try:
+        for line in future.result():
+            board.say(line, style="yellow")
+    except (IvrError, OSError) as error:
+        failed.append(f"{step.title}: {error}")
+
+
+def _ready(waiting: dict[str, Step], running: Iterable[Step]) -> list[Step]:
+    open_names = set(waiting) | {step.name for step in running}
+    return [step for step in waiting.values() if not open_names & set(step.after)]
+
+
+def _perform(settings: Settings, step: Step, board: Board) -> Sequence[str]:
+    threading.current_thread().name = f"setup-{step.name}"
+    task = board.task(step.title)
+    began = time.monotonic()
+    lines = step.run(settings, task)
+    step.done(settings)
+    board.finished(task, time.monotonic() - began)
+    return lines
+
+
+def _stamp(settings: Settings, name: str) -> Path:
+    return stamps(settings) / name

@@ -1,0 +1,69 @@
+"""Debian packages that set-up and the service need on the machine itself."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Sequence
+
+from ivr.config import Settings
+from ivr.errors import SetupError
+from ivr.setup.command import run
+from ivr.setup.progress import Task
+
+PACKAGES = ("ca-certificates", "debian-archive-keyring", "debootstrap", "gpgv")
+
+
+def missing(packages: Sequence[str] = PACKAGES) -> list[str]:
+    """Those that are not installed."""
+    command = ["dpkg-query", "--show", "--showformat=${Package} ${db:Status-Status}\n", *packages]
+    shown = subprocess.run(command, capture_output=True, text=True, check=False).stdout
+    installed = {line.split()[0] for line in shown.splitlines() if line.endswith(" installed")}
+    return [name for name in packages if name not in installed]
+
+
+def present(settings: Settings) -> bool:
+    """Whether nothing is missing."""
+    return not missing()
+
+
+def install(settings: Settings, task: Task) -> Sequence[str]:
+    """Install what is missing; raises SetupError with the command to run when we may not."""
+    add(PACKAGES, task)
+    return []
+
+
+def add(packages: Sequence[str], task: Task) -> None:
+    """Install those of them that are missing."""
+    wanted = missing(packages)
+    if not wanted:
+        return
+    need_root(f"apt-get install {' '.join(wanted)}")
+    env = {"DEBIAN_FRONTEND": "noninteractive"}
+    run(["dpkg", "--configure", "-a"], what="dpkg", env=env)  # an installation that was cut in the middle
+    task.at(None, "apt-get update")
+    # a list that is not to be had now is no failure while the packages are
+    run(["apt-get", "update", "-q"], what="apt-get update", env=env)
+    task.at(0.3, f"apt-get install {' '.join(wanted)}")
+    command = ["apt-get", "install", "-q", "-y", "--no-install-recommends", *wanted]
+    run(command, what="apt-get install", env=env, line=lambda text: task.at(None, text[:60]))
+
+
+def need_root(what: str) -> None:
+    """Raises SetupError in one line unless we are root."""
+    if os.geteuid() != 0:
+        hint = "with sudo" if shutil.which("sudo") else "as root (sudo is not installed either)"
+        raise SetupError(f"not root: run this again {hint}; what is missing: {what}")
+
+
+def debian_mirror() -> str:
+    """Address of the Debian mirror that this machine uses; empty when apt knows none."""
+    chosen = os.environ.get("IVR_DEBIAN_MIRROR", "")
+    if chosen:
+        return chosen
+    form = "$(ORIGIN) $(LABEL) $(COMPONENT) $(REPO_URI)"
+    command = ["apt-get", "indextargets", f"--format={form}", "Created-By: Packages"]
+    shown = subprocess.run(command, capture_output=True, text=True, check=False).stdout
+    found = [line.split()[3] for line in shown.splitlines() if line.startswith("Debian Debian main http")]
+    return found[0] if found else ""

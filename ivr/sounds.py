@@ -1,0 +1,49 @@
+"""Prompts as files of Asterisk's: what it plays without us, in 8 kHz, one folder a language."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from ivr.audio import PHONE_RATE, RATE, resample, write_wav
+from ivr.call.announcements import Announcement, announcements
+from ivr.callflow import Callflow
+from ivr.config import Settings
+from ivr.faq import load_faq
+from ivr.phrases import load_phrases
+from ivr.speech.prompts import Prompts, open_prompts
+
+FALLBACK_LANGS = ("fr", "en")
+
+
+def write_sounds(settings: Settings, callflow: Callflow) -> None:
+    """The fallback's apologies, announcements for those who wait, and words for advisers."""
+    phrases = load_phrases(settings.root)
+    langs = [str(lang) for lang in callflow.languages]
+    prompts = open_prompts(settings, dict.fromkeys([*FALLBACK_LANGS, *langs]))
+    for lang in FALLBACK_LANGS:
+        _write(
+            settings,
+            prompts,
+            Announcement(f"fallback-{lang}", phrases.text(lang, "fallback"), lang),
+            "sounds",
+        )
+    _write_all(settings, prompts, announcements(callflow, load_faq(settings.root, phrases), phrases))
+
+
+def _write_all(settings: Settings, prompts: Prompts, wanted: Iterable[Announcement]) -> None:
+    for one in wanted:
+        _write(settings, prompts, one, f"share/sounds/{one.folder}")
+
+
+def _write(settings: Settings, prompts: Prompts, one: Announcement, folder: str) -> None:
+    """Write one file, unless it stands there already, made of the same prompt."""
+    path = settings.pbx / folder / f"{one.file}.wav"
+    source = prompts.path(one.text, one.lang)
+    if not source.is_file():
+        prompts.render(one.text, one.lang)
+    made_of = path.with_suffix(".from")
+    if path.is_file() and made_of.is_file() and made_of.read_text("utf-8") == source.stem:
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_wav(path, resample(prompts.audio(one.text, one.lang), RATE, PHONE_RATE), PHONE_RATE)
+    made_of.write_text(source.stem, "utf-8")

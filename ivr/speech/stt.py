@@ -1,0 +1,120 @@
+"""Speech to text: what every recogniser looks like, and which one a language gets."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from ivr.audio import RATE, WIDTH
+from ivr.config import Settings
+from ivr.errors import SetupError
+
+log = logging.getLogger(__name__)
+
+MAX_SECONDS: Final = 30
+"""Longest utterance that is kept; Whisper sees at most 30 s, and nobody asks for longer."""
+MAX_BYTES: Final = MAX_SECONDS * RATE * WIDTH
+
+
+@dataclass(frozen=True)
+class Transcript:
+    """What was heard: the text as the engine spells it, and how sure it is (0..1)."""
+
+    text: str
+    confidence: float
+    lang: str
+    engine: str
+
+
+class Utterance(Protocol):
+    """One stretch of a caller's speech.  All state is here, none in the engine."""
+
+    def feed(self, pcm: bytes) -> None:
+        """Adds slin16 of any even length.  Never blocks; beyond 30 s the rest is dropped, said once."""
+
+    async def partial(self) -> Transcript | None:
+        """What a streaming engine has heard so far; None where the engine does not stream."""
+
+    async def decode(self) -> Transcript:
+        """The text of all that was fed so far.  May be called again after more was fed (early decoding)."""
+
+
+class Recogniser(Protocol):
+    """An engine with its models loaded."""
+
+    name: str
+    languages: frozenset[str]
+
+    def utterance(self, langs: Sequence[str], hotwords: str = "") -> Utterance:
+        """Starts listening.  Where several languages are offered, only these compete for the speech."""
+
+    async def close(self) -> None:
+        """Ends the engine's threads."""
+
+
+class Tape:
+    """The bounded audio of one utterance: the oldest 30 s are kept."""
+
+    def __init__(self) -> None:
+        self._pcm = bytearray()
+        self._full = False
+
+    def add(self, pcm: bytes) -> bytes:
+        """Appends and returns the part that still fitted."""
+        room = MAX_BYTES - len(self._pcm)
+        if len(pcm) > room and not self._full:
+            self._full = True
+            log.warning("An utterance is longer than %d s: the rest of it is not recognised", MAX_SECONDS)
+        kept = pcm[:room]
+        self._pcm += kept
+        return kept
+
+    def pcm(self) -> bytes:
+        """All that was kept, as slin16."""
+        return bytes(self._pcm)
+
+
+class ByLanguage:
+    """Several engines as one: each language goes to the first engine that has it."""
+
+    def __init__(self, engines: Sequence[Recogniser]) -> None:
+        self._engines = tuple(engines)
+        self.name = "+".join(engine.name for engine in engines)
+        self.languages = frozenset().union(*(engine.languages for engine in engines))
+
+    def utterance(self, langs: Sequence[str], hotwords: str = "") -> Utterance:
+        """An utterance of the first engine that knows all the languages offered."""
+        for engine in self._engines:
+            if engine.languages.issuperset(langs):
+                return engine.utterance(langs, hotwords)
+        raise SetupError(f"no recogniser for {', '.join(langs)}: run `ivr models pull`")
+
+    async def close(self) -> None:
+        """Closes every engine."""
+        for engine in self._engines:
+            await engine.close()
+
+
+def choose(settings: Settings, langs: Sequence[str], engine: str = "") -> Recogniser:
+    """The recogniser for these languages: ``engine`` (or the setting) is auto, vosk or whisper.
+
+    Auto takes Vosk for the languages whose model is in ``var/models/vosk-<lang>`` and Whisper for the others.
+    """
+    from ivr.speech.stt_vosk import Vosk  # the engines import this module
+    from ivr.speech.stt_whisper import Whisper
+
+    wanted = engine or settings.recogniser
+    vosk = [lang for lang in langs if (settings.models / f"vosk-{lang}").is_dir()]
+    if wanted == "whisper" or (wanted == "auto" and not vosk):
+        return Whisper(settings.models / "whisper-base", langs)
+    if wanted == "vosk":
+        missing = [lang for lang in langs if lang not in vosk]
+        if missing:
+            raise SetupError(f"no Vosk model for {', '.join(missing)}: run `ivr models pull`")
+        return Vosk({lang: settings.models / f"vosk-{lang}" for lang in vosk})
+    streaming = Vosk({lang: settings.models / f"vosk-{lang}" for lang in vosk})
+    if len(vosk) == len(langs):
+        return streaming
+    return ByLanguage([streaming, Whisper(settings.models / "whisper-base", langs)])

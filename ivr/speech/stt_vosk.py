@@ -1,0 +1,149 @@
+"""Vosk: a small Kaldi model per language that decodes while the caller speaks."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from statistics import fmean
+from typing import Any, Final
+
+import vosk
+
+from ivr.audio import RATE
+from ivr.errors import RecogniserError
+from ivr.speech.stt import Tape, Transcript
+from ivr.speech.vad import has_speech
+
+log = logging.getLogger(__name__)
+
+WORKERS: Final = 4
+"""Threads for all calls; the decoder releases the GIL.  One core holds about two decodes at a time."""
+
+
+class Vosk:
+    """One model per language, shared by all calls."""
+
+    name = "vosk"
+
+    def __init__(self, models: Mapping[str, Path]) -> None:
+        vosk.SetLogLevel(-1)
+        self.languages = frozenset(models)
+        self._models = {lang: _load(path) for lang, path in models.items()}
+        self._threads = ThreadPoolExecutor(WORKERS, thread_name_prefix="vosk")
+
+    def utterance(self, langs: Sequence[str], hotwords: str = "") -> VoskUtterance:
+        """Starts listening.  Hot words are not used: see docs/speech.md, "Hot words and Vosk"."""
+        lanes = [VoskLane(lang, self._models[lang], self._threads) for lang in langs]
+        return VoskUtterance(lanes)
+
+    async def close(self) -> None:
+        """Ends the threads."""
+        await asyncio.to_thread(self._threads.shutdown, cancel_futures=True)
+
+
+def _load(path: Path) -> Any:
+    if not path.is_dir():
+        raise RecogniserError(f"no Vosk model in {path}: run `ivr models pull`")
+    try:
+        return vosk.Model(str(path))
+    except Exception as error:  # vosk raises nothing narrower
+        raise RecogniserError(f"{path} is not a Vosk model: {error}") from error
+
+
+class VoskLane:
+    """One language's decoder on one utterance.  Its jobs run in the pool, one after the other."""
+
+    def __init__(self, lang: str, model: Any, threads: ThreadPoolExecutor) -> None:
+        self._lang = lang
+        self._model = model
+        self._threads = threads
+        self._decoder: Any = None
+        self._words: list[dict[str, Any]] = []
+        self._last: Future[Any] | None = None
+        self._waiting = bytearray()
+
+    def feed(self, pcm: bytes) -> None:
+        """Adds audio; it is decoded in the pool while the caller goes on speaking."""
+        self._waiting += pcm
+        if self._last is None or self._last.done():
+            self._last = self._threads.submit(self._accept, self._take())
+
+    async def partial(self) -> Transcript:
+        """The words so far, without waiting for a decode in progress longer than its chunk."""
+        return await self._run(self._partial)
+
+    async def final(self) -> Transcript:
+        """All words of all audio fed; the decoder can go on afterwards."""
+        return await self._run(self._final)
+
+    async def _run(self, job: Any) -> Transcript:
+        """Runs after the chunk in progress: a Kaldi decoder is not made for two threads."""
+        while self._last is not None and not self._last.done():
+            await asyncio.wrap_future(self._last)
+        future = self._last = self._threads.submit(job, self._take())
+        result: Transcript = await asyncio.wrap_future(future)
+        return result
+
+    def _take(self) -> bytes:
+        chunk = bytes(self._waiting)
+        self._waiting.clear()
+        return chunk
+
+    def _accept(self, chunk: bytes) -> None:
+        if self._decoder is None:
+            self._decoder = vosk.KaldiRecognizer(self._model, RATE)
+            self._decoder.SetWords(True)  # without it there are no confidences
+            self._decoder.SetPartialWords(True)
+        if chunk and self._decoder.AcceptWaveform(chunk):
+            self._keep(self._decoder.Result())
+
+    def _keep(self, result: str) -> None:
+        self._words += json.loads(result).get("result", [])
+
+    def _partial(self, chunk: bytes) -> Transcript:
+        self._accept(chunk)
+        tentative = json.loads(self._decoder.PartialResult()).get("partial_result", [])
+        return self._transcript(self._words + tentative)
+
+    def _final(self, chunk: bytes) -> Transcript:
+        self._accept(chunk)
+        self._keep(self._decoder.FinalResult())
+        return self._transcript(self._words)
+
+    def _transcript(self, words: Sequence[Mapping[str, Any]]) -> Transcript:
+        text = " ".join(word["word"] for word in words)
+        sure = fmean(word["conf"] for word in words) if words else 0.0
+        return Transcript(text, sure, self._lang, "vosk")
+
+
+class VoskUtterance:
+    """The same speech in each language offered; the surest one wins."""
+
+    def __init__(self, lanes: Sequence[VoskLane]) -> None:
+        self._lanes = tuple(lanes)
+        self._tape = Tape()
+
+    def feed(self, pcm: bytes) -> None:
+        """Adds slin16; decoding goes on behind."""
+        kept = self._tape.add(pcm)
+        for lane in self._lanes:
+            lane.feed(kept)
+
+    async def partial(self) -> Transcript | None:
+        """The surest language's words so far."""
+        return _surest(await asyncio.gather(*(lane.partial() for lane in self._lanes)))
+
+    async def decode(self) -> Transcript:
+        """The surest language's text of all audio so far."""
+        transcript = _surest(await asyncio.gather(*(lane.final() for lane in self._lanes)))
+        if transcript.text and not await asyncio.to_thread(has_speech, self._tape.pcm()):
+            return Transcript("", 0.0, transcript.lang, transcript.engine)
+        return transcript
+
+
+def _surest(transcripts: Sequence[Transcript]) -> Transcript:
+    return max(transcripts, key=lambda heard: heard.confidence)

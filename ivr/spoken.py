@@ -1,0 +1,226 @@
+"""`ivr eval speech`: held-out questions asked aloud, over the telephone, with and without noise.
+
+The voices are the test callers', not the service's own; each recording goes through 8 kHz A-law.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Final
+
+import jiwer
+
+from ivr import asking, gate, heldout
+from ivr.audio import add_noise, over_the_phone, read_audio
+from ivr.callflow import GateSettings
+from ivr.config import Settings
+from ivr.errors import UsageError
+from ivr.heldout import Question
+from ivr.nlu import Understanding
+from ivr.scores import Judged, Scores, share
+from ivr.setup.callers import VOICES, caller_wav
+from ivr.speech import stt
+from ivr.speech.remembered import Remembered
+from ivr.speech.stt import Transcript
+from ivr.wording import LANGUAGES, normalise
+from ivr.yamlfile import refuse
+
+NOISES: tuple[float | None, ...] = (None, 15.0)
+"""Signal to noise in dB; None is a clean line."""
+
+
+SURE: Final = (0.0, 0.25, 0.4, 0.55, 0.7, 0.85)
+"""Values of the gate's ``heard.sure`` that are tried."""
+
+
+@dataclass(frozen=True)
+class Aloud:
+    """How the questions are asked: with hot words or without; ``menu``: all languages compete, none is known."""
+
+    hotwords: bool = True
+    menu: bool = False
+
+
+@dataclass(frozen=True)
+class Heard:
+    """One question asked aloud: what was heard of it, and what would be done."""
+
+    judged: Judged
+    heard: Transcript
+    noise_db: float | None
+
+    @property
+    def text(self) -> str:
+        """The words."""
+        return self.heard.text
+
+
+@dataclass(frozen=True)
+class Row:
+    """Scores of one language on one kind of line; ``wer`` is the word error rate (0 to 1).
+
+    ``right``: of all questions, those decided rightly (see ``_decided_right``).  Of those in scope, ``at_once``:
+    acted on rightly without asking back.  Of those out of scope, ``declined``: "pardon?"; ``not_answered``: that,
+    or asked back.  ``wrong``: of all, those that a wrong answer or order would follow at once.
+    """
+
+    lang: str
+    line: str
+    questions: int
+    wer: float
+    right: float
+    at_once: float
+    wrong: float
+    declined: float
+    not_answered: float
+    language: float
+    """Share heard in the caller's language (1 where no other was offered)."""
+
+
+def run(
+    settings: Settings, count: int, langs: Sequence[str], aloud: Aloud = Aloud(), *, as_json: bool = False
+) -> int:
+    """Ask ``count`` questions a language on each kind of line; prints a row for each, then what other values of
+    ``heard.sure`` would do."""
+    unknown = [lang for lang in langs if lang not in LANGUAGES]
+    if unknown or count < 1:
+        raise UsageError(f"--lang one of {', '.join(LANGUAGES)}; --count from 1 up")
+    office = asking.Office.load(settings)
+    heard = asyncio.run(_ask_aloud(settings, office, sample(settings, count, langs), aloud))
+    lines = [json.dumps(asdict(row)) if as_json else _text(row) for row in rows(heard)]
+    for sure in SURE:
+        right, wrong = at_sure(office, heard, sure)
+        row = {"sure": sure, "right": round(right, 4), "wrong": round(wrong, 4)}
+        lines.append(
+            json.dumps(row) if as_json else f"heard.sure {sure:.2f}: right {right:.1%}  wrong {wrong:.1%}"
+        )
+    sys.stdout.write("\n".join(lines) + "\n")
+    return 0
+
+
+def at_sure(office: asking.Office, heard: Sequence[Heard], sure: float) -> tuple[float, float]:
+    """Shares of right and of wrong decisions were ``heard.sure`` this."""
+    settings = office.callflow.gate
+    limits = {"sure": sure, "poor": min(sure, settings.heard.poor), "lost": min(sure, settings.heard.lost)}
+    moved = settings.model_copy(update={"heard": settings.heard.model_copy(update=limits)})
+    judged = [_decided(office, one.judged, one.heard, moved) for one in heard]
+    return share(_decided_right(one) for one in judged), share(one.wrong for one in judged)
+
+
+def sample(settings: Settings, count: int, langs: Sequence[str]) -> list[Question]:
+    """Questions drawn by lot, always the same ones: a larger sample holds the smaller."""
+    questions, findings = heldout.read(settings.root)
+    refuse(findings, "the held-out questions")
+    chosen: list[Question] = []
+    for lang in langs:
+        ours = [question for question in questions if question.lang == lang]
+        chosen += sorted(ours, key=lambda question: _lot(question.text))[:count]
+    return chosen
+
+
+def _lot(text: str) -> int:
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "big")
+
+
+async def _ask_aloud(
+    settings: Settings, office: asking.Office, questions: Sequence[Question], aloud: Aloud
+) -> list[Heard]:
+    langs = list(LANGUAGES) if aloud.menu else sorted({question.lang for question in questions})
+    engine = await asyncio.to_thread(stt.choose, settings, langs)
+    recogniser = Remembered(engine, settings.var / "heard" / "callers.jsonl")
+    found: list[Heard] = []
+    try:
+        async with asking.served(settings) as understanding:
+            for number, question in enumerate(questions, 1):
+                pcm = await asyncio.to_thread(_spoken, settings, question)
+                for noise in NOISES:
+                    coded = over_the_phone(
+                        pcm if noise is None else add_noise(pcm, noise, seed=_lot(question.text))
+                    )
+                    found.append(
+                        await _hear(office, understanding, recogniser, question, coded, noise, aloud)
+                    )
+                sys.stderr.write(f"\r{number}/{len(questions)}")
+    finally:
+        sys.stderr.write("\n")
+        await recogniser.close()
+    return found
+
+
+def _spoken(settings: Settings, question: Question) -> bytes:
+    voices = VOICES[question.lang] if (settings.models / "kokoro").is_dir() else (None,)
+    voice = voices[_lot(question.text) % len(voices)]
+    return read_audio(caller_wav(question.lang, question.text, voice, settings=settings))
+
+
+async def _hear(
+    office: asking.Office, understanding: Understanding, recogniser: stt.Recogniser,
+    question: Question, pcm: bytes, noise: float | None, aloud: Aloud,
+) -> Heard:  # fmt: skip
+    langs = LANGUAGES if aloud.menu else (question.lang,)
+    known = aloud.hotwords and not aloud.menu
+    utterance = recogniser.utterance(langs, office.faq.hotwords(question.lang) if known else "")
+    utterance.feed(pcm)
+    heard = await utterance.decode()
+    reply = await asking.judge(office, understanding, heard.text, heard.lang)
+    judged = Judged(question, reply.intent, reply.verdict, reply.seconds)
+    return Heard(_decided(office, judged, heard, office.callflow.gate), heard, noise)
+
+
+def _decided(office: asking.Office, one: Judged, heard: Transcript, settings: GateSettings) -> Judged:
+    """With the recogniser's certainty; an emergency word needs none."""
+    if one.intent.name == gate.EMERGENCY:
+        return one
+    return replace(
+        one, verdict=gate.decide(heard.confidence, one.intent, settings, office.faq.kinds, heard.lang)
+    )
+
+
+def rows(heard: Sequence[Heard]) -> Iterator[Row]:
+    """A row for each language and kind of line."""
+    for lang in sorted({one.judged.question.lang for one in heard}):
+        for noise in NOISES:
+            part = [one for one in heard if one.judged.question.lang == lang and one.noise_db == noise]
+            if part:
+                yield _row(lang, noise, part)
+
+
+def _row(lang: str, noise: float | None, part: Sequence[Heard]) -> Row:
+    scores = Scores.of([one.judged for one in part], lang)
+    said = [normalise(one.judged.question.text) for one in part]
+    wer = jiwer.wer(said, [normalise(one.text) for one in part])
+    decided = [_decided_right(one.judged) for one in part]
+    line = "clean" if noise is None else f"{noise:.0f} dB"
+    right = sum(decided) / len(decided)
+    spoke = share(one.heard.lang == lang for one in part)
+    return Row(
+        lang,
+        line,
+        len(part),
+        round(wer, 4),
+        round(right, 4),
+        round(scores.at_once, 4),
+        round(scores.wrong, 4),
+        round(scores.declined, 4),
+        round(scores.not_answered, 4),
+        round(spoke, 4),
+    )
+
+
+def _decided_right(one: Judged) -> bool:
+    """In scope: the right intent, at once or asked back; out of scope: nothing answered."""
+    return one.hit if one.in_scope else not one.wrong
+
+
+def _text(row: Row) -> str:
+    values: dict[str, Any] = asdict(row)
+    form = (
+        "{lang} {line:6} n={questions:<4} word errors {wer:6.1%}  right {right:6.1%}  at once {at_once:6.1%}"
+        "  wrong {wrong:6.1%}  oos declined {declined:6.1%}  language {language:6.1%}"
+    )
+    return form.format(**values)

@@ -1,0 +1,193 @@
+"""The spool between calls and the database.
+
+``append`` writes one line to a file and returns: a call never waits for the database, and a process that is
+killed loses nothing that it had appended.  ``drain`` moves lines into the database in order; a file whose
+lines are all stored is deleted.  Files of dead processes are drained first, those of living ones by themselves.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import fcntl
+import json
+import logging
+import os
+import threading
+import time
+from io import FileIO
+from pathlib import Path
+from typing import BinaryIO
+
+import sqlalchemy as sa
+from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
+
+from ivr import events
+from ivr.errors import StoreError
+from ivr.pseudonyms import Pseudonyms
+from ivr.store.tables import open_store
+from ivr.store.writer import write
+
+log = logging.getLogger(__name__)
+
+ROTATE_S = 5.0
+"""A file whose events are all stored is replaced by a new one after so long: what callers said and their numbers do
+not stay in it."""
+DRAIN_S = 0.5
+RETRY_S = 5.0
+BATCH = 500
+
+
+class Journal:
+    """One process's spool file in ``folder`` and the database behind it."""
+
+    def __init__(self, folder: Path, address: str, pseudonyms: Pseudonyms) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self.folder = folder
+        self.path, self._file = _own_file(folder)
+        self._changing = threading.Lock()
+        self._begun = time.monotonic()
+        self._address, self._pseudonyms = address, pseudonyms
+        self._engine: sa.Engine | None = None
+        self._offsets: dict[Path, int] = {}
+        self._full = self._torn = False
+        self._draining = threading.Lock()
+
+    def append(self, stamped: events.Stamped) -> None:
+        """Write one event.  On a full disk the call goes on and an alarm is logged once."""
+        with self._changing:  # held elsewhere for the exchange of two variables, never for a disk or database
+            self._append(stamped)
+
+    def _append(self, stamped: events.Stamped) -> None:
+        line = json.dumps(events.to_json(stamped), ensure_ascii=False).encode() + b"\n"
+        if self._torn:  # the disk was full in mid-line: what follows is a line of its own
+            line = b"\n" + line
+        try:
+            written = self._file.write(line) or 0
+            if written < len(line):
+                self._torn = self._torn or written > 0
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            self._full = self._torn = False
+        except OSError as error:
+            if not self._full:
+                log.error("ALARM: events are being lost, %s: %s", self.path, error.strerror)
+            self._full = True
+
+    async def run(self) -> None:
+        """Drain until cancelled, then once more."""
+        try:
+            while True:
+                stored = await asyncio.to_thread(self.drain)
+                await asyncio.sleep(DRAIN_S if stored else RETRY_S)
+        finally:
+            self.drain()
+            self.close()
+
+    def drain(self) -> bool:
+        """Move what is spooled into the database; False when the database is away."""
+        try:
+            with self._draining:
+                for path in sorted(self.folder.glob("*.jsonl")):
+                    self._drain_file(path)
+                self._rotate()
+        except (SQLAlchemyError, StoreError, OSError) as error:
+            log.warning("database away (%s), events wait in %s", type(error).__name__, self.folder)
+            self._forget_engine()
+            return False
+        return True
+
+    def close(self) -> None:
+        """Close the file; an empty or stored one is removed.  Safe to call twice."""
+        if self._file.closed:
+            return
+        if os.fstat(self._file.fileno()).st_size <= self._offsets.get(self.path, 0):
+            self.path.unlink(missing_ok=True)
+        self._file.close()
+        self._forget_engine()
+
+    def _rotate(self) -> None:
+        """Go on in a new file when all of this one is stored; an event that comes meanwhile is in one of the two."""
+        stored = self._offsets.get(self.path, 0)
+        if self._file.closed or not stored or time.monotonic() - self._begun < ROTATE_S:
+            return
+        path, file = _own_file(self.folder)
+        with self._changing:
+            if os.fstat(self._file.fileno()).st_size == stored:
+                old, old_file = self.path, self._file
+                self.path, self._file = path, file
+            else:
+                old, old_file = path, file  # there is more to store first
+        old.unlink()
+        old_file.close()
+        self._offsets.pop(old, None)
+        self._begun = time.monotonic()
+
+    def _forget_engine(self) -> None:
+        if self._engine is not None:
+            self._engine.dispose()
+        self._engine = None
+
+    def _drain_file(self, path: Path) -> None:
+        start = self._offsets.get(path, 0)
+        with open(path, "rb") as file:
+            if path != self.path and not _is_left(file):
+                return
+            file.seek(start)
+            while lines := _whole_lines(file.readlines(BATCH * 200)):
+                self._offsets[path] = start = self._store(path, lines, start)
+                file.seek(start)
+        if path != self.path:
+            path.unlink(missing_ok=True)
+            self._offsets.pop(path, None)
+
+    def _store(self, path: Path, lines: list[bytes], start: int) -> int:
+        if self._engine is None:
+            self._engine = open_store(self._address)
+        items = [item for line in lines if (item := _read(path, line)) is not None]
+        try:
+            write(self._engine, items, self._pseudonyms)
+        except (IntegrityError, DataError):
+            for item in items:  # one that the database does not take must not hold up the others
+                self._write_alone(self._engine, item)
+        return start + sum(map(len, lines))
+
+    def _write_alone(self, engine: sa.Engine, item: events.Stamped) -> None:
+        try:
+            write(engine, [item], self._pseudonyms)
+        except (IntegrityError, DataError) as error:
+            log.error("ALARM: call %s: a %s event is left out: %s", item.call_id, item.event.kind, error.orig)
+
+
+def _own_file(folder: Path) -> tuple[Path, FileIO]:
+    """A new file, locked for as long as this process lives."""
+    while True:
+        path = folder / f"{time.time_ns():020d}-{os.getpid()}.jsonl"
+        file = FileIO(path, "a")
+        fcntl.flock(file, fcntl.LOCK_EX)
+        if os.fstat(file.fileno()).st_nlink:
+            return path, file
+        file.close()  # another process took it for one that was left behind
+
+
+def _whole_lines(lines: list[bytes]) -> list[bytes]:
+    """Without a last line that is still being written."""
+    return lines if not lines or lines[-1].endswith(b"\n") else lines[:-1]
+
+
+def _read(path: Path, line: bytes) -> events.Stamped | None:
+    if not line.strip():
+        return None
+    try:
+        return events.from_json(json.loads(line))
+    except ValueError as error:
+        log.error("%s: a line is not an event and is left out: %s", path, error)
+        return None
+
+
+def _is_left(file: BinaryIO) -> bool:
+    """Whether the process that wrote this file is gone: its lock went with it."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

@@ -1,0 +1,111 @@
+"""Recordings: Asterisk's two mono files become one FLAC of two channels, left the caller, right the service.
+
+Of a caller who refused to be recorded they are deleted; a mark on the disk says so until they are, whoever dies.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Collection, Iterable, Iterator
+from pathlib import Path
+
+from ivr.audio import RATE, read_audio, repair_wav, write_flac
+from ivr.config import Settings
+from ivr.errors import AudioError
+from ivr.events import RecordingKept
+from ivr.store import tapes
+
+log = logging.getLogger(__name__)
+
+MARKED_S = 3600
+"""A refusal is remembered so long (seconds), and for as long as the call goes on."""
+
+
+def waiting(settings: Settings) -> list[Path]:
+    """The recordings there are; to be asked for before the channels are, so that each one's channel is known."""
+    return sorted((settings.pbx / "spool/monitor").glob("*-in.wav16"))
+
+
+def collect(
+    settings: Settings, alive: Collection[str], spooled: Iterable[Path] | None = None
+) -> Iterator[tuple[str, RecordingKept]]:
+    """(call id, event) for each call that is over and whose files are there."""
+    refused = _refusals(settings, alive)
+    for caller in waiting(settings) if spooled is None else spooled:
+        call_id = caller.name.removesuffix("-in.wav16")
+        service = caller.with_name(f"{call_id}-out.wav16")
+        if call_id in refused:
+            forget(settings, call_id)
+            continue
+        if call_id in alive or not service.exists() or tapes.running(settings, call_id):
+            continue
+        event = _join(settings, call_id, caller, service)
+        if event is not None:
+            yield call_id, event
+        caller.unlink(missing_ok=True)
+        service.unlink(missing_ok=True)
+        tapes.forget(settings, call_id)
+
+
+def _join(settings: Settings, call_id: str, caller: Path, service: Path) -> RecordingKept | None:
+    sides = [_side(path, call_id) for path in (caller, service)]
+    if not any(sides):
+        log.error("the recording of call %s is empty and is left out", call_id)
+        return None
+    longest = max(map(len, sides))
+    target = settings.state / "recordings" / f"{call_id}.flac"
+    write_flac(target, [side.ljust(longest, b"\0") for side in sides], RATE)
+    ear = tapes.join(settings, call_id, target)
+    return RecordingKept(str(target.relative_to(settings.state)), round(longest / 2 / RATE, 2), ear)
+
+
+def refuse(settings: Settings, call_id: str) -> None:
+    """The caller does not want to be recorded: delete what there is, and what may still come of this call."""
+    marks = _refused(settings)
+    marks.mkdir(parents=True, exist_ok=True)
+    (marks / call_id).touch()
+    forget(settings, call_id)
+
+
+def forget(settings: Settings, call_id: str) -> None:
+    """Delete what Asterisk and our ear have recorded of a call, and what is not joined yet."""
+    tapes.forget(settings, call_id)
+    for side in ("in", "out"):
+        (settings.pbx / "spool/monitor" / f"{call_id}-{side}.wav16").unlink(missing_ok=True)
+
+
+def delete(settings: Settings, file: str) -> None:
+    """Delete a recording (``file`` relative to the state directory), with what the ear got."""
+    for path in sounds(settings, file):
+        path.unlink(missing_ok=True)
+
+
+def sounds(settings: Settings, file: str) -> list[Path]:
+    """The files that are there of a recording."""
+    path = settings.state / file
+    return [one for one in (path, tapes.ear_of(path)) if file and one.exists()]
+
+
+def _refusals(settings: Settings, alive: Collection[str]) -> set[str]:
+    """The calls that are marked; a mark is of no more use some time after its call."""
+    marks = {path.name: path for path in _refused(settings).glob("*")}
+    for call_id, path in marks.items():
+        if call_id not in alive and time.time() - path.stat().st_mtime > MARKED_S:
+            forget(settings, call_id)
+            path.unlink()
+    return set(marks)
+
+
+def _refused(settings: Settings) -> Path:
+    return settings.state / "refused"
+
+
+def _side(path: Path, call_id: str) -> bytes:
+    """One side; silence where there is nothing to be read, as of a caller who sent no sound."""
+    try:
+        repair_wav(path)
+        return read_audio(path)
+    except AudioError as error:
+        log.warning("recording of call %s: one side is missing: %s", call_id, error)
+        return b""

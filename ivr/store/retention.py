@@ -1,0 +1,144 @@
+"""What retention removes from the store.  A call that is held keeps everything; times are seconds since 1970.
+
+Each function returns what it removed: files for the caller of the function to delete, or a count.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from typing import Any
+
+import sqlalchemy as sa
+
+from ivr.errors import UsageError
+from ivr.pseudonyms import Pseudonyms, is_pseudonym
+from ivr.store import queries
+from ivr.store.tables import callbacks, calls, events, labels, message_changes, messages, metadata, turns
+
+WORDS = ("text", "digit")
+"""Fields of events that hold what was said or keyed in."""
+
+
+def hold(engine: sa.Engine, call_id: str, why: str) -> str:
+    """Keep a call whatever its age (``why`` empty: no more); returns its id.  Raises UsageError."""
+    found = queries.call(engine, call_id)
+    if found is None:
+        raise UsageError(f"no call {call_id}: see `ivr calls`")
+    with engine.begin() as connection:
+        connection.execute(calls.update().where(calls.c.id == found["id"]).values(held=why[:255]))
+    return str(found["id"])
+
+
+def held(engine: sa.Engine) -> list[queries.Row]:
+    """The calls that are held."""
+    with engine.connect() as connection:
+        return [
+            dict(row) for row in connection.execute(sa.select(calls).where(calls.c.held != "")).mappings()
+        ]
+
+
+def recordings(engine: sa.Engine, before: float, instance: str) -> list[str]:
+    """Forget the recordings of calls that began earlier; returns their files, on this instance's disk."""
+    old = (calls.c.started < before) & (calls.c.held == "") & (calls.c.recording != "")
+    with engine.begin() as connection:
+        found = connection.execute(sa.select(calls.c.id, calls.c.recording).where(old)).all()
+        ours = {row.id: row.recording for row in found if queries.is_of(row.id, instance)}
+        for call_id in ours:
+            connection.execute(calls.update().where(calls.c.id == call_id).values(recording=""))
+            kept = (events.c.call_id == call_id) & (events.c.kind == "recording-kept")
+            connection.execute(events.delete().where(kept))
+    return list(ours.values())
+
+
+def left_messages(engine: sa.Engine, before: float, instance: str) -> list[str]:
+    """Delete messages left earlier, answered or not; returns their files."""
+    held_calls = sa.select(calls.c.id).where(calls.c.held != "")
+    old = messages.c.left_at < before
+    with engine.begin() as connection:
+        chosen = sa.select(messages.c.id, messages.c.call_id, messages.c.file).where(old)
+        free = sa.or_(messages.c.call_id.is_(None), messages.c.call_id.not_in(held_calls))
+        found = [
+            row
+            for row in connection.execute(chosen.where(free))
+            if queries.is_of(row.call_id or "", instance)
+        ]
+        for row in found:
+            delete(connection, "messages", [row.id])
+    return [row.file for row in found]
+
+
+def words(engine: sa.Engine, before: float) -> int:
+    """Blank what was said in calls that began earlier; returns how many calls."""
+    old = (calls.c.started < before) & (calls.c.held == "") & (calls.c.wordless == 0)
+    with engine.begin() as connection:
+        found = list(connection.scalars(sa.select(calls.c.id).where(old)))
+        for call_id in found:
+            blank(connection, call_id)
+    return len(found)
+
+
+def whole_calls(engine: sa.Engine, before: float) -> int:
+    """Delete calls that began earlier, with all that belongs to them but messages, and callbacks that ended."""
+    old = (calls.c.started < before) & (calls.c.held == "")
+    ended = callbacks.c.state.in_(("done", "closed")) & (callbacks.c.ended_at < before)
+    with engine.begin() as connection:
+        delete(connection, "callbacks", list(connection.scalars(sa.select(callbacks.c.id).where(ended))))
+        found = list(connection.scalars(sa.select(calls.c.id).where(old)))
+        delete(connection, "calls", found)
+    return len(found)
+
+
+def numbers(engine: sa.Engine, before: float, pseudonyms: Pseudonyms) -> int:
+    """Put the pseudonym for the clear number of messages answered, and callbacks ended, earlier than that."""
+    touched = sa.select(sa.func.max(message_changes.c.at)).where(
+        message_changes.c.message_id == messages.c.id
+    )
+    answered = (messages.c.state == "answered") & (touched.scalar_subquery() < before)
+    settled = callbacks.c.state.in_(("done", "closed")) & (callbacks.c.ended_at < before)
+    count = 0
+    with engine.begin() as connection:
+        for table, over in ((messages, answered), (callbacks, settled)):
+            for row in connection.execute(sa.select(table.c.id, table.c.number).where(over)).all():
+                if row.number and not is_pseudonym(row.number):
+                    veiled = {"number": pseudonyms.of(row.number)}
+                    connection.execute(table.update().where(table.c.id == row.id).values(**veiled))
+                    count += 1
+    return count
+
+
+def blank(connection: sa.Connection, call_id: str) -> None:
+    """Take the words out of a call's events and turns; labels, which are words, go with them."""
+    chosen = sa.select(events.c.seq, events.c.body).where(events.c.call_id == call_id)
+    for row in connection.execute(chosen).all():
+        body: dict[str, Any] = json.loads(row.body)
+        if any(body.get(name) for name in WORDS):
+            body |= {name: "" for name in WORDS if name in body}
+            this = (events.c.call_id == call_id) & (events.c.seq == row.seq)
+            connection.execute(events.update().where(this).values(body=json.dumps(body, ensure_ascii=False)))
+    connection.execute(turns.update().where(turns.c.call_id == call_id).values(heard="", answer_text=""))
+    connection.execute(labels.delete().where(labels.c.call_id == call_id))
+    connection.execute(calls.update().where(calls.c.id == call_id).values(wordless=1))
+
+
+def delete(connection: sa.Connection, table: str, ids: Iterable[str]) -> None:
+    """Delete rows by their id, and the rows of other tables that stand for a part of them.
+
+    A row that only mentions one (a message its call, whose column may be empty) stays without it.
+    """
+    wanted = list(ids)
+    if not wanted:
+        return
+    target = metadata.tables[table]
+    for other in metadata.sorted_tables:
+        column = other.c.get(f"{table.removesuffix('s')}_id")
+        if column is None or other is target:
+            continue
+        mine = column.in_(wanted)
+        if column.nullable:
+            connection.execute(other.update().where(mine).values({column.name: None}))
+        elif "id" in other.c:
+            delete(connection, other.name, list(connection.scalars(sa.select(other.c.id).where(mine))))
+        else:
+            connection.execute(other.delete().where(mine))
+    connection.execute(target.delete().where(target.c.id.in_(wanted)))

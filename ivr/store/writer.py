@@ -1,0 +1,137 @@
+"""Events into the tables: each exactly once, however often it is offered.
+
+Telephone numbers become pseudonyms on the way; only a message keeps its caller's, for as long as it is needed.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from typing import Any
+
+import sqlalchemy as sa
+
+from ivr import events as kinds
+from ivr.pseudonyms import Pseudonyms, canonical
+from ivr.store import callbacks, turns
+from ivr.store.tables import calls, events, messages
+
+COUNTED = (
+    kinds.RecordingRefused, kinds.LanguageChosen, kinds.PersonWanted, kinds.Queued, kinds.PersonAnswered,
+    kinds.PersonLeft, kinds.QueueLeft, kinds.CallbackWanted, kinds.MessageLeft, kinds.MessageTranscribed,
+    kinds.CallFinished,
+)  # fmt: skip
+"""What is taken of a call whose caller refused to be recorded: no words of the talk, no number.  A message or a
+callback is another matter: he asks for it of his own will."""
+ABOUT_THE_CALLER = ("number", "text")
+
+
+def write(engine: sa.Engine, stamped: Iterable[kinds.Stamped], pseudonyms: Pseudonyms) -> int:
+    """Store them in one transaction; returns how many were new."""
+    touched: list[str] = []
+    with engine.begin() as connection:
+        for item in stamped:
+            if _is_new(connection, item):
+                _insert(connection, item, pseudonyms)
+                touched.append(item.call_id)
+        for call_id in dict.fromkeys(touched):
+            turns.store(connection, call_id, story(connection, call_id))
+    return len(touched)
+
+
+def story(connection: sa.Connection, call_id: str) -> list[kinds.Stamped]:
+    """A call's events in their order."""
+    chosen = sa.select(events.c.body).where(events.c.call_id == call_id).order_by(events.c.seq)
+    return [kinds.from_json(json.loads(body)) for body in connection.scalars(chosen)]
+
+
+def _is_new(connection: sa.Connection, item: kinds.Stamped) -> bool:
+    found = sa.select(events.c.seq).where(events.c.call_id == item.call_id, events.c.seq == item.seq)
+    return connection.execute(found).first() is None
+
+
+def _insert(connection: sa.Connection, item: kinds.Stamped, pseudonyms: Pseudonyms) -> None:
+    refused = _call(connection, item)
+    if refused and not isinstance(item.event, COUNTED):
+        return
+    body = _body(item, pseudonyms, refused=refused)
+    row = {"call_id": item.call_id, "seq": item.seq, "t": item.t, "kind": item.event.kind}
+    connection.execute(events.insert().values(**row, body=json.dumps(body, ensure_ascii=False)))
+    match item.event:
+        case kinds.CallStarted(part=0) as begun:
+            _update(
+                connection, item, started=item.at, number=pseudonyms.of(begun.number), called=begun.called,
+                generation=begun.generation, recogniser=begun.recogniser,
+            )  # fmt: skip
+        case kinds.LanguageChosen(lang=lang):
+            _update(connection, item, lang=lang)
+        case kinds.RecordingRefused():
+            _forget(connection, item)
+        case kinds.CallFinished() as ending:
+            _finish(connection, item, ending)
+            _credit_message(connection, item)
+        case kinds.RecordingKept(file=file):
+            _update(connection, item, recording=file)
+        case kinds.MessageLeft() as message:
+            _message(connection, item, message)
+            if not refused:  # no worker was there to see him come
+                unseen = (calls.c.id == item.call_id) & (calls.c.number == "")
+                connection.execute(calls.update().where(unseen).values(number=pseudonyms.of(message.number)))
+            _credit_message(connection, item)
+        case kinds.CallbackWanted() as wanted:
+            callbacks.want(connection, item.call_id, item.at, wanted)
+        case kinds.MessageTranscribed() as heard:
+            values = {"transcript": heard.text, "confidence": heard.confidence, "urgency": heard.urgency}
+            ours = messages.c.id == heard.message
+            connection.execute(messages.update().where(ours).values(transcribed=1, **values))
+
+
+def _body(item: kinds.Stamped, pseudonyms: Pseudonyms, *, refused: bool) -> dict[str, Any]:
+    """The event as JSON, with a pseudonym for the number; of a call that is only counted, neither that nor words."""
+    body = kinds.to_json(item)
+    if refused:
+        return body | {name: "" for name in ABOUT_THE_CALLER if name in body}
+    return body | ({"number": pseudonyms.of(body["number"])} if "number" in body else {})
+
+
+def _call(connection: sa.Connection, item: kinds.Stamped) -> bool:
+    """A row for the call, made by whichever of its events comes first; returns whether he refused recording."""
+    found = connection.execute(sa.select(calls.c.refused).where(calls.c.id == item.call_id)).first()
+    if found is None:
+        connection.execute(calls.insert().values(id=item.call_id, started=item.at))
+    return bool(found and found.refused)
+
+
+def _forget(connection: sa.Connection, item: kinds.Stamped) -> None:
+    """Remove what is stored of the call so far, but for its counts."""
+    others = (events.c.call_id == item.call_id) & events.c.kind.not_in([kind.kind for kind in COUNTED])
+    connection.execute(events.delete().where(others))
+    _update(connection, item, refused=1, number="", recording="")
+
+
+def _message(connection: sa.Connection, item: kinds.Stamped, left: kinds.MessageLeft) -> None:
+    """A row for the message; one collected again after a crash is there already."""
+    if connection.execute(sa.select(messages.c.id).where(messages.c.id == left.message)).first() is not None:
+        return
+    row = {"number": canonical(left.number), "lang": left.lang, "seconds": left.seconds, "file": left.file}
+    values = {"id": left.message, "call_id": item.call_id, "left_at": item.at, "why": left.why, **row}
+    connection.execute(messages.insert().values(**values))
+
+
+def _finish(connection: sa.Connection, item: kinds.Stamped, ending: kinds.CallFinished) -> None:
+    """How it ended; what was concluded from outside ("dialplan") never overrules who was there."""
+    row = {"outcome": ending.outcome, "ended_by": ending.by, "seconds": ending.seconds}
+    this = calls.c.id == item.call_id
+    unless_known = calls.c.outcome == "" if ending.by == "dialplan" else sa.true()
+    connection.execute(calls.update().where(this, unless_known).values(**row))
+
+
+def _credit_message(connection: sa.Connection, item: kinds.Stamped) -> None:
+    """A caller who hung up in mid-message has left what he said: he did not abandon us."""
+    left = sa.select(messages.c.id).where(messages.c.call_id == item.call_id)
+    ours = (calls.c.id == item.call_id) & calls.c.outcome.in_(("abandoned", "fallback")) & left.exists()
+    connection.execute(calls.update().where(ours).values(outcome="message"))
+
+
+def _update(connection: sa.Connection, item: kinds.Stamped, **values: object) -> None:
+    connection.execute(calls.update().where(calls.c.id == item.call_id).values(**values))

@@ -1,0 +1,1 @@
+"""What the line achieved: calls counted as the trade counts them."""

@@ -1,0 +1,79 @@
+"""The peers of this folder's tests."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from ivr.asterisk.config import remove, render
+from ivr.asterisk.lines import Lines, Queue, Telephone
+from ivr.asterisk.process import Asterisk
+from ivr.audio import PHONE_RATE, resample, write_wav
+from ivr.phone.phone import Phone
+from tests.asterisk.peers import FakePeer, RealPeer, tone
+from tests.conftest import Resident, fresh_settings
+from tests.fakes.asterisk import FakeAsterisk
+
+FALLBACK_HZ, WHISPER_HZ, PLACE_HZ, NEXT_HZ, TIME_HZ = 700, 1700, 2000, 2300, 2600
+"""The apology of these tests is a tone, so that it can be told from prompts."""
+
+
+ADVISERS = tuple(
+    Telephone(f"adviser{number}", f"adviser{number}", languages=("fr", "en"), ring_s=3) for number in (1, 2)
+)
+
+
+@pytest.fixture
+def fake(hold: Callable[[], Resident]) -> Iterator[FakePeer]:
+    """A fake Asterisk that plays in real time."""
+    resident = hold()
+    yield FakePeer(resident.enter(FakeAsterisk()))
+    resident.leave()
+
+
+@pytest.fixture(scope="module")
+def real(hold: Callable[[], Resident]) -> Iterator[RealPeer]:
+    """A private Asterisk with the service's dialplan, two advisers, and a telephone to call it."""
+    settings = fresh_settings()
+    render(settings, Lines(advisers=ADVISERS, deadman_s=2, queue=Queue(wrap_up_s=1)))
+    apology(settings.pbx / "sounds")
+    whisper(settings.pbx / "share/sounds/fr/desk")
+    places(settings.pbx / "share/sounds/en")
+    pbx, telephone = hold(), hold()
+    asterisk = pbx.enter(Asterisk(settings))
+    phone = telephone.enter(Phone(settings))
+    yield RealPeer(settings, asterisk, phone)
+    telephone.leave()
+    pbx.leave()
+    remove(settings)
+
+
+@pytest.fixture(params=["fake", "real"])
+def peer(request: pytest.FixtureRequest) -> FakePeer | RealPeer:
+    """Both, one after the other."""
+    found: FakePeer | RealPeer = request.getfixturevalue(request.param)
+    return found
+
+
+def apology(folder: Path) -> None:
+    """What the fallback plays."""
+    for name in ("fallback-fr", "fallback-en"):
+        write_wav(folder / f"{name}.wav", resample(tone(0.5, FALLBACK_HZ), 16_000, PHONE_RATE), PHONE_RATE)
+
+
+def whisper(folder: Path) -> None:
+    """What an adviser is told: a tone, too."""
+    folder.mkdir(parents=True)
+    for name in ("lang-en", "why-asked", "accept"):
+        write_wav(folder / f"{name}.wav", resample(tone(0.6, WHISPER_HZ), 16_000, PHONE_RATE), PHONE_RATE)
+
+
+def places(folder: Path) -> None:
+    """What those who wait are told: the second his number, in our voice, the first that he is next,
+    and who waits a minute the time."""
+    for name, hertz in (("digits/2", PLACE_HZ), ("desk/next", NEXT_HZ), ("../en_60/desk/options", TIME_HZ)):
+        path = folder / f"{name}.wav"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_wav(path, resample(tone(0.6, hertz), 16_000, PHONE_RATE), PHONE_RATE)

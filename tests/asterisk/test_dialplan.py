@@ -1,0 +1,432 @@
+"""The service's dialplan on a real Asterisk: wherever the application fails, the caller is served."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import AsyncExitStack
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ivr.asterisk import ari_events as ev
+from ivr.asterisk import floor
+from ivr.asterisk.link import Arrival
+from ivr.audio import RATE, read_audio, to_floats, write_wav
+from ivr.call.outlook import Outlook
+from ivr.callflow import load_callflow
+from ivr.callflow.waiting import Standing
+from ivr.phone.adviser import AdviserPlan, Reaction
+from ivr.phone.phone import Credentials, Phone
+from ivr.phone.spec import CallSpec, HangUp, Say, Wait
+from tests.asterisk.conftest import FALLBACK_HZ, NEXT_HZ, PLACE_HZ, TIME_HZ, WHISPER_HZ
+from tests.asterisk.peers import Desk, RealPeer, desk, tone, until
+from tests.conftest import ROOT
+
+pytestmark = pytest.mark.asterisk
+MESSAGE_HZ, ADVISER_HZ = 1000, 1300
+AWAY = {"TIMEOUT", "LEAVEEMPTY"}
+"""He did not take the call, perhaps for the second time: then the queue is empty."""
+
+
+def share(pcm: bytes, hertz: int) -> float:
+    """Seconds of the sound in which this tone is there."""
+    frame = RATE // 20
+    floats = to_floats(pcm)
+    parts = floats[: floats.size // frame * frame].reshape(-1, frame)
+    spectrum = np.abs(np.fft.rfft(parts * np.hanning(frame), axis=1)) / frame
+    return float(np.count_nonzero(spectrum[:, round(hertz * frame / RATE)] > 0.02)) * 0.05
+
+
+def wav(folder: Path, hertz: int, seconds: float) -> Path:
+    path = folder / f"{hertz}.wav"
+    write_wav(path, tone(seconds, hertz))
+    return path
+
+
+def to(peer: RealPeer) -> str:
+    return f"sip:127.0.0.1:{peer.settings.sip_port}"
+
+
+def inbox(peer: RealPeer) -> list[Path]:
+    return sorted((peer.settings.pbx / "spool/voicemail/accueil/100/INBOX").glob("msg*.wav"))
+
+
+async def test_without_an_application_the_caller_hears_the_apology_and_leaves_a_message(
+    real: RealPeer, tmp_path: Path
+) -> None:
+    before = inbox(real)
+    steps = (Wait(2.6), Say(wav(tmp_path, MESSAGE_HZ, 2.5)), HangUp())
+    report = await real.phone.call(CallSpec(to(real), steps))
+    assert report.ok and report.analysis.greeting_s is not None
+    assert report.analysis.greeting_s < 0.3
+    begin = round(report.analysis.greeting_s * RATE) * 2
+    assert share(report.service[begin : begin + RATE * 2], FALLBACK_HZ) > 0.85
+    await until(lambda: len(inbox(real)) == len(before) + 1)
+    (kept,) = set(inbox(real)) - set(before)
+    await until(kept.with_suffix(".txt").exists)
+    assert share(read_audio(kept), MESSAGE_HZ) > 1.8
+
+
+async def test_a_stuck_application_loses_the_caller_to_the_fallback(real: RealPeer) -> None:
+    async with desk(real) as worker, real.caller() as caller:
+        arrival = await worker.arrival()
+        await worker.ari.answer(arrival.channel.id)  # and then nothing: the timer of 2 s runs out
+        await until(lambda: share(caller.heard(), FALLBACK_HZ) > 0.5)
+        assert 1.5 < caller.line.now < 4.0
+        await left(arrival)
+
+
+async def test_a_living_application_keeps_the_caller(real: RealPeer) -> None:
+    async with desk(real) as worker, real.caller() as caller:
+        arrival = await worker.arrival()
+        await worker.ari.answer(arrival.channel.id)
+        for _ in range(6):
+            await worker.ari.renew(arrival.channel.id, 2)
+            await asyncio.sleep(0.5)
+        assert share(caller.heard(), FALLBACK_HZ) == 0
+        await worker.ari.renew(arrival.channel.id, 2)
+
+
+async def test_a_dead_applications_caller_can_be_rescued_by_another_process(real: RealPeer) -> None:
+    async with AsyncExitStack() as stack:
+        async with desk(real) as worker:
+            caller = await stack.enter_async_context(real.caller())
+            id = (await worker.arrival()).channel.id
+            await worker.ari.answer(id)
+        rescuer = await stack.enter_async_context(real.ari())
+        held = await rescuer.application()
+        assert held is not None and id in held.channel_ids
+        assert await rescuer.dialplan_exists(id, "fallback")
+        assert not await rescuer.dialplan_exists(id, "no-such-context")
+        await rescuer.continue_in_dialplan(id, "fallback")
+        await until(lambda: share(caller.heard(), FALLBACK_HZ) > 0.3, 1.5)
+
+
+async def test_a_full_house_leaves_the_caller_to_the_dialplan(real: RealPeer) -> None:
+    async with desk(real, admit=lambda channel: None), real.caller() as caller:
+        await until(lambda: share(caller.heard(), FALLBACK_HZ) > 0.3)
+
+
+async def test_both_legs_are_recorded(real: RealPeer) -> None:
+    async with desk(real) as worker:
+        async with real.caller() as caller:
+            arrival = await worker.arrival()
+            async with worker.media(arrival) as media:
+                await media.send(tone(1.0))
+                await caller.say(tone(1.0, MESSAGE_HZ))
+        folder = real.settings.pbx / "spool/monitor"
+        legs = [folder / f"{arrival.channel.id}-{side}.wav16" for side in ("in", "out")]
+        await left(arrival)
+        await until(lambda: all(leg.exists() and leg.stat().st_size > 14_000 for leg in legs))
+        assert share(read_audio(legs[0]), MESSAGE_HZ) > 0.7
+        assert share(read_audio(legs[1]), 440) > 0.7
+
+
+async def test_a_message_is_recorded_by_the_application(real: RealPeer) -> None:
+    async with desk(real) as worker, real.caller() as caller:
+        arrival = await worker.arrival()
+        id = arrival.channel.id
+        await worker.ari.answer(id)
+        await worker.ari.record(id, "box/m1", max_seconds=5, beep=True)
+        await event_of(arrival, ev.RecordingStarted)
+        await caller.say(tone(1.5, MESSAGE_HZ))
+        await caller.press("#")
+        done = await event_of(arrival, ev.RecordingFinished)
+        assert isinstance(done, ev.RecordingFinished) and done.name == "box/m1"
+        path = real.settings.pbx / "kept.wav"
+        path.write_bytes(await worker.ari.stored_recording("box/m1"))
+        assert share(read_audio(path), MESSAGE_HZ) > 1.2
+        assert "box/m1" in await worker.ari.recordings()
+        await worker.ari.delete_recording("box/m1")
+        await worker.ari.delete_recording("box/m1")
+        assert "box/m1" not in await worker.ari.recordings()
+
+
+# to an adviser
+
+
+async def hand_off(
+    worker: Desk, arrival: Arrival, wait_s: int = 6, target: str = "queue", **more: str
+) -> None:
+    """What the application does: variables from fixed lists, then on into the dialplan."""
+    variables = {
+        "__IVR_QUEUE": "desk-en", "IVR_WAIT": str(wait_s), "IVR_PRIO": "0", "IVR_WANTED": "1", "IVR_TOLD": "0",
+        "__IVR_WHISPER": "desk/lang-en&desk/why-asked", "IVR_LANG": "en", **more,
+    }  # fmt: skip
+    for name, value in variables.items():
+        await worker.ari.set_variable(arrival.channel.id, name, value)
+    await worker.ari.continue_in_dialplan(arrival.channel.id, "handoff", target)
+
+
+async def left(arrival: Arrival) -> None:
+    await event_of(arrival, ev.StasisEnd)
+
+
+async def event_of(arrival: Arrival, kind: type) -> object:
+    async with asyncio.timeout(8):
+        while not isinstance(event := await arrival.events.get(), kind):
+            pass
+    return event
+
+
+async def come_back(worker: Desk, timeout_s: float = 20) -> Arrival:
+    async with asyncio.timeout(timeout_s):
+        return await anext(aiter(worker.link.calls()))
+
+
+@pytest.mark.parametrize(
+    ("plan", "why"),
+    [
+        (AdviserPlan(Reaction.BUSY, after_s=1.0), {"DECLINED"}),
+        (AdviserPlan(Reaction.DECLINE, after_s=0.3), {"DECLINED"}),
+        (AdviserPlan(Reaction.IGNORE), AWAY),
+        (AdviserPlan(keys="2"), {"DECLINED"}),
+        (AdviserPlan(keys=""), AWAY),
+        (AdviserPlan(keys="", hang_up_after_s=0.4), AWAY),
+    ],
+    ids=["busy", "rejects", "does not answer", "refuses", "presses nothing", "hangs up instead of a key"],
+)
+async def test_the_caller_comes_back_when_no_adviser_takes_him(
+    real: RealPeer, plan: AdviserPlan, why: set[str]
+) -> None:
+    async with real.phone.adviser("adviser1", plan) as adviser, desk(real) as worker, real.caller() as caller:
+        await real.asterisk.command("queue unpause member Local/adviser1@ring/n")
+        arrival = await worker.arrival()
+        await worker.ari.answer(arrival.channel.id)
+        await hand_off(worker, arrival)
+        again = await come_back(worker)
+        assert again.channel.id == arrival.channel.id and not again.adopted
+        assert again.args[0] == "return" and again.args[1] in why
+        assert share(caller.heard(), FALLBACK_HZ) == 0
+        assert float(np.abs(to_floats(caller.heard()[-32_000:])).max()) > 0.02, "he waits without music"
+        assert (await adviser.next_call()).ended_by in ("adviser", "caller")
+
+
+async def test_without_any_adviser_there_he_comes_back_at_once(real: RealPeer) -> None:
+    async with desk(real) as worker, real.caller():
+        arrival = await worker.arrival()
+        await worker.ari.answer(arrival.channel.id)
+        await hand_off(worker, arrival)
+        assert (await come_back(worker)).args == ("return", "JOINEMPTY")
+
+
+@pytest.mark.parametrize(("key", "why"), [("1", "CALLBACK"), ("2", "MESSAGE")])
+async def test_a_key_takes_him_out_of_the_queue(real: RealPeer, key: str, why: str) -> None:
+    plan = AdviserPlan(Reaction.IGNORE)
+    async with real.phone.adviser("adviser1", plan) as adviser, desk(real) as worker, real.caller() as caller:
+        await real.asterisk.command("queue unpause member Local/adviser1@ring/n")
+        arrival = await worker.arrival()
+        await worker.ari.answer(arrival.channel.id)
+        await hand_off(worker, arrival, 60)
+        await adviser.rung.wait()
+        await caller.press(key)
+        assert (await come_back(worker)).args == ("return", why)
+
+
+async def test_caller_and_adviser_talk_after_music_and_the_caller_comes_back(
+    real: RealPeer, tmp_path: Path
+) -> None:
+    plan = AdviserPlan(
+        after_s=0.5, keys_after_s=1.0, say=(wav(tmp_path, ADVISER_HZ, 1.0),), hang_up_after_s=0.8
+    )
+    async with real.phone.adviser("adviser1", plan) as adviser, desk(real) as worker, real.caller() as caller:
+        await real.asterisk.command("queue unpause member Local/adviser1@ring/n")
+        arrival = await worker.arrival()
+        await worker.ari.answer(arrival.channel.id)
+        await hand_off(worker, arrival)
+        await adviser.rung.wait()
+        await asyncio.sleep(1.2)
+        music = to_floats(caller.heard())
+        assert float(np.abs(music).max()) > 0.02
+        await until(lambda: share(caller.heard(), ADVISER_HZ) > 0.3)
+        await caller.say(tone(1.0, MESSAGE_HZ))
+        again = await come_back(worker)
+        assert again.args == ("return", "CONTINUE")
+        talk = await adviser.next_call()
+        assert talk.answered and talk.ended_by == "adviser"
+        assert share(talk.heard, MESSAGE_HZ) > 0.6
+        assert share(talk.heard, WHISPER_HZ) > 0.3
+        assert share(caller.heard(), WHISPER_HZ) == 0
+        assert share(caller.heard(), ADVISER_HZ) > 0.8
+
+
+@pytest.mark.parametrize(
+    "plan", [AdviserPlan(keys="2"), AdviserPlan(Reaction.DECLINE)], ids=["key", "button"]
+)
+async def test_whom_everybody_refuses_is_not_kept_waiting(real: RealPeer, plan: AdviserPlan) -> None:
+    async with real.phone.adviser("adviser1", plan), desk(real) as worker, real.caller():
+        await real.asterisk.command("queue unpause member Local/adviser1@ring/n")
+        arrival = await worker.arrival()
+        await worker.ari.answer(arrival.channel.id)
+        await hand_off(worker, arrival, 60)
+        assert (await come_back(worker, 10)).args == ("return", "DECLINED")
+
+
+async def test_whom_one_refuses_waits_for_the_other_who_is_in_a_talk(real: RealPeer, tmp_path: Path) -> None:
+    talks = AdviserPlan(say=(wav(tmp_path, ADVISER_HZ, 5.0),), hang_up_after_s=0.2)
+    async with AsyncExitStack() as stack:
+        worker = await stack.enter_async_context(desk(real))
+        busy = await stack.enter_async_context(real.phone.adviser("adviser1", talks))
+        await real.asterisk.command("queue unpause member Local/adviser1@ring/n")
+        first = await waits(real, worker, stack)
+        await busy.rung.wait()
+        refuses = await stack.enter_async_context(real.phone.adviser("adviser2", AdviserPlan(keys="2")))
+        await real.asterisk.command("queue unpause member Local/adviser2@ring/n")
+        stack.push_async_callback(real.asterisk.command, "queue pause member Local/adviser2@ring/n")
+        second = await waits(real, worker, stack)
+        assert (await refuses.next_call()).ended_by == "caller"
+        back = [await come_back(worker, 30) for _ in range(2)]
+        assert [one.channel.id for one in back] == [first, second]
+        assert [one.args for one in back] == [("return", "CONTINUE")] * 2
+
+
+async def test_the_longest_wait_is_first_in_all_languages_and_before_it_who_has_a_place(
+    real: RealPeer, tmp_path: Path
+) -> None:
+    plan = AdviserPlan(say=(wav(tmp_path, ADVISER_HZ, 8.0),), hang_up_after_s=1.5)
+    async with AsyncExitStack() as stack:
+        worker = await stack.enter_async_context(desk(real))
+        adviser = await stack.enter_async_context(real.phone.adviser("adviser1", plan))
+        await real.asterisk.command("queue unpause member Local/adviser1@ring/n")
+        talking = await waits(real, worker, stack)
+        await adviser.rung.wait()
+        await asyncio.sleep(1.5)
+        adviser.plan = replace(plan, say=())  # the others are let go at once
+        french = await waits(real, worker, stack, queue="desk-fr")
+        await asyncio.sleep(1.1)  # app_queue counts in whole seconds
+        english = await waits(real, worker, stack)
+        await asyncio.sleep(1.1)
+        urgent = await waits(real, worker, stack, queue="desk-fr", first="10")
+        back = [await come_back(worker, 40) for _ in range(4)]
+        assert [one.args for one in back] == [("return", "CONTINUE")] * 4
+        assert [one.channel.id for one in back] == [talking, urgent, french, english]
+
+
+async def test_how_long_callers_take_is_measured(real: RealPeer, tmp_path: Path) -> None:
+    plan = AdviserPlan(after_s=1.0, say=(wav(tmp_path, ADVISER_HZ, 1.0),), hang_up_after_s=1.0)
+    async with AsyncExitStack() as stack:
+        worker = await stack.enter_async_context(desk(real))
+        await stack.enter_async_context(real.phone.adviser("adviser1", plan))
+        ami = await stack.enter_async_context(floor.connect(real.settings))
+        await real.asterisk.command("queue unpause member Local/adviser1@ring/n")
+        await real.asterisk.command("database deltree handled")
+        assert await floor.handled(ami) == (0, 0.0, 0.0)
+        await waits(real, worker, stack)
+        assert (await come_back(worker)).args == ("return", "CONTINUE")
+        callers, mean, square = await floor.handled(ami)
+        assert callers == 1 and 2.0 <= mean <= 10.0 and square == mean**2
+        await real.asterisk.command("database put handled callers 23")
+        caller = await stack.enter_async_context(real.caller())
+        arrival = await worker.arrival()
+        await worker.ari.answer(arrival.channel.id)
+        await hand_off(worker, arrival)
+        await until(lambda: share(caller.heard(), ADVISER_HZ) > 0.3, 15)
+        await caller.hang_up()
+
+        for _ in range(50):  # until Asterisk has noticed
+            if (await floor.handled(ami))[0] == 20:
+                break
+            await asyncio.sleep(0.1)
+        assert (await floor.handled(ami))[0] == 20, "more than twenty are not counted"
+        assert abs((await floor.handled(ami))[1] - mean) < 0.5, "one of twenty"
+
+
+async def test_a_caller_who_was_told_his_time_counts_before_the_next_one(real: RealPeer) -> None:
+    async with real.phone.adviser("adviser1", AdviserPlan()):
+        await real.asterisk.command("queue unpause member Local/adviser1@ring/n")
+        outlook = Outlook(real.settings, load_callflow(ROOT))
+        await asyncio.sleep(1.2)  # the rest after the last talk
+        assert await outlook.foresee("one", "en", 0) == Standing(1, 0.0)
+        assert await outlook.foresee("one", "en", 0) == Standing(1, 0.0), "he does not wait for himself"
+        second = await outlook.foresee("two", "fr", 0)
+        assert second is not None and second.staffed == 1 and second.wait_s > 0
+        assert await outlook.foresee("urgent", "fr", 10) == Standing(1, 0.0)
+        await real.asterisk.command("queue pause member Local/adviser1@ring/n")
+        assert await outlook.foresee("three", "en", 0) == Standing(0), "who is on a break is not there"
+
+
+async def test_where_asterisk_does_not_tell_nothing_is_told(real: RealPeer) -> None:
+    deaf = Outlook(replace(real.settings, ami_port=1), load_callflow(ROOT))
+    assert await deaf.foresee("one", "en", 0) is None
+
+
+async def waits(
+    real: RealPeer, worker: Desk, stack: AsyncExitStack, queue: str = "desk-en", first: str = "0"
+) -> str:
+    """One more caller, who waits in a queue; his channel."""
+    await stack.enter_async_context(real.caller())
+    arrival = await worker.arrival()
+    await worker.ari.answer(arrival.channel.id)
+    await hand_off(worker, arrival, 60, __IVR_QUEUE=queue, IVR_PRIO=first)
+    return arrival.channel.id
+
+
+async def test_who_waits_is_told_his_place_and_time_by_files_of_ours(real: RealPeer) -> None:
+    async with AsyncExitStack() as stack:
+        adviser = await stack.enter_async_context(real.phone.adviser("adviser1", AdviserPlan()))
+        await real.asterisk.command("queue unpause member Local/adviser1@ring/n")
+        worker = await stack.enter_async_context(desk(real))
+        callers = []
+        for _ in range(3):
+            callers.append(await stack.enter_async_context(real.caller()))
+            arrival = await worker.arrival()
+            await worker.ari.answer(arrival.channel.id)
+            await worker.ari.set_variable(arrival.channel.id, "CHANNEL(language)", "en_60")
+            await hand_off(worker, arrival, 60)
+            if len(callers) == 1:
+                await adviser.rung.wait()
+                await asyncio.sleep(2.0)
+        _, first, second = callers
+        await until(lambda: share(second.heard(), PLACE_HZ) > 0.4, 10)
+        await until(lambda: share(second.heard(), TIME_HZ) > 0.4, 10)
+        await until(lambda: share(first.heard(), NEXT_HZ) > 0.4, 10)
+        await second.press("2")
+        back = await come_back(worker)
+        assert back.args == ("return", "MESSAGE")
+        assert await worker.ari.variable(back.channel.id, "CHANNEL(language)") == "en"
+
+
+async def test_a_reload_drops_nobody_from_the_queue(real: RealPeer, tmp_path: Path) -> None:
+    plan = AdviserPlan(after_s=2.0, say=(wav(tmp_path, ADVISER_HZ, 1.0),), hang_up_after_s=0.5)
+    async with real.phone.adviser("adviser1", plan) as adviser, desk(real) as worker, real.caller() as caller:
+        await real.asterisk.command("queue unpause member Local/adviser1@ring/n")
+        arrival = await worker.arrival()
+        await worker.ari.answer(arrival.channel.id)
+        await hand_off(worker, arrival, 20)
+        await adviser.rung.wait()
+        await real.asterisk.reload()
+        assert (await come_back(worker)).args == ("return", "CONTINUE")
+        assert share(caller.heard(), ADVISER_HZ) > 0.8
+
+
+async def test_after_the_queue_without_any_worker_the_fallback_serves(real: RealPeer) -> None:
+    async with AsyncExitStack() as stack:
+        await stack.enter_async_context(real.phone.adviser("adviser1", AdviserPlan(Reaction.BUSY)))
+        await real.asterisk.command("queue unpause member Local/adviser1@ring/n")
+        async with desk(real) as worker:
+            caller = await stack.enter_async_context(real.caller())
+            arrival = await worker.arrival()
+            await worker.ari.answer(arrival.channel.id)
+            await hand_off(worker, arrival)
+            await left(arrival)
+        await until(lambda: share(caller.heard(), FALLBACK_HZ) > 0.3, 15)
+
+
+# who may call
+
+
+@pytest.mark.parametrize("who", [Credentials("softphone", "wrong"), Credentials("stranger", "x")])
+async def test_strangers_are_refused(real: RealPeer, who: Credentials) -> None:
+    async with Phone(real.settings, credentials=who) as phone:
+        report = await phone.call(CallSpec(to(real)))
+    assert not report.ok and report.hangup_by == "nobody" and report.failure == "refused"
+
+
+@pytest.mark.parametrize("dialled", ["+33899700700", "adviser2", "oncall", "queue"])
+async def test_an_advisers_telephone_calls_nobody(real: RealPeer, dialled: str) -> None:
+    who = Credentials("adviser1", real.settings.secrets["ADVISER_PASSWORD"])
+    async with Phone(real.settings, credentials=who) as phone:
+        report = await phone.call(CallSpec(f"sip:{dialled}@127.0.0.1:{real.settings.sip_port}"))
+    assert not report.ok

@@ -1,0 +1,195 @@
+"""A whole call on a jumping clock: our Session between the fake Asterisk, a fake Rasa, Silero's voice activity,
+Pico's voice, and a recogniser that is told what the caller says.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+
+from ivr.asterisk.ari import Ari
+from ivr.asterisk.link import AriLink
+from ivr.audio import frames, to_samples
+from ivr.call.live import Engines
+from ivr.call.session import Desk, Session
+from ivr.callflow.waiting import Standing
+from ivr.config import Settings
+from ivr.errors import RecogniserError
+from ivr.events import Event, Stamped
+from ivr.nlu import Understanding
+from ivr.speech import say
+from ivr.speech.prompts import Prompts
+from ivr.speech.stt import Transcript
+from ivr.speech.tts_pico import Pico
+from ivr.store.messages import Pending
+from tests.call.lines import until
+from tests.call.script import LANGS, office
+from tests.conftest import ROOT
+from tests.fakes.asterisk import PASSWORD, USER, FakeAsterisk, FakeChannel
+from tests.fakes.rasa import FakeRasa
+
+MEANINGS = {
+    "what does a navigo week cost": "navigo.pass",
+    "quanto costa un navigo": "navigo.pass",
+    "no thank you": "no",
+    "a message please": "voicemail",
+    "an adviser": "human",
+    "call me back please": "callback",
+}
+_says = {lang: say.read(ROOT, lang) for lang in LANGS}
+_cache = tempfile.TemporaryDirectory(prefix="accueil-test-prompts-")
+
+
+class Dictation:
+    """A recogniser that hears the next sentence of ``words`` in each utterance; None: it breaks."""
+
+    name = "dictation"
+    languages = frozenset(LANGS)
+
+    def __init__(self) -> None:
+        self.words: list[tuple[str, str] | None] = []
+
+    def utterance(self, langs: Sequence[str], hotwords: str = "") -> Dictation.Line:
+        return Dictation.Line(self.words.pop(0))
+
+    async def close(self) -> None:
+        pass
+
+    class Line:
+        """One utterance."""
+
+        def __init__(self, said: tuple[str, str] | None) -> None:
+            self._said = said
+
+        def feed(self, pcm: bytes) -> None:
+            pass
+
+        async def partial(self) -> Transcript | None:
+            return None
+
+        async def decode(self) -> Transcript:
+            await asyncio.sleep(0.3)
+            if self._said is None:
+                raise RecogniserError("the decoder broke")
+            return Transcript(self._said[0], 0.9, self._said[1], "dictation")
+
+
+@cache
+def voice(text: str, lang: str) -> bytes:
+    """A caller who says it, without silence around it."""
+    pcm = Pico(lang).render(text)
+    loud = np.flatnonzero(np.abs(to_samples(pcm)) > 500)
+    return pcm[loud[0] * 2 : loud[-1] * 2]
+
+
+class House:
+    """The service with its peers, and one caller."""
+
+    def __init__(self, fake: FakeAsterisk, rasa: FakeRasa, root: Path, now: str) -> None:
+        self.fake, self.rasa, self.recogniser = fake, rasa, Dictation()
+        self.noted: list[Stamped] = []
+        self.pending = Pending(Settings(root=root, var=root / "var", instance="t"))
+        self.office = office(now)
+        self.caller = FakeChannel("", "")
+        self.standing: Standing | None = None
+        self.session: asyncio.Task[None] = asyncio.create_task(asyncio.sleep(0))
+
+    def desk(self, ari: Ari, link: AriLink, understanding: Understanding) -> Desk:
+        prompts = Prompts(Path(_cache.name), {lang: Pico(lang) for lang in LANGS}, _says)
+        engines = Engines(prompts, understanding)
+        append = self.noted.append
+        return Desk(
+            ari, link, self.office, engines, self.recogniser, self.pending, append, "accueil-1",
+            foresee=self.foresee,
+        )  # fmt: skip
+
+    async def foresee(self, call_id: str, lang: str, first: int) -> Standing | None:
+        """How it looks at the desk: as the test says."""
+        return self.standing
+
+    # what the caller does
+
+    async def says(self, text: str, lang: str = "en") -> None:
+        """He speaks, at the speed of speech; the recogniser will hear just that."""
+        self.recogniser.words.append((text, lang))
+        await self.sounds(voice(text, lang))
+
+    async def sounds(self, pcm: bytes) -> None:
+        """He makes a sound."""
+        for frame in frames(pcm):
+            self.fake.say(self.caller, frame)
+            await asyncio.sleep(0.02)
+
+    async def menu(self) -> None:
+        """Until the language menu has been running for a while."""
+        await until(
+            lambda: any(frame and any(frame) for media in self.fake.media.values() for frame in media.played)
+        )
+        await asyncio.sleep(2.0)
+
+    async def hears(self, key: str) -> None:
+        """Until that has been said."""
+        await until(lambda: key in self.told(), 90)
+
+    async def records(self) -> str:
+        """Until a recording of him runs; its name."""
+        await until(lambda: bool(self.fake.recordings), 90)
+        [name] = self.fake.recordings
+        return name
+
+    # what became of it
+
+    def told(self, first: int = 0) -> list[str]:
+        """Keys of what was said, in order."""
+        return [item.event.key for item in self.noted[first:] if item.event.kind == "said"]  # type: ignore[attr-defined]
+
+    def kinds(self) -> list[str]:
+        """What happened, but for what was said, and what the ear notes for replays."""
+        return [item.event.kind for item in self.noted if item.event.kind not in ("said", "listened")]
+
+    def last(self, kind: str) -> Event:
+        """The newest event of a kind."""
+        return next(item.event for item in reversed(self.noted) if item.event.kind == kind)
+
+    async def over(self) -> None:
+        """Until our part of the call is over."""
+        await asyncio.wait_for(asyncio.shield(self.session), 90)
+
+    def left_behind(self) -> list[str]:
+        """Channels (but the caller's) and bridges that are still there."""
+        return [*self.fake.bridges, *(name for name in self.fake.channels if name != self.caller.id)]
+
+
+@asynccontextmanager
+async def house(
+    root: Path, *args: str, now: str = "2026-11-24T10:00", lang: str = ""
+) -> AsyncIterator[House]:
+    """A caller who has just arrived; with ``args`` back from the dialplan, in language ``lang``."""
+    async with (
+        FakeAsterisk() as fake,
+        FakeRasa(MEANINGS) as rasa,
+        Ari(fake.url, USER, PASSWORD, "accueil-1") as ari,
+        Understanding(rasa.url) as understanding,
+    ):
+        link = AriLink(ari)
+        running = asyncio.create_task(link.run())
+        await link.wait_connected()
+        here = House(fake, rasa, root, now)
+        here.caller = fake.ring()
+        arrival = await anext(aiter(link.calls()))
+        if args:
+            here.caller.variables["IVR_LANG"] = lang
+            arrival = type(arrival)(arrival.channel, args, False, arrival.events)
+        here.session = asyncio.create_task(Session(arrival, here.desk(ari, link, understanding)).run())
+        try:
+            yield here
+        finally:
+            for task in (here.session, running):
+                task.cancel()
+            await asyncio.gather(here.session, running, return_exceptions=True)

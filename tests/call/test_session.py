@@ -1,0 +1,266 @@
+"""Whole calls: every part of ours, in one task group, and nothing left behind however they end."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from ivr.call.session import DEADMAN_S
+from ivr.callflow.waiting import Standing
+from ivr.errors import RecogniserError
+from ivr.events import CallbackWanted, CallFinished, Fault, HandOff, Heard, LanguageChosen, PersonWanted
+from tests.call.house import house, voice
+from tests.call.lines import until
+from tests.call.script import NIGHT
+
+pytestmark = pytest.mark.virtual_time(sockets=True)
+
+
+async def test_a_call_from_the_greeting_to_goodbye(tmp_path: Path) -> None:
+    async with house(tmp_path) as here:
+        await here.menu()
+        here.fake.press(here.caller, "2")
+        await here.hears("how_can_i_help")
+        await here.says("what does a Navigo week cost")
+        await here.hears("anything_else")
+        await here.says("no thank you")
+        await here.over()
+        assert here.told()[-5:] == [
+            "introduction",
+            "how_can_i_help",
+            "navigo.pass",
+            "anything_else",
+            "goodbye",
+        ]
+        assert here.kinds() == [
+            "call-started", "key", "language-chosen", "heard", "understood", "decided", "heard", "understood",
+            "decided", "call-finished",
+        ]  # fmt: skip
+        finished = here.last("call-finished")
+        assert isinstance(finished, CallFinished)
+        assert (finished.outcome, finished.by) == ("answered", "service")
+        assert here.fake.channels == {} and here.left_behind() == []
+        assert here.rasa.asked == ["what does a navigo week cost", "no thank you"]
+
+
+async def test_the_greeting_begins_with_the_answer_and_events_tell_the_time_since_then(
+    tmp_path: Path,
+) -> None:
+    async with house(tmp_path) as here:
+        await here.menu()
+        here.fake.press(here.caller, "1")
+        await until(lambda: "said" in [item.event.kind for item in here.noted])
+        said = next(item for item in here.noted if item.event.kind == "said")
+        assert 0 <= said.event.start_s < 0.3  # type: ignore[attr-defined]
+        assert here.noted[0].t == 0 and here.caller.state == "Up"
+        assert [item.seq for item in here.noted] == sorted({item.seq for item in here.noted})
+
+
+async def test_a_question_over_the_menu_stops_it_and_is_answered_in_its_language(tmp_path: Path) -> None:
+    async with house(tmp_path) as here:
+        await here.menu()
+        await here.says("quanto costa un Navigo", "it")
+        await here.hears("navigo.pass")
+        assert here.last("language-chosen") == LanguageChosen("it", "question")
+        heard = here.last("heard")
+        assert isinstance(heard, Heard) and heard.end_s - heard.start_s == pytest.approx(
+            len(voice("quanto costa un Navigo", "it")) / 32_000, abs=0.4
+        )
+        assert here.caller.variables["IVR_LANG"] == "it"
+
+
+async def test_a_noise_that_stopped_the_prompt_has_it_said_again(tmp_path: Path) -> None:
+    async with house(tmp_path) as here:
+        await here.menu()
+        here.recogniser.words.append(("", "en"))
+        await here.sounds(voice("Pardon?", "en")[: 32_000 // 2])
+        await asyncio.sleep(4.0)
+        here.fake.press(here.caller, "2")
+        await here.hears("how_can_i_help")
+        assert here.told()[:3].count("welcome") == 2
+        assert here.kinds() == ["call-started", "key", "language-chosen"], "it is no turn of the caller's"
+
+
+async def test_the_dead_man_timer_is_wound_up_every_two_seconds(tmp_path: Path) -> None:
+    async with house(tmp_path) as here:
+        await asyncio.sleep(10)
+        renewed = [target for target in here.fake.targets if target.endswith("/variable")]
+        assert 5 <= len(renewed) <= 7
+        assert here.caller.variables["TIMEOUT(absolute)"] == str(DEADMAN_S)
+
+
+# hang-ups
+
+
+@pytest.mark.parametrize("seconds", [0.0, 0.004, 0.05, 0.5, 3.0, 20.0])
+async def test_a_hang_up_while_we_speak_or_wait_leaves_nothing_behind(tmp_path: Path, seconds: float) -> None:
+    async with house(tmp_path) as here:
+        before = asyncio.all_tasks() - {here.session}
+        await asyncio.sleep(seconds)
+        here.fake.hang_up(here.caller)
+        await asyncio.wait_for(here.over(), 3)
+        await asyncio.sleep(1)
+        assert here.left_behind() == []
+        assert [task for task in asyncio.all_tasks() - before if "ivr" in repr(task.get_coro())] == []
+        assert here.kinds()[-1] == "call-finished" and here.kinds().count("call-finished") == 1
+        assert "fault" not in here.kinds()
+
+
+@pytest.mark.parametrize("after", [0.2, 1.2, 2.3, 2.7, 4.0])
+async def test_a_hang_up_in_mid_question_or_answer_leaves_nothing_behind(
+    tmp_path: Path, after: float
+) -> None:
+    async with house(tmp_path) as here:
+        await here.menu()
+        here.fake.press(here.caller, "2")
+        asking = asyncio.create_task(here.says("what does a Navigo week cost"))
+        await asyncio.sleep(after)
+        here.fake.hang_up(here.caller)
+        await asyncio.wait_for(here.over(), 3)
+        asking.cancel()
+        await asyncio.gather(asking, return_exceptions=True)
+        assert here.left_behind() == [] and "fault" not in here.kinds()
+        finished = here.last("call-finished")
+        assert isinstance(finished, CallFinished) and finished.by == "caller"
+
+
+# what can fail
+
+
+async def test_a_broken_recogniser_hands_the_caller_to_the_dialplan(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with house(tmp_path) as here:
+        await here.menu()
+        here.recogniser.words.append(None)
+        await here.sounds(voice("what does a Navigo week cost", "en"))
+        await here.over()
+        assert here.caller.where == "fallback,s,1" and here.left_behind() == []
+        assert here.last("fault") == Fault("call", "RecogniserError: the decoder broke")
+        assert "call-finished" not in here.kinds(), "the call goes on in the dialplan"
+        assert caplog.records[-1].exc_info and caplog.records[-1].exc_info[0] is RecogniserError
+
+
+async def test_without_understanding_the_caller_gets_one_pardon_and_a_person(tmp_path: Path) -> None:
+    async with house(tmp_path) as here:
+        await here.menu()
+        here.fake.press(here.caller, "2")
+        await here.hears("how_can_i_help")
+        here.rasa.failing = 503
+        for _ in range(2):
+            await here.says("what does a Navigo week cost")
+            await asyncio.sleep(8)
+        await here.over()
+        assert "not_understood" in here.told() and here.told()[-1] == "handoff"
+        assert here.caller.where == "handoff,queue,1" and "fault" in here.kinds()
+        assert "call-finished" not in here.kinds()
+
+
+async def test_a_line_that_breaks_again_and_again_hands_the_caller_to_the_dialplan(tmp_path: Path) -> None:
+    async with house(tmp_path) as here:
+        await here.menu()
+        while not here.session.done():
+            media = [one for one in here.fake.media.values() if one.socket is not None][-1]
+            assert media.socket is not None
+            media.socket.reset()
+            await asyncio.sleep(0.5)
+        assert here.caller.where == "fallback,s,1" and here.left_behind() == []
+
+
+# hand-off and return
+
+
+async def test_a_hand_off_tells_the_dialplan_whom_to_ring(tmp_path: Path) -> None:
+    async with house(tmp_path) as here:
+        here.standing = Standing(1, 61.0)
+        await here.menu()
+        here.fake.press(here.caller, "0")
+        await here.over()
+        assert here.caller.where == "handoff,queue,1" and here.left_behind() == []
+        given = {name.lstrip("_"): value for name, value in here.caller.variables.items()}
+        assert (given["IVR_QUEUE"], given["IVR_WAIT"], given["IVR_PRIO"]) == ("desk-fr", "120", "0")
+        assert given["IVR_WHISPER"] == "desk/lang-fr&desk/why-asked" and given["IVR_TOLD"] == "60"
+        assert here.last("hand-off") == HandOff("desk-fr") and "call-finished" not in here.kinds()
+        assert here.last("person-wanted") == PersonWanted("key")
+
+
+@pytest.mark.parametrize(
+    ("status", "told"),
+    [("TIMEOUT", "handoff_declined"), ("LEAVEEMPTY", "handoff_failed"), ("CONTINUE", "back_to_service")],
+)
+async def test_a_caller_comes_back_in_his_language(tmp_path: Path, status: str, told: str) -> None:
+    async with house(tmp_path, "return", status, lang="es") as here:
+        await here.hears(told)
+        assert here.last("hand-off") == HandOff("", status)
+        assert {item.event.lang for item in here.noted if item.event.kind == "said"} == {"es"}  # type: ignore[attr-defined]
+        here.fake.hang_up(here.caller)
+        await here.over()
+        finished = here.last("call-finished")
+        assert isinstance(finished, CallFinished)
+        assert finished.outcome == ("person" if status == "CONTINUE" else "abandoned")
+
+
+# a message
+
+
+async def test_a_message_at_night_is_recorded_outside_the_bridge_and_sent(tmp_path: Path) -> None:
+    async with house(tmp_path, now=NIGHT) as here:
+        await here.menu()
+        here.fake.press(here.caller, "0")
+        await here.hears("voicemail_intro")
+        name = await here.records()
+        assert all(here.caller.id not in members for members in here.fake.bridges.values())
+        here.fake.end_recording(name, talking_s=6)
+        await here.hears("voicemail_review")
+        here.fake.press(here.caller, "3")
+        await here.hears("voicemail_sent")
+        here.fake.hang_up(here.caller)
+        await here.over()
+        assert (here.pending.notes / f"{name}.json").read_text().count('"sent": true') == 1
+        finished = here.last("call-finished")
+        assert isinstance(finished, CallFinished) and finished.outcome == "message"
+
+
+@pytest.mark.parametrize("how", ["hang-up", "failed"])
+async def test_a_message_that_is_broken_off_stays_noted_for_the_collector(tmp_path: Path, how: str) -> None:
+    async with house(tmp_path, now=NIGHT) as here:
+        await here.menu()
+        here.fake.press(here.caller, "0")
+        await here.hears("voicemail_intro")
+        name = await here.records()
+        if how == "failed":
+            here.fake.end_recording(name, fails="No space left on device")
+            await here.hears("voicemail_failed")
+        here.fake.hang_up(here.caller)
+        await here.over()
+        assert (here.pending.notes / f"{name}.json").exists() and here.left_behind() == []
+
+
+async def test_a_number_keyed_in_makes_a_callback_and_stands_nowhere_else(tmp_path: Path) -> None:
+    async with house(tmp_path) as here:
+        await here.menu()
+        here.fake.press(here.caller, "2")
+        await here.hears("how_can_i_help")
+        await here.says("call me back please")
+        await here.hears("callback_number")
+        for key in "0612345678#":
+            here.fake.press(here.caller, key)
+            await asyncio.sleep(0.2)
+        await here.hears("callback_check")
+        here.fake.press(here.caller, "1")
+        await here.hears("callback_window")
+        here.fake.press(here.caller, "2")
+        await here.hears("callback_agreed_when")
+        wanted = here.last("callback-wanted")
+        assert isinstance(wanted, CallbackWanted)
+        assert (wanted.number, wanted.lang, wanted.end - wanted.start) == ("+33612345678", "en", 3600.0)
+        told = " ".join(str(item.event) for item in here.noted if item.event is not wanted)
+        assert "612345678" not in told and "six one two" not in told
+        assert [item.event.digit for item in here.noted if item.event.kind == "key"] == [
+            "2",
+            "(number)",
+            "1",
+            "2",
+        ]  # type: ignore[attr-defined]

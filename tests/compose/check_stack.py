@@ -1,0 +1,196 @@
+"""docker-compose.yml for real: up, a question answered, a message left, down, up again with nothing lost.
+
+``make test-compose`` runs it: tests/compose/run.sh has built the images.  The caller is a telephone of this machine,
+outside the containers; he reaches them by what they publish.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import json
+import os
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ivr.app import open_office
+from ivr.callflow import load_callflow
+from ivr.config import Settings, load
+from ivr.demo import heard_back, nearest_answer
+from ivr.phone.phone import Credentials, Phone
+from ivr.phone.spec import CallReport, CallSpec, Digits, HangUp, Say, Wait
+from ivr.setup.callers import caller_wav
+from ivr.speech import stt
+from tests.conftest import ROOT
+from tests.service.words import ENGLISH, LEAVE_MESSAGE_EN, MESSAGE_EN
+
+COMPOSE = os.environ.get("COMPOSE", "docker compose").split()
+CONSOLE = f"http://127.0.0.1:{os.environ['CONSOLE_PORT']}"
+SIP_PORT = int(os.environ["SIP_PORT"])
+UP_S, WRITTEN_S = 240.0, 60.0
+STACK = Path(os.environ["STACK"])
+"""A copy of the checkout, with passwords of its own: where the compose commands are run."""
+NOBODY = "0000000000000000"
+"""No capability: the effective set in /proc/1/status."""
+
+
+def compose(*words: str, check: bool = True) -> str:
+    """What a compose command writes."""
+    done = subprocess.run([*COMPOSE, *words], cwd=STACK, capture_output=True, text=True, check=False)
+    assert not check or done.returncode == 0, f"{words}: {done.stdout[-2000:]}{done.stderr[-2000:]}"
+    return done.stdout
+
+
+def ready() -> dict[str, Any]:
+    """What /readyz says; without parts while nobody answers."""
+    try:
+        with urllib.request.urlopen(f"{CONSOLE}/readyz", timeout=10) as answer:
+            found: dict[str, Any] = json.load(answer)
+    except urllib.error.HTTPError as refused:
+        found = json.load(refused)
+    except OSError:
+        found = {"ready": False, "parts": {}}
+    return found
+
+
+def up() -> None:
+    """All containers, until a call could be taken."""
+    compose("up", "-d")
+    deadline = time.monotonic() + UP_S
+    while not ready()["ready"]:
+        assert time.monotonic() < deadline, f"{ready()}\n{compose('ps')}\n{compose('logs', '--tail=30')}"
+        time.sleep(1)
+
+
+def rows(*words: str) -> list[dict[str, Any]]:
+    """What an `ivr` command in the container lists."""
+    return [json.loads(line) for line in compose("exec", "-T", "ivr", "ivr", *words, "--json").splitlines()]
+
+
+def until_message() -> dict[str, Any]:
+    """The first message whose words are known."""
+    deadline = time.monotonic() + WRITTEN_S
+    while not (found := [row for row in rows("voicemails") if row["transcript"]]):
+        assert time.monotonic() < deadline, "no message was stored"
+        time.sleep(1)
+    return found[0]
+
+
+def endings() -> list[tuple[str, str, str]]:
+    """Every call with its language and outcome."""
+    return [(row["id"], row["lang"], row["outcome"]) for row in rows("calls")]
+
+
+def until_over() -> list[tuple[str, str, str]]:
+    """The same, when none of them goes on."""
+    deadline = time.monotonic() + WRITTEN_S
+    while not (found := endings()) or not all(outcome for _, _, outcome in found):
+        assert time.monotonic() < deadline, f"calls without an end: {found}"
+        time.sleep(1)
+    return found
+
+
+@pytest.fixture(scope="module")
+def stack() -> Iterator[None]:
+    """The containers, up; gone afterwards with their volumes, unless KEEP=1 asks to look at them."""
+    up()
+    yield
+    if not os.environ.get("KEEP"):
+        compose("down", "--volumes", "--remove-orphans", check=False)
+
+
+@pytest.fixture(scope="module")
+def caller() -> Settings:
+    """Settings of the telephone that calls."""
+    return dataclasses.replace(load(root=ROOT), sip_port=SIP_PORT, today=os.environ["IVR_TODAY"])
+
+
+def place_call(caller: Settings, *steps: Any) -> CallReport:
+    """One call from outside the containers, by the password that was made for them."""
+    lines = (STACK / "secrets/accueil.env").read_text("utf-8").splitlines()
+    password = dict(line.split("=", 1) for line in lines)["SOFTPHONE_PASSWORD"]
+
+    async def call() -> CallReport:
+        async with Phone(caller, credentials=Credentials("softphone", password)) as phone:
+            to = f"sip:accueil@127.0.0.1:{SIP_PORT}"
+            return await phone.call(CallSpec(to, tuple(steps), max_s=100, caller_id="+447700900123"))
+
+    report = asyncio.run(call())
+    assert report.ok, report.failure
+    return report
+
+
+def answered_intent(caller: Settings, report: CallReport) -> str:
+    """What the first answer was about, by what a recogniser hears of it."""
+    office = open_office(caller, load_callflow(caller.root))
+
+    async def hear() -> str:
+        ears = await asyncio.to_thread(stt.choose, caller, ["en"], "whisper")
+        try:
+            return await heard_back(ears, report, "en")
+        finally:
+            await ears.close()
+
+    return nearest_answer(office, caller, "en", asyncio.run(hear()))
+
+
+def test_everything_is_ready_and_nothing_more_is_allowed_than_needed(stack: None) -> None:
+    assert set(ready()["parts"].values()) == {"ok"}
+    for service in ("asterisk", "rasa", "ivr", "postgres"):
+        status = compose("exec", "-T", service, "cat", "/proc/1/status")
+        facts = dict(line.split(":\t", 1) for line in status.splitlines() if ":\t" in line)
+        assert facts["CapEff"] == NOBODY and facts["NoNewPrivs"] == "1", service
+        assert facts["Uid"].split()[0] != "0", service
+        written = compose("exec", "-T", service, "sh", "-c", "touch /usr/x 2>/dev/null || echo refused")
+        assert written == "refused\n", service
+
+
+def test_nothing_is_published_beyond_this_machine(stack: None) -> None:
+    listening = subprocess.run(["ss", "-Hlntu"], capture_output=True, text=True, check=True).stdout
+    ours = {str(SIP_PORT), CONSOLE.rpartition(":")[2], os.environ["RTP_START"]}
+    places = [line.split()[4].rpartition(":") for line in listening.splitlines()]
+    assert {host for host, _, port in places if port in ours} == {"127.0.0.1"}
+    assert ours <= {port for _, _, port in places}
+
+
+def test_a_question_is_answered_and_a_message_stays_over_down_and_up(
+    stack: None, caller: Settings, tmp_path: Path
+) -> None:
+    question, wish, message, farewell = (
+        Say(caller_wav("en", text, settings=caller))
+        for text in (ENGLISH.question, LEAVE_MESSAGE_EN, MESSAGE_EN, ENGLISH.farewell)
+    )
+    report = place_call(caller, Digits("2"), question, wish, message, Wait(1), HangUp())
+    assert answered_intent(caller, report) == ENGLISH.intent
+    left = until_message()
+    assert "umbrella" in left["transcript"]
+    calls = until_over()
+    kept = tmp_path / "kept.tar"
+    subprocess.run(["sh", "docker/backup.sh", str(kept)], cwd=STACK, check=True)
+
+    compose("down")
+    up()
+    assert (rows("voicemails"), endings()) == ([left], calls)
+
+    compose("down")
+    lose_everything_but_the_models()
+    subprocess.run(["sh", "docker/restore.sh", str(kept)], cwd=STACK, check=True)
+    up()
+    assert (rows("voicemails"), endings()) == ([left], calls)
+    compose("exec", "-T", "ivr", "ivr", "voicemails", "play", left["id"], "--out", "/tmp/message.wav")
+
+    report = place_call(caller, Digits("2"), question, farewell, HangUp())
+    assert answered_intent(caller, report) == ENGLISH.intent
+
+
+def lose_everything_but_the_models() -> None:
+    """As on a fresh machine, whose set-up has made again what can be made again."""
+    volumes = [f"{os.environ['COMPOSE_PROJECT_NAME']}_{name}" for name in ("state", "pbx", "database")]
+    subprocess.run(["docker", "volume", "rm", *volumes], check=True, stdout=subprocess.DEVNULL)

@@ -1,0 +1,160 @@
+"""Fixtures for all tests.
+
+``async def`` tests run in one event loop that lives as long as the session, so that a running Asterisk may
+serve several tests.  With ``@pytest.mark.virtual_time`` a test gets a loop of its own whose clock jumps to
+the next timer whenever nothing else is to be done: a 90 s call takes milliseconds.  No sockets there, but with
+``virtual_time(sockets=True)``, which looks at them for a moment before it jumps.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import inspect
+import os
+import secrets
+import socket
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
+from typing import Any, TypeVar
+
+import hypothesis
+import pytest
+
+from ivr.asterisk.config import remove, render
+from ivr.asterisk.lines import Lines
+from ivr.asterisk.process import Asterisk
+from ivr.config import Settings, load
+from tests.fakes.clock import VirtualLoop
+
+T = TypeVar("T")
+ROOT = Path(__file__).resolve().parent.parent
+SOCKET_GRACE_S = 0.001
+Run = Callable[[Coroutine[Any, Any, T]], T]
+
+
+hypothesis.settings.register_profile(
+    "accueil",
+    deadline=None,  # a loaded machine is no bug
+    max_examples=60,
+    database=None,
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],
+)
+hypothesis.settings.load_profile("accueil")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "virtual_time(sockets=False): run the coroutine on a clock that jumps")
+    config.addinivalue_line("markers", "asterisk: needs root and the private Asterisk; runs real calls")
+
+
+@pytest.fixture(scope="session")
+def runner() -> Iterator[asyncio.Runner]:
+    """The loop of all tests that are not in virtual time."""
+    with asyncio.Runner() as shared:
+        yield shared
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
+    if not inspect.iscoroutinefunction(pyfuncitem.obj):
+        return None
+    arguments = {name: pyfuncitem.funcargs[name] for name in pyfuncitem._fixtureinfo.argnames}
+    test = pyfuncitem.obj(**arguments)
+    virtual = pyfuncitem.get_closest_marker("virtual_time")
+    if virtual:
+        grace_s = SOCKET_GRACE_S if virtual.kwargs.get("sockets") else 0.0
+        with asyncio.Runner(loop_factory=lambda: VirtualLoop(grace_s)) as own:
+            own.run(test)
+    else:
+        shared: asyncio.Runner = pyfuncitem._request.getfixturevalue("runner")
+        shared.run(test)
+    return True
+
+
+class Resident:
+    """An asynchronous context manager held open by a task of its own between tests."""
+
+    def __init__(self, runner: asyncio.Runner) -> None:
+        self._runner = runner
+        self._stop = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+
+    def enter(self, manager: AbstractAsyncContextManager[T]) -> T:
+        """Enter it; leave it with ``leave``."""
+        return self._runner.run(self._enter(manager))
+
+    def leave(self) -> None:
+        """Leave it; its errors are raised here."""
+        self._runner.run(self._leave())
+
+    async def _enter(self, manager: AbstractAsyncContextManager[T]) -> T:
+        ready: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        self._task = asyncio.create_task(self._hold(manager, ready))
+        await asyncio.wait({self._task, ready}, return_when=asyncio.FIRST_COMPLETED)
+        if not ready.done():
+            await self._task
+        return ready.result()
+
+    async def _hold(self, manager: AbstractAsyncContextManager[T], ready: asyncio.Future[T]) -> None:
+        async with manager as value:
+            ready.set_result(value)
+            await self._stop.wait()
+
+    async def _leave(self) -> None:
+        self._stop.set()
+        if self._task is not None:
+            await self._task
+
+
+@pytest.fixture(scope="session")
+def hold(runner: asyncio.Runner) -> Callable[[], Resident]:
+    """Makes a Resident for fixtures that keep something running."""
+    return lambda: Resident(runner)
+
+
+def free_ports(kind: socket.SocketKind, count: int) -> list[int]:
+    """Ports that are free on the loopback, all different."""
+    probes = [socket.socket(socket.AF_INET, kind) for _ in range(count)]
+    try:
+        for probe in probes:
+            probe.bind(("127.0.0.1", 0))
+        return [probe.getsockname()[1] for probe in probes]
+    finally:
+        for probe in probes:
+            probe.close()
+
+
+def fresh_settings() -> Settings:
+    """Settings of an instance that nobody else has, on free ports; its Asterisk lies in the real ``var``."""
+    name = f"test-{os.getpid()}-{secrets.token_hex(3)}"
+    rtp = 23_000 + secrets.randbelow(60) * 100
+    http_port, console_port, ami_port = free_ports(socket.SOCK_STREAM, 3)
+    return dataclasses.replace(
+        load(root=ROOT),
+        instance=name,
+        sip_port=free_ports(socket.SOCK_DGRAM, 1)[0],
+        http_port=http_port,
+        console_port=console_port,
+        ami_port=ami_port,
+        rtp_start=rtp,
+        rtp_end=rtp + 99,
+    )
+
+
+@pytest.fixture
+def settings() -> Iterator[Settings]:
+    """A fresh instance; everything it left behind is removed afterwards."""
+    fresh = fresh_settings()
+    yield fresh
+    remove(fresh)
+
+
+@pytest.fixture
+def asterisk(settings: Settings, hold: Callable[[], Resident]) -> Iterator[Asterisk]:
+    """The private Asterisk of ``settings``, running with the service's dialplan and its default lines."""
+    render(settings, Lines())
+    resident = hold()
+    yield resident.enter(Asterisk(settings))
+    resident.leave()

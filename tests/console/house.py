@@ -1,0 +1,51 @@
+"""The console over real HTTP: its application on uvicorn, its store, a client with the token."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+import httpx
+
+from ivr.config import Settings
+from ivr.console.context import Context, open_context
+from ivr.console.http import Http
+from tests.service.store import until
+
+
+@dataclass
+class Desk:
+    """A running console, as a member of the staff has it."""
+
+    context: Context
+    http: httpx.AsyncClient
+
+
+@contextlib.asynccontextmanager
+async def open_desk(settings: Settings) -> AsyncIterator[Desk]:
+    """The HTTP server alone, on the instance's own port; no jobs."""
+    context = open_context(settings)
+    serving = asyncio.create_task(Http(context).run())
+    base = f"http://127.0.0.1:{settings.console_port}"
+    token = {"Authorization": f"Bearer {settings.secrets['CONSOLE_TOKEN']}"}
+    async with httpx.AsyncClient(base_url=base, headers=token) as client:
+        try:
+            await until_up(client)
+            yield Desk(context, client)
+        finally:
+            serving.cancel()
+            await asyncio.wait({serving})
+            context.engine.dispose()
+
+
+async def until_up(client: httpx.AsyncClient) -> None:
+    """Until the console answers."""
+
+    async def answers() -> bool:
+        with contextlib.suppress(httpx.TransportError):
+            return (await client.get("/health")).status_code == 200
+        return False
+
+    await until(answers, "the console does not answer")

@@ -1,0 +1,55 @@
+"""Messages that callers left, as their calls' events make them."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import numpy as np
+import sqlalchemy as sa
+
+from ivr import events
+from ivr.audio import PHONE_RATE, write_wav
+from ivr.config import Settings
+from ivr.store.writer import write
+from tests.store.calls import PSEUDONYMS
+
+NUMBER = "+34912345678"
+
+
+def leave(
+    engine: sa.Engine,
+    id: str,
+    text: str | None = "me llamo Ana",
+    *,
+    lang: str = "es",
+    urgency: str = "",
+    ago_s: float = 0.0,
+) -> None:
+    """A message left so long ago; ``text`` None: its transcript is still to come."""
+    call_id = f"call-{id}"
+    begun = time.time_ns() - round(ago_s * 1e9)
+    left = events.MessageLeft(id, f"voicemail/{id}.wav", lang, NUMBER, 2.0, "sent")
+    told: list[events.Event] = [events.CallStarted(NUMBER, "accueil", "accueil-1"), left]
+    if text is not None:
+        told.append(events.MessageTranscribed(id, text, 0.8, urgency))
+    write(
+        engine,
+        [events.Stamped(call_id, begun + place, float(place), item) for place, item in enumerate(told)],
+        PSEUDONYMS,
+    )
+
+
+def transcribe(engine: sa.Engine, id: str, text: str, urgency: str = "") -> None:
+    """Its transcript comes."""
+    event = events.MessageTranscribed(id, text, 0.8, urgency)
+    write(engine, [events.Stamped(f"call-{id}", time.time_ns(), 9.0, event)], PSEUDONYMS)
+
+
+def record(settings: Settings, id: str, seconds: float = 2.0) -> Path:
+    """Its sound, on disk."""
+    path = settings.state / f"voicemail/{id}.wav"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    t = np.arange(round(seconds * PHONE_RATE)) / PHONE_RATE
+    write_wav(path, bytes((8000 * np.sin(2 * np.pi * 440 * t)).astype("<i2").tobytes()), PHONE_RATE)
+    return path

@@ -1,0 +1,152 @@
+"""Real peers of notifications: a mail server and a web server that can be slow, rude or broken."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import email
+import json
+import subprocess
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass, field
+from email.message import EmailMessage
+from email.policy import default
+from pathlib import Path
+from socket import SOCK_STREAM
+from ssl import PROTOCOL_TLS_SERVER, SSLContext
+from typing import Any, Literal
+
+from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
+
+from tests.conftest import free_ports
+
+How = Literal["take", "later", "never", "drop"]
+
+
+@dataclass
+class Postbox:
+    """A mail server; ``moods`` says how it treats the next mails, then it takes all."""
+
+    moods: list[How] = field(default_factory=list)
+    mails: list[EmailMessage] = field(default_factory=list)
+    to: list[str] = field(default_factory=list)
+    tries: int = 0
+    port: int = 0
+    logins: list[tuple[str, str]] = field(default_factory=list)
+
+    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
+        """aiosmtpd's name for it."""
+        self.tries += 1
+        mood = self.moods.pop(0) if self.moods else "take"
+        if mood == "later":
+            return "451 4.3.0 try again later"
+        if mood == "never":
+            return "554 5.7.1 not wanted here"
+        if mood == "drop":
+            assert server.transport is not None
+            server.transport.abort()
+            return "421 gone"
+        content = envelope.original_content
+        assert content is not None
+        mail = email.message_from_bytes(content, policy=default)
+        assert isinstance(mail, EmailMessage)
+        self.mails.append(mail)
+        self.to += envelope.rcpt_tos
+        return "250 taken"
+
+    def login(
+        self, server: SMTP, session: Session, envelope: Envelope, mechanism: str, data: Any
+    ) -> AuthResult:
+        """Notes who logs in; takes one password alone."""
+        assert isinstance(data, LoginPassword)
+        self.logins.append((data.login.decode(), data.password.decode()))
+        return AuthResult(success=data.password == b"right", handled=False)
+
+
+@contextlib.contextmanager
+def postbox(*moods: How, tls: Path | None = None) -> Iterator[Postbox]:
+    """A mail server on a free port; ``tls``: a folder with cert.pem and key.pem, then it wants TLS and a login."""
+    box = Postbox(list(moods))
+    options: dict[str, Any] = {}
+    if tls is not None:
+        context = SSLContext(PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(tls / "cert.pem", tls / "key.pem")
+        options = {
+            "tls_context": context,
+            "require_starttls": True,
+            "auth_required": True,
+            "authenticator": box.login,
+        }
+    (box.port,) = free_ports(SOCK_STREAM, 1)
+    controller = Controller(box, hostname="127.0.0.1", port=box.port, **options)
+    controller.start()
+    try:
+        yield box
+    finally:
+        controller.stop()
+
+
+def certificate(folder: Path) -> Path:
+    """A certificate of localhost, signed by itself."""
+    names = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"]
+    files = ["-keyout", folder / "key.pem", "-out", folder / "cert.pem"]
+    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", *names, *files]
+    subprocess.run(command, check=True, capture_output=True)
+    return folder
+
+
+@dataclass
+class Posted:
+    """One request."""
+
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def told(self) -> Any:
+        """What the body says."""
+        return json.loads(self.body)
+
+
+@dataclass
+class Hook:
+    """A web server; ``moods``: a status to answer, ``drop`` the connection, or ``hang`` without an answer."""
+
+    moods: list[int | Literal["drop", "hang"]] = field(default_factory=list)
+    posted: list[Posted] = field(default_factory=list)
+    url: str = ""
+    released: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """One connection, one request."""
+        head = (await reader.readuntil(b"\r\n\r\n")).decode().splitlines()
+        headers = {
+            name.lower(): value.strip()
+            for name, _, value in (line.partition(":") for line in head[1:] if line)
+        }
+        self.posted.append(Posted(headers, await reader.readexactly(int(headers["content-length"]))))
+        mood = self.moods.pop(0) if self.moods else 200
+        if mood == "hang":
+            await self.released.wait()
+        elif mood != "drop":
+            where = b"Location: /elsewhere\r\n" if mood == 302 else b""
+            writer.write(
+                b"HTTP/1.1 %d Said\r\n%sContent-Length: 0\r\nConnection: close\r\n\r\n" % (mood, where)
+            )
+            await writer.drain()
+        writer.close()
+
+
+@contextlib.asynccontextmanager
+async def hook(*moods: int | Literal["drop", "hang"]) -> AsyncIterator[Hook]:
+    """A web server on a free port."""
+    served = Hook(list(moods))
+    server = await asyncio.start_server(served.serve, "127.0.0.1", 0)
+    served.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/accueil"
+    try:
+        yield served
+    finally:
+        served.released.set()
+        server.close()
+        await server.wait_closed()

@@ -1,0 +1,87 @@
+"""Telephone numbers that are said: how many of them the recogniser of calls understands over a telephone line.
+
+``python -m tests.drills.spoken_numbers [COUNT] [LANG ...]`` speaks so many numbers (10) in each language (fr, en)
+with voices that are not the service's own, sends them through A-law, and prints what was heard, and the share.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import sys
+from collections.abc import Callable
+
+from ivr.audio import over_the_phone, read_audio, silence
+from ivr.call import digits
+from ivr.callflow import numbers
+from ivr.config import load
+from ivr.setup.callers import caller_wav
+from ivr.speech import stt
+from ivr.speech.stt import Recogniser
+from tests.conftest import ROOT
+
+VOICES = {"fr": ("ff_siwis", "low"), "en": ("am_michael", "bf_emma")}
+
+
+def french(rng: random.Random) -> tuple[str, str]:
+    """A mobile number as the French say it: two and two."""
+    pairs = ["06", *(f"{rng.randrange(100):02d}" for _ in range(4))]
+    said = ", ".join(
+        " ".join(digits.DIGITS["fr"][int(one)] for one in pair) if pair[0] == "0" else pair for pair in pairs
+    )
+    return "".join(pairs), f"{said}."
+
+
+def english(rng: random.Random) -> tuple[str, str]:
+    """A British mobile number, digit by digit, with "oh" and "double"."""
+    groups = ("07" + f"{rng.randrange(1000):03d}", f"{rng.randrange(1000):03d}", f"{rng.randrange(1000):03d}")
+    return "".join(groups), f"{', '.join(_digits(group) for group in groups)}."
+
+
+def _digits(group: str) -> str:
+    words, index = [], 0
+    while index < len(group):
+        twice = group[index : index + 2] == group[index] * 2
+        word = "oh" if group[index] == "0" else digits.DIGITS["en"][int(group[index])]
+        words.append(f"double {word}" if twice else word)
+        index += 1 + twice
+    return " ".join(words)
+
+
+SPEAKERS: dict[str, Callable[[random.Random], tuple[str, str]]] = {"fr": french, "en": english}
+
+
+def _one(lang: str, rng: random.Random) -> tuple[str, str]:
+    """The next number that exists."""
+    while True:
+        wanted, said = SPEAKERS[lang](rng)
+        if numbers.e164(wanted, [numbers.HOME[lang]]):
+            return wanted, said
+
+
+async def understood(recogniser: Recogniser, lang: str, said: str, voice: str) -> tuple[str, str]:
+    """What was heard, and the number in it (``+33...``)."""
+    utterance = recogniser.utterance([lang])
+    utterance.feed(over_the_phone(silence(0.3) + read_audio(caller_wav(lang, said, voice)) + silence(0.8)))
+    text = (await utterance.decode()).text
+    return text, numbers.e164(digits.said(text, lang), [numbers.HOME[lang]])
+
+
+async def main(count: int, langs: list[str]) -> None:
+    """Print them all."""
+    recogniser = await asyncio.to_thread(stt.choose, load(root=ROOT), langs, "")
+    for lang in langs:
+        rng, right = random.Random(1), 0
+        for number in range(count):
+            wanted, said = _one(lang, rng)
+            text, found = await understood(recogniser, lang, said, VOICES[lang][number % 2])
+            fits = found == numbers.e164(wanted, [numbers.HOME[lang]])
+            right += fits
+            sys.stdout.write(f"{lang} {'right' if fits else 'WRONG'} {wanted} -> {found or '-'} ({text})\n")
+        sys.stdout.write(f"{lang}: {right} of {count} understood ({recogniser.name})\n")
+    await recogniser.close()
+
+
+if __name__ == "__main__":
+    asked = sys.argv[1:]
+    asyncio.run(main(int(asked[0]) if asked else 10, asked[1:] or ["fr", "en"]))

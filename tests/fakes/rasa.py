@@ -1,0 +1,47 @@
+"""A peer that answers as Rasa's ``/model/parse`` does, by a list of sentences."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from typing import Self
+
+from ivr.wording import normalise
+from tests.fakes.wire import Answer, Asked, Socket, Wire
+
+
+class FakeRasa:
+    """``async with FakeRasa({"how much is navigo": "navigo.pass"}) as rasa``: ``rasa.url`` is its address.
+
+    A sentence that it does not know is out of scope.  ``failing``: an HTTP status for every question.
+    """
+
+    def __init__(self, meanings: Mapping[str, str]) -> None:
+        self.failing = 0
+        self.asked: list[str] = []
+        self._meanings = {normalise(sentence): intent for sentence, intent in meanings.items()}
+        self._wire = Wire(self._parse, self._no_sockets, lambda asked: None)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self._wire.port}"
+
+    async def __aenter__(self) -> Self:
+        await self._wire.start()
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        await self._wire.stop()
+
+    async def _parse(self, asked: Asked) -> Answer:
+        if self.failing:
+            return self.failing, {"status": "failure"}
+        text = str(asked.values["text"])
+        self.asked.append(text)
+        await asyncio.sleep(0.01)
+        intent = self._meanings.get(normalise(text), "oos")
+        ranking = [{"name": intent, "confidence": 0.93}, {"name": "weather", "confidence": 0.02}]
+        return 200, {"intent": ranking[0], "intent_ranking": ranking}
+
+    async def _no_sockets(self, kind: str, asked: Asked, socket: Socket) -> None:
+        socket.close()

@@ -1,0 +1,64 @@
+"""Asterisk without any worker: the caller hears an apology in two languages, and his message is recorded."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+
+from ivr.asterisk.config import remove
+from ivr.asterisk.process import Asterisk
+from ivr.audio import over_the_phone, read_audio
+from ivr.callflow import load_callflow
+from ivr.config import Settings
+from ivr.phone.phone import Phone
+from ivr.speech.stt import Recogniser
+from ivr.supervisor import prepare
+from tests.service import sounds, words
+from tests.service.house import House, NewSettings
+from tests.service.store import until
+
+pytestmark = [pytest.mark.asterisk, pytest.mark.side_by_side]
+
+
+@asynccontextmanager
+async def asterisk_alone(settings: Settings, ears: Recogniser) -> AsyncIterator[House]:
+    """What is left when nothing of ours runs."""
+    await asyncio.to_thread(prepare, settings, load_callflow(settings.root))
+    try:
+        async with Asterisk(settings) as asterisk, Phone(settings) as phone:
+            house = House(settings, ears, asterisk, phone, None)
+            try:
+                yield house
+            finally:
+                await house.close()
+    finally:
+        await asyncio.to_thread(remove, settings)
+
+
+async def test_the_dialplan_serves_by_itself(settled: NewSettings, ears: Recogniser) -> None:
+    async with asterisk_alone(settled(), ears) as bare:
+        await apologises_and_records(bare)
+        await bare.empty()
+
+
+async def apologises_and_records(bare: House) -> None:
+    async with bare.call("en") as caller:
+        await caller.until_beep()
+        apologies = caller.heard()
+        await caller.speak(await caller.words(words.MESSAGE_EN))
+        await caller.hang_up()
+    greeting = sounds.first_sound(apologies)
+    assert greeting is not None and greeting < 0.3
+    for lang in ("fr", "en"):
+        assert await bare.share_of_phrase("fallback", lang, apologies) > 0.8, lang
+    inbox = bare.settings.pbx / "spool/voicemail/accueil/100/INBOX"
+
+    async def kept() -> bool:
+        return (inbox / "msg0000.txt").exists()
+
+    await until(kept, "no message in the box")
+    own = over_the_phone(await caller.words(words.MESSAGE_EN))
+    assert await sounds.share_of(own, read_audio(inbox / "msg0000.wav")) > 0.8

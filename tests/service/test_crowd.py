@@ -1,0 +1,57 @@
+"""Ten callers at once: every place taken, everybody served; the eleventh is not turned away."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from ivr import events
+from tests.service.caller import Record
+from tests.service.house import House
+from tests.service.words import TOURISTS, Tourist
+
+pytestmark = pytest.mark.asterisk
+
+CALLERS = 10
+RIGHT = 9
+"""So many of ten questions must be answered rightly: a recogniser may mishear one."""
+
+
+async def test_ten_calls_at_once(house: House) -> None:
+    tourists = [TOURISTS[number % len(TOURISTS)] for number in range(CALLERS)]
+    everybody_in = asyncio.Barrier(CALLERS + 1)
+    async with asyncio.TaskGroup() as calls:
+        ten = [calls.create_task(asks(house, tourist, everybody_in)) for tourist in tourists]
+        calls.create_task(one_too_many(house, everybody_in))
+    records = [call.result() for call in ten]
+    right = [
+        await is_right(house, record, tourist) for record, tourist in zip(records, tourists, strict=True)
+    ]
+    assert sum(right) >= RIGHT, right
+    await house.empty()
+
+
+async def asks(house: House, tourist: Tourist, everybody_in: asyncio.Barrier) -> Record:
+    async with house.call(tourist.lang, tourist.prefix, tourist.voice) as caller:
+        await caller.listen()
+        await everybody_in.wait()
+        await caller.press(tourist.key)
+        await caller.ask(tourist.question)
+        await caller.until(events.Decided)
+        await caller.hears_out()
+    return await caller.record()
+
+
+async def one_too_many(house: House, everybody_in: asyncio.Barrier) -> None:
+    await everybody_in.wait()
+    async with house.call("en") as caller:
+        await caller.until_beep()
+        heard = caller.heard()
+    for lang in ("fr", "en"):
+        assert await house.share_of_phrase("fallback", lang, heard) > 0.7, lang
+
+
+async def is_right(house: House, record: Record, tourist: Tourist) -> bool:
+    said = [said for said in record.all(events.Said) if said.key == tourist.intent]
+    return bool(said) and await house.answer_in(record.audio_of(said[0]), tourist.lang) == tourist.intent

@@ -1,0 +1,162 @@
+"""Fire drills: parts are killed under running calls, and the callers are served nevertheless."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+
+import pytest
+
+from ivr import events
+from ivr.audio import read_audio, seconds
+from ivr.errors import AriError
+from tests.service import sounds, words
+from tests.service.caller import Caller
+from tests.service.house import House
+from tests.service.store import until
+from tests.service.words import ENGLISH, FRENCH, Tourist
+
+pytestmark = [pytest.mark.asterisk, pytest.mark.side_by_side(lane="drill")]
+
+RESCUED_S = 2.0
+"""After a worker was killed its caller hears speech again."""
+DEADMAN_S = 8.0
+"""After a worker has hung its caller hears speech again."""
+
+
+async def hears_an_answer(caller: Caller, tourist: Tourist) -> None:
+    """The caller is in the middle of the answer."""
+    await caller.press(tourist.key)
+    await caller.ask(tourist.question)
+    await caller.until(events.Decided)
+    await caller.listen(1.5)
+
+
+def speaks_again_within(heard: bytes, since: float, limit_s: float) -> None:
+    """The silence after that moment is over in time."""
+    silence = next(span for span in sounds.silences(heard) if span.end > since + sounds.SILENCE_S)
+    assert silence.end - since < limit_s, silence
+
+
+async def leaves_a_message(house: House, caller: Caller, since: float) -> None:
+    """The dialplan's apology in French and English, the beep, and a message after it."""
+    caller.acts()
+    await caller.until_beep()
+    for lang in ("fr", "en"):
+        heard = sounds.cut(caller.heard(), since, caller.now)
+        assert await house.share_of_phrase("fallback", lang, heard) > 0.8, lang
+    await caller.speak(await caller.words(words.MESSAGE_EN))
+    await caller.hang_up()
+
+
+async def is_answered(house: House, tourist: Tourist) -> None:
+    """A new call works as if nothing had been."""
+    async with house.call(tourist.lang, tourist.prefix) as caller:
+        await caller.press(tourist.key)
+        await caller.ask(tourist.question)
+        decided = await caller.until(events.Decided)
+        await caller.listen(1.0)
+    assert decided.intent == tourist.intent
+
+
+async def message_is_kept(house: House, number: str) -> None:
+    """The message is there, with its words, its caller, his language and his call, and it is listed."""
+    (message,) = await house.store.transcribed(number)
+    assert message["seconds"] > 6.0 and "umbrella" in message["transcript"]
+    assert (message["lang"], message["why"]) == ("en", "fallback")
+    assert message["call_id"] == (await house.store.call(number))["id"]
+    assert message["id"] in {row["id"] for row in await house.rows("voicemails")}
+
+
+async def new_worker(house: House, old: int) -> None:
+    """Until another worker is registered with Asterisk."""
+
+    async def there() -> bool:
+        return house.service.worker_pid not in (0, old) and house.log().count("Recogniser:") > starts
+
+    starts = house.log().count("Recogniser:")
+    await until(there, "the worker was not started again", 60)
+    await registered(house)
+
+
+async def registered(house: House) -> None:
+    """Until a worker holds the application's name."""
+
+    async def held() -> bool:
+        try:
+            return await house.ari.application() is not None
+        except AriError:
+            return False
+
+    await until(held, "no worker is registered", 60)
+
+
+async def asterisk_dies(drill: House) -> None:
+    """Asterisk is killed; until it is there again, with a worker."""
+    pid = drill.asterisk.pid
+    assert pid is not None
+    await drill.asterisk.kill()
+
+    async def restarted() -> bool:
+        return drill.asterisk.pid not in (None, pid) and await drill.asterisk.healthy()
+
+    await until(restarted, "Asterisk was not started again", 30)
+    await registered(drill)
+
+
+async def test_killed_in_mid_answer(drill: House) -> None:
+    async with drill.call("en", ENGLISH.prefix) as caller:
+        await hears_an_answer(caller, ENGLISH)
+        pid, moment = drill.service.worker_pid, caller.now
+        os.kill(pid, signal.SIGKILL)
+        back = asyncio.create_task(new_worker(drill, pid))
+        await leaves_a_message(drill, caller, moment)
+    speaks_again_within(caller.heard(), moment, RESCUED_S)
+    await back
+    await message_is_kept(drill, caller.number)
+    record = await caller.record()
+    assert (record.row["outcome"], record.row["ended_by"]) == ("message", "dialplan")
+    await is_answered(drill, ENGLISH)
+    await drill.empty()
+
+
+async def test_hung_in_mid_answer(drill: House) -> None:
+    async with drill.call("en", ENGLISH.prefix) as caller:
+        await hears_an_answer(caller, ENGLISH)
+        pid, moment = drill.service.worker_pid, caller.now
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            await leaves_a_message(drill, caller, moment)
+        finally:
+            os.kill(pid, signal.SIGCONT)
+    speaks_again_within(caller.heard(), moment, DEADMAN_S)
+    await message_is_kept(drill, caller.number)
+    await is_answered(drill, ENGLISH)
+    await drill.empty()
+
+
+async def test_asterisk_is_killed_while_calls_run(drill: House) -> None:
+    async with drill.call("fr", FRENCH.prefix) as one, drill.call("en", ENGLISH.prefix) as other:
+        await asyncio.gather(hears_an_answer(one, FRENCH), hears_an_answer(other, ENGLISH))
+        await asterisk_dies(drill)
+    for caller in (one, other):
+        record = await caller.record()
+        assert record.row["outcome"] and record.row["recording"]
+        kept = await asyncio.to_thread(read_audio, drill.settings.state / str(record.row["recording"]))
+        assert seconds(kept) > 5.0
+    await is_answered(drill, FRENCH)
+    await drill.empty()
+
+
+async def test_asterisk_is_killed_while_a_message_is_left(drill: House) -> None:
+    async with drill.call("en", ENGLISH.prefix) as caller:
+        await caller.press(ENGLISH.key)
+        await caller.ask(words.LEAVE_MESSAGE_EN)
+        await caller.until_beep()
+        await caller.speak(await caller.words(words.MESSAGE_EN))
+        await asterisk_dies(drill)
+    (message,) = await drill.store.transcribed(caller.number)
+    assert message["seconds"] > 5.0 and "umbrella" in message["transcript"]
+    await is_answered(drill, ENGLISH)
+    await drill.empty()

@@ -1,0 +1,72 @@
+"""A real HTTP server with a line that breaks: it serves one file, honours ranges, and hangs up when told."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+
+class Site:
+    """What the server has and how it misbehaves; ``asked`` holds the range of every GET."""
+
+    def __init__(self, content: bytes) -> None:
+        self.content = content
+        self.asked: list[str] = []
+        self.knocks = 0
+        self.cut_after: int | None = None
+        """Hang up after so many bytes of the next answer."""
+        self.ranges = True
+        self.status = 200
+        self.url = ""
+
+
+@contextmanager
+def site(content: bytes) -> Iterator[Site]:
+    """The server on a port of its own."""
+    served = Site(content)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(served))
+    served.url = f"http://127.0.0.1:{server.server_address[1]}/model.bin"
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    try:
+        yield served
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+def _handler(served: Site) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        def do_HEAD(self) -> None:
+            served.knocks += 1
+            self.send_response(200)
+            self.end_headers()
+
+        def do_GET(self) -> None:
+            asked = self.headers.get("Range", "")
+            served.asked.append(asked)
+            begin = int(asked.removeprefix("bytes=").rstrip("-")) if asked and served.ranges else 0
+            if begin >= len(served.content) > 0 and asked:
+                self.send_response(416)
+                self.send_header("Content-Range", f"bytes */{len(served.content)}")
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+                return
+            self.send_response(206 if begin else served.status)
+            self.send_header("Content-Length", str(len(served.content) - begin))
+            self.end_headers()
+            self._send(served.content[begin:])
+
+        def _send(self, body: bytes) -> None:
+            cut, served.cut_after = served.cut_after, None
+            self.wfile.write(body if cut is None else body[:cut])
+            if cut is not None:
+                self.close_connection = True
+
+        def log_message(self, format: str, *args: object) -> None:
+            """Silent."""
+
+    return Handler

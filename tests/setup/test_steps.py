@@ -1,0 +1,161 @@
+"""Steps run once, again when their inputs changed, side by side, and fail in one line each."""
+
+from __future__ import annotations
+
+import io
+import threading
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from ivr.config import Settings
+from ivr.errors import SetupError
+from ivr.setup.progress import Board, Task
+from ivr.setup.steps import Run, Step, build, run_all
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return Settings(root=tmp_path, var=tmp_path / "var")
+
+
+@pytest.fixture
+def said() -> io.StringIO:
+    return io.StringIO()
+
+
+@pytest.fixture
+def board(said: io.StringIO) -> Board:
+    return Board(Console(file=said))
+
+
+def step(name: str, run: Run, *, inputs: Sequence[str | Path] = (), after: tuple[str, ...] = ()) -> Step:
+    return Step(name, name.title(), run, lambda settings: inputs, lambda settings: True, after)
+
+
+def noting(log: list[str], name: str) -> Run:
+    def run(settings: Settings, task: Task) -> Sequence[str]:
+        log.append(name)
+        return []
+
+    return run
+
+
+def test_a_step_runs_once_and_again_when_a_file_of_it_changed(settings: Settings, board: Board) -> None:
+    content = settings.root / "content"
+    content.mkdir()
+    (content / "a.yml").write_text("one")
+    log: list[str] = []
+    steps = [step("train", noting(log, "train"), inputs=[content])]
+    run_all(settings, steps, board)
+    run_all(settings, steps, board)
+    assert log == ["train"]
+    (content / "a.yml").write_text("two")
+    run_all(settings, steps, board)
+    (content / "b.yml").write_text("two")
+    run_all(settings, steps, board)
+    assert log == ["train"] * 3
+
+
+def test_a_step_runs_again_when_its_result_is_gone(settings: Settings, board: Board) -> None:
+    log: list[str] = []
+    result = settings.root / "result"
+    gone = Step("a", "A", noting(log, "a"), lambda s: ["same"], lambda s: result.exists())
+    run_all(settings, [gone], board)
+    run_all(settings, [gone], board)
+    assert log == ["a", "a"]
+
+
+def test_order_is_kept_and_what_is_independent_runs_side_by_side(settings: Settings, board: Board) -> None:
+    both = threading.Barrier(2, timeout=5)
+    log: list[str] = []
+
+    def together(name: str) -> Run:
+        def run(settings: Settings, task: Task) -> Sequence[str]:
+            both.wait()  # breaks unless the other one runs at the same time
+            log.append(name)
+            return []
+
+        return run
+
+    steps = [
+        step("last", noting(log, "last"), after=("left", "right")),
+        step("left", together("left"), after=("first",)),
+        step("right", together("right"), after=("first",)),
+        step("first", noting(log, "first")),
+    ]
+    run_all(settings, steps, board)
+    assert (log[0], log[-1], len(log)) == ("first", "last", 4)
+
+
+def test_a_step_that_changes_the_next_ones_inputs_makes_it_due(settings: Settings, board: Board) -> None:
+    voice = settings.root / "voice"
+    log: list[str] = []
+
+    def bring(settings: Settings, task: Task) -> Sequence[str]:
+        voice.write_text(str(len(log)))
+        return []
+
+    def steps(version: str) -> list[Step]:
+        models = step("models", bring, inputs=[version])
+        return [models, step("prompts", noting(log, "prompts"), inputs=[voice], after=("models",))]
+
+    voice.write_text("none")
+    run_all(settings, steps("1"), board)
+    run_all(settings, steps("1"), board)
+    assert log == ["prompts"]
+    run_all(settings, steps("2"), board)
+    assert log == ["prompts", "prompts"]
+
+
+def test_a_failure_is_said_nothing_new_starts_and_the_rest_is_kept(settings: Settings, board: Board) -> None:
+    log: list[str] = []
+
+    def fail(settings: Settings, task: Task) -> Sequence[str]:
+        raise SetupError("the mirror is away")
+
+    steps = [
+        step("asterisk", fail),
+        step("models", noting(log, "models")),
+        step("demo", noting(log, "demo"), after=("asterisk", "models")),
+    ]
+    with pytest.raises(SetupError, match="^Asterisk: the mirror is away$"):
+        run_all(settings, steps, board)
+    assert log == ["models"]
+    assert steps[0].due(settings) and not steps[1].due(settings)
+
+
+def test_lines_for_people_are_shown(settings: Settings, board: Board, said: io.StringIO) -> None:
+    run_all(settings, [step("models", lambda s, t: ["Voices: Pico in use [later]"])], board)
+    assert "Voices: Pico in use [later]\n" in said.getvalue()
+
+
+def half_built(folder: Path) -> None:
+    folder.mkdir(parents=True)
+    (folder / "half").write_text("x")
+    raise KeyboardInterrupt
+
+
+def whole(text: str) -> Callable[[Path], None]:
+    def make(folder: Path) -> None:
+        assert not folder.exists()
+        folder.mkdir(parents=True)
+        (folder / "whole").write_text(text)
+
+    return make
+
+
+def test_what_stands_is_always_whole(tmp_path: Path) -> None:
+    target = tmp_path / "var" / "env"
+    with pytest.raises(KeyboardInterrupt):
+        build(target, half_built)
+    assert not target.exists()
+    build(target, whole("one"))
+    with pytest.raises(KeyboardInterrupt):
+        build(target, half_built)
+    assert (target / "whole").read_text() == "one"
+    build(target, whole("two"))
+    assert (target / "whole").read_text() == "two"
+    assert [path.name for path in target.parent.iterdir()] == ["env"]

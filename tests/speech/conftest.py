@@ -1,0 +1,64 @@
+"""The real engines, loaded once, and short recordings to give them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from ivr.audio import read_audio
+from ivr.config import Settings, load
+from ivr.speech.stt import Recogniser
+from ivr.speech.stt_vosk import Vosk
+from ivr.speech.stt_whisper import Whisper
+
+ROOT = Path(__file__).resolve().parents[2]
+GOLDEN = Path(__file__).parent / "golden"
+
+
+@pytest.fixture(scope="session")
+def installed() -> Settings:
+    """The checkout with its models."""
+    return load(root=ROOT)
+
+
+@dataclass(frozen=True)
+class Ear:
+    """A recogniser with two recordings in its language and a word that must be heard in each."""
+
+    engine: Recogniser
+    lang: str
+    first: bytes
+    first_word: str
+    second: bytes
+    second_word: str
+
+
+@pytest.fixture(scope="session")
+def whisper(installed: Settings, runner: asyncio.Runner) -> Iterator[Whisper]:
+    engine = Whisper(installed.models / "whisper-base", ("fr", "en", "es", "de", "it"))
+    yield engine
+    runner.run(engine.close())
+
+
+@pytest.fixture(scope="session")
+def vosk(installed: Settings, runner: asyncio.Runner) -> Iterator[Vosk]:
+    engine = Vosk({"ko": installed.models / "vosk-ko"})
+    yield engine
+    runner.run(engine.close())
+
+
+@pytest.fixture(params=["whisper", "vosk"])
+def ear(request: pytest.FixtureRequest) -> Ear:
+    """Every recogniser, with speech it knows."""
+    engine: Recogniser = request.getfixturevalue(request.param)
+    if request.param == "whisper":
+        return Ear(engine, "en", _golden("en-eiffel.wav"), "eiffel", _golden("en-museum.wav"), "museum")
+    return Ear(engine, "ko", _golden("ko-weather.flac"), "날씨", _golden("ko-museum.flac"), "있어요")
+
+
+def _golden(name: str) -> bytes:
+    return read_audio(GOLDEN / name)

@@ -1,0 +1,111 @@
+"""The cache of rendered prompts, with the true voices."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from ivr.audio import read_audio, seconds
+from ivr.errors import NotRendered, VoiceError
+from ivr.speech import say
+from ivr.speech.hearback import clipped
+from ivr.speech.loudness import loudness, true_peak
+from ivr.speech.prompts import Prompts, _Memory
+from ivr.speech.tts_pico import Pico
+from ivr.speech.tts_piper import Piper, embedded_english
+from tests.speech.conftest import ROOT
+from tests.speech.test_loudness import onset
+
+FRENCH, ENGLISH = ("Bonjour, comment puis-je vous aider ?", "fr"), ("How can I help you?", "en")
+
+
+@pytest.fixture
+def prompts(tmp_path: Path, runner: asyncio.Runner) -> Iterator[Prompts]:
+    voices = {"fr": Pico("fr"), "en": Piper(embedded_english(), "en")}
+    made = Prompts(tmp_path, voices, {lang: say.read(ROOT, lang) for lang in voices})
+    yield made
+    runner.run(made.close())
+
+
+@pytest.mark.parametrize(("text", "lang"), [FRENCH, ENGLISH, ("Oui.", "fr"), ("Yes.", "en")])
+def test_a_rendered_prompt_is_loud_enough_unclipped_and_begins_at_once(
+    prompts: Prompts, text: str, lang: str
+) -> None:
+    pcm = prompts.render(text, lang)
+    assert loudness(pcm) == pytest.approx(-19.0, abs=1.0)
+    assert true_peak(pcm) < -1.0 and not clipped(pcm)
+    assert onset(pcm) <= 0.03
+    assert prompts.audio(text, lang) == pcm
+
+
+def test_what_is_not_rendered_is_said_so(prompts: Prompts) -> None:
+    with pytest.raises(NotRendered):
+        prompts.audio(*FRENCH)
+
+
+async def test_a_sentence_made_up_in_the_call_is_rendered_then(prompts: Prompts) -> None:
+    pcm = await prompts.audio_or_render("Vous êtes le numéro 3.", "fr")
+    assert seconds(pcm) > 0.8 and prompts.audio("Vous êtes le numéro 3.", "fr") == pcm
+
+
+def test_all_are_rendered_once_and_counted(prompts: Prompts) -> None:
+    seen: list[tuple[int, int]] = []
+    items = [FRENCH, ENGLISH, FRENCH]
+    assert prompts.render_all(items, lambda done, total: seen.append((done, total))) == 2
+    assert seen == [(0, 2), (1, 2), (2, 2)]
+    assert prompts.missing(items) == [] and prompts.render_all(items) == 0
+
+
+def test_slow_is_another_prompt_and_longer(prompts: Prompts) -> None:
+    usual, slow = prompts.render(*FRENCH), prompts.render(*FRENCH, slow=True)
+    assert seconds(slow) > 1.15 * seconds(usual)
+    assert prompts.path(*FRENCH) != prompts.path(*FRENCH, slow=True)
+    assert prompts.missing([FRENCH], slow=True) == []
+
+
+def test_text_voice_and_pronunciation_each_make_another_prompt(tmp_path: Path) -> None:
+    french = say.read(ROOT, "fr")
+    voices = {"fr": Pico("fr"), "en": Pico("en")}
+    one = Prompts(tmp_path, voices, {"fr": french, "en": say.read(ROOT, "en")})
+    other = Prompts(tmp_path, {"fr": Pico("it")}, {"fr": french})
+    assert one.path("Orsay", "fr") != one.path("Orly", "fr")
+    assert one.path("Orsay", "fr") != other.path("Orsay", "fr")
+    assert one.path("Le RER.", "fr") != one.path("Le R.", "fr")
+    assert one.path("9 h", "fr") == one.path("neuf heures", "fr")
+
+
+@pytest.mark.parametrize("damage", [b"", b"RIFF", b"not a wav at all" * 20])
+async def test_a_damaged_file_is_rendered_again(prompts: Prompts, damage: bytes) -> None:
+    prompts.render(*FRENCH)
+    path = prompts.path(*FRENCH)
+    path.write_bytes(damage)
+    with pytest.raises(NotRendered):
+        prompts.audio(*FRENCH)
+    pcm = await prompts.audio_or_render(*FRENCH)
+    assert read_audio(path) == pcm
+
+
+@pytest.mark.parametrize("text", ["", "  ", "<>"])
+def test_nothing_to_say_is_an_error_and_leaves_no_file(prompts: Prompts, text: str, tmp_path: Path) -> None:
+    with pytest.raises(VoiceError):
+        prompts.render_all([(text, "fr")])
+    assert list(tmp_path.glob("*.wav")) == []
+
+
+def test_a_language_without_voice_is_named(prompts: Prompts) -> None:
+    with pytest.raises(VoiceError, match="ko"):
+        prompts.audio("안녕하세요", "ko")
+
+
+def test_memory_keeps_what_was_used_last() -> None:
+    memory = _Memory(10)
+    memory.put("a", b"1234")
+    memory.put("b", b"1234")
+    assert memory.get("a") == b"1234"
+    memory.put("c", b"1234")
+    assert (memory.get("a"), memory.get("b"), memory.get("c")) == (b"1234", None, b"1234")
+    memory.put("huge", b"x" * 50)
+    assert memory.get("huge") is not None and memory.get("a") is None

@@ -1,0 +1,35 @@
+"""What was heard once is not decoded again, and only what was heard under the same conditions counts."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from ivr.audio import read_audio
+from ivr.speech.remembered import Remembered
+from ivr.speech.stt import Transcript
+from ivr.speech.stt_whisper import Whisper
+from tests.speech.conftest import GOLDEN, ROOT
+
+
+async def heard(
+    memory: Remembered, lang: str = "en", hotwords: str = "", file: str = "en-museum.wav"
+) -> Transcript:
+    utterance = memory.utterance([lang], hotwords)
+    utterance.feed(await asyncio.to_thread(read_audio, GOLDEN / file))
+    return await utterance.decode()
+
+
+async def test_another_run_needs_no_engine_for_what_it_knows(whisper: Whisper, tmp_path: Path) -> None:
+    file = tmp_path / "folder/heard.jsonl"
+    first = await heard(Remembered(whisper, file))
+    assert "museum" in first.text
+    closed = Whisper(ROOT / "var/models/whisper-base", ("en",))
+    await closed.close()  # an engine that cannot hear any more
+    again = Remembered(closed, file)
+    assert await heard(again) == first
+    for other in ({"hotwords": "Eiffel"}, {"file": "en-eiffel.wav"}):
+        with pytest.raises(RuntimeError):
+            await heard(again, **other)

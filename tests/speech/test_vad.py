@@ -1,0 +1,50 @@
+"""Voice activity on speech, silence and noise."""
+
+import numpy as np
+
+from ivr.audio import add_noise, frames, over_the_phone, read_audio, seconds, silence, to_pcm
+from ivr.speech.loudness import trim
+from ivr.speech.vad import Vad, has_speech
+from tests.speech.conftest import GOLDEN
+
+QUESTION = trim(read_audio(GOLDEN / "en-eiffel.wav"))
+
+
+def activity(pcm: bytes) -> list[bool]:
+    """For each frame of 20 ms, whether somebody speaks."""
+    vad = Vad()
+    return [vad.probability(frame) >= 0.5 for frame in frames(pcm)]
+
+
+def test_it_finds_where_the_question_begins_and_ends() -> None:
+    found = activity(silence(1.0) + QUESTION + silence(1.0))
+    first, last = found.index(True) * 0.02, (len(found) - found[::-1].index(True)) * 0.02
+    assert 1.0 <= first <= 1.25
+    assert seconds(QUESTION) - 0.3 <= last - 1.0 <= seconds(QUESTION) + 0.4
+
+
+def test_silence_and_noise_are_not_speech() -> None:
+    hiss = to_pcm(0.1 * np.random.default_rng(1).standard_normal(48000))
+    assert not has_speech(silence(2.0)) and not has_speech(hiss) and not has_speech(b"")
+
+
+def test_speech_is_found_in_noise_over_the_phone() -> None:
+    assert has_speech(over_the_phone(add_noise(QUESTION, 15)))
+
+
+def test_pieces_of_any_size_give_the_same() -> None:
+    whole, split = Vad(), Vad()
+    for frame in frames(QUESTION):
+        whole.probability(frame)
+        for start in range(0, len(frame), 128):
+            latest = split.probability(frame[start : start + 128])
+    assert latest == whole.probability(b"")
+
+
+def test_reset_forgets_the_caller_before() -> None:
+    used, fresh = Vad(), Vad()
+    for frame in frames(QUESTION[: 16000 * 2]):
+        used.probability(frame)
+    used.reset()
+    same = [(used.probability(frame), fresh.probability(frame)) for frame in frames(QUESTION)]
+    assert all(one == other for one, other in same)

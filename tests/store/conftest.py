@@ -1,0 +1,41 @@
+"""Both databases: every test that asks for ``database`` runs on SQLite and on a real PostgreSQL server."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from ivr.store.tables import open_store
+from tests.postgres import Server, server
+
+Databases = Callable[[], str]
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[Server]:
+    """One server for all tests of a run."""
+    with server() as running:
+        yield running
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The address of an empty database."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path / 'ivr.sqlite'}"
+        return
+    running: Server = request.getfixturevalue("postgresql")
+    address = running.database()
+    yield address
+    running.drop(address)
+
+
+@pytest.fixture
+def store(database: str) -> Iterator[sa.Engine]:
+    """The same, with our tables in it."""
+    engine = open_store(database)
+    yield engine
+    engine.dispose()

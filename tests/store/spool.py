@@ -1,0 +1,81 @@
+"""What Asterisk leaves behind on its disk: recordings, messages of the fallback, files cut by a crash."""
+
+from __future__ import annotations
+
+import struct
+from pathlib import Path
+
+import numpy as np
+
+from ivr.audio import PHONE_RATE, wav_bytes
+from ivr.config import Settings
+from ivr.store.messages import Pending
+
+
+def tone(seconds: float, rate: int = PHONE_RATE) -> bytes:
+    """Something to hear, as samples."""
+    t = np.arange(round(seconds * rate)) / rate
+    return bytes((8000 * np.sin(2 * np.pi * 440 * t)).astype("<i2").tobytes())
+
+
+def wav(seconds: float) -> bytes:
+    """A finished recording."""
+    return wav_bytes(tone(seconds), PHONE_RATE)
+
+
+def cut_wav(seconds: float) -> bytes:
+    """A recording whose writer was killed: all the sound is there, the lengths in the header are 0."""
+    content = bytearray(wav(seconds))
+    struct.pack_into("<I", content, 4, 0)
+    struct.pack_into("<I", content, 40, 0)
+    return bytes(content)
+
+
+VOICEMAIL_TXT = """;
+; Message Information file
+;
+[message]
+origmailbox=100
+context=fallback
+exten=s
+rdnis=unknown
+priority=6
+callerchan=PJSIP/trunk-00000007
+callerid="Ana Lopez" <+34912345678>
+origdate=Tue Nov 24 09:00:00 AM UTC 2026
+origtime=1795510800
+category=
+msg_id=1795510800-00000003
+flag=
+duration={duration}
+"""
+
+
+class Spool:
+    """One instance's disk."""
+
+    def __init__(self, root: Path) -> None:
+        self.settings = Settings(root=root, var=root / "var", instance="fake")
+        self.pending = Pending(self.settings)
+        self.recordings = self.settings.pbx / "spool/recording"
+        self.monitor = self.settings.pbx / "spool/monitor"
+        self.inbox = self.settings.pbx / "spool/voicemail/accueil/100/INBOX"
+        for folder in (self.recordings, self.monitor, self.inbox):
+            folder.mkdir(parents=True)
+
+    def record(self, content: bytes | None, call_id: str = "c1") -> str:
+        """A message of a call, begun by us and recorded by Asterisk; ``None``: no file yet."""
+        name = self.pending.begin(call_id, "+331", "fr")
+        if content is not None:
+            (self.recordings / f"{name}.wav").write_bytes(content)
+        return name
+
+    def leave_at_fallback(self, content: bytes, number: int = 0, about: str = VOICEMAIL_TXT) -> None:
+        """A message that the dialplan took by itself."""
+        (self.inbox / f"msg{number:04}.wav").write_bytes(content)
+        (self.inbox / f"msg{number:04}.txt").write_text(about.format(duration=4))
+
+    def left(self) -> list[str]:
+        """Files that still wait somewhere."""
+        places = (self.recordings, self.monitor, self.inbox, self.pending.notes)
+        return sorted(path.name for place in places for path in place.iterdir())

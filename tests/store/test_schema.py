@@ -1,0 +1,97 @@
+"""The schema: what the revisions make is what tables.py says, on both databases, whoever comes first."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+import sqlalchemy as sa
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+
+from ivr.errors import StoreError
+from ivr.store import queries, schema
+from ivr.store.migrations import HEAD
+from ivr.store.tables import metadata, open_store
+from ivr.store.writer import write
+from tests.conftest import ROOT
+from tests.store.calls import PSEUDONYMS, kept, stamped
+
+OPEN = "import sys; from ivr.store.tables import open_store; open_store(sys.argv[1]).dispose()"
+
+
+def differences(engine: sa.Engine) -> list[object]:
+    with engine.connect() as connection:
+        return list(compare_metadata(MigrationContext.configure(connection), metadata))
+
+
+def revision(engine: sa.Engine) -> str:
+    with engine.connect() as connection:
+        return str(connection.scalar(sa.text("SELECT version_num FROM alembic_version")))
+
+
+def test_the_revisions_make_what_tables_py_says(store: sa.Engine) -> None:
+    assert differences(store) == [], "run `make migration`"
+    assert revision(store) == HEAD
+
+
+def test_there_is_one_newest_revision_and_it_is_the_one_named() -> None:
+    assert ScriptDirectory.from_config(schema.config()).get_heads() == [HEAD]
+
+
+def test_many_processes_that_begin_at_once_all_find_the_schema(database: str) -> None:
+    opening = [
+        subprocess.Popen([sys.executable, "-c", OPEN, database], cwd=ROOT, stderr=subprocess.PIPE, text=True)
+        for _ in range(4)
+    ]
+    errors = [process.communicate()[1] for process in opening]
+    assert [process.returncode for process in opening] == [0] * 4, "".join(errors)
+    engine = open_store(database)
+    assert differences(engine) == []
+    engine.dispose()
+
+
+@pytest.mark.parametrize("stamp", ["", "initial_0123456789ab"], ids=["no revision", "an earlier initial one"])
+def test_a_database_of_before_is_completed_and_keeps_what_is_in_it(database: str, stamp: str) -> None:
+    engine = open_store(database)
+    write(engine, stamped(), PSEUDONYMS)
+    with engine.begin() as connection:
+        connection.execute(sa.text("DROP TABLE turns"))
+        connection.execute(sa.text("ALTER TABLE calls DROP COLUMN outcome"))
+        connection.execute(sa.text("DELETE FROM alembic_version"))
+        if stamp:
+            connection.execute(sa.text("INSERT INTO alembic_version VALUES (:stamp)"), {"stamp": stamp})
+        else:
+            connection.execute(sa.text("DROP TABLE alembic_version"))
+    engine.dispose()
+    engine = open_store(database)
+    assert differences(engine) == [] and revision(engine) == HEAD
+    [row] = queries.recent_calls(engine)
+    assert (row["id"], row["outcome"], queries.turns_of(engine, "c1")) == ("c1", "", [])
+    assert queries.events_of(engine, "c1") == kept(stamped())
+    engine.dispose()
+
+
+def test_a_database_of_a_later_version_is_left_alone(database: str) -> None:
+    engine = open_store(database)
+    with engine.begin() as connection:
+        connection.execute(sa.text("UPDATE alembic_version SET version_num = '0042_later'"))
+    with pytest.raises(StoreError, match="later version"):
+        open_store(database)
+    assert revision(engine) == "0042_later"
+    engine.dispose()
+
+
+def test_a_migration_that_fails_half_way_leaves_nothing(database: str) -> None:
+    other = metadata.tables["messages"]
+    engine = sa.create_engine(database)
+    with engine.begin() as connection:  # in the way of the last table
+        connection.execute(
+            sa.schema.CreateTable(sa.Table(other.name, sa.MetaData(), sa.Column("x", sa.Text)))
+        )
+    with pytest.raises(sa.exc.DatabaseError):
+        open_store(database)
+    assert sa.inspect(engine).get_table_names() == ["messages"]
+    engine.dispose()
