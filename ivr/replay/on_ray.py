@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from ivr.config import Settings
@@ -19,22 +20,29 @@ log = logging.getLogger(__name__)
 
 LOCAL = "local"
 """The address of a Ray of our own, for as long as the replay lasts."""
+PATIENCE_S = 300.0
+"""For so long no station may start, while none is at work: Ray has no room for one, or it loads its engines."""
 
 
 class OnRay:
-    """Runs jobs on the Ray at an address."""
+    """Runs jobs on the Ray at an address, each worker a ``station``."""
 
-    def __init__(self, address: str) -> None:
+    def __init__(
+        self, address: str, station: Callable[[Settings, str], Any] = Station, patience_s: float = PATIENCE_S
+    ) -> None:
         self._address = address
+        self._station = station
+        self._patience_s = patience_s
 
     def __call__(
         self, settings: Settings, engine: str, jobs: Sequence[Job], workers: int
     ) -> Iterator[Result]:
-        """A result for each job, as they come; raises SetupError without Ray."""
+        """A result for each job, as they come; raises SetupError without Ray, or without room on it."""
         ray = _ray()
         self._begin(ray, workers)
         try:
-            yield from _run(ray, settings, engine, list(jobs), workers)
+            actor = ray.remote(num_cpus=1, scheduling_strategy="SPREAD")(self._station)
+            yield from _run(ray, lambda: actor.remote(settings, engine), jobs, workers, self._patience_s)
         finally:
             ray.shutdown()
 
@@ -58,31 +66,60 @@ def _ray() -> Any:
     return ray
 
 
-def _run(ray: Any, settings: Settings, engine: str, jobs: list[Job], workers: int) -> Iterator[Result]:
-    """Each actor is given the next call when it is done with one; a dead actor is replaced."""
-    station = ray.remote(num_cpus=1)(Station)
-    waiting = list(reversed(jobs))
-    tries = dict.fromkeys((job.call_id for job in jobs), 0)
-    busy: dict[Any, tuple[Any, Job]] = {}
+def _run(
+    ray: Any, new: Callable[[], Any], jobs: Sequence[Job], workers: int, patience_s: float
+) -> Iterator[Result]:
+    """Each station is given a call when it has started and whenever it is done with one; a lost one is replaced.
 
-    def give(actor: Any) -> None:
-        if waiting:
-            job = waiting.pop()
-            tries[job.call_id] += 1
-            busy[actor.replay.remote(with_sound(job))] = (actor, job)
+    One that finds no room, after a node was lost, is given none: those that are left do the work.
+    """
+    waiting = list(reversed(jobs))
+    tries: Counter[str] = Counter()
+    at: dict[Any, tuple[Any, Job | None]] = {}  # by what is awaited: a station and its call; none: it starts
+    idle: list[Any] = []
+    failed = 0
+
+    def start() -> None:
+        station = new()
+        at[station.__ray_ready__.remote()] = (station, None)
 
     for _ in range(workers):
-        give(station.remote(settings, engine))
-    while busy:
-        (done,), _ = ray.wait(list(busy), num_returns=1)
-        actor, job = busy.pop(done)
+        start()
+    while waiting or any(job for _, job in at.values()):
+        done, _ = ray.wait(list(at), timeout=patience_s)
+        if not done:
+            if not any(job for _, job in at.values()):
+                raise SetupError(f"no room on Ray: no worker could start for {patience_s:.0f} s")
+            continue
+        station, job = at.pop(done[0])
         try:
-            yield ray.get(done)
-        except ray.exceptions.RayActorError:
-            log.warning("a worker was lost; call %s is replayed again", job.call_id)
-            actor = station.remote(settings, engine)
-            if tries[job.call_id] < TRIES:
+            result = ray.get(done[0])
+        except ray.exceptions.RayTaskError:
+            raise  # a mistake of ours, which any other station would make
+        except ray.exceptions.RayError as error:  # the worker, its node, or what it returned is gone
+            if job is None:
+                failed += 1
+            elif tries[job.call_id] < TRIES:
+                log.warning("a worker was lost; call %s is replayed again", job.call_id)
+                log.info("it was lost by: %s", error)
                 waiting.append(job)
             else:
                 yield Result(job.call_id, [], f"the worker was lost {TRIES} times")
-        give(actor)
+            if not idle and failed < TRIES * workers:
+                start()
+            if waiting and not (at or idle):
+                raise SetupError(f"no worker starts on Ray: {_last_line(error)}") from None
+        else:
+            idle.append(station)
+            if job is None:
+                failed = 0
+            else:
+                yield result
+        while waiting and idle:
+            station, job = idle.pop(), waiting.pop()
+            tries[job.call_id] += 1
+            at[station.replay.remote(with_sound(job))] = (station, job)
+
+
+def _last_line(error: Exception) -> str:
+    return str(error).strip().splitlines()[-1]
