@@ -104,6 +104,16 @@ def turns(caller: Sequence[Span], service: Sequence[Span]) -> tuple[Turn, ...]:
     return tuple(found.values())
 
 
+def barge_ins(found: Analysis) -> tuple[float, ...]:
+    """For each time that the caller spoke into the service's words: seconds from his first sound to its last."""
+    return tuple(
+        round(span.end - said.start, 3)
+        for said in found.caller
+        for span in found.service
+        if span.start < said.start < span.end
+    )
+
+
 def silent_gaps(pcm: bytes, during: Sequence[Span], rate: int = RATE, shortest_s: float = 0.03) -> list[Span]:
     """Stretches of digital silence inside utterances: what a caller hears as drop-outs."""
     dead = _levels(pcm, rate) < -90

@@ -34,6 +34,7 @@ from ivr.faq import load_faq
 from ivr.nlu import Understanding
 from ivr.phrases import load_phrases
 from ivr.speech import stt
+from ivr.speech.endpoint import with_endpointing
 from ivr.speech.prompts import Prompts, open_prompts
 from ivr.speech.stt import Recogniser
 from ivr.speech.vad import Vads
@@ -152,7 +153,7 @@ async def work(settings: Settings) -> None:
         asyncio.get_running_loop().add_signal_handler(name, event.set)
     callflow = load_callflow(settings.root)
     langs = [str(lang) for lang in callflow.languages]
-    recogniser = await asyncio.to_thread(stt.choose, settings, langs)
+    recogniser = await asyncio.to_thread(_recogniser, settings, langs)
     log.info("Recogniser: %s", recogniser.name)
     await _warm_up(recogniser, langs[0])
     await asyncio.to_thread(digits.prepare, langs)
@@ -162,6 +163,10 @@ async def work(settings: Settings) -> None:
     finally:
         await prompts.close()
         await recogniser.close()
+
+
+def _recogniser(settings: Settings, langs: list[str]) -> Recogniser:
+    return with_endpointing(settings, stt.choose(settings, langs))
 
 
 async def _warm_up(recogniser: Recogniser, lang: str) -> None:

@@ -6,17 +6,19 @@ import json
 import platform
 import statistics
 import sys
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 import psutil
 from rich.console import Console
 
+from ivr.analysis import barge_ins
 from ivr.config import Settings
 from ivr.demo import own_instance, service_and_phone
 from ivr.errors import UsageError
 from ivr.phone.phone import Phone
-from ivr.phone.spec import CallReport, CallSpec, Digits, Say
+from ivr.phone.spec import CallReport, CallSpec, Digits, HangUp, Interrupt, Say
 from ivr.setup.callers import VOICES, caller_wav
 
 QUESTIONS = {
@@ -34,7 +36,9 @@ QUESTIONS = {
 KEYS = {"fr": "1", "en": "2"}
 LONGEST_CALL_S = 75.0
 ANSWERED = 2
-"""Questions asked in one call."""
+"""Questions asked in one call, each after the answer to the one before."""
+BARGE_INS = 2
+"""Questions after these, each into the answer to the one before; the last is not waited for."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +64,7 @@ class Spread:
 
 
 async def turns(settings: Settings, count: int, *, as_json: bool) -> int:
-    """Place ``count`` calls one after the other, two questions each; prints percentiles."""
+    """Place ``count`` calls one after the other, questions and barge-ins each; prints percentiles."""
     if count < 1:
         raise UsageError("--calls: write a number from 1 up")
     settings = own_instance(settings, "bench")
@@ -77,16 +81,23 @@ async def turns(settings: Settings, count: int, *, as_json: bool) -> int:
 
 
 async def _call(settings: Settings, phone: Phone, number: int) -> CallReport:
-    return await phone.call(question_call(settings, ("fr", "en")[number % 2], number // 2))
+    lang, number = ("fr", "en")[number % 2], number // 2
+    spec = question_call(settings, lang, number)
+    cut_in = [Interrupt(_asked(settings, lang, number, ANSWERED + step)) for step in range(BARGE_INS)]
+    return await phone.call(replace(spec, steps=(*spec.steps, *cut_in, HangUp())))
 
 
 def question_call(settings: Settings, lang: str, number: int) -> CallSpec:
     """The ``number``-th call in that language: its questions, in a voice that is not the service's."""
-    voices = VOICES[lang] if (settings.models / "kokoro").is_dir() else (None,)
-    voice = voices[number % len(voices)]
-    asked = [QUESTIONS[lang][(number + step * 3) % len(QUESTIONS[lang])] for step in range(ANSWERED)]
-    says = [Say(caller_wav(lang, text, voice, settings=settings)) for text in asked]
+    says = [Say(_asked(settings, lang, number, step)) for step in range(ANSWERED)]
     return CallSpec(f"sip:127.0.0.1:{settings.sip_port}", (Digits(KEYS[lang]), *says), max_s=LONGEST_CALL_S)
+
+
+def _asked(settings: Settings, lang: str, number: int, step: int) -> Path:
+    """A recording of the ``step``-th question of a call."""
+    voices = VOICES[lang] if (settings.models / "kokoro").is_dir() else (None,)
+    text = QUESTIONS[lang][(number + step * 3) % len(QUESTIONS[lang])]
+    return caller_wav(lang, text, voices[number % len(voices)], settings=settings)
 
 
 def machine() -> str:
@@ -96,18 +107,20 @@ def machine() -> str:
 
 
 def _print(reports: Sequence[CallReport], *, as_json: bool) -> None:
-    times = [
-        turn.mouth_to_ear_s
-        for report in reports
-        for turn in report.analysis.turns
-        if turn.mouth_to_ear_s is not None
-    ]
-    greetings = [report.analysis.greeting_s for report in reports if report.analysis.greeting_s is not None]
-    answers, greeting = Spread.of(times), Spread.of(greetings)
+    found = [report.analysis for report in reports]
+    spreads = {
+        "mouth_to_ear": Spread.of(_known(turn.mouth_to_ear_s for one in found for turn in one.turns)),
+        "greeting": Spread.of(_known(one.greeting_s for one in found)),
+        "barge_in": Spread.of([took for one in found for took in barge_ins(one)]),
+    }
     if as_json:
-        row = {"mouth_to_ear_s": vars(answers), "greeting_s": vars(greeting), "machine": machine()}
+        row = {f"{name}_s": vars(spread) for name, spread in spreads.items()} | {"machine": machine()}
         sys.stdout.write(json.dumps(row) + "\n")
         return
-    for name, spread in (("mouth to ear", answers), ("greeting", greeting)):
-        sys.stdout.write(f"{name:13} {spread}\n")
+    for name, spread in spreads.items():
+        sys.stdout.write(f"{name.replace('_', ' '):13} {spread}\n")
     sys.stdout.write(f"on {machine()}\n")
+
+
+def _known(times: Iterable[float | None]) -> list[float]:
+    return [time for time in times if time is not None]

@@ -89,7 +89,7 @@ class Heard(Event):
     """The caller spoke.  ``confidence`` 0..1; ``end_s`` end of his last sound; ``decode_s`` time to decode.
 
     ``from_s``, ``to_s`` and ``sum`` are the audio that was decoded, and its CRC-32; ``gaps`` its frames without
-    sound.
+    sound.  ``finished``: how surely he had finished, by how he sounded.
     """
 
     kind: ClassVar[str] = "heard"
@@ -104,6 +104,7 @@ class Heard(Event):
     to_s: float = 0.0
     sum: str = ""
     gaps: str = ""
+    finished: float | None = None
 
 
 @dataclass(frozen=True)

@@ -85,6 +85,12 @@ def test_barge_in_is_answered_by_the_next_start_of_the_service() -> None:
     assert turn.mouth_to_ear_s == pytest.approx(0.5, abs=0.011)
 
 
+def test_barge_in_is_timed_from_his_first_sound_to_our_last() -> None:
+    service = at((0.1, voice(1.1)), (2.5, voice(1.0)), (4.0, voice(0.5)))
+    caller = at((1.0, voice(1.0)), (3.0, voice(0.7)), (5.0, voice(0.3)))
+    assert barge_ins(analyse(caller, service)) == pytest.approx([0.2, 0.5], abs=NEAR)
+
+
 def test_the_last_question_may_stay_unanswered() -> None:
     (turn,) = analyse(at((1.0, voice(1.0))), silence(10)).turns
     assert turn.answer_start is None and turn.mouth_to_ear_s is None

@@ -17,7 +17,7 @@ import contextlib
 import zlib
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from ivr.audio import FRAME_BYTES
@@ -32,6 +32,8 @@ TAIL_S = 0.2
 HISTORY_FRAMES = 1600
 """Frames kept (32 s): more than the longest utterance."""
 REJOIN_S = 1.5
+FINISHED, DOUBTFUL = 0.95, 0.5
+"""From the first on a caller sounds finished, below the second as if he went on (docs/speech.md)."""
 HANG_S = 6.0
 """Seconds of silence after which a decode that is still running counts as failed."""
 KEY_GAP_S = 4.0
@@ -57,13 +59,33 @@ Judge = Callable[[Transcript, bool], Awaitable[Judged]]
 
 @dataclass(frozen=True)
 class Patience:
-    """Silences in seconds: after a complete sentence, after any other, and before we speak again; and the
-    longest turn."""
+    """Silences in seconds after which it is our turn, before we speak again, and the longest turn.
 
+    ``quick_s``: after a complete sentence of one who sounds finished; ``complete_s``: after any other complete
+    sentence; ``incomplete_s``: where either is in doubt; ``unfinished_s``: where both are.
+    """
+
+    quick_s: float = 0.3
     complete_s: float = 0.64
     incomplete_s: float = 1.0
+    unfinished_s: float = 1.2
     no_input_s: float = 6.0
     longest_s: float = 25.0
+
+    def always(self, silence_s: float) -> Patience:
+        """The same whatever is said: people breathe between the groups of a number."""
+        return replace(
+            self, quick_s=silence_s, complete_s=silence_s, incomplete_s=silence_s, unfinished_s=silence_s
+        )
+
+    def after(self, judged: Judged) -> float:
+        """The silence that ends this turn."""
+        finished = judged.transcript.finished
+        if finished is not None and finished < DOUBTFUL:
+            return self.incomplete_s if judged.complete else self.unfinished_s
+        if not judged.complete:
+            return self.incomplete_s
+        return self.quick_s if finished is not None and finished >= FINISHED else self.complete_s
 
 
 @dataclass(frozen=True)
@@ -384,8 +406,11 @@ class Ear:
         if judged is None:
             return None
         silence = self.turns.silence_s
-        wanted = patience.complete_s if judged.complete else patience.incomplete_s
-        if silence < wanted and not judged.urgent and self.turns.speech_s < patience.longest_s:
+        if (
+            silence < patience.after(judged)
+            and not judged.urgent
+            and self.turns.speech_s < patience.longest_s
+        ):
             return None
         start, last = self.turns.start, self.turns.last_voice
         # one who never pauses (a television) is not heard again from his first word

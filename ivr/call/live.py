@@ -100,7 +100,7 @@ class LiveCaller:
         limits = self._office.callflow.limits
         patience = Patience(no_input_s=limits.silence_s, longest_s=limits.speech_s)
         if keys > 1:
-            patience = replace(patience, complete_s=NUMBER_PAUSE_S, incomplete_s=NUMBER_PAUSE_S)
+            patience = patience.always(NUMBER_PAUSE_S)
         sound = await self._converse(
             pieces, tuple(langs) or (self.lang,), patience, named=keys == 1, after=after
         )
@@ -322,6 +322,7 @@ class LiveCaller:
                 round(decoded.to_s - self._ear_zero, 2),
                 decoded.sum,
                 decoded.gaps,
+                None if said.finished is None else round(said.finished, 3),
             )  # fmt: skip
         )
         if intent is not None:

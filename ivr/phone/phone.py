@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import dataclasses
 import itertools
 import os
@@ -34,6 +35,8 @@ _serial = itertools.count(1)
 RTP_START, RTP_END = 22000, 22999
 REGISTER_S = 10.0
 """Seconds an adviser's registration may take."""
+UNREGISTER_S = 3.0
+"""The same for his farewell; a service that is gone confirms nothing."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -126,6 +129,7 @@ class Phone:
             with self.number(name, plan) as adviser:
                 yield adviser
         finally:
+            await self._unregister(name)
             self._registered.discard(name)
             await self._register()
 
@@ -180,14 +184,28 @@ class Phone:
 
     async def _wait_registered(self, name: str) -> None:
         try:
-            async with asyncio.timeout(REGISTER_S):
-                while True:
-                    shown = await self._asterisk.command("pjsip show registrations")
-                    if any(name in line and "Registered" in line for line in shown.splitlines()):
-                        return
-                    await asyncio.sleep(0.1)
+            await self._registration(name, "Registered", REGISTER_S)
         except TimeoutError:
             raise SetupError(f"adviser {name} could not register at {self._host}") from None
+
+    async def _unregister(self, name: str) -> None:
+        """Until the service has confirmed it, if it is there: a farewell that is still on its way would undo the
+        next registration of the same adviser."""
+        await self._asterisk.command(f"pjsip send unregister {name}")
+        with contextlib.suppress(TimeoutError):
+            await self._registration(name, "Unregistered", UNREGISTER_S)
+
+    async def _registration(self, name: str, state: str, timeout_s: float) -> None:
+        """Until a registration is in that state; raises TimeoutError."""
+        async with asyncio.timeout(timeout_s):
+            while True:
+                shown = await self._asterisk.command("pjsip show registrations")
+                if any(
+                    line.lstrip().startswith(f"{name}/") and state in line.split()
+                    for line in shown.splitlines()
+                ):
+                    return
+                await asyncio.sleep(0.1)
 
     async def _answer_calls(self) -> None:
         async with asyncio.TaskGroup() as ringing:

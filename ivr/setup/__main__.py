@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import get_args
 
 from rich.console import Console
 
@@ -19,8 +20,8 @@ from ivr.setup import asterisk, content, fail2ban, models, postgresql, rasa, sys
 from ivr.setup.progress import Board
 from ivr.setup.steps import Step, run_all
 
-KINDS: tuple[models.Kind, ...] = ("recogniser", "voice", "caller", "test")
-SERVING: tuple[models.Kind, ...] = ("recogniser", "voice")
+KINDS: tuple[models.Kind, ...] = get_args(models.Kind)
+SERVING: tuple[models.Kind, ...] = ("recogniser", "endpointing", "voice")
 """What a service in containers needs; the others are for tests and trials in a checkout."""
 
 AS_ROOT = ("system", "asterisk", "postgresql")

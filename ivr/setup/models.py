@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 from rich.console import Console
 from rich.table import Table
@@ -24,8 +24,14 @@ from ivr.setup.steps import build, fingerprint
 from ivr.yamlfile import Strict, load, refuse
 
 PULL = ".venv/bin/ivr models pull"
-Kind = Literal["recogniser", "voice", "caller", "test"]
-KINDS = {"recogniser": "Recogniser", "voice": "Voices", "caller": "Voices of callers", "test": "Test models"}
+Kind = Literal["recogniser", "endpointing", "voice", "caller", "test"]
+KINDS = {
+    "recogniser": "Recogniser",
+    "endpointing": "End of turn",
+    "voice": "Voices",
+    "caller": "Voices of callers",
+    "test": "Test models",
+}
 
 
 class Package(Strict):
@@ -253,7 +259,7 @@ def pull(settings: Settings) -> None:
     """``ivr models pull``: everything that is missing, from the official addresses where they answer."""
     console = Console(stderr=True)
     with Board(console) as board:
-        lines = fetch_all(settings, ("recogniser", "voice", "caller", "test"), board.task("Models"))
+        lines = fetch_all(settings, get_args(Kind), board.task("Models"))
     for line in lines:
         board.say(line, style="yellow")
     if not lines:

@@ -20,12 +20,16 @@ MAX_BYTES: Final = MAX_SECONDS * RATE * WIDTH
 
 @dataclass(frozen=True)
 class Transcript:
-    """What was heard: the text as the engine spells it, and how sure it is (0..1)."""
+    """What was heard: the text as the engine spells it, and how sure it is (0..1).
+
+    ``finished``: how surely the caller has finished, by how he sounds (0..1); None where nobody judged that.
+    """
 
     text: str
     confidence: float
     lang: str
     engine: str
+    finished: float | None = None
 
 
 class Utterance(Protocol):

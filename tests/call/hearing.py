@@ -58,14 +58,23 @@ class LevelVad:
 class Reader:
     """A recogniser that reads the words: ``delay_s`` a decode, failing, hanging or streaming on demand.
 
+    ``finished`` is how finished the speaker sounds to it.
+
     ``decoded``: the text of every decode that was begun, and whether it came to its end.
     """
 
     name = "reader"
     languages = frozenset({"fr", "en", "es", "de", "it"})
 
-    def __init__(self, delay_s: float = 0.1, *, fails: bool = False, streams: bool = False) -> None:
-        self.delay_s, self.fails, self.streams = delay_s, fails, streams
+    def __init__(
+        self,
+        delay_s: float = 0.1,
+        *,
+        fails: bool = False,
+        streams: bool = False,
+        finished: float | None = None,
+    ) -> None:
+        self.delay_s, self.fails, self.streams, self.finished = delay_s, fails, streams, finished
         self.partial_fails = False
         self.decoded: list[tuple[str, bool]] = []
         self.offered: list[tuple[tuple[str, ...], str]] = []
@@ -107,7 +116,7 @@ class Reading:
     def _read(self) -> Transcript:
         numbers = [int(to_samples(frame)[0]) - FIRST for frame in frames(self._pcm)]
         said = [self._word(number) for number, _ in groupby(numbers) if number >= 0]
-        return Transcript(" ".join(said), 0.9, self._lang, "reader")
+        return Transcript(" ".join(said), 0.9, self._lang, "reader", self._reader.finished)
 
     def _word(self, number: int) -> str:
         return WORDS[number] if number < len(WORDS) else "?"

@@ -45,6 +45,35 @@ async def test_a_complete_sentence_ends_sooner_than_an_incomplete_one() -> None:
     assert ended["how much is the"] == pytest.approx(Patience().incomplete_s, abs=0.04)
 
 
+WHOLE = "how much is the Louvre"
+
+
+@pytest.mark.parametrize(
+    ("sentence", "finished", "silence_s"),
+    [
+        (WHOLE, 0.97, Patience().quick_s),
+        (WHOLE, 0.7, Patience().complete_s),
+        (WHOLE, 0.2, Patience().incomplete_s),
+        ("how much is the", 0.97, Patience().incomplete_s),
+        ("how much is the", 0.2, Patience().unfinished_s),
+    ],
+)
+async def test_who_sounds_finished_is_answered_sooner_and_who_does_not_is_waited_for(
+    sentence: str, finished: float, silence_s: float
+) -> None:
+    listener = Listener(Reader(finished=finished))
+    begun = now()
+    sound = await listener.hears(speech(sentence), judge=judge(WHOLE))
+    assert now() - begun - sound.end_s == pytest.approx(silence_s, abs=0.04)
+
+
+async def test_who_says_a_number_may_breathe_however_finished_he_sounds() -> None:
+    listener = Listener(Reader(finished=0.99))
+    listener.patience = Patience().always(1.8)
+    sound = await listener.hears(speech(f"{WHOLE} 1.6 {WHOLE}"), judge=judge(WHOLE))
+    assert text(sound) == f"{WHOLE} {WHOLE}"
+
+
 @pytest.mark.parametrize("first", ["the Louvre", "how much is"], ids=["complete", "incomplete"])
 async def test_a_pause_of_six_tenths_inside_a_question_survives(first: str) -> None:
     listener = Listener()

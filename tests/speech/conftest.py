@@ -11,6 +11,7 @@ import pytest
 
 from ivr.audio import read_audio
 from ivr.config import Settings, load
+from ivr.speech.endpoint import with_endpointing
 from ivr.speech.stt import Recogniser
 from ivr.speech.stt_vosk import Vosk
 from ivr.speech.stt_whisper import Whisper
@@ -51,11 +52,16 @@ def vosk(installed: Settings, runner: asyncio.Runner) -> Iterator[Vosk]:
     runner.run(engine.close())
 
 
-@pytest.fixture(params=["whisper", "vosk"])
+@pytest.fixture(scope="session")
+def endpointing(installed: Settings, whisper: Whisper) -> Recogniser:
+    return with_endpointing(installed, whisper)
+
+
+@pytest.fixture(params=["whisper", "endpointing", "vosk"])
 def ear(request: pytest.FixtureRequest) -> Ear:
     """Every recogniser, with speech it knows."""
     engine: Recogniser = request.getfixturevalue(request.param)
-    if request.param == "whisper":
+    if request.param != "vosk":
         return Ear(engine, "en", _golden("en-eiffel.wav"), "eiffel", _golden("en-museum.wav"), "museum")
     return Ear(engine, "ko", _golden("ko-weather.flac"), "날씨", _golden("ko-museum.flac"), "있어요")
 

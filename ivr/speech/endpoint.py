@@ -1,0 +1,106 @@
+"""Has the caller finished?  Told by how his last words sound: a voice that falls has ended, one that hangs has not.
+
+Smart Turn v3 (BSD-2-Clause, 23 languages) is a small network on the log-mel spectrum of the last 8 seconds.  It says
+nothing about words; what a sentence means is weighed beside it (``ivr.call.ear.Patience``).
+Measurements: docs/speech.md.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import onnxruntime
+from faster_whisper.feature_extractor import FeatureExtractor
+
+from ivr.audio import RATE, WIDTH, seconds, to_floats
+from ivr.config import Settings
+from ivr.speech.stt import Recogniser, Transcript, Utterance
+
+MODEL: Final = "smart-turn/smart-turn-v3.2-cpu.onnx"
+WINDOW_S: Final = 8
+WINDOW_BYTES: Final = WINDOW_S * RATE * WIDTH
+SHORTEST_S: Final = 1.8
+"""Of less the model cannot tell: a lone "oui" sounds unfinished to it."""
+FRAMES: Final = WINDOW_S * 100
+"""Mel frames of 10 ms."""
+
+
+class SmartTurn:
+    """The model, shared by all calls."""
+
+    def __init__(self, model: Path) -> None:
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = options.inter_op_num_threads = 1
+        self._session = onnxruntime.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
+        self._mel = FeatureExtractor(chunk_length=WINDOW_S)
+
+    def finished(self, pcm: bytes) -> float:
+        """The probability (0..1) that slin16, which ends in a short silence, is a whole turn; blocks for 40 ms."""
+        audio = to_floats(pcm[-WINDOW_BYTES:])
+        audio = np.pad(audio, (WINDOW_S * RATE - audio.size, 0))
+        audio = (audio - audio.mean()) / np.sqrt(audio.var() + 1e-7)
+        mel = self._mel(audio)[None, :, :FRAMES].astype(np.float32)
+        return float(self._session.run(None, {"input_features": mel})[0].reshape(-1)[0])
+
+
+class Endpointing:
+    """A recogniser whose transcripts tell, too, whether the caller sounds finished."""
+
+    def __init__(self, recogniser: Recogniser, model: SmartTurn) -> None:
+        self.name, self.languages = recogniser.name, recogniser.languages
+        self._recogniser, self._model = recogniser, model
+        self._threads = ThreadPoolExecutor(1, thread_name_prefix="endpoint")
+
+    def utterance(self, langs: Sequence[str], hotwords: str = "") -> EndpointingUtterance:
+        """Starts listening."""
+        return EndpointingUtterance(self, self._recogniser.utterance(langs, hotwords))
+
+    async def finished(self, pcm: bytes) -> float:
+        """As ``SmartTurn.finished``, in a thread of its own."""
+        return await asyncio.get_running_loop().run_in_executor(self._threads, self._model.finished, pcm)
+
+    async def close(self) -> None:
+        """Ends the engines."""
+        await asyncio.to_thread(self._threads.shutdown, cancel_futures=True)
+        await self._recogniser.close()
+
+
+class EndpointingUtterance:
+    """One utterance: the recogniser's own, and its end for the model."""
+
+    def __init__(self, engine: Endpointing, utterance: Utterance) -> None:
+        self._engine, self._utterance = engine, utterance
+        self._end = bytearray()
+
+    def feed(self, pcm: bytes) -> None:
+        """Adds slin16."""
+        self._utterance.feed(pcm)
+        self._end += pcm
+        if len(self._end) > 2 * WINDOW_BYTES:
+            del self._end[:-WINDOW_BYTES]
+
+    async def partial(self) -> Transcript | None:
+        """The recogniser's."""
+        return await self._utterance.partial()
+
+    async def decode(self) -> Transcript:
+        """Both at the same time; the recogniser alone where little was said."""
+        pcm = bytes(self._end)
+        if seconds(pcm) < SHORTEST_S:
+            return await self._utterance.decode()
+        async with asyncio.TaskGroup() as tasks:
+            finished = tasks.create_task(self._engine.finished(pcm))
+            transcript = tasks.create_task(self._utterance.decode())
+        return replace(transcript.result(), finished=finished.result())
+
+
+def with_endpointing(settings: Settings, recogniser: Recogniser) -> Recogniser:
+    """The recogniser with the model beside it, where that is in place; without it pauses alone end a turn."""
+    model = settings.models / MODEL
+    return Endpointing(recogniser, SmartTurn(model)) if model.is_file() else recogniser
