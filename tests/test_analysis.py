@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ivr.analysis import HOP_S, Span, Turn, analyse, silent_gaps, speech, turns
+from ivr.analysis import HOP_S, Span, Turn, analyse, barge_ins, silent_gaps, speech, turns
 from ivr.audio import PHONE_RATE, RATE, alaw_decode, alaw_encode, resample, silence, to_floats, to_pcm
 
 NEAR = HOP_S + 0.001
