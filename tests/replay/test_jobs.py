@@ -15,6 +15,7 @@ from ivr.errors import UsageError
 from ivr.replay import jobs
 from ivr.replay.command import seconds
 from ivr.replay.jobs import Job, Result
+from ivr.store.tapes import ear_of
 from tests.conftest import ROOT
 from tests.store.calls import stamped
 
@@ -84,6 +85,18 @@ def test_errors_are_not_kept_and_a_recording_that_is_gone_is_told(settings: Sett
     todo[0].recording.unlink()
     with pytest.raises(UsageError, match="No such file"):
         list(jobs.replay_all(settings, todo, "", 1, Counting()))
+
+
+def test_what_travelled_with_a_job_is_at_hand_and_on_no_disk(tmp_path: Path) -> None:
+    one = job(tmp_path, "c1")
+    ear_of(one.recording).write_bytes(b"ear")
+    sent = jobs.with_sound(one)
+    with jobs.at_hand(one) as there:
+        assert there == one.recording
+    with jobs.at_hand(sent) as copy:
+        assert (copy.read_bytes(), ear_of(copy).read_bytes()) == (b"sound", b"ear")
+        assert all(file.is_symlink() for file in copy.parent.iterdir())
+    assert not copy.parent.exists()
 
 
 def dying(settings: Settings, engine: str) -> None:
