@@ -8,8 +8,9 @@ compose=${COMPOSE:-docker compose}
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 umask 077
-$compose exec -T ivr tar -C / --exclude=var/lib/accueil/state/main/run.pid -cf - \
-    var/lib/accueil/state srv/main/lib srv/main/spool > "$work/volumes.tar"
+# tar ends with 1 when a file grew while it was read, as a log does: no fault
+$compose exec -T ivr sh -c 'tar -C / --exclude=var/lib/accueil/state/main/run.pid -cf - \
+    var/lib/accueil/state srv/main/lib srv/main/spool || [ $? -eq 1 ]' > "$work/volumes.tar"
 $compose exec -T postgres pg_dump --username=accueil --format=custom accueil > "$work/database.dump"
 cp -R secrets dialplans nlu voices "$work/"
 tar -C "$work" -cf "$target.part" .
