@@ -113,6 +113,10 @@ def _intents(root: Path, flow: Document[callflow.Callflow], known: set[str]) -> 
         if name not in known:
             mend = "write an intent of nlu/faq, or take the line out"
             yield flow.finding(Problem(("gate", "intents", name), f"unknown intent {name}", mend))
+    for index, name in enumerate(flow.model.topics if flow.model else ()):
+        if name not in known:
+            mend = "write an intent of nlu/faq, or take the line out"
+            yield flow.finding(Problem(("topics", index), f"unknown intent {name}", mend))
 
 
 def _dates(document: Document[Topic], today: dt.date) -> Iterator[Finding]:

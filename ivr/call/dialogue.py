@@ -10,16 +10,20 @@ from collections.abc import Awaitable
 from ivr.call import handoff
 from ivr.call.callback import CallbackTalk, Terms
 from ivr.call.caller import Caller, Heard, Interrupted, Piece
+from ivr.call.keymenu import key_menu
 from ivr.call.language import choose
 from ivr.call.office import Office
 from ivr.call.person import PersonTalk, Wanted
 from ivr.call.voicemail import leave_message
 from ivr.callflow.opening import intervals
+from ivr.errors import RecogniserError
 from ivr.faq import resolve_follow_up
 from ivr.gate import Decision, Verdict, decide
 
 CALLBACK_KEY = "1"
 """As in the queue (``queue-keys`` of the dialplan)."""
+FAILURES = 2
+"""So often the recogniser may fail without an answer in between."""
 MENU_ROUNDS = 2
 """How often the language menu is said before French and English go on by themselves."""
 
@@ -39,10 +43,11 @@ class Dialogue:
         self._topic = ""  # what he asked about, for the adviser
         self._alarm = ""  # urgent or lost-child, once he has cried for help
         self._cut_off = False  # he has talked to an adviser
+        self._deaf = 0  # times the recogniser has failed since the last answer
 
     async def run(self) -> None:
         """A new call, from the greeting to the end."""
-        await self.serve(self._open(await self.welcome()))
+        await self.serve(self._begin())
 
     async def returned(self, status: str) -> None:
         """The dialplan gives the caller back; ``status``: why (``ivr.call.handoff``)."""
@@ -52,6 +57,9 @@ class Dialogue:
     async def resumed(self) -> None:
         """The caller was in the middle of a conversation that we know nothing of."""
         await self.serve(self._apologise())
+
+    async def _begin(self) -> tuple[Piece, ...]:
+        return await self._open(await self.welcome())
 
     async def _open(self, heard: Heard | None) -> tuple[Piece, ...]:
         """The first words in his language; among them, that the call may be recorded.
@@ -164,6 +172,12 @@ class Dialogue:
                 heard = await self.caller.ask(*prompt)
             except Interrupted as cut:
                 heard = cut.heard
+            except RecogniserError:
+                self._deaf += 1
+                if self._deaf > FAILURES:
+                    raise  # the dialplan takes him
+                coming = self.unheard()
+                continue
             coming = self.respond(heard)
 
     async def tell(self, *pieces: Piece) -> None:
@@ -185,6 +199,8 @@ class Dialogue:
             return await self.emergency()
         if heard.key:
             return await self.pressed(heard.key)
+        if heard.text and heard.intent is None:  # Rasa is away
+            return await self.by_keys()
         if heard.intent is not None and self._is_faq(heard.intent.name):
             self._topic = heard.intent.name
         verdict = self.verdict(heard)
@@ -211,7 +227,7 @@ class Dialogue:
     def answer(self, intent: str) -> tuple[Piece, ...]:
         """The answer of today, and whether there is anything else."""
         lang = self.caller.lang
-        self._reprompts = 0
+        self._reprompts = self._deaf = 0
         self.answered += 1
         self.last_answer = intent
         today = self.office.now().date()
@@ -345,6 +361,29 @@ class Dialogue:
         await self.caller.speaks(lang, how)
         self._last = ()
         return (self.piece("language_changed"), self.piece("how_can_i_help"))
+
+    # when nothing that is said can be understood
+
+    async def by_keys(self) -> tuple[Piece, ...]:
+        """The usual topics by their keys, and a person: for him at once when that was no help either."""
+        await self.caller.decided(Decision.CONTROL, "menu")
+        lang, office = self.caller.lang, self.office
+        menu = key_menu(office.callflow, office.faq, office.phrases, lang)
+        heard = await self.caller.ask(*(Piece(phrase, text, lang) for text, phrase in menu))
+        topic = office.callflow.topics_by_key.get(heard.key)
+        if topic is not None:
+            self._topic = topic
+            await self.caller.decided(Decision.ANSWER, topic)
+            return self.answer(topic)
+        if heard.key or heard.urgent or heard.intent is not None:
+            return await self.respond(heard)
+        return await self.person("not-understood")
+
+    async def unheard(self) -> tuple[Piece, ...]:
+        """The recogniser has failed: keys, and when it fails again a person."""
+        if not self.caller.lang:
+            await self.caller.speaks(self.office.callflow.order(self.caller.number)[0], "default")
+        return await (self.by_keys() if self._deaf < FAILURES else self.person("not-understood"))
 
     # ways out
 

@@ -23,7 +23,7 @@ from ivr.call.mouth import Mouth, Played
 from ivr.call.office import Office
 from ivr.call.turns import FRAME_S
 from ivr.callflow.waiting import Standing
-from ivr.errors import AriError, AriNotFound, CallerGone, LeftToDialplan, NluUnavailable
+from ivr.errors import AriError, AriNotFound, CallerGone, LeftToDialplan, NluUnavailable, RecogniserError
 from ivr.gate import Decision, decide
 from ivr.nlu import Understanding
 from ivr.speech.prompts import Prompts
@@ -131,6 +131,10 @@ class LiveCaller:
             speaking = asyncio.create_task(self._speak(pieces, after))
             try:
                 sound = await self._ear.listen(langs, self._judge, patience, hotwords=hotwords)
+            except RecogniserError as error:
+                self._note(events.Fault("recogniser", str(error)))
+                log.warning("recogniser: %s", error)
+                raise
             finally:
                 await self._mouth.flush()
                 await speaking

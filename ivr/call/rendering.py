@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ivr.call.announcements import announcements, waiting_time
+from ivr.call.keymenu import key_menu
 from ivr.call.language import key_word
 from ivr.callflow import Callflow
 from ivr.callflow.waiting import tellable
@@ -22,6 +23,8 @@ def sentences(callflow: Callflow, faq: Faq, phrases: Phrases) -> Iterator[Senten
             yield text, lang
         yield phrases.text(lang, "menu_line", key=key_word(entry.key, lang)), lang
         yield recording_notice(callflow, phrases, lang), lang
+        for text, _ in key_menu(callflow, faq, phrases, lang):
+            yield text, lang
         for text in _questions_back(lang, faq, phrases):
             yield text, lang
         yield from answers_in(lang, faq)

@@ -23,6 +23,8 @@ from ivr.callflow.voicemail import Voicemail
 from ivr.yamlfile import Document, Loc, Problem, Strict, load, refuse
 
 FILE = Path("dialplans/callflow.yml")
+MOST_TOPICS = 6
+"""So many are listened to; there are keys for no more."""
 
 
 class Callflow(Strict):
@@ -31,6 +33,7 @@ class Callflow(Strict):
     languages: Annotated[dict[Language, LanguageEntry], Field(min_length=1)]
     silent_languages: Annotated[list[Language], Field(min_length=1)]
     keys: ControlKeys = ControlKeys()
+    topics: Annotated[list[str], Field(max_length=MOST_TOPICS)] = []
     hours: Hours
     advisers: list[Adviser] = []
     handoff: Handoff = Handoff()
@@ -69,6 +72,12 @@ class Callflow(Strict):
     def language_of_key(self, key: str) -> str | None:
         """The language behind a key of the menu."""
         return next((str(code) for code, entry in self.languages.items() if entry.key == key), None)
+
+    @property
+    def topics_by_key(self) -> dict[str, str]:
+        """Key -> intent, while nothing that is said can be understood: keys that are not those of any moment."""
+        taken = {*self.keys.intents, self.recording.refuse_key}
+        return dict(zip((key for key in "123456789" if key not in taken), self.topics, strict=False))
 
     def problems(self) -> Iterator[Problem]:
         """Faults between fields."""

@@ -9,7 +9,6 @@ import pytest
 
 from ivr.call.session import DEADMAN_S
 from ivr.callflow.waiting import Standing
-from ivr.errors import RecogniserError
 from ivr.events import CallbackWanted, CallFinished, Fault, HandOff, Heard, LanguageChosen, PersonWanted
 from tests.call.house import house, voice
 from tests.call.lines import until
@@ -129,21 +128,49 @@ async def test_a_hang_up_in_mid_question_or_answer_leaves_nothing_behind(
 # what can fail
 
 
-async def test_a_broken_recogniser_hands_the_caller_to_the_dialplan(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+async def test_with_a_broken_recogniser_topics_are_chosen_by_keys(tmp_path: Path) -> None:
     async with house(tmp_path) as here:
         await here.menu()
         here.recogniser.words.append(None)
         await here.sounds(voice("what does a Navigo week cost", "en"))
+        await here.hears("by_keys")
+        here.fake.press(here.caller, "4")
+        await here.hears("navigo.pass")
+        assert Fault("recogniser", "the decoder broke") in [item.event for item in here.noted]
+        here.fake.hang_up(here.caller)
+        await here.over()
+        finished = here.last("call-finished")
+        assert isinstance(finished, CallFinished) and finished.outcome == "answered"
+
+
+async def test_who_speaks_to_a_broken_recogniser_gets_a_person(tmp_path: Path) -> None:
+    async with house(tmp_path) as here:
+        await here.menu()
+        here.fake.press(here.caller, "2")
+        await here.hears("how_can_i_help")
+        here.recogniser.words += [None, None]
+        for _ in range(2):
+            await here.sounds(voice("what does a Navigo week cost", "en"))
+            await asyncio.sleep(8)
+        await here.over()
+        assert here.caller.where == "handoff,queue,1" and here.left_behind() == []
+
+
+async def test_a_failure_that_nobody_thought_of_hands_the_caller_to_the_dialplan(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with house(tmp_path) as here:
+        await here.menu()
+        here.recogniser.words.append(("what",))  # type: ignore[arg-type]  # an IndexError: a fault of ours
+        await here.sounds(voice("what does a Navigo week cost", "en"))
         await here.over()
         assert here.caller.where == "fallback,s,1" and here.left_behind() == []
-        assert here.last("fault") == Fault("call", "RecogniserError: the decoder broke")
+        assert here.last("fault") == Fault("call", "IndexError: tuple index out of range")
         assert "call-finished" not in here.kinds(), "the call goes on in the dialplan"
-        assert caplog.records[-1].exc_info and caplog.records[-1].exc_info[0] is RecogniserError
+        assert caplog.records[-1].exc_info and caplog.records[-1].exc_info[0] is IndexError
 
 
-async def test_without_understanding_the_caller_gets_one_pardon_and_a_person(tmp_path: Path) -> None:
+async def test_without_understanding_the_caller_gets_keys_and_a_person(tmp_path: Path) -> None:
     async with house(tmp_path) as here:
         await here.menu()
         here.fake.press(here.caller, "2")
@@ -153,7 +180,7 @@ async def test_without_understanding_the_caller_gets_one_pardon_and_a_person(tmp
             await here.says("what does a Navigo week cost")
             await asyncio.sleep(8)
         await here.over()
-        assert "not_understood" in here.told() and here.told()[-1] == "handoff"
+        assert "by_keys" in here.told() and here.told()[-1] == "handoff"
         assert here.caller.where == "handoff,queue,1" and "fault" in here.kinds()
         assert "call-finished" not in here.kinds()
 
