@@ -1,0 +1,47 @@
+"""A peer between the worker and Rasa: passes questions on, late or wrong when it is told to be."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Self
+
+import httpx
+
+from tests.fakes.wire import Answer, Asked, Socket, Wire
+
+SLOW_S = 5.0
+GARBAGE = b"<html>it works!</html>"
+
+
+class Between:
+    """``mood``: empty, slow, error (500), garbage."""
+
+    def __init__(self, rasa: str) -> None:
+        self.mood = ""
+        self._client = httpx.AsyncClient(base_url=rasa, timeout=10.0, trust_env=False)
+        self._wire = Wire(self._answer, self._no_sockets, lambda asked: None)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self._wire.port}"
+
+    async def __aenter__(self) -> Self:
+        await self._wire.start()
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        await self._wire.stop()
+        await self._client.aclose()
+
+    async def _answer(self, asked: Asked) -> Answer:
+        if self.mood == "error":
+            return 500, {"status": "failure"}
+        if self.mood == "garbage":
+            return 200, GARBAGE
+        if self.mood == "slow":
+            await asyncio.sleep(SLOW_S)
+        response = await self._client.request(asked.method, asked.target, json=asked.values or None)
+        return response.status_code, response.content
+
+    async def _no_sockets(self, kind: str, asked: Asked, socket: Socket) -> None:
+        socket.close()

@@ -1,0 +1,99 @@
+"""What a service has noted so far, by caller: its database and what waits in the spool, whichever can be read."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+from collections import defaultdict
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.exc import SQLAlchemyError
+
+from ivr import events
+from ivr.config import Settings
+from ivr.errors import StoreError
+from ivr.store import queries, tables
+
+EVERY_S = 0.4
+
+
+class Ledger:
+    """``follow`` must run; ``story`` never waits."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._engine: sa.Engine | None = None
+        self._events: dict[str, dict[int, events.Stamped]] = defaultdict(dict)
+        self._numbers: dict[str, str] = {}
+        self._thread = ThreadPoolExecutor(1, "ledger")
+        self._newest = 0
+
+    async def follow(self) -> None:
+        """Until cancelled."""
+        loop = asyncio.get_running_loop()
+        while True:
+            await loop.run_in_executor(self._thread, self.look)
+            await asyncio.sleep(EVERY_S)
+
+    def look(self) -> bool:
+        """Read what is new; False when the database is away."""
+        for path in sorted((self._settings.state / "spool").glob("*.jsonl")):
+            with contextlib.suppress(FileNotFoundError):
+                for line in path.read_bytes().splitlines():
+                    with contextlib.suppress(ValueError):
+                        self._take(events.from_json(json.loads(line)))
+        try:
+            for body in self._stored():
+                self._take(events.from_json(json.loads(body)))
+        except (SQLAlchemyError, StoreError, OSError):
+            self._forget_engine()
+            return False
+        return True
+
+    def story(self, number: str) -> list[events.Stamped]:
+        """The events of that caller's call, in order."""
+        mine = self._settings.pseudonyms.of(number)
+        calls = [call_id for call_id, of in self._numbers.items() if of == mine]
+        found = [stamped for call_id in calls for stamped in self._events[call_id].values()]
+        return sorted(found, key=lambda stamped: stamped.seq)
+
+    def messages(self) -> list[dict[str, Any]]:
+        """All that were left and collected."""
+        return [dict(row) for row in queries.all_messages(self._open())]
+
+    def uncollected(self) -> int:
+        """Messages that wait to be taken from Asterisk's spool."""
+        notes = (self._settings.state / "voicemail/pending").glob("*.json")
+        boxes = (self._settings.pbx / "spool/voicemail/accueil").glob("*/INBOX/msg*.txt")
+        return len([*notes, *boxes])
+
+    def close(self) -> None:
+        """No more questions."""
+        self._thread.shutdown(cancel_futures=True)
+        self._forget_engine()
+
+    def _stored(self) -> list[str]:
+        table = tables.events
+        since = max(0, self._newest - 120_000_000_000)
+        with self._open().connect() as connection:
+            rows = connection.execute(sa.select(table.c.seq, table.c.body).where(table.c.seq > since)).all()
+        self._newest = max([self._newest, *(row[0] for row in rows)])
+        return [row[1] for row in rows]
+
+    def _take(self, stamped: events.Stamped) -> None:
+        if isinstance(stamped.event, events.CallStarted | events.MessageLeft):
+            self._numbers[stamped.call_id] = self._settings.pseudonyms.of(stamped.event.number)
+        self._events[stamped.call_id].setdefault(stamped.seq, stamped)
+
+    def _open(self) -> sa.Engine:
+        if self._engine is None:
+            self._engine = tables.open_store(self._settings.database)
+        return self._engine
+
+    def _forget_engine(self) -> None:
+        if self._engine is not None:
+            self._engine.dispose()
+        self._engine = None

@@ -1,0 +1,111 @@
+"""A worker whose engines fall ill on demand: ``python -m tests.drills.sick``, in the place of ``python -m ivr.app``.
+
+The engines are the real ones; the file ``sick`` in the instance's state says what ails them:
+
+fails: every decode of the recogniser is an error.  hangs: it never ends.  stuck: the next one holds up the whole
+worker for ``STUCK_S``.  mute: no voice speaks; what was rendered before is all there is.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from ivr import app
+from ivr.config import Settings, load
+from ivr.errors import RecogniserError, VoiceError
+from ivr.speech import stt, tts
+from ivr.speech.stt import Recogniser, Transcript, Utterance
+from ivr.speech.tts import Voice
+
+STUCK_S = 20.0
+
+
+class Chart:
+    """What ails it now."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    @classmethod
+    def of(cls, settings: Settings) -> Chart:
+        """That instance's."""
+        return cls(settings.state / "sick")
+
+    def read(self) -> str:
+        """Empty: nothing."""
+        with contextlib.suppress(FileNotFoundError):
+            return self._path.read_text("utf-8")
+        return ""
+
+    def write(self, what: str) -> None:
+        """From now on, until it is written empty."""
+        self._path.write_text(what, "utf-8") if what else self._path.unlink(missing_ok=True)
+
+
+class SickUtterance:
+    """One utterance of the real engine."""
+
+    def __init__(self, well: Utterance, chart: Chart) -> None:
+        self._well, self._chart = well, chart
+
+    def feed(self, pcm: bytes) -> None:
+        self._well.feed(pcm)
+
+    async def partial(self) -> Transcript | None:
+        return await self._well.partial()
+
+    async def decode(self) -> Transcript:
+        match self._chart.read():
+            case "fails":
+                raise RecogniserError("the drill broke it")
+            case "hangs":
+                await asyncio.Event().wait()
+            case "stuck":
+                self._chart.write("")
+                time.sleep(STUCK_S)  # noqa: ASYNC251  # that is the harm
+        return await self._well.decode()
+
+
+class SickRecogniser:
+    """The real engine, with a chart."""
+
+    def __init__(self, well: Recogniser, chart: Chart) -> None:
+        self.name, self.languages = well.name, well.languages
+        self._well, self._chart = well, chart
+
+    def utterance(self, langs: Sequence[str], hotwords: str = "") -> Utterance:
+        return SickUtterance(self._well.utterance(langs, hotwords), self._chart)
+
+    async def close(self) -> None:
+        await self._well.close()
+
+
+class SickVoice:
+    """The real voice, with a chart."""
+
+    def __init__(self, well: Voice, chart: Chart) -> None:
+        self.name, self.lang, self.sample_rate = well.name, well.lang, well.sample_rate
+        self._well, self._chart = well, chart
+
+    def render(self, text: str, *, speed: float = 1.0) -> bytes:
+        if self._chart.read() == "mute":
+            raise VoiceError("the drill broke it")
+        return self._well.render(text, speed=speed)
+
+
+def main() -> int:
+    """Engines are chosen as ever, and each gets the chart."""
+    chart = Chart.of(load())
+    choose_ear, choose_voice = stt.choose, tts.choose
+    stt.choose = lambda *chosen: SickRecogniser(choose_ear(*chosen), chart)
+    tts.choose = lambda *chosen: SickVoice(choose_voice(*chosen), chart)
+    return app.main()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
