@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import signal
 from collections import Counter
@@ -38,7 +39,8 @@ class Frail:
 class Meeting(Frail):
     """A worker in a cluster: calls c0 and c1 wait for each other, so they run on two nodes; c2 and c3 likewise.
 
-    While both of these run, the node of c3 is lost; c2 waits until it is, and goes on.
+    While both of these run, the node of c3 is lost; c2 waits until it is, and goes on.  c4 runs on until the loss is
+    told, so that no worker is free then.
     """
 
     def replay(self, one: Job) -> Result:
@@ -50,12 +52,23 @@ class Meeting(Frail):
         return Result(one.call_id, [{"node": node}])
 
     def meet(self, call_id: str) -> None:
-        if call_id in ("c0", "c2"):
+        if call_id in ("c0", "c2", "c4"):
             (self.folder / f"{call_id}.pipe").read_bytes()  # until the other has closed it, or is gone
         elif call_id in ("c1", "c3"):
             with (self.folder / f"c{int(call_id[1]) - 1}.pipe").open("wb"):
                 if call_id == "c3":
                     lose_node()
+
+
+class Told(logging.Handler):
+    """Lets call c4 end."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(logging.WARNING)
+        self.folder = folder
+
+    def emit(self, record: logging.LogRecord) -> None:
+        (self.folder / "c4.pipe").write_bytes(b"")
 
 
 class Broken(Frail):
@@ -127,9 +140,14 @@ def test_workers_that_do_not_start(
 
 
 def test_a_node_that_is_lost(cluster: Any, nodes: list[Any], settings: Settings, todo: list[Job]) -> None:
-    for name in ("c0", "c2"):
+    for name in ("c0", "c2", "c4"):
         os.mkfifo(settings.var / f"{name}.pipe")
-    results = list(OnRay(cluster.address, Meeting)(settings, "whisper", todo, 2))
+    told = Told(settings.var)
+    logging.getLogger("ivr.replay.on_ray").addHandler(told)
+    try:
+        results = list(OnRay(cluster.address, Meeting)(settings, "whisper", todo, 2))
+    finally:
+        logging.getLogger("ivr.replay.on_ray").removeHandler(told)
     begun = [line.split() for line in (settings.var / "begun").read_text().splitlines()]
 
     assert sorted(one.call_id for one in results) == [one.call_id for one in todo]
