@@ -1,6 +1,7 @@
 #!/bin/bash
 # The public base images, then ours on top of them; the current folder is a copy of the checkout, COMPOSE the client.
-# What a slow or absent mirror breaks is tried again: layers that are made stay.  Exit status 3: no base image to be had.
+# What a slow or absent mirror breaks is tried again: layers that are made stay.
+# Exit status 3: the base image of Python 3.10 is not to be had.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 tries=3

@@ -28,8 +28,8 @@ engine() { # up, or started here
     docker info > /dev/null 2>&1 && return
     if ! command -v dockerd > /dev/null; then
         timeout 120 apt-get update -qq &&
-            timeout 300 apt-get install -qq -y --no-install-recommends docker.io docker-compose debootstrap iptables > /dev/null ||
-            return 1
+            timeout 300 apt-get install -qq -y --no-install-recommends \
+                docker.io docker-compose debootstrap iptables > /dev/null || return 1
     fi
     pgrep -x dockerd > /dev/null || rm -f /var/run/docker.pid /var/run/docker/containerd/containerd.pid
     setsid dockerd > /tmp/dockerd.log 2>&1 < /dev/null &
@@ -103,5 +103,6 @@ case $status in
 esac
 sh "$checkout/tests/compose/bring.sh"
 cd "$checkout"
-.venv/bin/python -m pytest -q -p no:cacheprovider tests/compose/check_stack.py "$@" || { status=$?; logs; exit "$status"; }
+.venv/bin/python -m pytest -q -p no:cacheprovider tests/compose/check_stack.py "$@" ||
+    { status=$?; logs; exit "$status"; }
 echo "make test-compose: $SECONDS s" >&2
