@@ -112,7 +112,9 @@ class Pending:
             source = text.with_suffix(".wav")
             about = _voicemail_facts(text)
             at = float(about["origtime"]) if about.get("origtime", "").isdecimal() else text.stat().st_mtime
-            name = f"{time.strftime('%Y%m%d-%H%M%S', time.localtime(at))}-{text.stem}"
+            # msg0000 is the name of the next message, too, once this one is taken: its file's time tells them apart
+            unique = f"{text.stem.removeprefix('msg')}{text.stat().st_mtime_ns % 1_000_000_000:08x}"
+            name = f"{time.strftime('%Y%m%d-%H%M%S', time.localtime(at))}-{unique}"
             length = _length(source)
             if length >= SHORTEST_S:
                 file = self._move(source, name)

@@ -134,6 +134,24 @@ def test_messages_of_the_fallback_in_one_second_are_two(spool: Spool) -> None:
     assert [kept(spool, item.event) for item in (first, second)] == pytest.approx([4.0, 6.0], abs=0.01)
 
 
+def test_messages_of_one_second_are_two_when_the_first_was_collected_before_the_second_came(
+    spool: Spool,
+) -> None:
+    spool.leave_at_fallback(wav(4.0))
+    [first] = collect(spool)
+    spool.leave_at_fallback(wav(6.0))
+    [second] = collect(spool)
+    assert first.event.message != second.event.message
+    assert [kept(spool, item.event) for item in (first, second)] == pytest.approx([4.0, 6.0], abs=0.01)
+
+
+def test_a_message_of_the_fallback_that_is_collected_again_after_a_crash_is_the_same(spool: Spool) -> None:
+    spool.leave_at_fallback(wav(4.0))
+    crashed = next(spool.pending.collect(()))  # nothing is removed yet
+    [item] = collect(spool)
+    assert item.event == crashed.event
+
+
 @pytest.mark.parametrize("about", ["", ";\n", "garbage", VOICEMAIL_TXT[:90], "[message]\norigtime=soon\n"])
 def test_a_broken_description_does_not_lose_the_message(spool: Spool, about: str) -> None:
     spool.leave_at_fallback(wav(4.0), about=about)
