@@ -54,6 +54,7 @@ class Account:
     not_recovered: int
     leaks: tuple[str, ...]
     memory_mb: tuple[int, int]
+    others_cpu: float
 
     @property
     def passed(self) -> bool:
@@ -64,17 +65,18 @@ class Account:
 
 def account(
     name: str, drill: Drill, visits: Sequence[Visit], harms: Sequence[Harmed], ledger: Ledger,
-    leaks: Sequence[str], memory_mb: tuple[int, int],
+    leaks: Sequence[str], memory_mb: tuple[int, int], others_cpu: float,
 ) -> Account:  # fmt: skip
     """The counts of one drill."""
     kept = {row["number"]: float(row["seconds"]) for row in ledger.messages()}
-    left = [visit for visit in visits if visit.message_s >= NO_MESSAGE_S]
+    said = {visit.number: _said_s(drill, harms, visit) for visit in visits}
+    left = [visit for visit in visits if said[visit.number] >= NO_MESSAGE_S]
     refused = [visit for visit in left if _was_told(ledger, visit)]
     lost_messages = [visit for visit in left if visit.number not in kept and visit not in refused]
     cut = [
         visit
         for visit in left
-        if visit.number in kept and visit not in refused and visit.message_s - kept[visit.number] > CUT_S
+        if visit.number in kept and visit not in refused and said[visit.number] - kept[visit.number] > CUT_S
     ]
     nowhere = [visit for visit in visits if visit.connected and not visit.answered and visit not in left]
     dropped = [visit for visit in nowhere if drill.lines_drop and any(harm.touched(visit) for harm in harms)]
@@ -101,7 +103,14 @@ def account(
         not_recovered=sum(harm.well is None for harm in harms),
         leaks=tuple(leaks),
         memory_mb=memory_mb,
+        others_cpu=others_cpu,
     )
+
+
+def _said_s(drill: Drill, harms: Sequence[Harmed], visit: Visit) -> float:
+    """Seconds of his message that were said into a living line."""
+    died = [harm.begun - visit.message_at for harm in harms if drill.lines_drop]
+    return min([visit.message_s, *(after for after in died if 0 <= after < visit.message_s)])
 
 
 def _was_told(ledger: Ledger, visit: Visit) -> bool:
@@ -114,7 +123,7 @@ def _was_told(ledger: Ledger, visit: Visit) -> bool:
 
 HEADER = (
     "drill", "calls", "harms", "harmed", "answered", "rightly", "messages left", "lost", "cut", "refused aloud",
-    "lines dropped", "lost calls", "longest silence", "over the limit", "well again after", "leaks",
+    "lines dropped", "lost calls", "longest silence", "over the limit", "well again after", "leaks", "others' cores",
 )  # fmt: skip
 
 
@@ -128,7 +137,7 @@ def table(rows: Sequence[Account], drills: dict[str, Drill]) -> str:
             row.messages_lost, row.messages_cut, row.messages_refused, row.dropped, row.lost + row.unreached,
             f"{row.longest_silence:g} s", f"{row.silences} ({limit:g} s)",
             f"{row.recovered_s:g} to {row.slowest_s:g} s" if row.harms and row.slowest_s else "",
-            ", ".join(row.leaks) or 0,
+            ", ".join(row.leaks) or 0, f"{row.others_cpu:g}",
         )  # fmt: skip
         lines.append("| " + " | ".join(map(str, cells)) + " |")
     return "\n".join(lines) + "\n"

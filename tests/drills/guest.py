@@ -39,6 +39,8 @@ HELLO_S, PATIENCE_S, LONGEST_S = 10.0, 25.0, 170.0
 """Silence after which he says it again; after which he gives up; his longest call."""
 ASKS = 3
 YES = {"fr": "Oui, s'il vous plaît.", "en": "Yes, please."}
+TOPIC_KEYS = {"eiffel.price": "1", "notredame.access": "2"}
+"""By ``topics`` of callflow.yml, when he is told to use keys."""
 STEP_S = 0.25
 
 
@@ -54,6 +56,7 @@ class Visit:
     answered: bool = False
     right: bool = False
     message_s: float = 0.0
+    message_at: float = 0.0
     gave_up: bool = False
     went_dead: bool = False
     waits: list[Span] = field(default_factory=list)
@@ -161,8 +164,8 @@ class Guest:
             return True
         if latest is not None and latest.intent == "human":
             return False  # on his way to a person or the voicemail
-        if latest is not None and latest.decision == "keys":
-            await self._press(line, "1")
+        if latest is not None and (latest.decision, latest.intent) == ("control", "menu"):
+            await self._press(line, TOPIC_KEYS[self._tourist.intent])
         elif latest is not None and latest.decision == "confirm":
             await self._say(line, YES[self._tourist.lang])
         elif self._asked < ASKS:
@@ -196,6 +199,7 @@ class Guest:
     async def _leave_message(self, line: Line) -> None:
         pcm = await self._words(MESSAGES[self._tourist.lang])
         self._act(line, "leaves a message")
+        self.visit.message_at = time.monotonic()
         self._over = began = line.now
         await self._or_gone(line.say(pcm))
         self.visit.message_s = max(0.1, min(seconds(pcm), line.now - began))

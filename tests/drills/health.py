@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from dataclasses import dataclass
 
 import psutil
@@ -41,13 +42,21 @@ class Pulse:
         return None
 
 
+def _busy_s() -> float:
+    """Seconds of all cores that were not idle."""
+    times = psutil.cpu_times()
+    return float(sum(times[:8]) - times.idle - times.iowait)
+
+
 class Monitor:
-    """The first pulse of the newest worker, and what is left at the end."""
+    """The first pulse of the newest worker, what is left at the end, and who else kept this machine busy."""
 
     def __init__(self, stage: Stage) -> None:
         self._stage = stage
         self.first: Pulse | None = None
         self._since = 0.0
+        self._begun = (time.monotonic(), _busy_s())
+        self._ours: dict[int, float] = {}
 
     async def watch(self) -> None:
         """Until cancelled."""
@@ -58,7 +67,16 @@ class Monitor:
                 self.first, self._since = Pulse.of(pid), clock()
             elif clock() - self._since < SETTLED_S:
                 self.first = Pulse.of(pid) or self.first
+            for process in (psutil.Process(), *psutil.Process().children(recursive=True)):
+                with contextlib.suppress(psutil.Error):
+                    self._ours[process.pid] = sum(process.cpu_times()[:2])
             await asyncio.sleep(EVERY_S)
+
+    @property
+    def others_cpu(self) -> float:
+        """Cores that processes which are not ours have used: with more than a little, silences are theirs too."""
+        then, busy = self._begun
+        return round(max(0.0, _busy_s() - busy - sum(self._ours.values())) / (time.monotonic() - then), 2)
 
     async def leaks(self) -> list[str]:
         """In words; what is given back in time is none."""

@@ -42,7 +42,7 @@ from tests.service.words import ENGLISH, FRENCH
 TOURISTS = (ENGLISH, FRENCH)
 LEAVES_A_MESSAGE = 3
 """Every third caller asks for a person, and leaves a message."""
-BETWEEN_S = (6.0, 18.0)
+BETWEEN_S = (12.0, 45.0)
 """From one harm, when all is well again, to the next."""
 WELL_S = 90.0
 """Longest wait until all is well again."""
@@ -132,7 +132,9 @@ async def run(name: str, calls: int, side: int, seed: int, rasa_url: str, *, kee
         watching.cancel()
         first, last = monitor.first, Pulse.of(stage.service.worker_pid)
         memory = (first.memory_mb if first else 0, last.memory_mb if last else 0)
-        found = await asyncio.to_thread(account, name, drill, visits, day.harms, stage.ledger, leaks, memory)
+        found = await asyncio.to_thread(
+            account, name, drill, visits, day.harms, stage.ledger, leaks, memory, monitor.others_cpu
+        )
         _protocol(name, visits, stage, found)
         return found
 
