@@ -16,7 +16,7 @@ from ivr.call.office import Office
 from ivr.call.person import PersonTalk, Wanted
 from ivr.call.voicemail import leave_message
 from ivr.callflow.opening import intervals
-from ivr.errors import RecogniserError
+from ivr.errors import RecogniserError, VoiceError
 from ivr.faq import resolve_follow_up
 from ivr.gate import Decision, Verdict, decide
 
@@ -43,6 +43,7 @@ class Dialogue:
         self._topic = ""  # what he asked about, for the adviser
         self._alarm = ""  # urgent or lost-child, once he has cried for help
         self._cut_off = False  # he has talked to an adviser
+        self._mute = False  # words made up for him could not be spoken
         self._deaf = 0  # times the recogniser has failed since the last answer
 
     async def run(self) -> None:
@@ -177,6 +178,12 @@ class Dialogue:
                 if self._deaf > FAILURES:
                     raise  # the dialplan takes him
                 coming = self.unheard()
+                continue
+            except VoiceError:
+                if self._mute:
+                    raise  # not even what was rendered: the dialplan takes him
+                self._mute = True
+                coming = self.message()
                 continue
             coming = self.respond(heard)
 

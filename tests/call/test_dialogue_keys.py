@@ -1,4 +1,4 @@
-"""Nothing that is said can be understood: topics by keys, a person, and last the dialplan."""
+"""Parts of ours are away: topics by keys, a person, a message, and last the dialplan."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import pytest
 
 from ivr.call.caller import Heard, Piece
 from ivr.call.dialogue import Dialogue
-from ivr.errors import CallEnded, RecogniserError
-from tests.call.script import KEYS, LANGS, ScriptedCaller, Turn, call, cries, key, office, says
+from ivr.errors import CallEnded, RecogniserError, VoiceError
+from tests.call.script import KEYS, LANGS, Leaves, ScriptedCaller, Turn, call, cries, key, office, says
 
 UNKNOWN = Heard(text="how much is the Eiffel Tower", confidence=0.9, spoke=True)
 """Heard, and no Rasa to say what it means."""
@@ -88,3 +88,20 @@ async def test_the_third_failure_is_left_to_the_dialplan() -> None:
     dialogue._deaf = 2
     with pytest.raises(RecogniserError):
         await dialogue.run()
+
+
+class Voiceless(ScriptedCaller):
+    """What was not rendered in advance cannot be spoken to him."""
+
+    async def ask(self, *pieces: Piece, **how: object) -> Heard:
+        if any(piece.live for piece in pieces):
+            raise VoiceError("no voice")
+        return await super().ask(*pieces, **how)  # type: ignore[arg-type]
+
+
+@pytest.mark.virtual_time
+async def test_who_cannot_be_read_his_number_back_leaves_a_message() -> None:
+    caller = Voiceless([key("2"), says("callback"), Leaves(12.0), key("3")], "+33612345678")
+    with pytest.raises(CallEnded):
+        await Dialogue(caller, office()).run()
+    assert caller.story.kept == [12.0] and caller.story.wishes == []
