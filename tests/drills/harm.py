@@ -103,6 +103,17 @@ async def fill_disk(stage: Stage) -> None:
     ballast.unlink()
 
 
+def jump(seconds: int) -> Harm:
+    """The worker's wall clock is wrong by so much for a while; this machine's is not touched."""
+
+    async def clock(stage: Stage) -> None:
+        stage.clock.set(seconds)
+        await asyncio.sleep(FROZEN_S)
+        stage.clock.set(0)
+
+    return clock
+
+
 async def lose_prompts(stage: Stage) -> None:
     """All that was rendered in advance is gone."""
     for path in (stage.settings.var / "prompts").glob("*.wav"):
@@ -161,6 +172,8 @@ DRILLS = {
     "recogniser-hangs": Drill(
         "no decode ends, 12 s long", illness("hangs"), Needs(sick=True), FROZEN_STEP_S
     ),
+    "clock-ahead": Drill("the application's clock an hour ahead, 12 s", jump(3600), Needs(clock=True)),
+    "clock-behind": Drill("the application's clock an hour behind, 12 s", jump(-3600), Needs(clock=True)),
     "disk-full": Drill("no room for messages, 12 s long", fill_disk, Needs(disk_mb=24)),
     "prompts-missing": Drill("all rendered prompts deleted", lose_prompts, Needs(prompts=True)),
     "voice-away": Drill("no voice renders", lose_voice, Needs(sick=True), always=True),

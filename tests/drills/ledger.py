@@ -29,7 +29,6 @@ class Ledger:
         self._events: dict[str, dict[int, events.Stamped]] = defaultdict(dict)
         self._numbers: dict[str, str] = {}
         self._thread = ThreadPoolExecutor(1, "ledger")
-        self._newest = 0
 
     async def follow(self) -> None:
         """Until cancelled."""
@@ -46,8 +45,9 @@ class Ledger:
                     with contextlib.suppress(ValueError):
                         self._take(events.from_json(json.loads(line)))
         try:
-            for body in self._stored():
-                self._take(events.from_json(json.loads(body)))
+            for call_id, seq, body in self._stored():
+                if seq not in self._events.get(call_id, ()):
+                    self._take(events.from_json(json.loads(body)))
         except (SQLAlchemyError, StoreError, OSError):
             self._forget_engine()
             return False
@@ -75,13 +75,12 @@ class Ledger:
         self._thread.shutdown(cancel_futures=True)
         self._forget_engine()
 
-    def _stored(self) -> list[str]:
+    def _stored(self) -> list[tuple[str, int, str]]:
+        """All of it, every time: what a worker with another clock notes comes in no order."""
         table = tables.events
-        since = max(0, self._newest - 120_000_000_000)
         with self._open().connect() as connection:
-            rows = connection.execute(sa.select(table.c.seq, table.c.body).where(table.c.seq > since)).all()
-        self._newest = max([self._newest, *(row[0] for row in rows)])
-        return [row[1] for row in rows]
+            rows = connection.execute(sa.select(table.c.call_id, table.c.seq, table.c.body)).all()
+        return [(row[0], row[1], row[2]) for row in rows]
 
     def _take(self, stamped: events.Stamped) -> None:
         if isinstance(stamped.event, events.CallStarted | events.MessageLeft):

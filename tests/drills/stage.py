@@ -27,6 +27,7 @@ from ivr.errors import AriError
 from ivr.phone.phone import Phone
 from ivr.supervisor import Service
 from tests.drills.between import Between
+from tests.drills.clock import Clock
 from tests.drills.ledger import Ledger
 from tests.drills.sick import Chart
 from tests.postgres import Server, server
@@ -43,6 +44,7 @@ class Needs:
     between: bool = False
     database: bool = False
     sick: bool = False
+    clock: bool = False
     prompts: bool = False
     disk_mb: int = 0
     weather: tuple[float, float, float] | None = None
@@ -65,6 +67,11 @@ class Stage:
     def chart(self) -> Chart:
         """What ails the worker's engines."""
         return Chart.of(self.settings)
+
+    @property
+    def clock(self) -> Clock:
+        """The worker's wall clock."""
+        return Clock(self.settings.state)
 
     @property
     def disk(self) -> Path:
@@ -110,16 +117,21 @@ class Stage:
         return self.database is None or await asyncio.to_thread(self.database._answers)
 
 
-class SickCrew(Crew):
-    """Its worker has engines that fall ill."""
+class HarmedCrew(Crew):
+    """Its worker has engines that fall ill (``sick``), or a clock that is wrong (``clock``)."""
+
+    def __init__(self, settings: Settings, *, sick: bool, clock: dict[str, str]) -> None:
+        super().__init__(settings)
+        self._module = "tests.drills.sick" if sick else "ivr.app"
+        self._clock = clock
 
     async def _start_worker(self) -> asyncio.subprocess.Process:
         logs = self.settings.state / "logs"
         logs.mkdir(parents=True, exist_ok=True)
         with (logs / "worker.log").open("ab") as output:
             return await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "tests.drills.sick", stdin=asyncio.subprocess.DEVNULL, stdout=output,
-                stderr=output, env=environment(self.settings), start_new_session=True,
+                sys.executable, "-m", self._module, stdin=asyncio.subprocess.DEVNULL, stdout=output,
+                stderr=output, env=environment(self.settings) | self._clock, start_new_session=True,
             )  # fmt: skip
 
 
@@ -145,8 +157,9 @@ async def open_stage(name: str, needs: Needs, rasa_url: str, *, keep: bool = Fal
         if needs.disk_mb:
             await stack.enter_async_context(_disk(settings.pbx / "spool/recording", needs.disk_mb))
         service = Service(settings)
-        if needs.sick:
-            service._crew = SickCrew(service._crew.settings)
+        if needs.sick or needs.clock:
+            clock = await asyncio.to_thread(Clock(settings.state).make) if needs.clock else {}
+            service._crew = HarmedCrew(service._crew.settings, sick=needs.sick, clock=clock)
         await stack.enter_async_context(service.running())
         phone = await stack.enter_async_context(Phone(settings))
         ari = Ari(settings.ari_url, ARI_USER, settings.secrets["ARI_PASSWORD"], settings.app, timeout=3.0)
