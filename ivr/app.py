@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import dataclasses
 import datetime as dt
 import logging
@@ -19,6 +20,7 @@ from ivr.asterisk.config import ARI_USER
 from ivr.asterisk.link import AriLink, Arrival
 from ivr.audio import silence
 from ivr.call import digits
+from ivr.call.admission import Admission
 from ivr.call.language import LanguageNames, key_word
 from ivr.call.live import Engines
 from ivr.call.office import Office
@@ -29,7 +31,8 @@ from ivr.callflow import Callflow, load_callflow
 from ivr.collector import Collector
 from ivr.config import Settings
 from ivr.emergency import load_emergency
-from ivr.errors import IvrError
+from ivr.errors import AriError, IvrError
+from ivr.events import Stamped
 from ivr.faq import load_faq
 from ivr.nlu import Understanding
 from ivr.phrases import load_phrases
@@ -57,6 +60,8 @@ class Worker:
         self._settings, self._office = settings, office
         self._recogniser, self._prompts = recogniser, prompts
         self._places = settings.places or office.callflow.limits.calls
+        self._admission = Admission(self._places)
+        self._refused = asyncio.Event()
         self._busy: set[asyncio.Task[None]] = set()
         self._retire = asyncio.Event()
 
@@ -77,8 +82,8 @@ class Worker:
             asked = Asked(settings.database, settings.pseudonyms, self._office.callflow.trunk.country)
             office = dataclasses.replace(self._office, callbacks_asked=asked.count)
             desk = Desk(
-                ari, link, office, engines, self._recogniser, pending, journal.append, settings.app, vads,
-                generations.number_of(settings.root), unrecorder(settings), self._tapes(),
+                ari, link, office, engines, self._recogniser, pending, partial(self._note, journal),
+                settings.app, vads, generations.number_of(settings.root), unrecorder(settings), self._tapes(),
                 Outlook(settings, office.callflow).foresee,
             )  # fmt: skip
             urgency = load_urgency(settings.root, self._office.emergency)
@@ -86,6 +91,7 @@ class Worker:
             async with asyncio.TaskGroup() as tasks:
                 parts = [tasks.create_task(part) for part in (
                     journal.run(), collector.run(), asked.run(), link.run(), self._accept(link, desk, tasks),
+                    self._tell_crowded(ari),
                 )]  # fmt: skip
                 await self._until(stop, retire)
                 for part in [*parts, *self._busy]:
@@ -111,8 +117,24 @@ class Worker:
 
     def _admit(self, channel: Channel) -> float | None:
         """A place for one more caller, or None: the dialplan takes him."""
-        full = len(self._busy) >= self._places
-        return None if full or self._retire.is_set() else 0.0
+        if self._retire.is_set():
+            return None
+        if self._admission.full(len(self._busy)):
+            self._refused.set()
+            return None
+        return 0.0
+
+    async def _tell_crowded(self, ari: Ari) -> None:
+        """The dialplan, whenever there was no place: it then says so, and not that the service is interrupted."""
+        while True:
+            await self._refused.wait()
+            self._refused.clear()
+            with contextlib.suppress(AriError):  # then he hears that the service is interrupted
+                await ari.set_global("CROWDED", str(int(time.time())))
+
+    def _note(self, journal: Journal, item: Stamped) -> None:
+        self._admission.notes(item.event)
+        journal.append(item)
 
     async def _accept(self, link: AriLink, desk: Desk, tasks: asyncio.TaskGroup) -> None:
         async for arrival in link.calls():

@@ -23,6 +23,7 @@ def lines(settings: Settings, callflow: Callflow) -> Lines:
         advisers=advisers,
         spares=tuple(_telephone(name, spare, (spare.lang,)) for name, spare in spares.items() if spare.given),
         languages=tuple(str(lang) for lang in callflow.languages),
+        menu={entry.key: str(lang) for lang, entry in callflow.languages.items()},
         trunk=_trunk(settings, callflow.trunk),
         queue=_queue(callflow),
         message_s=int(callflow.voicemail.max_s),
@@ -44,6 +45,7 @@ def _queue(callflow: Callflow) -> Queue:
         accept_s=int(wanted.accept_s),
         wrap_up_s=int(wanted.wrap_up_s),
         misses=wanted.misses,
+        wait_s=int(wanted.wait_s),
         ring_s=int(max((adviser.ring_s for adviser in callflow.advisers), default=20)),
     )
 

@@ -2,32 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from ivr.audio import PHONE_RATE, RATE, resample, write_wav
 from ivr.call.announcements import Announcement, announcements
+from ivr.call.language import key_word
 from ivr.callflow import Callflow
 from ivr.config import Settings
 from ivr.faq import load_faq
-from ivr.phrases import load_phrases
+from ivr.phrases import Phrases, load_phrases
 from ivr.speech.prompts import Prompts, open_prompts
 
 FALLBACK_LANGS = ("fr", "en")
 
 
 def write_sounds(settings: Settings, callflow: Callflow) -> None:
-    """The fallback's apologies, announcements for those who wait, and words for advisers."""
+    """Last words, announcements for those who wait, and words for advisers."""
     phrases = load_phrases(settings.root)
     langs = [str(lang) for lang in callflow.languages]
     prompts = open_prompts(settings, dict.fromkeys([*FALLBACK_LANGS, *langs]))
-    for lang in FALLBACK_LANGS:
-        _write(
-            settings,
-            prompts,
-            Announcement(f"fallback-{lang}", phrases.text(lang, "fallback"), lang),
-            "sounds",
-        )
+    for one in last_words(callflow, phrases):
+        _write(settings, prompts, one, "sounds")
     _write_all(settings, prompts, announcements(callflow, load_faq(settings.root, phrases), phrases))
+
+
+def last_words(callflow: Callflow, phrases: Phrases) -> Iterator[Announcement]:
+    """What the dialplan says to callers whom the application does not take: it is away, or it is full."""
+    keys = {str(lang): entry.key for lang, entry in callflow.languages.items()}
+    for lang in FALLBACK_LANGS:
+        fallback = phrases.text(lang, "fallback")
+        yield Announcement(f"fallback-{lang}", fallback, lang)
+        offered = lang in keys  # else nobody here speaks it
+        crowded = phrases.text(lang, "crowded", key=key_word(keys[lang], lang)) if offered else fallback
+        yield Announcement(f"crowded-{lang}", crowded, lang)
 
 
 def _write_all(settings: Settings, prompts: Prompts, wanted: Iterable[Announcement]) -> None:

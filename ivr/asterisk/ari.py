@@ -164,6 +164,10 @@ class Ari:
         """Set a channel variable or dialplan function, such as ``TIMEOUT(absolute)``."""
         await self._call("POST", f"/channels/{_part(channel_id)}/variable", variable=name, value=value)
 
+    async def set_global(self, name: str, value: str) -> None:
+        """Set a variable that all of the dialplan sees."""
+        await self._call("POST", "/asterisk/variable", variable=name, value=value)
+
     async def variable(self, channel_id: str, name: str) -> str:
         """Value of a channel variable or dialplan function; empty when it is not set."""
         try:

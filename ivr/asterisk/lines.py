@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 WHISPER_S = 12
@@ -38,6 +39,7 @@ class Queue:
     accept_s: int = 6
     wrap_up_s: int = 10
     misses: int = 2
+    wait_s: int = 120
     ring_s: int = 20
 
     @property
@@ -71,12 +73,15 @@ class Lines:
     Times in seconds: ``deadman_s`` after which a caller of a dead or stuck application goes to the fallback,
     ``message_s`` and ``silence_s`` for the fallback's message.  ``claim_ms`` is how long workers have to
     claim a caller.  ``spares`` are rung when no adviser is there, in their order.  ``record``: whether both
-    legs are recorded, ``languages`` those of the call flow in their order.
+    legs are recorded, ``languages`` those of the call flow in their order, ``menu`` a key for each.
     """
 
     advisers: tuple[Telephone, ...] = (Telephone("adviser1", endpoint="adviser1", languages=("fr", "en")),)
     spares: tuple[Telephone, ...] = ()
     languages: tuple[str, ...] = ("fr", "en", "es", "de", "it")
+    menu: Mapping[str, str] = field(
+        default_factory=lambda: dict(zip("12345", ("fr", "en", "es", "de", "it"), strict=True))
+    )
     trunk: Trunk = Trunk()
     queue: Queue = Queue()
     deadman_s: int = 7

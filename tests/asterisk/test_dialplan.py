@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -20,12 +21,14 @@ from ivr.callflow.waiting import Standing
 from ivr.phone.adviser import AdviserPlan, Reaction
 from ivr.phone.phone import Credentials, Phone
 from ivr.phone.spec import CallSpec, HangUp, Say, Wait
-from tests.asterisk.conftest import FALLBACK_HZ, NEXT_HZ, PLACE_HZ, TIME_HZ, WHISPER_HZ
+from tests.asterisk.conftest import CROWDED_HZ, FALLBACK_HZ, NEXT_HZ, PLACE_HZ, TIME_HZ, WHISPER_HZ
 from tests.asterisk.peers import Desk, RealPeer, desk, tone, until
 from tests.conftest import ROOT
 
 pytestmark = pytest.mark.asterisk
 MESSAGE_HZ, ADVISER_HZ = 1000, 1300
+BEEP_S = 0.45
+"""Asterisk's beep has the fallback's tone and is that long at most."""
 AWAY = {"TIMEOUT", "LEAVEEMPTY"}
 """He did not take the call, perhaps for the second time: then the queue is empty."""
 
@@ -107,6 +110,32 @@ async def test_a_dead_applications_caller_can_be_rescued_by_another_process(real
 async def test_a_full_house_leaves_the_caller_to_the_dialplan(real: RealPeer) -> None:
     async with desk(real, admit=lambda channel: None), real.caller() as caller:
         await until(lambda: share(caller.heard(), FALLBACK_HZ) > 0.3)
+
+
+async def test_who_finds_no_place_is_told_so_and_may_leave_a_message(real: RealPeer) -> None:
+    before = inbox(real)
+    async with desk(real, admit=lambda channel: None) as worker, real.caller() as caller:
+        await worker.ari.set_global("CROWDED", str(int(time.time())))
+        await until(lambda: share(caller.heard(), CROWDED_HZ) > 0.8)
+        await caller.say(tone(5.0, MESSAGE_HZ))
+        assert share(caller.heard(), FALLBACK_HZ) < BEEP_S
+    await until(lambda: len(inbox(real)) == len(before) + 1)
+
+
+async def test_who_finds_no_place_may_have_an_adviser_of_his_language_and_comes_back(real: RealPeer) -> None:
+    async with AsyncExitStack() as stack:
+        adviser = await stack.enter_async_context(real.phone.adviser("adviser1", AdviserPlan(Reaction.BUSY)))
+        await real.asterisk.command("queue unpause member Local/adviser1@ring/n")
+        places = [False]
+        worker = await stack.enter_async_context(desk(real, admit=lambda channel: 0.0 if places[0] else None))
+        await worker.ari.set_global("CROWDED", str(int(time.time())))
+        caller = await stack.enter_async_context(real.caller())
+        await until(lambda: share(caller.heard(), CROWDED_HZ) > 0.2)
+        places[0] = True
+        await caller.press("2")
+        await adviser.rung.wait()
+        assert await worker.ari.variable((arrival := await worker.arrival()).channel.id, "IVR_LANG") == "en"
+        assert arrival.args == ("return", "DECLINED")
 
 
 async def test_both_legs_are_recorded(real: RealPeer) -> None:

@@ -106,9 +106,9 @@ class House:
         part = sounds.cut(record.heard, said.start_s - 0.5, said.start_s + said.length_s + 3.0)
         return await sounds.share_of(pcm, part)
 
-    async def share_of_phrase(self, key: str, lang: str, heard: bytes) -> float:
+    async def share_of_phrase(self, key: str, lang: str, heard: bytes, /, **fields: str) -> float:
         """How much of a phrase is somewhere in what was heard: 0 to 1."""
-        pcm = await self._prompts.audio_or_render(self.office.phrases.text(lang, key), lang)
+        pcm = await self._prompts.audio_or_render(self.office.phrases.text(lang, key, **fields), lang)
         return await sounds.share_of(pcm, heard)
 
     # what is there
