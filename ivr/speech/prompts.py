@@ -51,6 +51,7 @@ class Prompts:
         self._says = says
         self._memory = _Memory(MEMORY_BYTES)
         self._live = ThreadPoolExecutor(1, thread_name_prefix="voice")
+        self._rendering: dict[Path, asyncio.Future[bytes]] = {}
 
     def voice(self, lang: str) -> Voice:
         """The voice in use for a language."""
@@ -87,8 +88,22 @@ class Prompts:
         try:
             return self.audio(text, lang, slow=slow)
         except NotRendered:
+            return await asyncio.shield(self._coming(text, lang, slow))
+
+    def _coming(self, text: str, lang: str, slow: bool) -> asyncio.Future[bytes]:
+        """It is rendered once, however many calls want it at this moment."""
+        path = self.path(text, lang, slow=slow)
+        if path not in self._rendering:
             loop = asyncio.get_running_loop()
-            return await loop.run_in_executor(self._live, self.render, text, lang, slow)
+            coming = loop.run_in_executor(self._live, self.render, text, lang, slow)
+            self._rendering[path] = coming
+            coming.add_done_callback(lambda done: self._came(path, done))
+        return self._rendering[path]
+
+    def _came(self, path: Path, done: asyncio.Future[bytes]) -> None:
+        del self._rendering[path]
+        if not done.cancelled():
+            done.exception()  # those who still wait for it have it too
 
     def render(self, text: str, lang: str, slow: bool = False) -> bytes:
         """Renders one prompt and keeps it on disk; blocks."""

@@ -51,6 +51,27 @@ async def test_a_sentence_made_up_in_the_call_is_rendered_then(prompts: Prompts)
     assert seconds(pcm) > 0.8 and prompts.audio("Vous êtes le numéro 3.", "fr") == pcm
 
 
+class Counted(Pico):
+    """A voice that counts its sentences."""
+
+    spoken = 0
+
+    def render(self, text: str, *, speed: float = 1.0) -> bytes:
+        self.spoken += 1
+        return super().render(text, speed=speed)
+
+
+async def test_calls_that_want_the_same_words_at_once_wait_for_one_rendering(tmp_path: Path) -> None:
+    voice = Counted("fr")
+    prompts = Prompts(tmp_path, {"fr": voice}, {"fr": say.read(ROOT, "fr")})
+    wanted = [asyncio.ensure_future(prompts.audio_or_render(*FRENCH)) for _ in range(4)]
+    await asyncio.sleep(0)
+    wanted[0].cancel()  # he hung up
+    heard = await asyncio.gather(*wanted[1:])
+    assert heard == [prompts.audio(*FRENCH)] * 3 and voice.spoken == 1
+    await prompts.close()
+
+
 def test_all_are_rendered_once_and_counted(prompts: Prompts) -> None:
     seen: list[tuple[int, int]] = []
     items = [FRENCH, ENGLISH, FRENCH]
