@@ -1,0 +1,33 @@
+"""Whose silence it is: what the drills' counts stand on."""
+
+from __future__ import annotations
+
+from ivr.analysis import Span
+from ivr.audio import silence
+from tests.drills.silence import Act, dead_air
+from tests.service.sounds import hum
+
+
+def leg(*parts: float) -> bytes:
+    """Silence and voice by turns, in seconds; silence first."""
+    return b"".join(hum(part) if at % 2 else silence(part) for at, part in enumerate(parts))
+
+
+def spans(found: list[Span]) -> list[tuple[float, float]]:
+    return [(round(span.start, 1), round(span.end, 1)) for span in found]
+
+
+def test_waiting_for_an_answer_is_ours_and_his_own_pause_is_not() -> None:
+    said, heard = leg(3, 1, 8), leg(0, 1, 6, 2, 3)  # he is silent from 1 to 3; we from 4 to 7
+    assert spans(dead_air(said, heard, [Act(3.0)], 9.0, 1.5)) == [(4.0, 7.0)]
+
+
+def test_who_speaks_again_because_nothing_came_has_waited() -> None:
+    said, heard = leg(1, 1, 5, 1, 2), leg(0, 1, 8, 1)
+    assert spans(dead_air(said, heard, [Act(1.0), Act(7.0)], 10.0, 1.5)) == []
+    assert spans(dead_air(said, heard, [Act(1.0), Act(7.0, impatient=True)], 10.0, 1.5)) == [(2.0, 7.0)]
+
+
+def test_after_a_key_the_next_word_is_waited_for_and_nothing_after_the_end_counts() -> None:
+    said, heard = leg(12), leg(0, 2, 3, 1, 6)
+    assert spans(dead_air(said, heard, [Act(2.5)], 6.0, 1.5)) == [(2.5, 5.0)]
