@@ -28,6 +28,8 @@ log = logging.getLogger(__name__)
 
 EVERY_S = 2.0
 DAY_S = 86_400.0
+DECODED_S = 60.0
+"""A decode of half a minute takes two seconds; one that takes so long never ends, and other messages wait for it."""
 MEASURED_AT_ONCE = 5
 """Recordings a round: a minute of sound costs up to 0.2 s of computing, beside calls that go on."""
 
@@ -159,10 +161,14 @@ class Collector:
             for start in range(0, len(pcm), 28 * 32_000):
                 utterance = self._recogniser.utterance(langs)
                 utterance.feed(pcm[start : start + 28 * 32_000])
-                heard = await utterance.decode()
+                async with asyncio.timeout(DECODED_S):
+                    heard = await utterance.decode()
                 texts.append(heard.text)
                 least = min(least, heard.confidence)
             return " ".join(filter(None, texts)), least
+        except TimeoutError:
+            log.error("ALARM: message %s has no transcript: the recogniser hangs", file)
+            return "", 0.0
         except (AudioError, OSError, EngineError) as error:
             log.warning("message %s could not be transcribed: %s", file, error)
             return "", 0.0

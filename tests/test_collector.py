@@ -118,6 +118,16 @@ async def test_a_message_that_cannot_be_recognised_is_kept_and_tried_no_more(tmp
         assert len(here.recogniser.decoded) == 1
 
 
+async def test_messages_are_collected_behind_a_recogniser_that_hangs(tmp_path: Path) -> None:
+    async with instance(tmp_path) as here:
+        here.recogniser.delay_s = 1e9
+        here.spool.record(wav(3.0))
+        await here.go(2)
+        here.spool.record(wav(4.0), "c2")
+        await here.go(2)
+        assert [row["seconds"] for row in here.messages()] == pytest.approx([3.0, 4.0], abs=0.01)
+
+
 async def test_a_message_of_the_fallback_becomes_a_call_of_its_own(tmp_path: Path) -> None:
     async with instance(tmp_path) as here:
         here.spool.leave_at_fallback(wav(4.0))
