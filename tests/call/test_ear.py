@@ -7,7 +7,8 @@ import asyncio
 import pytest
 
 from ivr.audio import silence
-from ivr.call.ear import HISTORY_FRAMES, PREROLL_S, REJOIN_S, TAIL_S, Patience
+from ivr.call.ear import HISTORY_FRAMES, PREROLL_S, REJOIN_S, Patience
+from ivr.call.turns import Limits
 from tests.call.hearing import Listener, Reader, judge, noise, speech, text, word
 
 pytestmark = pytest.mark.virtual_time
@@ -195,7 +196,7 @@ async def test_what_was_said_during_a_recording_is_forgotten() -> None:
 async def test_the_recogniser_gets_the_soft_beginning_and_little_silence() -> None:
     listener = Listener()
     await listener.hears(silence(5.0), word("Louvre", 1.0), silence(5.0))
-    assert listener.recogniser.fed[-1] == pytest.approx(PREROLL_S + 1.0 + TAIL_S, abs=0.05)
+    assert listener.recogniser.fed[-1] == pytest.approx(PREROLL_S + 1.0 + Limits().pause_s, abs=0.03)
 
 
 async def test_languages_and_hot_words_are_passed_on() -> None:
