@@ -14,6 +14,8 @@ from tests.drills.ledger import Ledger
 
 NO_MESSAGE_S = 1.5
 """Who has said less after the beep has left none (``ivr.store.messages.SHORTEST_S``, and the ends of words)."""
+BUFFER_S = 2.05
+"""32 KB of a recording at 8 kHz: so much Asterisk keeps in memory before it writes (``main/file.c``)."""
 CUT_S = 2.5
 """A message that much shorter than what was said is cut short."""
 
@@ -78,8 +80,9 @@ def account(
         for visit in left
         if visit.number in kept and visit not in refused and said[visit.number] - kept[visit.number] > CUT_S
     ]
-    nowhere = [visit for visit in visits if visit.connected and not visit.answered and visit not in left]
-    dropped = [visit for visit in nowhere if drill.lines_drop and any(harm.touched(visit) for harm in harms)]
+    dropped = [visit for visit in visits if drill.lines_drop and _was_cut(visit, harms)]
+    answered = [visit for visit in visits if visit.answered and visit not in dropped]
+    served = {visit.number for visit in (*answered, *left, *dropped)}
     waits = [span.end - span.start for visit in visits if visit not in dropped for span in visit.waits]
     times = [] if drill.always else [harm.well - harm.begun for harm in harms if harm.well is not None]
     return Account(
@@ -87,15 +90,15 @@ def account(
         calls=len(visits),
         harms=len(harms),
         harmed=sum(any(harm.touched(visit) for harm in harms) for visit in visits),
-        answered=sum(visit.answered for visit in visits),
-        right=sum(visit.right for visit in visits),
+        answered=len(answered),
+        right=sum(visit.right for visit in answered),
         messages_left=len(left),
         messages_lost=len(lost_messages),
         messages_cut=len(cut),
         messages_refused=len(refused),
         dropped=len(dropped),
         unreached=sum(not visit.connected for visit in visits),
-        lost=len(nowhere) - len(dropped),
+        lost=sum(visit.connected and visit.number not in served for visit in visits),
         longest_silence=round(max(waits, default=0.0), 1),
         silences=sum(wait > drill.step_s for wait in waits),
         recovered_s=round(statistics.median(times), 1) if times else 0.0,
@@ -108,9 +111,14 @@ def account(
 
 
 def _said_s(drill: Drill, harms: Sequence[Harmed], visit: Visit) -> float:
-    """Seconds of his message that were said into a living line."""
+    """Seconds of his message that were said into a living line, and had left Asterisk's memory when it died."""
     died = [harm.begun - visit.message_at for harm in harms if drill.lines_drop]
-    return min([visit.message_s, *(after for after in died if 0 <= after < visit.message_s)])
+    return min([visit.message_s, *(after - BUFFER_S for after in died if 0 <= after < visit.message_s)])
+
+
+def _was_cut(visit: Visit, harms: Sequence[Harmed]) -> bool:
+    """Whether the line died under him."""
+    return any(visit.connected and visit.connected_at < harm.begun < visit.ended for harm in harms)
 
 
 def _was_told(ledger: Ledger, visit: Visit) -> bool:

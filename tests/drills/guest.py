@@ -55,6 +55,7 @@ class Visit:
     ended: float = 0.0
     rang: int = 0
     connected: bool = False
+    connected_at: float = 0.0
     answered: bool = False
     right: bool = False
     message_s: float = 0.0
@@ -90,7 +91,7 @@ class Guest:
             self.visit.rang += 1
             with contextlib.suppress(_NotAnswered):
                 async with self._ring() as line:
-                    self.visit.connected = True
+                    self.visit.connected, self.visit.connected_at = True, time.monotonic()
                     await self._talk(line)
                     self._over = line.now
                 await asyncio.to_thread(self._listen_back, line)
