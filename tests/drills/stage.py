@@ -144,6 +144,8 @@ async def open_stage(name: str, needs: Needs, rasa_url: str, *, keep: bool = Fal
     )  # fmt: skip
     async with AsyncExitStack() as stack:
         database = between = None
+        if not keep:
+            stack.callback(remove, settings)
         if needs.prompts:
             settings = dataclasses.replace(settings, var=await asyncio.to_thread(_own_prompts, settings))
         if not keep:

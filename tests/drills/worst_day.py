@@ -135,7 +135,7 @@ async def run(name: str, calls: int, side: int, seed: int, rasa_url: str, *, kee
         found = await asyncio.to_thread(
             account, name, drill, visits, day.harms, stage.ledger, leaks, memory, monitor.others_cpu
         )
-        _protocol(name, visits, stage, found)
+        _protocol(name, visits, stage, found, keep=keep)
         return found
 
 
@@ -152,9 +152,9 @@ async def _collected(stage: Stage, visits: Sequence[Visit]) -> None:
     await asyncio.sleep(5.0)
 
 
-def _protocol(name: str, visits: Sequence[Visit], stage: Stage, found: Account) -> None:
-    """What each caller lived through, beside the logs' last alarms: for the drills that did not pass."""
-    if found.passed:
+def _protocol(name: str, visits: Sequence[Visit], stage: Stage, found: Account, *, keep: bool) -> None:
+    """What each caller lived through, and the worker's log: of drills that did not pass, or all with ``keep``."""
+    if found.passed and not keep:
         return
     kept = {row["number"]: row["seconds"] for row in stage.ledger.messages()}
     lines = []
