@@ -24,6 +24,7 @@ from ivr.audio import FRAME_BYTES
 from ivr.call.turns import FRAME_S, State, Turn, TurnDetector
 from ivr.errors import RecogniserError
 from ivr.nlu import Intent
+from ivr.speech.endpoint import DOUBTFUL, FINISHED
 from ivr.speech.stt import Recogniser, Transcript, Utterance
 
 PREROLL_S = 0.3
@@ -32,8 +33,6 @@ TAIL_S = 0.2
 HISTORY_FRAMES = 1600
 """Frames kept (32 s): more than the longest utterance."""
 REJOIN_S = 1.5
-FINISHED, DOUBTFUL = 0.95, 0.5
-"""From the first on a caller sounds finished, below the second as if he went on (docs/speech.md)."""
 HANG_S = 6.0
 """Seconds of silence after which a decode that is still running counts as failed."""
 KEY_GAP_S = 4.0

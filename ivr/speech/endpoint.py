@@ -25,8 +25,11 @@ from ivr.speech.stt import Recogniser, Transcript, Utterance
 MODEL: Final = "smart-turn/smart-turn-v3.2-cpu.onnx"
 WINDOW_S: Final = 8
 WINDOW_BYTES: Final = WINDOW_S * RATE * WIDTH
+FINISHED: Final = 0.95
+DOUBTFUL: Final = 0.3
+"""From the first on a caller sounds finished, below the second as if he went on (docs/speech.md)."""
 SHORTEST_S: Final = 1.8
-"""Of less the model cannot tell: a lone "oui" sounds unfinished to it."""
+"""Of less the model cannot tell that it is unfinished: a lone "oui" sounds so to it."""
 FRAMES: Final = WINDOW_S * 100
 """Mel frames of 10 ms."""
 
@@ -90,14 +93,16 @@ class EndpointingUtterance:
         return await self._utterance.partial()
 
     async def decode(self) -> Transcript:
-        """Both at the same time; the recogniser alone where little was said."""
+        """Both at the same time."""
         pcm = bytes(self._end)
-        if seconds(pcm) < SHORTEST_S:
-            return await self._utterance.decode()
-        async with asyncio.TaskGroup() as tasks:
-            finished = tasks.create_task(self._engine.finished(pcm))
-            transcript = tasks.create_task(self._utterance.decode())
-        return replace(transcript.result(), finished=finished.result())
+        judging = asyncio.create_task(self._engine.finished(pcm))
+        try:
+            transcript = await self._utterance.decode()
+            finished = await judging
+        finally:
+            judging.cancel()
+        unknown = finished < DOUBTFUL and seconds(pcm) < SHORTEST_S
+        return replace(transcript, finished=None if unknown else finished)
 
 
 def with_endpointing(settings: Settings, recogniser: Recogniser) -> Recogniser:

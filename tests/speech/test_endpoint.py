@@ -9,12 +9,21 @@ from pathlib import Path
 import pytest
 
 from ivr.audio import over_the_phone, read_audio, seconds, silence
-from ivr.call.ear import DOUBTFUL, FINISHED
 from ivr.config import Settings
-from ivr.speech.endpoint import MODEL, SHORTEST_S, Endpointing, SmartTurn, with_endpointing
+from ivr.errors import RecogniserError
+from ivr.speech.endpoint import (
+    DOUBTFUL,
+    FINISHED,
+    MODEL,
+    SHORTEST_S,
+    Endpointing,
+    SmartTurn,
+    with_endpointing,
+)
 from ivr.speech.loudness import trim
 from ivr.speech.stt import Recogniser
 from ivr.speech.stt_whisper import Whisper
+from tests.call.hearing import Reader
 from tests.speech.conftest import GOLDEN
 
 PAUSE = silence(0.14)
@@ -54,11 +63,23 @@ async def test_the_transcript_tells_it_and_says_the_same_words(
     assert dataclasses.replace(found[0], finished=None) == found[1]
 
 
-async def test_of_a_short_sound_nothing_is_said(endpointing: Recogniser) -> None:
+async def test_of_a_short_sound_it_is_not_said_that_it_is_unfinished(
+    endpointing: Recogniser, model: SmartTurn
+) -> None:
+    short = spoken("en-eiffel.wav")[: round(1.2 * 16_000) * 2] + PAUSE
+    assert seconds(short) < SHORTEST_S and model.finished(short) < DOUBTFUL
     utterance = endpointing.utterance(["en"])
-    utterance.feed(spoken("en-eiffel.wav")[: round(SHORTEST_S * 16_000) * 2 - 640])
-    assert seconds(spoken("en-eiffel.wav")) > SHORTEST_S
+    utterance.feed(short)
     assert (await utterance.decode()).finished is None
+
+
+async def test_a_recogniser_that_breaks_breaks_as_without_the_model(model: SmartTurn) -> None:
+    engine = Endpointing(Reader(fails=True), model)
+    utterance = engine.utterance(["en"])
+    utterance.feed(silence(2.0))
+    with pytest.raises(RecogniserError):
+        await utterance.decode()
+    await engine.close()
 
 
 def test_without_the_model_pauses_alone_end_a_turn(
