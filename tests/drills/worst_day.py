@@ -78,7 +78,7 @@ class Day:
         return visits
 
     async def _call(self, number: int) -> Visit:
-        await asyncio.sleep(number * SPACING_S if number < self._side else 0)
+        await asyncio.sleep(min(number, self._side) * SPACING_S)
         async with self._places:
             self._running += 1
             try:
