@@ -49,10 +49,9 @@ def rows(story: Sequence[kinds.Stamped], waits: Sequence[Wait] = ()) -> Iterator
                 awaiting = True
                 text = event.text or "(no words)"
                 yield event.start_s, f"caller {event.lang}", f"“{text}”", "green"
-                detail = (
-                    f"heard by {event.engine}, {event.confidence:.0%} sure, decoded in {event.decode_s:.2f} s"
-                )
-                yield event.end_s, "", detail, "dim"
+                sounds = "" if event.finished is None else f", sounds {event.finished:.0%} finished"
+                sure = f"heard by {event.engine}, {event.confidence:.0%} sure"
+                yield event.end_s, "", f"{sure}, decoded in {event.decode_s:.2f} s{sounds}", "dim"
             case _:
                 described = describe(event)
                 if described:
