@@ -16,6 +16,8 @@ from ivr import events
 
 LATE_S: Final = 1.0
 """Median time to decode a question above which nobody new is let in."""
+FEW: Final = 4
+"""With so many callers or fewer it is not they who make the machine slow, and keeping others out helps nobody."""
 RECENT: Final = 6
 """So many decodes are looked at, if they are not older than ``WINDOW_S``; fewer than half of them say nothing."""
 WINDOW_S: Final = 20.0
@@ -35,7 +37,7 @@ class Admission:
 
     def full(self, callers: int) -> bool:
         """Whether one more than these would be too many."""
-        return callers >= self._places or self._late()
+        return callers >= self._places or (callers > FEW and self._late())
 
     def _late(self) -> bool:
         since = self._now() - WINDOW_S

@@ -401,7 +401,7 @@ class Ear:
                 return None
         if hearing.task is None and hearing.urgent is None:
             hearing.begin(self.turns.frame)
-        judged = hearing.urgent or self._result(hearing)
+        judged = hearing.urgent or self._result(hearing, patience)
         if judged is None:
             return None
         silence = self.turns.silence_s
@@ -420,10 +420,15 @@ class Ear:
             stretch=hearing.stretch, course=hearing.log.course(self.turns.frame, (start, last)),
         )  # fmt: skip
 
-    def _result(self, hearing: _Hearing) -> Judged | None:
-        """The judged transcript when decoding is over, None while it runs."""
+    def _result(self, hearing: _Hearing, patience: Patience) -> Judged | None:
+        """The judged transcript when decoding is over, None while it runs.
+
+        One that failed counts when the turn is over, too: a caller who goes on is decoded again.
+        """
         assert hearing.task is not None
         if hearing.task.done():
+            if hearing.task.exception() and self.turns.silence_s < patience.incomplete_s:
+                return None
             hearing.done(self.turns.frame)
             return hearing.task.result()
         took_s = asyncio.get_running_loop().time() - hearing.began

@@ -73,9 +73,12 @@ class Whisper:
         await asyncio.to_thread(self._threads.shutdown, cancel_futures=True)
 
     async def decode(self, pcm: bytes, langs: tuple[str, ...], hotwords: str) -> Transcript:
-        """Decodes in one of the engine's threads."""
+        """Decodes in one of the engine's threads; raises RecogniserError."""
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._threads, self.decode_now, pcm, langs, hotwords)
+        try:
+            return await loop.run_in_executor(self._threads, self.decode_now, pcm, langs, hotwords)
+        except (RuntimeError, ValueError) as error:  # what CTranslate2 raises, and out of memory with it
+            raise RecogniserError(f"Whisper: {error}") from error
 
     def decode_now(self, pcm: bytes, langs: tuple[str, ...], hotwords: str = "") -> Transcript:
         """Decodes slin16 of at most 30 s; blocks for 0.2 to 0.5 s."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ivr import events
-from ivr.call.admission import LATE_S, RECENT, WINDOW_S, Admission
+from ivr.call.admission import FEW, LATE_S, RECENT, WINDOW_S, Admission
 
 
 class Clock:
@@ -37,6 +37,13 @@ def test_nobody_is_let_in_while_questions_wait_for_the_recogniser() -> None:
         admission.notes(heard(LATE_S + 0.5))
     clock.now += WINDOW_S + 1  # nobody has said anything since: nothing is known of the load now
     assert not admission.full(5)
+
+
+def test_who_comes_when_hardly_anybody_is_here_is_let_in_however_slow_it_is() -> None:
+    admission = Admission(40, Clock())
+    for _ in range(RECENT):
+        admission.notes(heard(LATE_S + 3))
+    assert [admission.full(callers) for callers in (0, FEW, FEW + 1)] == [False, False, True]
 
 
 def test_one_slow_decode_closes_no_door() -> None:

@@ -46,6 +46,14 @@ async def test_an_early_decode_that_still_runs_is_stopped_when_the_caller_goes_o
     assert listener.recogniser.decoded == [("how much is", False), ("how much is the Louvre", True)]
 
 
+async def test_an_early_decode_that_fails_does_not_interrupt_a_caller_who_goes_on() -> None:
+    reader = Reader(fails=True)
+    with pytest.raises(RecogniserError):
+        await Listener(reader).hears(speech("how much is 0.5 the Louvre"))
+    assert [heard for heard, _ in reader.decoded] == ["how much is", "how much is the Louvre"]
+    assert now() == pytest.approx(6 * 0.3 - 0.3 + 0.5 + Patience().incomplete_s, abs=0.1)
+
+
 async def test_an_emergency_is_acted_on_in_mid_speech() -> None:
     listener = Listener(Reader(streams=True), prompt_s=60)
     long = "please an ambulance " + " ".join(f"and{number}" for number in range(40))

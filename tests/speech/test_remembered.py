@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from ivr.audio import read_audio
+from ivr.errors import RecogniserError
 from ivr.speech.remembered import Remembered
 from ivr.speech.stt import Transcript
 from ivr.speech.stt_whisper import Whisper
@@ -31,5 +32,5 @@ async def test_another_run_needs_no_engine_for_what_it_knows(whisper: Whisper, t
     again = Remembered(closed, file)
     assert await heard(again) == first
     for other in ({"hotwords": "Eiffel"}, {"file": "en-eiffel.wav"}):
-        with pytest.raises(RuntimeError):
+        with pytest.raises(RecogniserError):
             await heard(again, **other)
