@@ -6,7 +6,7 @@ import asyncio
 import logging
 import secrets
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass, replace
 
 from ivr import events
@@ -127,21 +127,32 @@ class LiveCaller:
         hotwords = self._office.faq.hotwords(langs[0]) if named and len(langs) == 1 else ""
         sound, course = Sound(), Course()
         for _ in range(REPLAYS):
-            self._mouth.begin()
-            speaking = asyncio.create_task(self._speak(pieces, after))
+            listening = self._ear.listen(langs, self._judge, patience, hotwords=hotwords)
             try:
-                sound = await self._ear.listen(langs, self._judge, patience, hotwords=hotwords)
+                sound = await self._while_speaking(listening, pieces, after)
             except RecogniserError as error:
                 self._note(events.Fault("recogniser", str(error)))
                 log.warning("recogniser: %s", error)
                 raise
-            finally:
-                await self._mouth.flush()
-                await speaking
             course = course.then(sound.course)
             if sound.key or sound.judged or sound.waited_s:
                 break
         return replace(sound, course=course)
+
+    async def _while_speaking(
+        self, listen: Coroutine[object, object, Sound], pieces: Sequence[Piece], after: Message | None
+    ) -> Sound:
+        """What is heard; nobody is listened to who was not asked because no voice could say it (VoiceError)."""
+        self._mouth.begin()
+        speaking = asyncio.create_task(self._speak(pieces, after))
+        listening = asyncio.create_task(listen)
+        try:
+            await asyncio.wait({speaking, listening}, return_when=asyncio.FIRST_EXCEPTION)
+        finally:
+            listening.cancel()
+            await self._mouth.flush()
+            await speaking
+        return await listening
 
     async def speaks(self, lang: str, how: str) -> None:
         """His language is known; the dialplan learns it too."""
