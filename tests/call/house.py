@@ -20,7 +20,7 @@ from ivr.call.live import Engines
 from ivr.call.session import Desk, Session
 from ivr.callflow.waiting import Standing
 from ivr.config import Settings
-from ivr.errors import RecogniserError
+from ivr.errors import RecogniserError, VoiceError
 from ivr.events import Event, Stamped
 from ivr.nlu import Understanding
 from ivr.speech import say
@@ -80,6 +80,17 @@ class Dictation:
             return Transcript(self._said[0], 0.9, self._said[1], "dictation")
 
 
+class Voice(Pico):
+    """Pico, until it is ``hoarse``: then it cannot say these words."""
+
+    hoarse = "(nothing)"
+
+    def render(self, text: str, *, speed: float = 1.0) -> bytes:
+        if self.hoarse in text:
+            raise VoiceError("no voice")
+        return super().render(text, speed=speed)
+
+
 @cache
 def voice(text: str, lang: str) -> bytes:
     """A caller who says it, without silence around it."""
@@ -94,6 +105,7 @@ class House:
     def __init__(self, fake: FakeAsterisk, rasa: FakeRasa, root: Path, now: str) -> None:
         self.fake, self.rasa, self.recogniser = fake, rasa, Dictation()
         self.noted: list[Stamped] = []
+        self.voices = {lang: Voice(lang) for lang in LANGS}
         self.pending = Pending(Settings(root=root, var=root / "var", instance="t"))
         self.office = office(now)
         self.caller = FakeChannel("", "")
@@ -101,7 +113,7 @@ class House:
         self.session: asyncio.Task[None] = asyncio.create_task(asyncio.sleep(0))
 
     def desk(self, ari: Ari, link: AriLink, understanding: Understanding) -> Desk:
-        prompts = Prompts(Path(_cache.name), {lang: Pico(lang) for lang in LANGS}, _says)
+        prompts = Prompts(Path(_cache.name), self.voices, _says)
         engines = Engines(prompts, understanding)
         append = self.noted.append
         return Desk(

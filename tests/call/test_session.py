@@ -9,7 +9,7 @@ import pytest
 
 from ivr.call.session import DEADMAN_S
 from ivr.callflow.waiting import Standing
-from ivr.events import CallbackWanted, CallFinished, Fault, HandOff, Heard, LanguageChosen, PersonWanted
+from ivr.events import CallbackWanted, CallFinished, Fault, HandOff, Heard, LanguageChosen, PersonWanted, Said
 from tests.call.house import house, voice
 from tests.call.lines import until
 from tests.call.script import NIGHT
@@ -154,6 +154,25 @@ async def test_who_speaks_to_a_broken_recogniser_gets_a_person(tmp_path: Path) -
             await asyncio.sleep(8)
         await here.over()
         assert here.caller.where == "handoff,queue,1" and here.left_behind() == []
+
+
+async def test_what_no_voice_can_say_is_not_waited_for(tmp_path: Path) -> None:
+    """A number that is read back is made up in the call; a message instead."""
+    async with house(tmp_path) as here:
+        await here.menu()
+        here.fake.press(here.caller, "2")
+        await here.hears("how_can_i_help")
+        await here.says("call me back please")
+        await here.hears("callback_number")
+        here.voices["en"].hoarse = "eight nine"
+        for key in "0145678911#":
+            here.fake.press(here.caller, key)
+            await asyncio.sleep(0.1)
+        await here.records()
+        keyed = max(item.t for item in here.noted if item.event.kind == "key")
+        told = here.last("said")
+        assert isinstance(told, Said) and told.key == "voicemail_intro"
+        assert told.start_s - keyed < 6.0, "more than the groups before it: he has waited for nothing"
 
 
 async def test_a_failure_that_nobody_thought_of_hands_the_caller_to_the_dialplan(
