@@ -23,6 +23,8 @@ from ivr.phone.spec import CallReport
 
 GAP_S = 0.06
 """A longer gap in what the service sends is heard."""
+EDGE_S = 0.05
+"""A hole in words has words this close on both sides."""
 SAMPLE_S = 1.0
 LANGS = ("fr", "en")
 PARTS = {"worker": "ivr.app", "rasa": "rasa", "console": "ivr.console"}
@@ -40,9 +42,12 @@ class Cost:
         """Until cancelled; ``pbx`` stands in the command line of the service's Asterisk."""
         known: dict[int, psutil.Process] = {}
         while True:
-            for process in psutil.Process().children(recursive=True):
-                self._sample(known.setdefault(process.pid, process), pbx)
+            await asyncio.to_thread(self._sample_all, known, pbx)  # it reads all of /proc
             await asyncio.sleep(SAMPLE_S)
+
+    def _sample_all(self, known: dict[int, psutil.Process], pbx: str) -> None:
+        for process in psutil.Process().children(recursive=True):
+            self._sample(known.setdefault(process.pid, process), pbx)
 
     def _sample(self, process: psutil.Process, pbx: str) -> None:
         try:
@@ -105,7 +110,7 @@ async def _caller(
 def _figures(reports: Sequence[CallReport], cost: Cost) -> Figures:
     turns = [turn.mouth_to_ear_s for report in reports for turn in report.analysis.turns]
     greetings = [report.analysis.greeting_s for report in reports]
-    gaps = [length for report in reports for _, length in report.gaps if length > GAP_S]
+    gaps = [length for report in reports for length in heard_gaps(report)]
     return Figures(
         calls=len(reports),
         failed=sum(not _served(report) for report in reports),
@@ -116,6 +121,19 @@ def _figures(reports: Sequence[CallReport], cost: Cost) -> Figures:
         cpu={part: round(statistics.median(samples), 2) for part, samples in cost.cpu.items()},
         memory={part: round(max(samples)) for part, samples in cost.memory.items()},
     )
+
+
+def heard_gaps(report: CallReport) -> list[float]:
+    """Lengths of the holes in the service's words, in seconds; one in its silence is not heard."""
+
+    def speaks(moment: float) -> bool:
+        return any(span.start <= moment <= span.end for span in report.analysis.service)
+
+    return [
+        length
+        for start, length in report.gaps
+        if length > GAP_S and speaks(start - EDGE_S) and speaks(start + length + EDGE_S)
+    ]
 
 
 def _served(report: CallReport) -> bool:
