@@ -24,8 +24,7 @@ from ivr.audio import FRAME_BYTES
 from ivr.call.turns import FRAME_S, State, Turn, TurnDetector
 from ivr.errors import RecogniserError
 from ivr.nlu import Intent
-from ivr.speech.endpoint import DOUBTFUL, FINISHED
-from ivr.speech.stt import Recogniser, Transcript, Utterance
+from ivr.speech.stt import DOUBTFUL, FINISHED, Recogniser, Transcript, Utterance
 
 PREROLL_S = 0.3
 """Audio before the first voiced frame that belongs to the utterance: soft consonants."""

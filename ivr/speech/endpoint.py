@@ -20,14 +20,11 @@ from faster_whisper.feature_extractor import FeatureExtractor
 
 from ivr.audio import RATE, WIDTH, seconds, to_floats
 from ivr.config import Settings
-from ivr.speech.stt import Recogniser, Transcript, Utterance
+from ivr.speech.stt import DOUBTFUL, Recogniser, Transcript, Utterance
 
 MODEL: Final = "smart-turn/smart-turn-v3.2-cpu.onnx"
 WINDOW_S: Final = 8
 WINDOW_BYTES: Final = WINDOW_S * RATE * WIDTH
-FINISHED: Final = 0.95
-DOUBTFUL: Final = 0.3
-"""From the first on a caller sounds finished, below the second as if he went on (docs/speech.md)."""
 SHORTEST_S: Final = 1.8
 """Of less the model cannot tell that it is unfinished: a lone "oui" sounds so to it."""
 FRAMES: Final = WINDOW_S * 100

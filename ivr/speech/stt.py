@@ -15,6 +15,9 @@ log = logging.getLogger(__name__)
 
 MAX_SECONDS: Final = 30
 """Longest utterance that is kept; Whisper sees at most 30 s, and nobody asks for longer."""
+FINISHED: Final = 0.95
+DOUBTFUL: Final = 0.3
+"""From the first on a caller sounds finished, below the second as if he went on (docs/speech.md)."""
 MAX_BYTES: Final = MAX_SECONDS * RATE * WIDTH
 
 

@@ -12,8 +12,6 @@ from ivr.audio import over_the_phone, read_audio, seconds, silence
 from ivr.config import Settings
 from ivr.errors import RecogniserError
 from ivr.speech.endpoint import (
-    DOUBTFUL,
-    FINISHED,
     MODEL,
     SHORTEST_S,
     Endpointing,
@@ -21,7 +19,7 @@ from ivr.speech.endpoint import (
     with_endpointing,
 )
 from ivr.speech.loudness import trim
-from ivr.speech.stt import Recogniser
+from ivr.speech.stt import DOUBTFUL, FINISHED, Recogniser
 from ivr.speech.stt_whisper import Whisper
 from tests.call.hearing import Reader
 from tests.speech.conftest import GOLDEN
