@@ -13,6 +13,8 @@ import time
 from collections.abc import Callable
 from functools import partial
 
+import uvloop
+
 from ivr import config, generations, logs
 from ivr.asterisk.ari import Ari
 from ivr.asterisk.ari_events import Channel
@@ -40,7 +42,7 @@ from ivr.speech import stt
 from ivr.speech.endpoint import with_endpointing
 from ivr.speech.prompts import Prompts, open_prompts
 from ivr.speech.stt import Recogniser
-from ivr.speech.vad import Vads
+from ivr.speech.vad import Together, Vad
 from ivr.store.asked import Asked
 from ivr.store.journal import Journal
 from ivr.store.messages import Pending
@@ -60,7 +62,7 @@ class Worker:
         self._settings, self._office = settings, office
         self._recogniser, self._prompts = recogniser, prompts
         self._places = settings.places or office.callflow.limits.calls
-        self._admission = Admission(self._places)
+        self._admission = Admission(self._places, settings.late_ms / 1000)
         self._refused = asyncio.Event()
         self._busy: set[asyncio.Task[None]] = set()
         self._retire = asyncio.Event()
@@ -76,14 +78,13 @@ class Worker:
         async with ari, Understanding(settings.rasa) as understanding:
             link = AriLink(ari, admit=self._admit)
             engines = Engines(self._prompts, understanding)
-            vads = await asyncio.to_thread(Vads, self._places)
             if not await self._understands(understanding, stop):
                 log.error("ALARM: Rasa does not answer; nothing that callers say is understood until it does")
             asked = Asked(settings.database, settings.pseudonyms, self._office.callflow.trunk.country)
             office = dataclasses.replace(self._office, callbacks_asked=asked.count)
             desk = Desk(
                 ari, link, office, engines, self._recogniser, pending, partial(self._note, journal),
-                settings.app, vads, generations.number_of(settings.root), unrecorder(settings), self._tapes(),
+                settings.app, Together(), generations.number_of(settings.root), unrecorder(settings), self._tapes(),
                 Outlook(settings, office.callflow).foresee,
             )  # fmt: skip
             urgency = load_urgency(settings.root, self._office.emergency)
@@ -192,7 +193,8 @@ def _recogniser(settings: Settings, langs: list[str]) -> Recogniser:
 
 
 async def _warm_up(recogniser: Recogniser, lang: str) -> None:
-    """The first decode of a process is slow; no caller shall wait for it."""
+    """The first decode of a process is slow, and loading a model; no caller shall wait for it."""
+    Vad().probability(silence(0.1))
     utterance = recogniser.utterance([lang])
     utterance.feed(silence(1.0))
     await utterance.decode()
@@ -203,7 +205,7 @@ def main() -> int:
     settings = config.load()
     logs.set_up(settings)
     try:
-        asyncio.run(work(settings))
+        uvloop.run(work(settings))
     except IvrError as error:
         log.error("%s", error)
         return 1

@@ -56,6 +56,7 @@ class Settings:
     database_url: str = ""
     app: str = "accueil-1"
     places: int = 0
+    late_ms: int = 1000
     log_level: str = "INFO"
     log_format: str = "text"
     log_mb: int = 20

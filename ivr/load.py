@@ -78,10 +78,15 @@ class Figures:
 
 
 async def load(settings: Settings, callers: int, minutes: float, *, as_json: bool) -> int:
-    """``callers`` telephones that call again and again for ``minutes``; 1 when a call failed."""
+    """``callers`` telephones that call again and again for ``minutes``; 1 when a call failed.
+
+    However slow that makes it, nobody is kept out.
+    """
     if callers < 1 or minutes <= 0:
         raise UsageError("write --calls from 1 up and --minutes above 0")
-    settings = dataclasses.replace(own_instance(settings, "bench"), places=callers)
+    settings = dataclasses.replace(
+        own_instance(settings, "bench"), places=2 * callers, late_ms=round(LONGEST_CALL_S * 1000)
+    )
     show, cost = Console(stderr=True), Cost()
     async with service_and_phone(settings, show) as phone:
         watching = asyncio.create_task(cost.watch(settings.pbx_inside))

@@ -58,7 +58,7 @@ class Ari:
             headers={"Authorization": self._authorization},
             timeout=timeout,
             trust_env=False,  # the address is ours: no proxy
-            limits=httpx.Limits(max_keepalive_connections=20, max_connections=200),
+            limits=httpx.Limits(max_keepalive_connections=5, max_connections=200),
         )
 
     def __repr__(self) -> str:

@@ -2,8 +2,8 @@
 
 Asterisk re-times what it is sent: its queue holds 1000 frames of 20 ms and silently drops the rest, it asks
 for less at 900 (``MEDIA_XOFF``) and for more below 800 (``MEDIA_XON``).  We stay far below by counting
-samples: after each piece of audio goes a mark of our own, and what lies between the last mark that came back
-and the end of what was sent is the feed-ahead.  No clock is read.
+samples: after half a second of audio at most goes a mark of our own, and what lies between the last mark that
+came back and the end of what was sent is the feed-ahead.  No clock is read.
 
 Without ``START_MEDIA_BUFFERING`` every binary message must be a whole multiple of the frame, else the rest is
 lost; that mode is switched off again by every ``FLUSH_MEDIA``, so we never use it and cut at frame edges
@@ -27,6 +27,10 @@ FRAME = FRAME_BYTES
 PIECE = 25 * FRAME
 """Bytes of the longest binary message we send: half a second.  Asterisk closes the link above 65,527
 bytes.
+"""
+UNMARKED = RATE // 2
+"""Samples that go out without a mark, at most: silence goes out frame by frame, and a mark after each would make
+three messages of one.
 """
 AHEAD = 5 * RATE
 """Samples we send ahead of what was played, unless told otherwise.  Asterisk's own limit is 20 s."""
@@ -67,8 +71,8 @@ class MarkProcessed:
 
 @dataclass(frozen=True)
 class Played:
-    """The first ``samples`` (16 kHz) sent over this link have been played or flushed; comes with every
-    piece.
+    """The first ``samples`` (16 kHz) sent over this link have been played or flushed; comes with every half
+    second, and with every quarter of the feed-ahead.
     """
 
     samples: int
@@ -146,6 +150,7 @@ class MediaProtocol:
         self.sent = 0
         self.played = 0
         self._limit = ahead
+        self._unmarked = 0
         self._tail = b""
         self._serial = 0
         self._marks: dict[str, _Mark] = {}
@@ -207,7 +212,7 @@ class MediaProtocol:
         self._tail = b""
         self._command("FLUSH_MEDIA")
         self._command("REPORT_QUEUE_DRAINED")
-        self.played = self.sent
+        self.played, self._unmarked = self.sent, 0
         self._settle(flushed=True)
 
     def receive(self, message: Message) -> None:
@@ -282,10 +287,13 @@ class MediaProtocol:
         if block:
             self._out.append(block)
             self.sent += len(block) // 2
-            self._send_mark(None)
+            self._unmarked += len(block) // 2
+            if self._unmarked >= min(UNMARKED, self._limit // 4):
+                self._send_mark(None)
 
     def _send_mark(self, id: str | None) -> None:
         self._serial += 1
+        self._unmarked = 0
         wire = f"m{self._serial}"  # ours, not the caller's: commands above 128 bytes are ignored
         self._marks[wire] = _Mark(id, self.sent)
         self._command("MARK_MEDIA", correlation_id=wire)

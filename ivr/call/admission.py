@@ -14,8 +14,6 @@ from typing import Final
 
 from ivr import events
 
-LATE_S: Final = 1.0
-"""Median time to decode a question above which nobody new is let in."""
 FEW: Final = 4
 """With so many callers or fewer it is not they who make the machine slow, and keeping others out helps nobody."""
 RECENT: Final = 6
@@ -24,10 +22,13 @@ WINDOW_S: Final = 20.0
 
 
 class Admission:
-    """Counts nobody itself: it is told how many are here, and what happens in their calls."""
+    """Counts nobody itself: it is told how many are here, and what happens in their calls.
 
-    def __init__(self, places: int, now: Callable[[], float] = time.monotonic) -> None:
-        self._places, self._now = places, now
+    ``late_s``: median time to decode a question above which nobody new is let in.
+    """
+
+    def __init__(self, places: int, late_s: float, now: Callable[[], float] = time.monotonic) -> None:
+        self._places, self._late_s, self._now = places, late_s, now
         self._decodes: deque[tuple[float, float]] = deque(maxlen=RECENT)
 
     def notes(self, event: events.Event) -> None:
@@ -42,4 +43,4 @@ class Admission:
     def _late(self) -> bool:
         since = self._now() - WINDOW_S
         recent = [took for at, took in self._decodes if at >= since]
-        return len(recent) >= RECENT // 2 and statistics.median(recent) > LATE_S
+        return len(recent) >= RECENT // 2 and statistics.median(recent) > self._late_s

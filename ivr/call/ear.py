@@ -18,6 +18,7 @@ import zlib
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Protocol
 
 from ivr.audio import FRAME_BYTES
@@ -150,19 +151,22 @@ class Prompting(Protocol):
 
 
 class VoiceActivity(Protocol):
-    """Probability of voice in a frame of 20 ms."""
+    """Tells the probability of voice in a frame of 20 ms, at once or a little later; frames in order."""
 
-    def probability(self, frame: bytes) -> float: ...
+    def look(self, frame: bytes, tell: Callable[[float], None]) -> None: ...
 
 
 @dataclass
 class _Frame:
-    """The frame of that number, or a key that came after it.  ``speaking``: whether we spoke then."""
+    """The frame of that number, or a key that came after it.
+
+    ``voice``: its probability, None until it was looked at.  ``speaking``: whether we spoke then.
+    """
 
     index: int
-    voice: float = 0.0
     speaking: bool = False
     key: str = ""
+    voice: float | None = None
 
 
 @dataclass
@@ -251,6 +255,7 @@ class Ear:
         self._audio: deque[bytes] = deque(maxlen=HISTORY_FRAMES)
         self._rest = b""
         self._heard = 0
+        self._looked_at: deque[_Frame] = deque()  # by the voice activity, for what came after them waits
         self._frames: asyncio.Queue[_Frame] = asyncio.Queue(HISTORY_FRAMES)
         self._last_turn: tuple[int, int] | None = None  # first and last voiced frame of the turn before
 
@@ -266,11 +271,15 @@ class Ear:
             frame, self._rest = self._rest[:FRAME_BYTES], self._rest[FRAME_BYTES:]
             self._audio.append(frame)
             self._heard += 1
-            self._put(_Frame(self._heard, self._vad.probability(frame), self._mouth.speaking))
+            heard = _Frame(self._heard, self._mouth.speaking)
+            self._looked_at.append(heard)
+            self._vad.look(frame, partial(self._seen, heard))
 
     def key(self, digit: str) -> None:
         """A key was pressed."""
-        self._put(_Frame(self._heard, key=digit))
+        pressed = _Frame(self._heard, key=digit)
+        self._looked_at.append(pressed)
+        self._seen(pressed, 0.0)
 
     async def listen(
         self, langs: Sequence[str], judge: Judge, patience: Patience, *, hotwords: str = ""
@@ -343,9 +352,16 @@ class Ear:
         self.turns.reset()
         self.turns.frame = self._heard
         self._last_turn = None
+        self._looked_at.clear()
         with contextlib.suppress(asyncio.QueueEmpty):
             while True:
                 self._frames.get_nowait()
+
+    def _seen(self, frame: _Frame, voice: float) -> None:
+        """What the voice activity found in it; goes on in the order in which they came."""
+        frame.voice = voice
+        while self._looked_at and self._looked_at[0].voice is not None:
+            self._put(self._looked_at.popleft())
 
     def _put(self, frame: _Frame) -> None:
         if self._frames.full():  # nobody has listened for 32 s: the oldest goes
@@ -356,7 +372,7 @@ class Ear:
         """The next frame's turn, in the order of frames and at their own pace."""
         self.turns.frame = frame.index - 1
         self.turns.over_prompt = frame.speaking
-        return self.turns.step(frame.voice)
+        return self.turns.step(frame.voice or 0.0)
 
     def _start(self, langs: Sequence[str], judge: Judge, hotwords: str, log: _Log) -> _Hearing:
         first = self.turns.start

@@ -33,7 +33,7 @@ SILENCE = bytes(round(FRAME_WAIT_S / 0.02) * FRAME_BYTES)
 
 
 class Line:
-    """One caller's channel with media.  ``pump`` must run for the line's whole life."""
+    """One caller's channel with media.  ``pump`` and ``fill`` must run for the line's whole life."""
 
     def __init__(self, ari: Ari, events: AriLink, channel_id: str) -> None:
         self.channel_id = channel_id
@@ -48,8 +48,8 @@ class Line:
         self._bridge = ""
         self._media_channel = ""
         self._rebuilds = 0
-        self._muted = asyncio.Event()
-        self._muted.set()
+        self._loop = asyncio.get_running_loop()
+        self._due = 0.0  # when the next frame should have arrived
 
     @property
     def media(self) -> MediaLink:
@@ -90,6 +90,20 @@ class Line:
             self.on_lost()
             await self._rebuild(reason)
 
+    async def fill(self) -> None:
+        """Silence for as long as nothing arrives, until cancelled."""
+        self._due = self._loop.time() + FRAME_WAIT_S
+        while True:
+            await asyncio.sleep(max(0.0, self._due - self._loop.time()))
+            if self._loop.time() < self._due:
+                continue
+            for _ in range(ARRIVING):  # late ourselves: what waits in the socket comes first
+                await asyncio.sleep(0)
+            late_s = self._loop.time() - self._due
+            if late_s >= 0:
+                self._due += max(FRAME_WAIT_S, late_s)
+                self.on_audio(SILENCE)
+
     @contextlib.asynccontextmanager
     async def aside(self) -> AsyncIterator[None]:
         """The caller out of the bridge, as Asterisk wants it for recording; back in afterwards."""
@@ -114,40 +128,20 @@ class Line:
 
     async def _pass_on(self, media: MediaLink) -> str:
         """Events of one media link until it closes; returns why."""
-        events = aiter(media)
-        loop = asyncio.get_running_loop()
-        pending: asyncio.Task[object] | None = None
-        due = loop.time() + FRAME_WAIT_S
-        try:
-            while True:
-                pending = pending or asyncio.ensure_future(anext(events, Closed("ended")))
-                done, _ = await asyncio.wait({pending}, timeout=max(0.0, due - loop.time()))
-                for _ in range(
-                    0 if done else ARRIVING
-                ):  # late ourselves: what waits in the socket comes first
-                    await asyncio.sleep(0)
-                done = {pending} if pending.done() else done
-                event = pending.result() if done else None
-                pending = None if done else pending
-                if isinstance(event, AudioFrame):
-                    due = loop.time() + FRAME_WAIT_S
-                elif not done or loop.time() >= due:  # marks and the like come all the time
-                    due = max(due, loop.time() - FRAME_WAIT_S) + FRAME_WAIT_S
-                    self.on_audio(SILENCE)
-                match event:
-                    case AudioFrame(pcm):
-                        self.on_audio(pcm)
-                    case Dtmf(digit):
-                        self.on_key(digit)
-                    case MarkProcessed(mark, flushed):
-                        self.on_mark(mark, flushed)
-                    case MediaTrouble(text):
-                        log.warning("%s: media: %s", self.channel_id, text)
-                    case Closed(reason):
-                        return reason
-        finally:
-            if pending is not None:
-                pending.cancel()
+        async for event in media:
+            match event:
+                case AudioFrame(pcm):
+                    self._due = self._loop.time() + FRAME_WAIT_S
+                    self.on_audio(pcm)
+                case Dtmf(digit):
+                    self.on_key(digit)
+                case MarkProcessed(mark, flushed):
+                    self.on_mark(mark, flushed)
+                case MediaTrouble(text):
+                    log.warning("%s: media: %s", self.channel_id, text)
+                case Closed(reason):
+                    return reason
+        return "ended"
 
     async def _rebuild(self, reason: str) -> None:
         self._rebuilds += 1

@@ -11,7 +11,7 @@ import contextlib
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from ivr import events
 from ivr.asterisk import ari_events as ev
@@ -28,7 +28,7 @@ from ivr.call.outlook import unknown
 from ivr.call.unrecord import Unrecorder, nothing
 from ivr.errors import AriError, CallEnded, CallerGone, LeftToDialplan, LinkLost
 from ivr.speech.stt import Recogniser
-from ivr.speech.vad import Vads
+from ivr.speech.vad import Together
 from ivr.store.messages import Pending
 from ivr.store.tapes import NoTape, Tape, no_tape
 
@@ -51,7 +51,7 @@ class Desk:
     pending: Pending
     append: Callable[[events.Stamped], None]
     worker: str
-    vads: Vads = field(default_factory=Vads)
+    voices: Together
     generation: int = 0
     unrecord: Unrecorder = nothing
     tape: Callable[[str, int], Tape | NoTape] = no_tape
@@ -66,8 +66,7 @@ class Session:
         self._sequence = events.Sequence()
         self._line = Line(desk.ari, desk.link, arrival.channel.id)
         self._mouth = Mouth(self._line)
-        self._vad = desk.vads.take()
-        self._ear = Ear(self._vad, desk.recogniser, self._mouth)
+        self._ear = Ear(desk.voices.caller(), desk.recogniser, self._mouth)
         self._tape: Tape | NoTape = NoTape()
         self._line.on_audio, self._line.on_key = self._hear, self._ear.key
         self._caller = LiveCaller(
@@ -104,7 +103,6 @@ class Session:
             self._arrival.events.close()
             await self._line.close()
             self._tape.close()
-            self._desk.vads.give_back(self._vad)
 
     async def _together(self, returned: bool) -> None:
         async with asyncio.TaskGroup() as tasks:
@@ -115,6 +113,7 @@ class Session:
                 await self._desk.ari.answer(self._arrival.channel.id)
             self._caller.answered(await self._elapsed() if returned else 0.0)
             tasks.create_task(self._line.pump())
+            tasks.create_task(self._line.fill())
             tasks.create_task(self._mouth.tick())
             if returned or self._arrival.adopted:
                 await self._resume(self._arrival.args[1] if returned else "")

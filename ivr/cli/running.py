@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import sys
 from collections.abc import Callable, Coroutine, Iterable, Mapping
 from typing import Annotated, Any, TypeVar
 
 import typer
+import uvloop
 
 from ivr import config, logs
 from ivr.config import Settings
@@ -26,7 +26,7 @@ def with_settings(work: Callable[[Settings], T]) -> T:
 
 def run_async(work: Callable[[Settings], Coroutine[Any, Any, T]]) -> T:
     """The same for a coroutine."""
-    return with_settings(lambda settings: asyncio.run(work(settings)))
+    return with_settings(lambda settings: uvloop.run(work(settings)))
 
 
 def exit_with(status: int) -> None:

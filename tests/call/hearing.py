@@ -7,7 +7,7 @@ twice changes the text.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import groupby
 
 import numpy as np
@@ -51,8 +51,8 @@ def _level(number: int, seconds: float) -> bytes:
 class LevelVad:
     """Loud is voice."""
 
-    def probability(self, frame: bytes) -> float:
-        return min(1.0, float(np.abs(to_samples(frame)).max()) / FIRST)
+    def look(self, frame: bytes, tell: Callable[[float], None]) -> None:
+        tell(min(1.0, float(np.abs(to_samples(frame)).max()) / FIRST))
 
 
 class Reader:

@@ -27,6 +27,7 @@ from ivr.speech import say
 from ivr.speech.prompts import Prompts
 from ivr.speech.stt import Transcript
 from ivr.speech.tts_pico import Pico
+from ivr.speech.vad import Together
 from ivr.store.messages import Pending
 from tests.call.lines import until
 from tests.call.script import LANGS, office
@@ -117,7 +118,7 @@ class House:
         engines = Engines(prompts, understanding)
         append = self.noted.append
         return Desk(
-            ari, link, self.office, engines, self.recogniser, self.pending, append, "accueil-1",
+            ari, link, self.office, engines, self.recogniser, self.pending, append, "accueil-1", Together(),
             foresee=self.foresee,
         )  # fmt: skip
 

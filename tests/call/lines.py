@@ -95,6 +95,7 @@ async def telephone() -> AsyncIterator[Telephone]:
         await phone.line.open()
         await ari.answer(caller.id)
         phone.run(phone.line.pump())
+        phone.run(phone.line.fill())
         phone.run(phone.mouth.tick())
         try:
             yield phone

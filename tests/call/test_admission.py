@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from ivr import events
-from ivr.call.admission import FEW, LATE_S, RECENT, WINDOW_S, Admission
+from ivr.call.admission import FEW, RECENT, WINDOW_S, Admission
+
+LATE_S = 1.0
 
 
 class Clock:
@@ -21,12 +23,12 @@ def heard(decode_s: float) -> events.Heard:
 
 
 def test_every_place_may_be_taken_and_no_more() -> None:
-    admission = Admission(3)
+    admission = Admission(3, LATE_S)
     assert [admission.full(callers) for callers in range(5)] == [False, False, False, True, True]
 
 
 def test_nobody_is_let_in_while_questions_wait_for_the_recogniser() -> None:
-    admission = Admission(40, clock := Clock())
+    admission = Admission(40, LATE_S, clock := Clock())
     for _ in range(RECENT):
         admission.notes(heard(LATE_S + 0.5))
     assert admission.full(5)
@@ -40,14 +42,14 @@ def test_nobody_is_let_in_while_questions_wait_for_the_recogniser() -> None:
 
 
 def test_who_comes_when_hardly_anybody_is_here_is_let_in_however_slow_it_is() -> None:
-    admission = Admission(40, Clock())
+    admission = Admission(40, LATE_S, Clock())
     for _ in range(RECENT):
         admission.notes(heard(LATE_S + 3))
     assert [admission.full(callers) for callers in (0, FEW, FEW + 1)] == [False, False, True]
 
 
 def test_one_slow_decode_closes_no_door() -> None:
-    admission = Admission(40, Clock())
+    admission = Admission(40, LATE_S, Clock())
     for took in (0.3, 4.0, 0.4, 0.5):
         admission.notes(heard(took))
     admission.notes(events.KeyPressed("1"))

@@ -12,7 +12,7 @@ from ivr.call.ear import Judged
 from ivr.nlu import Intent
 from ivr.speech.stt import Transcript
 from ivr.speech.tts_pico import Pico
-from ivr.speech.vad import Vad
+from ivr.speech.vad import Together
 from tests.call.hearing import Listener
 
 pytestmark = pytest.mark.virtual_time
@@ -31,7 +31,7 @@ class Voiced(Listener):
 
     def __init__(self, prompt_s: float = 0.0) -> None:
         super().__init__(prompt_s=prompt_s)
-        self.ear._vad = Vad()
+        self.ear._vad = Together().caller()
 
 
 def said(lang: str) -> bytes:

@@ -1,10 +1,13 @@
 """Voice activity on speech, silence and noise."""
 
+import asyncio
+
 import numpy as np
+import pytest
 
 from ivr.audio import add_noise, frames, over_the_phone, read_audio, seconds, silence, to_pcm
 from ivr.speech.loudness import trim
-from ivr.speech.vad import Vad, has_speech
+from ivr.speech.vad import Together, Vad, has_speech
 from tests.speech.conftest import GOLDEN
 
 QUESTION = trim(read_audio(GOLDEN / "en-eiffel.wav"))
@@ -41,10 +44,19 @@ def test_pieces_of_any_size_give_the_same() -> None:
     assert latest == whole.probability(b"")
 
 
-def test_reset_forgets_the_caller_before() -> None:
-    used, fresh = Vad(), Vad()
-    for frame in frames(QUESTION[: 16000 * 2]):
-        used.probability(frame)
-    used.reset()
-    same = [(used.probability(frame), fresh.probability(frame)) for frame in frames(QUESTION)]
-    assert all(one == other for one, other in same)
+async def test_callers_together_are_heard_as_each_alone_and_in_order() -> None:
+    """One of them is late: many frames at once."""
+    together, told = Together(), {caller: [] for caller in range(3)}  # type: dict[int, list[float]]
+    callers = [together.caller() for _ in told]
+    for place, frame in enumerate(frames(QUESTION)):
+        for caller, one in enumerate(callers):
+            if caller < 2 or place % 7 == 6:
+                for part in [frame] if caller < 2 else list(frames(QUESTION))[place - 6 : place + 1]:
+                    one.look(part, told[caller].append)
+        await asyncio.sleep(0.001)
+    await asyncio.sleep(0.05)
+    alone = Vad()
+    expected = [alone.probability(frame) for frame in frames(QUESTION)]
+    for heard in told.values():
+        assert len(heard) > len(expected) - 7
+        assert heard == pytest.approx(expected[: len(heard)], abs=1e-4)
