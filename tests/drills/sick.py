@@ -4,6 +4,8 @@ The engines are the real ones; the file ``sick`` in the instance's state says wh
 
 fails: every decode of the recogniser is an error.  hangs: it never ends.  stuck: the next one holds up the whole
 worker for ``STUCK_S``.  mute: no voice speaks; what was rendered before is all there is.
+
+Beside it, ``tasks`` says how many asyncio tasks the worker has now.
 """
 
 from __future__ import annotations
@@ -23,6 +25,7 @@ from ivr.speech.stt import Recogniser, Transcript, Utterance
 from ivr.speech.tts import Voice
 
 STUCK_S = 20.0
+COUNTED_S = 1.0
 
 
 class Chart:
@@ -98,12 +101,26 @@ class SickVoice:
         return self._well.render(text, speed=speed)
 
 
+async def _count(path: Path) -> None:
+    while True:
+        path.write_text(str(len(asyncio.all_tasks())), "ascii")  # noqa: ASYNC240  # one number
+        await asyncio.sleep(COUNTED_S)
+
+
 def main() -> int:
-    """Engines are chosen as ever, and each gets the chart."""
+    """Engines are chosen as ever, and each gets the chart; tasks are counted."""
     chart = Chart.of(load())
     choose_ear, choose_voice = stt.choose, tts.choose
     stt.choose = lambda *chosen: SickRecogniser(choose_ear(*chosen), chart)
     tts.choose = lambda *chosen: SickVoice(choose_voice(*chosen), chart)
+    work = app.work
+
+    async def counted(settings: Settings) -> None:
+        counting = asyncio.create_task(_count(settings.state / "tasks"))
+        await work(settings)
+        counting.cancel()
+
+    app.work = counted
     return app.main()
 
 
