@@ -255,7 +255,9 @@ class Ear:
         self._audio: deque[bytes] = deque(maxlen=HISTORY_FRAMES)
         self._rest = b""
         self._heard = 0
-        self._looked_at: deque[_Frame] = deque()  # by the voice activity, for what came after them waits
+        self._unseen: deque[_Frame] = (
+            deque()
+        )  # frames that are being looked at for voice, and what came after them
         self._frames: asyncio.Queue[_Frame] = asyncio.Queue(HISTORY_FRAMES)
         self._last_turn: tuple[int, int] | None = None  # first and last voiced frame of the turn before
 
@@ -272,13 +274,13 @@ class Ear:
             self._audio.append(frame)
             self._heard += 1
             heard = _Frame(self._heard, self._mouth.speaking)
-            self._looked_at.append(heard)
+            self._unseen.append(heard)
             self._vad.look(frame, partial(self._seen, heard))
 
     def key(self, digit: str) -> None:
         """A key was pressed."""
         pressed = _Frame(self._heard, key=digit)
-        self._looked_at.append(pressed)
+        self._unseen.append(pressed)
         self._seen(pressed, 0.0)
 
     async def listen(
@@ -352,7 +354,7 @@ class Ear:
         self.turns.reset()
         self.turns.frame = self._heard
         self._last_turn = None
-        self._looked_at.clear()
+        self._unseen.clear()
         with contextlib.suppress(asyncio.QueueEmpty):
             while True:
                 self._frames.get_nowait()
@@ -360,8 +362,8 @@ class Ear:
     def _seen(self, frame: _Frame, voice: float) -> None:
         """What the voice activity found in it; goes on in the order in which they came."""
         frame.voice = voice
-        while self._looked_at and self._looked_at[0].voice is not None:
-            self._put(self._looked_at.popleft())
+        while self._unseen and self._unseen[0].voice is not None:
+            self._put(self._unseen.popleft())
 
     def _put(self, frame: _Frame) -> None:
         if self._frames.full():  # nobody has listened for 32 s: the oldest goes

@@ -15,11 +15,11 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
-import onnxruntime
 from faster_whisper.feature_extractor import FeatureExtractor
 
 from ivr.audio import RATE, WIDTH, seconds, to_floats
 from ivr.config import Settings
+from ivr.speech.network import on_one_thread
 from ivr.speech.stt import DOUBTFUL, Recogniser, Transcript, Utterance
 
 MODEL: Final = "smart-turn/smart-turn-v3.2-cpu.onnx"
@@ -35,9 +35,7 @@ class SmartTurn:
     """The model, shared by all calls."""
 
     def __init__(self, model: Path) -> None:
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = options.inter_op_num_threads = 1
-        self._session = onnxruntime.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
+        self._session = on_one_thread(str(model))
         self._mel = FeatureExtractor(chunk_length=WINDOW_S)
 
     def finished(self, pcm: bytes) -> float:

@@ -14,6 +14,7 @@ from piper.voice import PiperVoice
 
 from ivr.audio import silence
 from ivr.errors import VoiceError
+from ivr.speech.network import on_one_thread
 
 SENTENCE_PAUSE_S: Final = 0.28
 """Piper speaks sentence by sentence without a pause between; people leave about this much."""
@@ -56,11 +57,8 @@ def _read_config(model: Path) -> PiperConfig:
 
 def _session(model: Path) -> onnxruntime.InferenceSession:
     """One thread per sentence: prompts are rendered side by side, and a live call must keep its core."""
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    options.inter_op_num_threads = 1
     try:
-        return onnxruntime.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
+        return on_one_thread(str(model))
     except Exception as error:  # onnxruntime raises its own pybind classes, all straight from Exception
         raise VoiceError(f"{model}: not a Piper model: {error}") from error
 

