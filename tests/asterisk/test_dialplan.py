@@ -27,8 +27,8 @@ from tests.conftest import ROOT
 
 pytestmark = pytest.mark.asterisk
 MESSAGE_HZ, ADVISER_HZ = 1000, 1300
-BEEP_S = 0.45
-"""Asterisk's beep has the fallback's tone and is that long at most."""
+BEEP_S = 0.7
+"""Asterisk's beep has the fallback's tone and is shorter; the fallback itself is seconds long."""
 AWAY = {"TIMEOUT", "LEAVEEMPTY"}
 """He did not take the call, perhaps for the second time: then the queue is empty."""
 
