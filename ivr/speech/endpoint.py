@@ -8,6 +8,7 @@ Measurements: docs/speech.md.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -19,8 +20,11 @@ from faster_whisper.feature_extractor import FeatureExtractor
 
 from ivr.audio import RATE, WIDTH, seconds, to_floats
 from ivr.config import Settings
-from ivr.speech.network import on_one_thread
+from ivr.errors import EngineError
+from ivr.speech.network import on_one_thread, run
 from ivr.speech.stt import DOUBTFUL, Recogniser, Transcript, Utterance
+
+log = logging.getLogger(__name__)
 
 MODEL: Final = "smart-turn/smart-turn-v3.2-cpu.onnx"
 WINDOW_S: Final = 8
@@ -39,12 +43,15 @@ class SmartTurn:
         self._mel = FeatureExtractor(chunk_length=WINDOW_S)
 
     def finished(self, pcm: bytes) -> float:
-        """The probability (0..1) that slin16, which ends in a short silence, is a whole turn; blocks for 40 ms."""
+        """The probability (0..1) that slin16, which ends in a short silence, is a whole turn; blocks for 40 ms.
+
+        Raises EngineError.
+        """
         audio = to_floats(pcm[-WINDOW_BYTES:])
         audio = np.pad(audio, (WINDOW_S * RATE - audio.size, 0))
         audio = (audio - audio.mean()) / np.sqrt(audio.var() + 1e-7)
         mel = self._mel(audio)[None, :, :FRAMES].astype(np.float32)
-        return float(self._session.run(None, {"input_features": mel})[0].reshape(-1)[0])
+        return float(run(self._session, {"input_features": mel})[0].reshape(-1)[0])
 
 
 class Endpointing:
@@ -59,9 +66,13 @@ class Endpointing:
         """Starts listening."""
         return EndpointingUtterance(self, self._recogniser.utterance(langs, hotwords))
 
-    async def finished(self, pcm: bytes) -> float:
-        """As ``SmartTurn.finished``, in a thread of its own."""
-        return await asyncio.get_running_loop().run_in_executor(self._threads, self._model.finished, pcm)
+    async def finished(self, pcm: bytes) -> float | None:
+        """As ``SmartTurn.finished``, in a thread of its own; None where it fails: then pauses alone end a turn."""
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._threads, self._model.finished, pcm)
+        except EngineError as error:
+            log.warning("Nobody can tell whether the caller has finished: %s", error)
+            return None
 
     async def close(self) -> None:
         """Ends the engines."""
@@ -96,8 +107,9 @@ class EndpointingUtterance:
             finished = await judging
         finally:
             judging.cancel()
-        unknown = finished < DOUBTFUL and seconds(pcm) < SHORTEST_S
-        return replace(transcript, finished=None if unknown else finished)
+        if finished is not None and finished < DOUBTFUL and seconds(pcm) < SHORTEST_S:
+            finished = None
+        return replace(transcript, finished=finished)
 
 
 def with_endpointing(settings: Settings, recogniser: Recogniser) -> Recogniser:

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import onnxruntime
+
+from ivr.errors import EngineError
 
 
 def on_one_thread(model: str | bytes) -> onnxruntime.InferenceSession:
@@ -11,3 +16,11 @@ def on_one_thread(model: str | bytes) -> onnxruntime.InferenceSession:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+
+
+def run(session: onnxruntime.InferenceSession, inputs: Mapping[str, Any]) -> list[Any]:
+    """All outputs for these arrays.  Raises EngineError."""
+    try:
+        return list(session.run(None, dict(inputs)))
+    except Exception as error:  # onnxruntime raises its own pybind classes, all straight from Exception
+        raise EngineError(f"a network failed: {error}") from error

@@ -8,6 +8,7 @@ the last milliseconds together: what a look costs is to bring the model's 2.3 MB
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -19,7 +20,10 @@ import numpy as np
 import onnxruntime
 
 from ivr.audio import RATE, WIDTH, frames, to_floats
-from ivr.speech.network import on_one_thread
+from ivr.errors import EngineError
+from ivr.speech.network import on_one_thread, run
+
+log = logging.getLogger(__name__)
 
 WINDOW: Final = 512
 """Samples (32 ms at 16 kHz) that the model looks at, after the last 64 of the window before."""
@@ -27,6 +31,8 @@ BEFORE: Final = 64
 WINDOW_BYTES: Final = WINDOW * WIDTH
 GATHER_S, LONGEST_S = 0.0005, 0.01
 """Seconds, for each caller and at most, in which windows of several callers are gathered for one look."""
+LOUD: Final = 0.02
+"""Root mean square (-34 dBFS) from which on a window counts as speech where the model cannot tell."""
 _RATE: Final = np.array(RATE, dtype=np.int64)
 
 
@@ -69,6 +75,7 @@ class Together:
         self._windows: dict[Vad, int] = {}  # that wait to be looked at
         self._timer: asyncio.TimerHandle | None = None
         self._callers: WeakSet[OneOf] = WeakSet()
+        self._failed = False  # said once, not 30 times a second
 
     def caller(self) -> OneOf:
         """A new caller's."""
@@ -93,10 +100,23 @@ class Together:
         asked, self._asked, self._timer = self._asked, [], None
         windows, self._windows = self._windows, {}
         for window in range(1, max(windows.values()) + 1):
-            look([vad for vad, count in windows.items() if count >= window])
+            self._look_or_measure([vad for vad, count in windows.items() if count >= window])
             for one in asked:
                 if one.windows == window:
                     one.tell(one.vad.latest)
+
+    def _look_or_measure(self, vads: Sequence[Vad]) -> None:
+        """Whatever happens to the model, callers are heard: then what is loud counts as a voice."""
+        try:
+            look(vads)
+        except EngineError as error:
+            if not self._failed:
+                log.error("Voice activity failed, loud sounds count as speech now: %s", error)
+            self._failed = True
+            for vad in vads:
+                vad.latest = float(np.sqrt(np.mean(vad.window**2)) > LOUD)
+        else:
+            self._failed = False
 
 
 @dataclass(frozen=True)
@@ -131,7 +151,7 @@ def look(vads: Sequence[Vad]) -> None:
         "state": np.concatenate([vad.state for vad in vads], axis=1),
         "sr": _RATE,
     }
-    found, states = _session().run(None, inputs)
+    found, states = run(_session(), inputs)
     for place, vad in enumerate(vads):
         vad.latest, vad.state = float(found[place, 0]), states[:, place : place + 1]
 

