@@ -17,9 +17,11 @@ import jiwer
 
 from ivr import asking, gate, heldout
 from ivr.audio import add_noise, over_the_phone, read_audio
+from ivr.call import hearing
 from ivr.callflow import GateSettings
 from ivr.config import Settings
 from ivr.errors import UsageError
+from ivr.gate import Decision
 from ivr.heldout import Question
 from ivr.nlu import Understanding
 from ivr.scores import Judged, Scores, share
@@ -166,10 +168,17 @@ async def _hear(
     known = aloud.hotwords and not aloud.menu
     utterance = recogniser.utterance(langs, office.faq.hotwords(question.lang) if known else "")
     utterance.feed(pcm)
-    heard = await utterance.decode()
-    reply = await asking.judge(office, understanding, heard.text, heard.lang)
-    judged = Judged(question, reply.intent, reply.verdict, reply.seconds)
-    return Heard(_decided(office, judged, heard, office.callflow.gate), heard, noise)
+    found: dict[Transcript, Judged] = {}
+
+    async def judge(heard: Transcript, final: bool) -> hearing.Judged:
+        reply = await asking.judge(office, understanding, heard.text, heard.lang)
+        judged = Judged(question, reply.intent, reply.verdict, reply.seconds)
+        found[heard] = one = _decided(office, judged, heard, office.callflow.gate)
+        acted = one.verdict.decision in (Decision.ANSWER, Decision.CONTROL)
+        return hearing.Judged(heard, one.intent, complete=acted)
+
+    heard = (await hearing.understood(utterance, judge, again=known)).transcript
+    return Heard(found[heard], heard, noise)
 
 
 def _decided(office: asking.Office, one: Judged, heard: Transcript, settings: GateSettings) -> Judged:

@@ -16,16 +16,17 @@ import asyncio
 import contextlib
 import zlib
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Protocol
 
 from ivr.audio import FRAME_BYTES
+from ivr.call.course import Course, Log, Stretch
+from ivr.call.hearing import Hearing, Judge, Judged
 from ivr.call.turns import FRAME_S, State, Turn, TurnDetector
 from ivr.errors import RecogniserError
-from ivr.nlu import Intent
-from ivr.speech.stt import DOUBTFUL, FINISHED, Recogniser, Transcript, Utterance
+from ivr.speech.stt import DOUBTFUL, FINISHED, Recogniser, Utterance
 
 PREROLL_S = 0.3
 """Audio before the first voiced frame that belongs to the utterance: soft consonants."""
@@ -39,21 +40,6 @@ KEY_GAP_S = 4.0
 """Seconds after a key of a number within which the next one comes."""
 PARTIAL_FRAMES = 25
 NO_SOUND = bytes(FRAME_BYTES)
-
-
-@dataclass(frozen=True)
-class Judged:
-    """A transcript and what it means.  ``complete``: sounds finished; ``urgent``: act on it at once."""
-
-    transcript: Transcript
-    intent: Intent | None
-    complete: bool
-    urgent: bool = False
-    understood_ms: float = 0.0
-
-
-Judge = Callable[[Transcript, bool], Awaitable[Judged]]
-"""Transcript, and whether it is final (all that was said so far) or a partial result."""
 
 
 @dataclass(frozen=True)
@@ -85,42 +71,6 @@ class Patience:
         if not judged.complete:
             return self.incomplete_s
         return self.quick_s if finished is not None and finished >= FINISHED else self.complete_s
-
-
-@dataclass(frozen=True)
-class Stretch:
-    """The audio that was decoded: from and to in seconds, and its CRC-32 in hexadecimal, by which a replay
-    knows that it decodes the very same.  ``gaps``: its frames that hold no sound at all, as ``12+3`` (from the
-    12th on, three): the line was late or silent, and the recording may not have them.
-    """
-
-    from_s: float = 0.0
-    to_s: float = 0.0
-    sum: str = ""
-    gaps: str = ""
-
-
-@dataclass(frozen=True)
-class Course:
-    """What else a turn depended on, counted in the ear's frames from 1.
-
-    ``since``, ``until``: the first and last frame listened to.  ``voice``: first and last voiced frame of what he
-    said, or (0, 0).  ``prompt``: the frames in which we spoke or were about to.  ``decodes``: the frame at which a
-    decode began, and how many later its result was there; None when it was thrown away before.
-    """
-
-    since: int = 0
-    until: int = 0
-    voice: tuple[int, int] = (0, 0)
-    prompt: tuple[int, ...] = ()
-    decodes: tuple[tuple[int, int | None], ...] = ()
-
-    def then(self, later: Course) -> Course:
-        """Both, where one turn took two listenings."""
-        return Course(
-            self.since or later.since, later.until, later.voice, self.prompt + later.prompt,
-            self.decodes + later.decodes,
-        )  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -169,81 +119,6 @@ class _Frame:
     voice: float | None = None
 
 
-@dataclass
-class _Log:
-    """The course of a turn while it goes on."""
-
-    begun: int
-    since: int = 0
-    prompt: list[int] = field(default_factory=list)
-    decodes: list[list[int | None]] = field(default_factory=list)
-
-    def takes(self, frame: _Frame) -> None:
-        """A frame is listened to; we were about to speak when those came that had waited for us to listen."""
-        self.since = self.since or frame.index
-        frame.speaking = frame.speaking or frame.index <= self.begun
-        if frame.speaking:
-            self.prompt.append(frame.index)
-
-    def course(self, until: int, voice: tuple[int, int] = (0, 0)) -> Course:
-        """As it stands."""
-        decodes = tuple((start or 0, count) for start, count in self.decodes)
-        return Course(self.since or until + 1, until, voice, tuple(self.prompt), decodes)
-
-
-@dataclass
-class _Hearing:
-    """One utterance on its way through the recogniser."""
-
-    utterance: Utterance
-    judge: Judge
-    log: _Log
-    fed: int
-    first: int = 0
-    crc: int = 0
-    empty: list[int] = field(default_factory=list)
-    stretch: Stretch = Stretch()
-    task: asyncio.Task[Judged] | None = None
-    began: float = 0.0
-    decode_s: float = 0.0
-    partial: asyncio.Task[Judged | None] | None = None
-    urgent: Judged | None = field(default=None)
-
-    def begin(self, frame: int) -> None:
-        """Decode all that was fed until now."""
-        frames = (self.first * FRAME_S, self.fed * FRAME_S)
-        self.stretch = Stretch(*frames, f"{self.crc:08x}", runs(self.empty))
-        self.began = asyncio.get_running_loop().time()
-        self.log.decodes.append([frame, None])
-        self.task = asyncio.create_task(self.decode())
-
-    def done(self, frame: int) -> None:
-        """The result is there."""
-        latest = self.log.decodes[-1]
-        if latest[1] is None:
-            latest[1] = frame - (latest[0] or 0)
-
-    async def decode(self) -> Judged:
-        loop = asyncio.get_running_loop()
-        start = loop.time()
-        transcript = await self.utterance.decode()
-        self.decode_s = loop.time() - start
-        return await self.judge(transcript, True)
-
-    async def glance(self) -> Judged | None:
-        try:
-            transcript = await self.utterance.partial()
-        except RecogniserError:  # it was a glance; decode() tells when the engine is broken
-            return None
-        return None if transcript is None else await self.judge(transcript, False)
-
-    def drop(self) -> None:
-        for task in (self.task, self.partial):
-            if task is not None:
-                task.cancel()
-        self.task = self.partial = None
-
-
 class Ear:
     """One caller's ear.  The line feeds ``hear`` and ``key``; the conversation calls ``listen``."""
 
@@ -284,12 +159,21 @@ class Ear:
         self._seen(pressed, 0.0)
 
     async def listen(
-        self, langs: Sequence[str], judge: Judge, patience: Patience, *, hotwords: str = ""
+        self,
+        langs: Sequence[str],
+        judge: Judge,
+        patience: Patience,
+        *,
+        hotwords: str = "",
+        again: bool = False,
     ) -> Sound:
-        """The caller's next turn.  Raises RecogniserError when decoding fails or hangs."""
-        hearing: _Hearing | None = None
+        """The caller's next turn; ``again`` as in ``hearing.understood``.
+
+        Raises RecogniserError when decoding fails or hangs.
+        """
+        hearing: Hearing | None = None
         waited, cut = 0, False
-        log = _Log(self._heard)
+        log = Log(self._heard)
         self.turns.reset()
         try:
             while True:
@@ -299,7 +183,7 @@ class Ear:
                     self.turns.reset()
                     self._last_turn = None
                     return Sound(key=frame.key, end_s=frame.index * FRAME_S, course=log.course(frame.index))
-                log.takes(frame)
+                frame.speaking = log.takes(frame.index, frame.speaking)
                 turn = self._step(frame)
                 if hearing is None and turn is Turn.ONSET:
                     await self._mouth.hold()
@@ -308,7 +192,7 @@ class Ear:
                 if hearing is None and self.turns.state in (State.SPEECH, State.TRAILING):
                     cut = cut or frame.speaking
                     await self._mouth.flush()
-                    hearing = self._start(langs, judge, hotwords, log)
+                    hearing = self._start(self._recogniser.utterance(langs, hotwords), judge, again, log)
                 if hearing is None:
                     quiet = self.turns.state is State.QUIET and not frame.speaking
                     waited = waited + 1 if quiet else 0
@@ -376,16 +260,15 @@ class Ear:
         self.turns.over_prompt = frame.speaking
         return self.turns.step(frame.voice or 0.0)
 
-    def _start(self, langs: Sequence[str], judge: Judge, hotwords: str, log: _Log) -> _Hearing:
+    def _start(self, utterance: Utterance, judge: Judge, again: bool, log: Log) -> Hearing:
         first = self.turns.start
         if self._last_turn is not None and (first - self._last_turn[1]) * FRAME_S <= REJOIN_S:
             first = self._last_turn[0]
             self.turns.start = first
         first = max(first - int(PREROLL_S / FRAME_S), self._heard - len(self._audio) + 1, 1)
-        utterance = self._recogniser.utterance(langs, hotwords)
-        return _Hearing(utterance, judge, log, fed=first - 1, first=first - 1)
+        return Hearing(utterance, judge, again, log, fed=first - 1, first=first - 1)
 
-    def _feed(self, hearing: _Hearing) -> None:
+    def _feed(self, hearing: Hearing) -> None:
         """Audio up to the last voiced frame and a little more: silence says nothing and costs time.
 
         Not while it is being decoded: what is decoded must not depend on when the decoder gets to it.
@@ -406,7 +289,7 @@ class Ear:
         hearing.utterance.feed(pcm)
         hearing.fed, hearing.crc = upto, zlib.crc32(pcm, hearing.crc)
 
-    def _follow(self, hearing: _Hearing, turn: Turn | None, patience: Patience) -> Sound | None:
+    def _follow(self, hearing: Hearing, turn: Turn | None, patience: Patience) -> Sound | None:
         """One frame further into an utterance; its Sound when it is over."""
         if turn is Turn.RESUMED and hearing.task is not None:
             hearing.task.cancel()
@@ -437,7 +320,7 @@ class Ear:
             stretch=hearing.stretch, course=hearing.log.course(self.turns.frame, (start, last)),
         )  # fmt: skip
 
-    def _result(self, hearing: _Hearing, patience: Patience) -> Judged | None:
+    def _result(self, hearing: Hearing, patience: Patience) -> Judged | None:
         """The judged transcript when decoding is over, None while it runs.
 
         One that failed counts when the turn is over, too: a caller who goes on is decoded again.
@@ -453,7 +336,7 @@ class Ear:
             raise RecogniserError(f"no text {HANG_S:g} s after the caller stopped speaking")
         return None
 
-    def _glance(self, hearing: _Hearing) -> None:
+    def _glance(self, hearing: Hearing) -> None:
         """Look at the partial text of a streaming engine now and then: an emergency does not wait."""
         if hearing.partial is not None and hearing.partial.done():
             seen = hearing.partial.result()
@@ -470,14 +353,3 @@ class Ear:
             return False
         self._last_turn = None
         return True
-
-
-def runs(places: Sequence[int]) -> str:
-    """Rising numbers as runs: 3, 4, 5, 9 are ``3+3,9+1``."""
-    found: list[list[int]] = []
-    for place in places:
-        if found and place == sum(found[-1]):
-            found[-1][1] += 1
-        else:
-            found.append([place, 1])
-    return ",".join(f"{first}+{count}" for first, count in found)

@@ -16,8 +16,10 @@ from ivr.audio import silence
 from ivr.call import digits
 from ivr.call.announcements import whisper
 from ivr.call.caller import Heard, Message, Piece, Wish
-from ivr.call.ear import Course, Ear, Judged, Patience, Sound, runs
+from ivr.call.course import Course, runs
+from ivr.call.ear import Ear, Patience, Sound
 from ivr.call.handoff import Way
+from ivr.call.hearing import Judged
 from ivr.call.line import Line
 from ivr.call.mouth import Mouth, Played
 from ivr.call.office import Office
@@ -123,11 +125,13 @@ class LiveCaller:
         self, pieces: Sequence[Piece], langs: Sequence[str], patience: Patience, *,
         named: bool, after: Message | None = None,
     ) -> Sound:  # fmt: skip
-        """Say it and listen; said again when a noise cut it short.  ``named``: the topics' names help the ear."""
-        hotwords = self._office.faq.hotwords(langs[0]) if named and len(langs) == 1 else ""
+        """Say it and listen; said again when a noise cut it short.  ``named``: a question about a topic, whose names
+        help the ear, and which is worth a second listening."""
+        named = named and len(langs) == 1
+        hotwords = self._office.faq.hotwords(langs[0]) if named else ""
         sound, course = Sound(), Course()
         for _ in range(REPLAYS):
-            listening = self._ear.listen(langs, self._judge, patience, hotwords=hotwords)
+            listening = self._ear.listen(langs, self._judge, patience, hotwords=hotwords, again=named)
             try:
                 sound = await self._while_speaking(listening, pieces, after)
             except RecogniserError as error:

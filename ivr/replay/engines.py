@@ -8,14 +8,14 @@ import threading
 from collections.abc import Coroutine, Sequence
 from typing import Any, TypeVar
 
-from ivr.call.ear import Judged
+from ivr.call.hearing import Judged
 from ivr.call.office import Office
 from ivr.config import Settings
 from ivr.gate import Decision, decide
 from ivr.nlu import Intent, Understanding
 from ivr.speech import stt
 from ivr.speech.endpoint import with_endpointing
-from ivr.speech.stt import Recogniser, Transcript
+from ivr.speech.stt import Recogniser, Transcript, Utterance
 
 T = TypeVar("T")
 
@@ -31,6 +31,7 @@ class Engines:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="engines", daemon=True)
         self._transcripts: dict[str, Transcript] = {}
+        self._again: dict[str, Transcript | None] = {}
         self._intents: dict[str, Intent] = {}
 
     @classmethod
@@ -52,10 +53,18 @@ class Engines:
 
     async def transcribe(self, pcm: bytes, langs: Sequence[str], hotwords: str) -> Transcript:
         """What the recogniser makes of slin16; raises RecogniserError."""
-        key = hashlib.sha256("\0".join((*langs, hotwords)).encode() + pcm).hexdigest()
+        key = _key(pcm, *langs, hotwords)
         if key not in self._transcripts:
-            self._transcripts[key] = await self._outside(self._decode(pcm, langs, hotwords))
+            utterance = self._utterance(pcm, langs, hotwords)
+            self._transcripts[key] = await self._outside(utterance.decode())
         return self._transcripts[key]
+
+    async def again(self, pcm: bytes, langs: Sequence[str], hotwords: str) -> Transcript | None:
+        """What a second listening makes of it; raises RecogniserError."""
+        key = _key(pcm, *langs, hotwords)
+        if key not in self._again:
+            self._again[key] = await self._outside(self._utterance(pcm, langs, hotwords).again())
+        return self._again[key]
 
     async def understand(self, text: str, lang: str) -> Intent:
         """What Rasa makes of a sentence; raises NluUnavailable."""
@@ -75,10 +84,10 @@ class Engines:
         sure = verdict.decision in (Decision.ANSWER, Decision.CONTROL)
         return Judged(heard, intent, complete=sure or office.names.named_in(heard.text) is not None)
 
-    async def _decode(self, pcm: bytes, langs: Sequence[str], hotwords: str) -> Transcript:
+    def _utterance(self, pcm: bytes, langs: Sequence[str], hotwords: str) -> Utterance:
         utterance = self._recogniser.utterance(langs, hotwords)
         utterance.feed(pcm)
-        return await utterance.decode()
+        return utterance
 
     async def _outside(self, work: Coroutine[Any, Any, T]) -> T:
         """The result of ``work``, done in our thread; the caller's clock counts it as a thread of its own."""
@@ -86,3 +95,7 @@ class Engines:
 
     def _run(self, work: Coroutine[Any, Any, T]) -> T:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result()
+
+
+def _key(pcm: bytes, *how: str) -> str:
+    return hashlib.sha256("\0".join(how).encode() + pcm).hexdigest()

@@ -17,8 +17,9 @@ from dataclasses import dataclass, replace
 
 from ivr import events
 from ivr.call.caller import Heard, Piece
-from ivr.call.ear import Ear, Judged, Patience
+from ivr.call.ear import Ear, Patience
 from ivr.call.ear import Sound as Caught
+from ivr.call.hearing import Judged, understood
 from ivr.call.live import NUMBER, NUMBER_PAUSE_S, REPLAYS
 from ivr.call.office import Office
 from ivr.call.turns import FRAME_S
@@ -57,6 +58,11 @@ class Question:
     speaks_s: float = 0.0
     anew: bool = False
     no_input_s: float | None = None
+
+    @property
+    def named(self) -> bool:
+        """Whether a topic is asked for, in a language that is known."""
+        return len(self.langs) == 1 and self.keys == 1
 
 
 @dataclass(frozen=True)
@@ -161,7 +167,9 @@ class Listener:
         for _ in range(REPLAYS):
             prompt.begin(question.speaks_s)
             listening = asyncio.create_task(
-                ear.listen(question.langs, judge, patience, hotwords=self._hotwords(question))
+                ear.listen(
+                    question.langs, judge, patience, hotwords=self._hotwords(question), again=question.named
+                )
             )
             await asyncio.wait({listening, feeding}, return_when=asyncio.FIRST_COMPLETED)
             if not listening.done():
@@ -199,7 +207,7 @@ class Listener:
             pcm = self._sound.stretch(then, late_s)
             if pcm is not None:
                 judged, same_sound = (
-                    await judge.sound(pcm, self._question, self._hotwords(self._question)),
+                    await self._again(pcm, judge),
                     True,
                 )
         said = judged.transcript
@@ -245,8 +253,14 @@ class Listener:
         return None if too_long else (first, last)
 
     def _hotwords(self, question: Question) -> str:
-        single = len(question.langs) == 1 and question.keys == 1
-        return self._office.faq.hotwords(question.langs[0]) if single else ""
+        return self._office.faq.hotwords(question.langs[0]) if question.named else ""
+
+    async def _again(self, pcm: bytes, judge: _Judge) -> Judged:
+        """What a stretch of audio means."""
+        engines = _Recogniser(self._engines, 0.0, {})
+        utterance = engines.utterance(self._question.langs, self._hotwords(self._question))
+        utterance.feed(pcm)
+        return await understood(utterance, judge, again=self._question.named)
 
 
 class _Voice:
@@ -269,10 +283,6 @@ class _Judge:
         if not final:  # replays listen to whole turns
             return Judged(transcript, None, complete=False)
         return await self._engines.judge(transcript, self._office, self._lang)
-
-    async def sound(self, pcm: bytes, question: Question, hotwords: str) -> Judged:
-        """What a stretch of audio means."""
-        return await self(await self._engines.transcribe(pcm, question.langs, hotwords), True)
 
 
 class _Recogniser:
@@ -314,6 +324,10 @@ class _Utterance:
         pcm = bytes(self._pcm)
         await asyncio.sleep(self._recogniser.decode_s)
         return await self._recogniser.engines.transcribe(pcm, self._langs, self._hotwords)
+
+    async def again(self) -> Transcript | None:
+        """Its time is in that of the decode: a live call notes both as one."""
+        return await self._recogniser.engines.again(bytes(self._pcm), self._langs, self._hotwords)
 
 
 def _decode_s(turn: Turn) -> float:

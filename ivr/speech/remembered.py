@@ -34,13 +34,28 @@ class Remembered:
 
     async def decode(self, pcm: bytes, langs: tuple[str, ...], hotwords: str) -> Transcript:
         """From the file, or from the engine and then into the file."""
-        made_of = (VERSION, self.name, *langs, hotwords)
-        key = hashlib.sha256("\n".join(made_of).encode() + pcm).hexdigest()[:24]
+        key = self._key(pcm, langs, hotwords)
         if key not in self._known:
             utterance = self._engine.utterance(langs, hotwords)
             utterance.feed(pcm)
             self._keep(key, await utterance.decode())
         return self._known[key]
+
+    async def again(self, pcm: bytes, langs: tuple[str, ...], hotwords: str) -> Transcript | None:
+        """As ``decode``, for ``Utterance.again``."""
+        key = self._key(pcm, langs, hotwords, "again")
+        if key not in self._known:
+            utterance = self._engine.utterance(langs, hotwords)
+            utterance.feed(pcm)
+            heard = await utterance.again()
+            if heard is None:
+                return None
+            self._keep(key, heard)
+        return self._known[key]
+
+    def _key(self, pcm: bytes, langs: Sequence[str], *how: str) -> str:
+        made_of = (VERSION, self.name, *langs, *how)
+        return hashlib.sha256("\n".join(made_of).encode() + pcm).hexdigest()[:24]
 
     def _keep(self, key: str, transcript: Transcript) -> None:
         self._known[key] = transcript
@@ -71,6 +86,10 @@ class RememberedUtterance(Utterance):
     async def decode(self) -> Transcript:
         """All that was fed."""
         return await self._memory.decode(self._tape.pcm(), self._langs, self._hotwords)
+
+    async def again(self) -> Transcript | None:
+        """The engine's; None where it has none."""
+        return await self._memory.again(self._tape.pcm(), self._langs, self._hotwords)
 
 
 def _read(file: Path) -> dict[str, Transcript]:

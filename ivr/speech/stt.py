@@ -47,6 +47,9 @@ class Utterance(Protocol):
     async def decode(self) -> Transcript:
         """The text of all that was fed so far.  May be called again after more was fed (early decoding)."""
 
+    async def again(self) -> Transcript | None:
+        """The same, listened to with the noise taken away; None where the engine gains nothing by it."""
+
 
 class Recogniser(Protocol):
     """An engine with its models loaded."""

@@ -144,6 +144,9 @@ class VoskUtterance:
             return Transcript("", 0.0, transcript.lang, transcript.engine)
         return transcript
 
+    async def again(self) -> None:
+        """Not tried: whether Vosk hears better without noise is not measured."""
+
 
 def _surest(transcripts: Sequence[Transcript]) -> Transcript:
     return max(transcripts, key=lambda heard: heard.confidence)

@@ -24,6 +24,7 @@ from faster_whisper.transcribe import get_suppressed_tokens
 
 from ivr.audio import RATE, seconds, to_floats
 from ivr.errors import RecogniserError
+from ivr.speech.noise import without_noise
 from ivr.speech.stt import Tape, Transcript
 from ivr.speech.vad import has_speech
 
@@ -160,6 +161,11 @@ class WhisperUtterance:
             transcript = await self._engine.decode(pcm, self._langs, self._hotwords)
             self._latest = (len(pcm), transcript)
         return self._latest[1]
+
+    async def again(self) -> Transcript | None:
+        """Decodes all so far without its noise."""
+        pcm = await asyncio.to_thread(without_noise, self._tape.pcm())
+        return await self._engine.decode(pcm, self._langs, self._hotwords)
 
 
 def likeliest(probabilities: Mapping[str, float], langs: Sequence[str]) -> str:

@@ -13,7 +13,8 @@ from itertools import groupby
 import numpy as np
 
 from ivr.audio import FRAME_BYTES, frames, silence, to_samples
-from ivr.call.ear import Ear, Judge, Judged, Patience, Sound
+from ivr.call.ear import Ear, Patience, Sound
+from ivr.call.hearing import Judge, Judged
 from ivr.errors import RecogniserError
 from ivr.nlu import Intent
 from ivr.speech.stt import Transcript
@@ -60,6 +61,8 @@ class Reader:
 
     ``finished`` is how finished the speaker sounds to it.
 
+    ``reads_again``: what it reads when it listens once more.
+
     ``decoded``: the text of every decode that was begun, and whether it came to its end.
     """
 
@@ -75,7 +78,9 @@ class Reader:
         finished: float | None = None,
     ) -> None:
         self.delay_s, self.fails, self.streams, self.finished = delay_s, fails, streams, finished
-        self.partial_fails = False
+        self.partial_fails = self.fails_again = False
+        self.reads_again: str | None = None
+        self.listened_again = 0
         self.decoded: list[tuple[str, bool]] = []
         self.offered: list[tuple[tuple[str, ...], str]] = []
         self.fed: list[float] = []
@@ -112,6 +117,16 @@ class Reading:
             raise RecogniserError("the decoder broke")
         self._reader.decoded[-1] = (heard.text, True)
         return heard
+
+    async def again(self) -> Transcript | None:
+        again = self._reader.reads_again
+        self._reader.listened_again += 1
+        if again is None:
+            return None
+        await asyncio.sleep(self._reader.delay_s)
+        if self._reader.fails_again:
+            raise RecogniserError("the decoder broke the second time")
+        return Transcript(again, 0.8, self._lang, "reader", self._reader.finished)
 
     def _read(self) -> Transcript:
         numbers = [int(to_samples(frame)[0]) - FIRST for frame in frames(self._pcm)]
@@ -167,6 +182,7 @@ class Listener:
         self.mouth = Loudspeaker(prompt_s)
         self.ear = Ear(LevelVad(), self.recogniser, self.mouth)
         self.patience = Patience()
+        self.again = False
 
     async def feed(self, pcm: bytes) -> None:
         """Sound from the line, at the speed of sound from a line."""
@@ -176,7 +192,9 @@ class Listener:
 
     async def turn(self, judge: Judge | None = None, langs: Sequence[str] = ("en",)) -> Sound:
         """The next turn, of whatever is fed meanwhile."""
-        listening = self.ear.listen(langs, judge or _judge_all, self.patience, hotwords="Louvre")
+        listening = self.ear.listen(
+            langs, judge or _judge_all, self.patience, hotwords="Louvre", again=self.again
+        )
         return await asyncio.wait_for(listening, 120)
 
     async def hears(

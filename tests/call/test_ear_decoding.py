@@ -54,6 +54,46 @@ async def test_an_early_decode_that_fails_does_not_interrupt_a_caller_who_goes_o
     assert now() == pytest.approx(6 * 0.3 - 0.3 + 0.5 + Patience().incomplete_s, abs=0.1)
 
 
+def twice(reads_again: str | None) -> Listener:
+    """An ear that may listen again, and what it hears then."""
+    listener = Listener(Reader(delay_s=0.2))
+    listener.again, listener.recogniser.reads_again = True, reads_again
+    return listener
+
+
+async def test_what_is_not_understood_is_listened_to_again_within_the_pause() -> None:
+    listener = twice("how much")
+    sound = await listener.hears(speech("cow march"), judge=judge("how much"))
+    assert text(sound) == "how much" and sound.decode_s == pytest.approx(0.4, abs=0.01)
+    assert now() - sound.end_s == pytest.approx(Patience().complete_s, abs=0.04)
+
+
+@pytest.mark.parametrize("reads_again", ["cow march", None])
+async def test_what_is_no_better_the_second_time_stays_as_it_was_heard_first(reads_again: str | None) -> None:
+    listener = twice(reads_again)
+    sound = await listener.hears(speech("cow much"), judge=judge("how much"))
+    assert text(sound) == "cow much" and listener.recogniser.listened_again == 1
+    assert now() - sound.end_s == pytest.approx(Patience().incomplete_s, abs=0.04)
+
+
+async def test_what_is_understood_is_not_listened_to_again() -> None:
+    listener = twice("something else")
+    assert text(await listener.hears(speech("how much"), judge=judge("how much"))) == "how much"
+    assert not listener.recogniser.listened_again
+
+
+async def test_a_second_listening_is_for_those_who_ask_for_it() -> None:
+    listener = twice("how much")
+    listener.again = False
+    assert text(await listener.hears(speech("cow march"), judge=judge("how much"))) == "cow march"
+
+
+async def test_a_second_listening_that_fails_costs_nothing() -> None:
+    listener = twice("how much")
+    listener.recogniser.fails_again = True
+    assert text(await listener.hears(speech("cow march"), judge=judge("how much"))) == "cow march"
+
+
 async def test_an_emergency_is_acted_on_in_mid_speech() -> None:
     listener = Listener(Reader(streams=True), prompt_s=60)
     long = "please an ambulance " + " ".join(f"and{number}" for number in range(40))

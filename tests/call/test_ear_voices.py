@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from ivr.audio import add_noise, over_the_phone, silence, to_floats, to_pcm, to_samples
-from ivr.call.ear import Judged
+from ivr.call.hearing import Judged
 from ivr.nlu import Intent
 from ivr.speech.stt import Transcript
 from ivr.speech.tts_pico import Pico

@@ -73,6 +73,9 @@ class SickUtterance:
                 time.sleep(STUCK_S)  # noqa: ASYNC251  # that is the harm
         return await self._well.decode()
 
+    async def again(self) -> Transcript | None:
+        return await self._well.again()
+
 
 class SickRecogniser:
     """The real engine, with a chart."""

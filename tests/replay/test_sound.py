@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from ivr.audio import FRAME_BYTES, write_wav
-from ivr.call.ear import runs
+from ivr.call.course import runs
 from ivr.events import Heard
 from ivr.replay.sound import AHEAD, Sound, gaps
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ivr.audio import read_audio
+from ivr.audio import add_noise, read_audio
 from ivr.errors import RecogniserError
 from ivr.speech.remembered import Remembered
 from ivr.speech.stt import Transcript
@@ -34,3 +34,17 @@ async def test_another_run_needs_no_engine_for_what_it_knows(whisper: Whisper, t
     for other in ({"hotwords": "Eiffel"}, {"file": "en-eiffel.wav"}):
         with pytest.raises(RecogniserError):
             await heard(again, **other)
+
+
+async def test_a_second_listening_is_remembered_apart_from_the_first(
+    whisper: Whisper, tmp_path: Path
+) -> None:
+    file = tmp_path / "heard.jsonl"
+    noisy = await asyncio.to_thread(lambda: add_noise(read_audio(GOLDEN / "en-eiffel.wav"), 0))
+    for engine in (whisper, None):
+        memory = Remembered(engine or Whisper(ROOT / "var/models/whisper-base", ("en",)), file)
+        utterance = memory.utterance(["en"], "")
+        utterance.feed(noisy)
+        found = await utterance.decode(), await utterance.again()
+        assert found[0] != found[1]
+        assert len(file.read_text("utf-8").splitlines()) == 2

@@ -1,0 +1,76 @@
+"""What a turn depended on and what was decoded of it: enough for a replay to come to the same."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """The audio that was decoded: from and to in seconds, and its CRC-32 in hexadecimal, by which a replay
+    knows that it decodes the very same.  ``gaps``: its frames that hold no sound at all, as ``12+3`` (from the
+    12th on, three): the line was late or silent, and the recording may not have them.
+    """
+
+    from_s: float = 0.0
+    to_s: float = 0.0
+    sum: str = ""
+    gaps: str = ""
+
+
+@dataclass(frozen=True)
+class Course:
+    """What else a turn depended on, counted in the ear's frames from 1.
+
+    ``since``, ``until``: the first and last frame listened to.  ``voice``: first and last voiced frame of what he
+    said, or (0, 0).  ``prompt``: the frames in which we spoke or were about to.  ``decodes``: the frame at which a
+    decode began, and how many later its result was there; None when it was thrown away before.
+    """
+
+    since: int = 0
+    until: int = 0
+    voice: tuple[int, int] = (0, 0)
+    prompt: tuple[int, ...] = ()
+    decodes: tuple[tuple[int, int | None], ...] = ()
+
+    def then(self, later: Course) -> Course:
+        """Both, where one turn took two listenings."""
+        return Course(
+            self.since or later.since, later.until, later.voice, self.prompt + later.prompt,
+            self.decodes + later.decodes,
+        )  # fmt: skip
+
+
+@dataclass
+class Log:
+    """The course of a turn while it goes on."""
+
+    begun: int
+    since: int = 0
+    prompt: list[int] = field(default_factory=list)
+    decodes: list[list[int | None]] = field(default_factory=list)
+
+    def takes(self, frame: int, speaking: bool) -> bool:
+        """A frame is listened to; whether we spoke, or were about to: it had waited for us to listen."""
+        self.since = self.since or frame
+        speaking = speaking or frame <= self.begun
+        if speaking:
+            self.prompt.append(frame)
+        return speaking
+
+    def course(self, until: int, voice: tuple[int, int] = (0, 0)) -> Course:
+        """As it stands."""
+        decodes = tuple((start or 0, count) for start, count in self.decodes)
+        return Course(self.since or until + 1, until, voice, tuple(self.prompt), decodes)
+
+
+def runs(places: Sequence[int]) -> str:
+    """Rising numbers as runs: 3, 4, 5, 9 are ``3+3,9+1``."""
+    found: list[list[int]] = []
+    for place in places:
+        if found and place == sum(found[-1]):
+            found[-1][1] += 1
+        else:
+            found.append([place, 1])
+    return ",".join(f"{first}+{count}" for first, count in found)
