@@ -8,6 +8,7 @@ import shutil
 import signal
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from tests.drills.stage import Needs, Stage
 
@@ -95,8 +96,17 @@ def illness(name: str) -> Harm:
 
 async def fill_disk(stage: Stage) -> None:
     """Where messages are recorded."""
-    ballast = stage.disk / "ballast"
-    free = shutil.disk_usage(stage.disk).free - SPARE_KB * 1024
+    await _fill(stage.disk, SPARE_KB)
+
+
+async def fill_state(stage: Stage) -> None:
+    """Where the journal, the database file, the logs and what the ear got are written: to the last byte."""
+    await _fill(stage.settings.state, 0)
+
+
+async def _fill(disk: Path, spare_kb: int) -> None:
+    ballast = disk / "ballast"
+    free = shutil.disk_usage(disk).free - spare_kb * 1024
     with ballast.open("wb") as file:
         file.write(bytes(max(0, free)))
     await asyncio.sleep(FROZEN_S)
@@ -175,6 +185,7 @@ DRILLS = {
     "clock-ahead": Drill("the application's clock an hour ahead, 12 s", jump(3600), Needs(clock=True)),
     "clock-behind": Drill("the application's clock an hour behind, 12 s", jump(-3600), Needs(clock=True)),
     "disk-full": Drill("no room for messages, 12 s long", fill_disk, Needs(disk_mb=24)),
+    "state-full": Drill("no room for journal, store and logs, 12 s long", fill_state, Needs(state_mb=256)),
     "prompts-missing": Drill("all rendered prompts deleted", lose_prompts, Needs(prompts=True)),
     "voice-away": Drill("no voice renders", lose_voice, Needs(sick=True), always=True),
     "loss-1": network(1),

@@ -38,7 +38,11 @@ TODAY = "2026-11-24T10:00"
 
 @dataclass(frozen=True)
 class Needs:
-    """What a drill harms beside worker and Asterisk.  ``weather``: loss, delay and jitter in ms of the relay."""
+    """What a drill harms beside worker and Asterisk.
+
+    ``disk_mb``, ``state_mb``: Asterisk's recordings, or the service's own state, on a disk of that size.
+    ``weather``: loss, delay and jitter in ms of the relay.
+    """
 
     own_rasa: bool = False
     between: bool = False
@@ -47,6 +51,7 @@ class Needs:
     clock: bool = False
     prompts: bool = False
     disk_mb: int = 0
+    state_mb: int = 0
     weather: tuple[float, float, float] | None = None
 
 
@@ -76,7 +81,7 @@ class Stage:
     @property
     def disk(self) -> Path:
         """Where Asterisk records."""
-        return self.settings.pbx / "spool/recording"
+        return recordings(self.settings)
 
     @property
     def rasa_pid(self) -> int:
@@ -157,7 +162,9 @@ async def open_stage(name: str, needs: Needs, rasa_url: str, *, keep: bool = Fal
             between = await stack.enter_async_context(Between(rasa_url))
             settings = dataclasses.replace(settings, rasa_url=between.url)
         if needs.disk_mb:
-            await stack.enter_async_context(_disk(settings.pbx / "spool/recording", needs.disk_mb))
+            await stack.enter_async_context(_disk(recordings(settings), needs.disk_mb))
+        if needs.state_mb:
+            await stack.enter_async_context(_disk(settings.state, needs.state_mb))
         service = Service(settings)
         if needs.sick or needs.clock:
             clock = await asyncio.to_thread(Clock(settings.state).make) if needs.clock else {}
@@ -174,6 +181,11 @@ async def open_stage(name: str, needs: Needs, rasa_url: str, *, keep: bool = Fal
         following = asyncio.create_task(ledger.follow())
         stack.callback(following.cancel)
         yield Stage(settings, service, phone, ledger, ari, to, database, between)
+
+
+def recordings(settings: Settings) -> Path:
+    """The folder of messages that Asterisk writes."""
+    return settings.pbx / "spool/recording"
 
 
 def _own_prompts(settings: Settings) -> Path:
