@@ -72,7 +72,8 @@ class Listened(Event):
 
     ``since``, ``until``: first and last frame listened to; ``first``, ``last``: voiced frame of his words (0: none).
     ``prompt``: frames in which we spoke, as runs (``12+3``: from the 12th on, three).  ``decodes``: the frame at
-    which each decode began, and after how many its text was there (``80+25``; ``80+``: thrown away before).
+    which each decode began, and after how many its text was there (``80+25``; ``80+``: thrown away before;
+    ``80+25!``: a second listening had begun and came too late).
     """
 
     kind: ClassVar[str] = "listened"

@@ -20,19 +20,34 @@ class Stretch:
 
 
 @dataclass(frozen=True)
+class Decode:
+    """It began at a frame, and its result was there ``took`` frames later; None: it was thrown away before.
+
+    ``once``: a second listening was begun, but his turn was over before it was.
+    """
+
+    start: int
+    took: int | None = None
+    once: bool = False
+
+    def __str__(self) -> str:
+        """As events hold it: ``80+25``, ``80+``, ``80+25!``."""
+        return f"{self.start}+{'' if self.took is None else self.took}{'!' if self.once else ''}"
+
+
+@dataclass(frozen=True)
 class Course:
     """What else a turn depended on, counted in the ear's frames from 1.
 
     ``since``, ``until``: the first and last frame listened to.  ``voice``: first and last voiced frame of what he
-    said, or (0, 0).  ``prompt``: the frames in which we spoke or were about to.  ``decodes``: the frame at which a
-    decode began, and how many later its result was there; None when it was thrown away before.
+    said, or (0, 0).  ``prompt``: the frames in which we spoke or were about to.
     """
 
     since: int = 0
     until: int = 0
     voice: tuple[int, int] = (0, 0)
     prompt: tuple[int, ...] = ()
-    decodes: tuple[tuple[int, int | None], ...] = ()
+    decodes: tuple[Decode, ...] = ()
 
     def then(self, later: Course) -> Course:
         """Both, where one turn took two listenings."""
@@ -49,7 +64,7 @@ class Log:
     begun: int
     since: int = 0
     prompt: list[int] = field(default_factory=list)
-    decodes: list[list[int | None]] = field(default_factory=list)
+    decodes: list[Decode] = field(default_factory=list)
 
     def takes(self, frame: int, speaking: bool) -> bool:
         """A frame is listened to; whether we spoke, or were about to: it had waited for us to listen."""
@@ -61,8 +76,7 @@ class Log:
 
     def course(self, until: int, voice: tuple[int, int] = (0, 0)) -> Course:
         """As it stands."""
-        decodes = tuple((start or 0, count) for start, count in self.decodes)
-        return Course(self.since or until + 1, until, voice, tuple(self.prompt), decodes)
+        return Course(self.since or until + 1, until, voice, tuple(self.prompt), tuple(self.decodes))
 
 
 def runs(places: Sequence[int]) -> str:

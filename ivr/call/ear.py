@@ -266,7 +266,7 @@ class Ear:
             first = self._last_turn[0]
             self.turns.start = first
         first = max(first - int(PREROLL_S / FRAME_S), self._heard - len(self._audio) + 1, 1)
-        return Hearing(utterance, judge, again, log, fed=first - 1, first=first - 1)
+        return Hearing(utterance, judge, again, log, fed=first - 1, begin_at=first - 1)
 
     def _feed(self, hearing: Hearing) -> None:
         """Audio up to the last voiced frame and a little more: silence says nothing and costs time.
@@ -283,7 +283,7 @@ class Ear:
         last = newest - (self._heard - upto)
         frames = [self._audio[index] for index in range(max(0, first), last)]
         hearing.empty += [
-            hearing.fed - hearing.first + place for place, frame in enumerate(frames) if frame == NO_SOUND
+            hearing.fed - hearing.begin_at + place for place, frame in enumerate(frames) if frame == NO_SOUND
         ]
         pcm = b"".join(frames)
         hearing.utterance.feed(pcm)
@@ -331,6 +331,9 @@ class Ear:
                 return None
             hearing.done(self.turns.frame)
             return hearing.task.result()
+        if hearing.first is not None and self.turns.silence_s >= patience.after(hearing.first):
+            hearing.done(self.turns.frame, once=True)
+            return hearing.first
         took_s = asyncio.get_running_loop().time() - hearing.began
         if min(self.turns.silence_s, took_s + self.turns.limits.pause_s) > HANG_S:
             raise RecogniserError(f"no text {HANG_S:g} s after the caller stopped speaking")

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 
-from ivr.call.course import Log, Stretch, runs
+from ivr.call.course import Decode, Log, Stretch, runs
 from ivr.call.turns import FRAME_S
 from ivr.errors import RecogniserError
 from ivr.gate import OUT_OF_SCOPE
@@ -29,14 +29,19 @@ Judge = Callable[[Transcript, bool], Awaitable[Judged]]
 """Transcript, and whether it is final (all that was said so far) or a partial result."""
 
 
-async def understood(utterance: Utterance, judge: Judge, *, again: bool) -> Judged:
-    """What was said and meant.  ``again``: what cannot be acted on is listened to once more, and the surer counts.
+async def understood(
+    utterance: Utterance, judge: Judge, *, again: bool, tell: Callable[[Judged], object] | None = None
+) -> Judged:
+    """What was said and meant.  ``again``: what cannot be acted on is listened to once more, and the surer counts;
+    ``tell`` gets what was heard first.
 
     Raises RecogniserError.
     """
     first = await judge(await utterance.decode(), True)
     if first.complete or not again:
         return first
+    if tell is not None:
+        tell(first)
     try:
         transcript = await utterance.again()
     except RecogniserError:  # what was heard first holds
@@ -63,7 +68,7 @@ class Hearing:
     again: bool
     log: Log
     fed: int
-    first: int = 0
+    begin_at: int = 0
     crc: int = 0
     empty: list[int] = field(default_factory=list)
     stretch: Stretch = Stretch()
@@ -71,28 +76,36 @@ class Hearing:
     began: float = 0.0
     decode_s: float = 0.0
     partial: asyncio.Task[Judged | None] | None = None
-    urgent: Judged | None = field(default=None)
+    first: Judged | None = None
+    urgent: Judged | None = None
 
     def begin(self, frame: int) -> None:
         """Decode all that was fed until now."""
-        frames = (self.first * FRAME_S, self.fed * FRAME_S)
+        frames = (self.begin_at * FRAME_S, self.fed * FRAME_S)
         self.stretch = Stretch(*frames, f"{self.crc:08x}", runs(self.empty))
         self.began = asyncio.get_running_loop().time()
-        self.log.decodes.append([frame, None])
+        self.log.decodes.append(Decode(frame))
+        self.first = None
         self.task = asyncio.create_task(self.decode())
 
-    def done(self, frame: int) -> None:
-        """The result is there."""
+    def done(self, frame: int, *, once: bool = False) -> None:
+        """The result is there, or (``once``) that of the first listening counts."""
         latest = self.log.decodes[-1]
-        if latest[1] is None:
-            latest[1] = frame - (latest[0] or 0)
+        if latest.took is None:
+            self.log.decodes[-1] = Decode(latest.start, frame - latest.start, once)
 
     async def decode(self) -> Judged:
-        loop = asyncio.get_running_loop()
-        start = loop.time()
-        judged = await understood(self.utterance, self.judge, again=self.again)
-        self.decode_s = loop.time() - start - judged.understood_ms / 1000
+        judged = await understood(self.utterance, self.judge, again=self.again, tell=self.heard_first)
+        self._took(judged)
         return judged
+
+    def heard_first(self, judged: Judged) -> None:
+        """It counts when his turn is over before the second listening is."""
+        self.first = judged
+        self._took(judged)
+
+    def _took(self, judged: Judged) -> None:
+        self.decode_s = asyncio.get_running_loop().time() - self.began - judged.understood_ms / 1000
 
     async def glance(self) -> Judged | None:
         try:

@@ -375,5 +375,5 @@ class LiveCaller:
 
 
 def _listened(course: Course) -> events.Listened:
-    decodes = ",".join(f"{start}+{'' if count is None else count}" for start, count in course.decodes)
+    decodes = ",".join(map(str, course.decodes))
     return events.Listened(course.since, course.until, *course.voice, runs(course.prompt), decodes)

@@ -47,6 +47,12 @@ def decode_times(course: events.Listened) -> dict[int, float]:
     """Seconds that each decode took, by the frame at which it began: just less than the frames that passed."""
     found: dict[int, float] = {}
     for one in filter(None, course.decodes.split(",")):
-        start, _, count = one.partition("+")
+        start, _, count = one.rstrip("!").partition("+")
         found[int(start)] = (int(count) - 0.5) * FRAME_S if count else THROWN_AWAY_S
     return found
+
+
+def heard_once(course: events.Listened) -> frozenset[int]:
+    """The frames at which those decodes began whose second listening came too late."""
+    late = (one for one in course.decodes.split(",") if one.endswith("!"))
+    return frozenset(int(one.partition("+")[0]) for one in late)

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from ivr import events
@@ -23,7 +23,7 @@ from ivr.call.hearing import Judged, understood
 from ivr.call.live import NUMBER, NUMBER_PAUSE_S, REPLAYS
 from ivr.call.office import Office
 from ivr.call.turns import FRAME_S
-from ivr.replay.course import Spoken, decode_times
+from ivr.replay.course import Spoken, decode_times, heard_once
 from ivr.replay.engines import Engines
 from ivr.replay.sound import Sound, gaps
 from ivr.replay.story import Turn
@@ -134,7 +134,8 @@ class Listener:
         else:
             start, times = course.since - 1, decode_times(course)
             prompt = Spoken(course)
-            recogniser = _Recogniser(self._engines, max(times.values(), default=DECODE_S), times)
+            decode_s = max(times.values(), default=DECODE_S)
+            recogniser = _Recogniser(self._engines, decode_s, times, heard_once(course))
         ear = Ear(_Voice(self._sound.voice[start:]), recogniser, prompt)
         recogniser.ear = ear
         ear.resume_at(start, self._sound.frames[max(0, start - HISTORY) : start], self._last_turn(before))
@@ -207,7 +208,7 @@ class Listener:
             pcm = self._sound.stretch(then, late_s)
             if pcm is not None:
                 judged, same_sound = (
-                    await self._again(pcm, judge),
+                    await self._meant(pcm, judge, course),
                     True,
                 )
         said = judged.transcript
@@ -255,12 +256,13 @@ class Listener:
     def _hotwords(self, question: Question) -> str:
         return self._office.faq.hotwords(question.langs[0]) if question.named else ""
 
-    async def _again(self, pcm: bytes, judge: _Judge) -> Judged:
-        """What a stretch of audio means."""
-        engines = _Recogniser(self._engines, 0.0, {})
-        utterance = engines.utterance(self._question.langs, self._hotwords(self._question))
+    async def _meant(self, pcm: bytes, judge: _Judge, course: events.Listened | None) -> Judged:
+        """What a stretch of audio means, listened to as often as then."""
+        recogniser = _Recogniser(self._engines, 0.0, {})
+        utterance = recogniser.utterance(self._question.langs, self._hotwords(self._question))
         utterance.feed(pcm)
-        return await understood(utterance, judge, again=self._question.named)
+        once = course is not None and course.decodes.endswith("!")
+        return await understood(utterance, judge, again=self._question.named and not once)
 
 
 class _Voice:
@@ -291,14 +293,25 @@ class _Recogniser:
     name = "replay"
     languages = frozenset[str]()
 
-    def __init__(self, engines: Engines, decode_s: float, times: Mapping[int, float]) -> None:
-        self.engines, self._decode_s, self._times = engines, decode_s, times
+    def __init__(
+        self, engines: Engines, decode_s: float, times: Mapping[int, float], once: Collection[int] = ()
+    ) -> None:
+        self.engines, self._decode_s, self._times, self._once = engines, decode_s, times, once
         self.ear: Ear | None = None
 
     @property
     def decode_s(self) -> float:
         """Seconds that a decode takes which begins now."""
-        return self._times.get(self.ear.turns.frame if self.ear else 0, self._decode_s)
+        return self._times.get(self._frame, self._decode_s)
+
+    @property
+    def once(self) -> bool:
+        """Whether there was no time then for a second listening after a decode that begins now."""
+        return self._frame in self._once
+
+    @property
+    def _frame(self) -> int:
+        return self.ear.turns.frame if self.ear else 0
 
     def utterance(self, langs: Sequence[str], hotwords: str = "") -> _Utterance:
         return _Utterance(self, langs, hotwords)
@@ -313,6 +326,7 @@ class _Utterance:
     def __init__(self, recogniser: _Recogniser, langs: Sequence[str], hotwords: str) -> None:
         self._recogniser, self._langs, self._hotwords = recogniser, langs, hotwords
         self._pcm = bytearray()
+        self._once = False
 
     def feed(self, pcm: bytes) -> None:
         self._pcm += pcm
@@ -321,12 +335,14 @@ class _Utterance:
         return None
 
     async def decode(self) -> Transcript:
-        pcm = bytes(self._pcm)
+        pcm, self._once = bytes(self._pcm), self._recogniser.once
         await asyncio.sleep(self._recogniser.decode_s)
         return await self._recogniser.engines.transcribe(pcm, self._langs, self._hotwords)
 
     async def again(self) -> Transcript | None:
         """Its time is in that of the decode: a live call notes both as one."""
+        if self._once:
+            return None
         return await self._recogniser.engines.again(bytes(self._pcm), self._langs, self._hotwords)
 
 

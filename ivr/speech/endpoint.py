@@ -18,7 +18,7 @@ from typing import Final
 import numpy as np
 from faster_whisper.feature_extractor import FeatureExtractor
 
-from ivr.audio import RATE, WIDTH, seconds, to_floats
+from ivr.audio import RATE, WIDTH, seconds, silence, to_floats
 from ivr.config import Settings
 from ivr.errors import EngineError
 from ivr.speech.network import on_one_thread, run
@@ -31,6 +31,8 @@ WINDOW_S: Final = 8
 WINDOW_BYTES: Final = WINDOW_S * RATE * WIDTH
 SHORTEST_S: Final = 1.8
 """Of less the model cannot tell that it is unfinished: a lone "oui" sounds so to it."""
+PAUSE: Final = silence(0.06)
+"""Decoding begins that much too early for the model, which wants to hear that it is quiet (docs/speech.md)."""
 FRAMES: Final = WINDOW_S * 100
 """Mel frames of 10 ms."""
 
@@ -101,7 +103,7 @@ class EndpointingUtterance:
 
     async def decode(self) -> Transcript:
         """Both at the same time."""
-        pcm = bytes(self._end)
+        pcm = bytes(self._end) + PAUSE
         judging = asyncio.create_task(self._engine.finished(pcm))
         try:
             transcript = await self._utterance.decode()

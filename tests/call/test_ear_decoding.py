@@ -76,6 +76,16 @@ async def test_what_is_no_better_the_second_time_stays_as_it_was_heard_first(rea
     assert now() - sound.end_s == pytest.approx(Patience().incomplete_s, abs=0.04)
 
 
+async def test_a_second_listening_never_lengthens_his_turn() -> None:
+    listener = twice("how much")
+    listener.recogniser.delay_s = 0.7
+    sound = await listener.hears(speech("cow march"), judge=judge("how much"))
+    assert text(sound) == "cow march" and sound.decode_s == pytest.approx(0.7, abs=0.01)
+    assert now() - sound.end_s == pytest.approx(Patience().incomplete_s, abs=0.04)
+    (decode,) = sound.course.decodes
+    assert decode.once and str(decode).endswith("!")
+
+
 async def test_what_is_understood_is_not_listened_to_again() -> None:
     listener = twice("something else")
     assert text(await listener.hears(speech("how much"), judge=judge("how much"))) == "how much"

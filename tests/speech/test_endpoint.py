@@ -12,6 +12,7 @@ import pytest
 from ivr.audio import over_the_phone, read_audio, seconds, silence
 from ivr.config import Settings
 from ivr.errors import RecogniserError
+from ivr.speech import endpoint
 from ivr.speech.endpoint import (
     MODEL,
     SHORTEST_S,
@@ -65,9 +66,9 @@ async def test_the_transcript_tells_it_and_says_the_same_words(
 async def test_of_a_short_sound_it_is_not_said_that_it_is_unfinished(
     endpointing: Recogniser, model: SmartTurn
 ) -> None:
-    short = spoken("en-eiffel.wav")[: round(1.2 * 16_000) * 2] + PAUSE
-    assert seconds(short) < SHORTEST_S and model.finished(short) < DOUBTFUL
-    utterance = endpointing.utterance(["en"])
+    short = spoken("fr-louvre.wav")[: round(0.8 * 16_000) * 2] + PAUSE
+    assert seconds(short) < SHORTEST_S and model.finished(short + endpoint.PAUSE) < DOUBTFUL
+    utterance = endpointing.utterance(["fr"])
     utterance.feed(short)
     assert (await utterance.decode()).finished is None
 
