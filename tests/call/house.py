@@ -48,16 +48,20 @@ _cache = tempfile.TemporaryDirectory(prefix="accueil-test-prompts-")
 
 
 class Dictation:
-    """A recogniser that hears the next sentence of ``words`` in each utterance; None: it breaks."""
+    """A recogniser that hears the next sentence of ``words`` in each utterance; None: it breaks.
+
+    ``again``: what it hears when it listens once more, and how long that takes (s).
+    """
 
     name = "dictation"
     languages = frozenset(LANGS)
 
     def __init__(self) -> None:
         self.words: list[tuple[str, str] | None] = []
+        self.again: tuple[str, float] | None = None
 
     def utterance(self, langs: Sequence[str], hotwords: str = "") -> Dictation.Line:
-        return Dictation.Line(self.words.pop(0))
+        return Dictation.Line(self.words.pop(0), self)
 
     async def close(self) -> None:
         pass
@@ -65,8 +69,8 @@ class Dictation:
     class Line:
         """One utterance."""
 
-        def __init__(self, said: tuple[str, str] | None) -> None:
-            self._said = said
+        def __init__(self, said: tuple[str, str] | None, dictation: Dictation) -> None:
+            self._said, self._dictation = said, dictation
 
         def feed(self, pcm: bytes) -> None:
             pass
@@ -79,6 +83,13 @@ class Dictation:
             if self._said is None:
                 raise RecogniserError("the decoder broke")
             return Transcript(self._said[0], 0.9, self._said[1], "dictation")
+
+        async def again(self) -> Transcript | None:
+            if self._dictation.again is None or self._said is None:
+                return None
+            text, seconds = self._dictation.again
+            await asyncio.sleep(seconds)
+            return Transcript(text, 0.9, self._said[1], "dictation")
 
 
 class Voice(Pico):

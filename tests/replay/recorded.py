@@ -44,7 +44,10 @@ def sum_of(pcm: bytes) -> str:
 
 
 class Memory:
-    """A recogniser that knows some stretches of audio by heart; of others it hears ``otherwise``."""
+    """A recogniser that knows some stretches of audio by heart; of others it hears ``otherwise``.
+
+    ``again``: what it hears when it listens once more.
+    """
 
     name = "memory"
     languages = frozenset(LANGS)
@@ -52,6 +55,7 @@ class Memory:
     def __init__(self, known: dict[str, tuple[str, str]], otherwise: str = "") -> None:
         self.known, self.otherwise = known, otherwise
         self.missed = 0
+        self.again = ""
 
     def utterance(self, langs: Sequence[str], hotwords: str = "") -> Memory.Line:
         return Memory.Line(self, langs)
@@ -76,6 +80,10 @@ class Memory:
             text, lang = memory.known.get(sum_of(self._pcm), (memory.otherwise, self._langs[0]))
             memory.missed += sum_of(self._pcm) not in memory.known
             return Transcript(text, 0.9 if text else 0.0, lang, memory.name)
+
+        async def again(self) -> Transcript | None:
+            again = self._memory.again
+            return Transcript(again, 0.9, self._langs[0], self._memory.name) if again else None
 
 
 @dataclass

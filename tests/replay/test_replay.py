@@ -161,6 +161,30 @@ async def test_a_decode_that_was_late_then_is_as_late_in_its_replay(
     assert memory.missed == 0
 
 
+@pytest.mark.parametrize(
+    ("seconds", "decision"), [(0.3, "answer"), (2.0, "reprompt")], ids=["in time", "late"]
+)
+async def test_a_second_listening_counts_in_a_replay_as_it_did_then(
+    tmp_path: Path, patch: pytest.MonkeyPatch, seconds: float, decision: str
+) -> None:
+    async def script(here: House) -> None:
+        await here.menu()
+        here.fake.press(here.caller, "2")
+        await here.hears("how_can_i_help")
+        here.recogniser.again = (QUESTION, seconds)
+        await here.says("what does a navy go weak coast")
+        await asyncio.sleep(3.0)
+        here.recogniser.again = None
+        await here.says("no thank you")
+
+    call = await record(tmp_path, script, patch)
+    memory = call.memory()
+    memory.again = QUESTION
+    found = rows(await replayed(call, memory))
+    assert found[1] == (decision, False, [])
+    assert [changed for _, changed, _ in found] == [False] * len(found)
+
+
 async def test_a_turn_that_a_machine_under_load_did_not_understand_says_so(
     tmp_path: Path, patch: pytest.MonkeyPatch
 ) -> None:
