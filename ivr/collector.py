@@ -55,7 +55,10 @@ class Collector:
     async def run(self) -> None:
         """Until cancelled."""
         while True:
-            await self.once()
+            try:
+                await self.once()
+            except Exception:  # the top of a job: it must not end the calls of this worker
+                log.exception("ALARM: a round of collecting failed; it is tried again in %g s", EVERY_S)
             await asyncio.sleep(EVERY_S)
 
     async def once(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import fcntl
 import json
 import os
@@ -15,7 +16,7 @@ import sqlalchemy as sa
 from ivr import events
 from ivr.asterisk.ari import Ari
 from ivr.audio import PHONE_RATE, wav_bytes
-from ivr.collector import Collector
+from ivr.collector import EVERY_S, Collector
 from ivr.emergency import load_emergency
 from ivr.store import queries, tables
 from ivr.store.journal import Journal
@@ -263,3 +264,17 @@ async def test_what_was_published_is_noted_once(tmp_path: Path) -> None:
             [row] = connection.execute(sa.select(tables.generations)).mappings()
         engine.dispose()
         assert dict(row) == {**told, "instance": "fake", "facts": '{"right": 0.93}'}
+
+
+async def test_a_round_that_fails_unforeseen_does_not_end_the_calls(tmp_path: Path) -> None:
+    async with instance(tmp_path) as here:
+        here.spool.record(wav_bytes(speech("please call me back tomorrow")))
+        here.recogniser.fails, here.recogniser.error = True, ZeroDivisionError("nobody thought of that")
+        collecting = asyncio.create_task(here.collector.run())
+        await asyncio.sleep(3 * EVERY_S)
+        assert not collecting.done() and here.recogniser.decoded
+        here.recogniser.fails = False
+        await asyncio.sleep(2 * EVERY_S)
+        here.journal.drain()
+        assert here.messages()[0]["transcript"] == "please call me back tomorrow"
+        collecting.cancel()

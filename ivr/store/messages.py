@@ -147,13 +147,16 @@ class Pending:
 def _read_note(path: Path) -> dict[str, Any] | None:
     """A note; one that a crash left unreadable says that the recording is there, and no more."""
     try:
-        note = json.loads(path.read_text("utf-8"))
-        return {"call": "", "number": "", "lang": "", "sent": False, "at": path.stat().st_mtime} | dict(note)
+        text, at = path.read_text("utf-8", "replace"), path.stat().st_mtime
     except FileNotFoundError:  # discarded meanwhile
         return None
+    unknown: dict[str, Any] = {"call": "", "number": "", "lang": "", "sent": False, "at": at}
+    try:
+        note = unknown | dict(json.loads(text))
+        return note | {"at": float(note["at"])}
     except (ValueError, TypeError):
         log.error("%s: a note that cannot be read; its message is kept without number and language", path)
-        return {"call": "", "number": "", "lang": "", "sent": False, "at": path.stat().st_mtime}
+        return unknown
 
 
 def _length(path: Path) -> float:

@@ -79,6 +79,7 @@ class Reader:
     ) -> None:
         self.delay_s, self.fails, self.streams, self.finished = delay_s, fails, streams, finished
         self.partial_fails = self.fails_again = False
+        self.error: Exception = RecogniserError("the decoder broke")
         self.reads_again: str | None = None
         self.listened_again = 0
         self.decoded: list[tuple[str, bool]] = []
@@ -114,7 +115,7 @@ class Reading:
         self._reader.fed.append(len(self._pcm) / 32_000)
         await asyncio.sleep(self._reader.delay_s)
         if self._reader.fails:
-            raise RecogniserError("the decoder broke")
+            raise self._reader.error
         self._reader.decoded[-1] = (heard.text, True)
         return heard
 

@@ -99,11 +99,12 @@ def test_a_recording_begun_after_the_look_at_the_channels_is_left_alone(spool: S
     assert list(spool.pending.collect((), notes)) == []
 
 
+@pytest.mark.parametrize("note", ["", "[1, 2]", '{"call": "c1", "at": "soon"}', '{"at": null}'])
 def test_a_note_that_cannot_be_read_does_not_lose_the_message(
-    spool: Spool, caplog: pytest.LogCaptureFixture
+    spool: Spool, caplog: pytest.LogCaptureFixture, note: str
 ) -> None:
     name = spool.record(wav(5.0))
-    (spool.pending.notes / f"{name}.json").write_text("")
+    (spool.pending.notes / f"{name}.json").write_text(note)
     [item] = collect(spool, "c1")
     assert (item.call_id, item.event.seconds, item.event.number) == ("", 5.0, "")
     assert "cannot be read" in caplog.text and spool.left() == []
