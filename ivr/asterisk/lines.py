@@ -85,7 +85,7 @@ class Lines:
     trunk: Trunk = Trunk()
     queue: Queue = Queue()
     deadman_s: int = 7
-    claim_ms: int = 500
+    claim_ms: int = 1000
     message_s: int = 180
     silence_s: int = 6
     record: bool = True
