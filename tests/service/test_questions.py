@@ -52,7 +52,7 @@ async def says_the_answer(house: House, record: Record, tourist: Tourist) -> Non
     goodbye = [said for said in record.all(events.Said) if said.key == "goodbye"]
     # the last one of these: whoever speaks into it hears it again
     for said in (answer, record.prompt("anything_else"), goodbye[-1]):
-        assert await house.share(said, record) > 0.7, said.key
+        assert await house.share(said, record) > 0.6, said.key  # of three pieces one may hold a late frame
 
 
 def in_order(story: tuple[events.Stamped, ...], kinds: list[type[events.Event]]) -> bool:
@@ -68,7 +68,8 @@ async def is_recorded(house: House, record: Record) -> None:
     )
     assert rate == RATE
     kept, own = await asyncio.to_thread(analyse, left, right), await record.analysis()
-    assert len(kept.caller) == len(own.caller) and len(kept.turns) == len(own.turns)
+    assert len(kept.turns) == len(own.turns)
+    assert len(kept.caller) >= len(own.caller)  # in the recording a frame that came late parts what he said
     assert seconds(left) == pytest.approx(seconds(record.said), rel=0.1)
     said, heard = (sounds.cut(leg, 0, 20) for leg in (record.said, record.heard))
     # of the five pieces of a short question one may hold a frame that came late
