@@ -48,7 +48,8 @@ async def understood(
         return first
     if transcript is None:
         return first
-    second = await judge(transcript, True)
+    # how finished he sounds is judged by the sound as it was
+    second = await judge(replace(transcript, finished=first.transcript.finished), True)
     spent_ms = first.understood_ms + second.understood_ms
     return replace(max(first, second, key=_sure), understood_ms=spent_ms)
 
@@ -61,7 +62,10 @@ def _sure(judged: Judged) -> tuple[bool, float]:
 
 @dataclass
 class Hearing:
-    """One utterance on its way through the recogniser."""
+    """One utterance on its way through the recogniser.
+
+    ``begin_at``: the frame before its first; ``fed``: the last that the recogniser has.
+    """
 
     utterance: Utterance
     judge: Judge

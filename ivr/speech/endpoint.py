@@ -88,7 +88,6 @@ class EndpointingUtterance:
     def __init__(self, engine: Endpointing, utterance: Utterance) -> None:
         self._engine, self._utterance = engine, utterance
         self._end = bytearray()
-        self._finished: float | None = None
 
     def feed(self, pcm: bytes) -> None:
         """Adds slin16."""
@@ -112,13 +111,11 @@ class EndpointingUtterance:
             judging.cancel()
         if finished is not None and finished < DOUBTFUL and seconds(pcm) < SHORTEST_S:
             finished = None
-        self._finished = finished
         return replace(transcript, finished=finished)
 
     async def again(self) -> Transcript | None:
-        """The recogniser's; he sounds as finished as before."""
-        transcript = await self._utterance.again()
-        return transcript and replace(transcript, finished=self._finished)
+        """The recogniser's."""
+        return await self._utterance.again()
 
 
 def with_endpointing(settings: Settings, recogniser: Recogniser) -> Recogniser:

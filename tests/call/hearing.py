@@ -127,7 +127,7 @@ class Reading:
         await asyncio.sleep(self._reader.delay_s)
         if self._reader.fails_again:
             raise RecogniserError("the decoder broke the second time")
-        return Transcript(again, 0.8, self._lang, "reader", self._reader.finished)
+        return Transcript(again, 0.8, self._lang, "reader")
 
     def _read(self) -> Transcript:
         numbers = [int(to_samples(frame)[0]) - FIRST for frame in frames(self._pcm)]

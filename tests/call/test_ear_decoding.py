@@ -68,6 +68,14 @@ async def test_what_is_not_understood_is_listened_to_again_within_the_pause() ->
     assert now() - sound.end_s == pytest.approx(Patience().complete_s, abs=0.04)
 
 
+async def test_he_sounds_as_finished_as_when_he_was_heard_first() -> None:
+    listener = twice("how much")
+    listener.recogniser.finished = 0.99
+    sound = await listener.hears(speech("cow march"), judge=judge("how much"))
+    assert text(sound) == "how much"
+    assert now() - sound.end_s == pytest.approx(Limits().pause_s + 0.4, abs=0.04)
+
+
 @pytest.mark.parametrize("reads_again", ["cow march", None])
 async def test_what_is_no_better_the_second_time_stays_as_it_was_heard_first(reads_again: str | None) -> None:
     listener = twice(reads_again)
