@@ -40,6 +40,10 @@ class Decision(StrEnum):
     SOCIAL = "social"  # greeting, thanks, anyone, insult: no question in it
 
 
+ACTS = (Decision.ANSWER, Decision.CONTROL)
+"""The service acts at once, nothing is asked back."""
+
+
 @dataclass(frozen=True)
 class Rule:
     """Thresholds from 0 to 1: to answer, to confirm, distance to the second, for an order."""
@@ -102,7 +106,7 @@ def _doubted(
     answers = verdict.decision is Decision.ANSWER and intent.name != EMERGENCY
     needed = gate.heard.certain if answers and transcript_confidence < gate.heard.sure else 0.0
     trusted = transcript_confidence >= gate.heard.poor and intent.confidence >= needed
-    if trusted or verdict.decision not in (Decision.ANSWER, Decision.CONTROL):
+    if trusted or verdict.decision not in ACTS:
         return verdict
     return lost if intent.name in YES_NO else Verdict(Decision.CONFIRM, intent.name)
 

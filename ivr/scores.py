@@ -6,11 +6,10 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 
-from ivr.gate import OUT_OF_SCOPE, Decision, Verdict
+from ivr.gate import ACTS, OUT_OF_SCOPE, Decision, Verdict
 from ivr.heldout import Question
 from ivr.nlu import Intent
 
-ACTS = (Decision.ANSWER, Decision.CONTROL)  # the service acts at once, nothing is asked back
 ASKS = (Decision.CONFIRM, Decision.EITHER)
 SOCIAL = (Decision.SOCIAL, Decision.FOLLOW)
 

@@ -21,7 +21,7 @@ from ivr.call import hearing
 from ivr.callflow import GateSettings
 from ivr.config import Settings
 from ivr.errors import UsageError
-from ivr.gate import Decision
+from ivr.gate import ACTS
 from ivr.heldout import Question
 from ivr.nlu import Understanding
 from ivr.scores import Judged, Scores, share
@@ -174,7 +174,7 @@ async def _hear(
         reply = await asking.judge(office, understanding, heard.text, heard.lang)
         judged = Judged(question, reply.intent, reply.verdict, reply.seconds)
         found[heard] = one = _decided(office, judged, heard, office.callflow.gate)
-        acted = one.verdict.decision in (Decision.ANSWER, Decision.CONTROL)
+        acted = one.verdict.decision in ACTS
         return hearing.Judged(heard, one.intent, complete=acted)
 
     heard = (await hearing.understood(utterance, judge, again=known)).transcript

@@ -130,9 +130,7 @@ class Ear:
         self._audio: deque[bytes] = deque(maxlen=HISTORY_FRAMES)
         self._rest = b""
         self._heard = 0
-        self._unseen: deque[_Frame] = (
-            deque()
-        )  # frames that are being looked at for voice, and what came after them
+        self._unseen: deque[_Frame] = deque()  # being looked at for voice, and what came after them
         self._frames: asyncio.Queue[_Frame] = asyncio.Queue(HISTORY_FRAMES)
         self._last_turn: tuple[int, int] | None = None  # first and last voiced frame of the turn before
 

@@ -26,7 +26,7 @@ from ivr.call.office import Office
 from ivr.call.turns import FRAME_S
 from ivr.callflow.waiting import Standing
 from ivr.errors import AriError, AriNotFound, CallerGone, LeftToDialplan, NluUnavailable, RecogniserError
-from ivr.gate import Decision, decide
+from ivr.gate import ACTS, decide
 from ivr.nlu import Understanding
 from ivr.speech.prompts import Prompts
 from ivr.speech.stt import Transcript
@@ -311,7 +311,7 @@ class LiveCaller:
         elapsed = (asyncio.get_running_loop().time() - start) * 1000
         office = self._office
         verdict = decide(transcript.confidence, intent, office.callflow.gate, office.faq.kinds, lang)
-        sure = verdict.decision in (Decision.ANSWER, Decision.CONTROL)
+        sure = verdict.decision in ACTS
         named = office.names.named_in(transcript.text) is not None
         return Judged(transcript, intent, complete=sure or named, understood_ms=elapsed)
 

@@ -8,10 +8,9 @@ from dataclasses import dataclass
 from itertools import combinations, groupby
 from typing import Any
 
-from ivr.gate import OUT_OF_SCOPE, Decision
+from ivr.gate import ACTS, OUT_OF_SCOPE, Decision
 from ivr.wording import normalise
 
-ACTED = (Decision.ANSWER, Decision.CONTROL)
 DECLINED = (Decision.REPROMPT, Decision.HANDOFF, "")
 
 
@@ -85,7 +84,7 @@ class Turn:
     @property
     def wrongly_answered(self) -> bool:
         """Whether a wrong answer was spoken, or a wrong order carried out, without asking back."""
-        return self.truth is not None and self.decision in ACTED and self.decided != self.truth.meant
+        return self.truth is not None and self.decision in ACTS and self.decided != self.truth.meant
 
 
 def turn_of(row: Mapping[str, Any], labels: Sequence[Label] = ()) -> Turn:

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from ivr.call.hearing import Judged
 from ivr.call.office import Office
 from ivr.config import Settings
-from ivr.gate import Decision, decide
+from ivr.gate import ACTS, decide
 from ivr.nlu import Intent, Understanding
 from ivr.speech import stt
 from ivr.speech.endpoint import with_endpointing
@@ -81,7 +81,7 @@ class Engines:
             return Judged(heard, None, complete=True, urgent=True)
         intent = await self.understand(heard.text, lang)
         verdict = decide(heard.confidence, intent, office.callflow.gate, office.faq.kinds, lang)
-        sure = verdict.decision in (Decision.ANSWER, Decision.CONTROL)
+        sure = verdict.decision in ACTS
         return Judged(heard, intent, complete=sure or office.names.named_in(heard.text) is not None)
 
     def _utterance(self, pcm: bytes, langs: Sequence[str], hotwords: str) -> Utterance:

@@ -207,10 +207,7 @@ class Listener:
         if then is not None and then.sum and same_cut and not same_sound:
             pcm = self._sound.stretch(then, late_s)
             if pcm is not None:
-                judged, same_sound = (
-                    await self._meant(pcm, judge, course),
-                    True,
-                )
+                judged, same_sound = await self._meant(pcm, judge, course), True
         said = judged.transcript
         heard = Heard(
             text=said.text, lang=said.lang or self._question.lang, confidence=said.confidence,
