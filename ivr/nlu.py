@@ -11,6 +11,7 @@ from typing import Any
 import httpx
 
 from ivr.errors import NluUnavailable
+from ivr.speech.espeak import sounds
 from ivr.wording import spoken
 
 PARSE_S = 2.0  # seconds a caller can wait for understanding before we say "pardon?"
@@ -29,6 +30,12 @@ class Intent:
         """An Intent from any order of (name, confidence)."""
         ordered = tuple(sorted(ranking, key=lambda pair: -pair[1]))
         return cls(*ordered[0], ordered) if ordered else cls("oos", 1.0, (("oos", 1.0),))
+
+
+def question(text: str, lang: str) -> str:
+    """A sentence as Rasa is trained on it and asked: its words and how they sound, ``les tickets | letikɛ``."""
+    words = spoken(text)
+    return f"{words} | {sounds(words, lang)}"
 
 
 class Understanding:
@@ -65,13 +72,12 @@ class Understanding:
     async def understand(self, text: str, lang: str) -> Intent:
         """The intent of ``text``; raises NluUnavailable when Rasa is away, slow or answers nonsense.
 
-        One model serves all languages; ``lang`` is there for a Rasa of one's own that has a model for each.
+        One model serves all languages; ``lang`` says how the words sound.
         """
-        question = spoken(text)
-        if not question:
+        if not spoken(text):
             return Intent("oos", 1.0, (("oos", 1.0),))
         try:
-            response = await self._client.post("/model/parse", json={"text": question})
+            response = await self._client.post("/model/parse", json={"text": question(text, lang)})
             response.raise_for_status()
             return parse(response.json())
         except httpx.HTTPError as error:

@@ -8,7 +8,8 @@ import os
 import shutil
 import subprocess
 import time
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator
+from importlib.metadata import version
 from pathlib import Path
 from typing import BinaryIO
 
@@ -19,6 +20,7 @@ from ivr import heard
 from ivr.config import Settings
 from ivr.errors import SetupError
 from ivr.faq import Faq, load_faq
+from ivr.nlu import question
 from ivr.paths import rasa_models, rasa_python
 from ivr.wording import LANGUAGES, spoken
 
@@ -49,8 +51,9 @@ def model_path(settings: Settings, faq: Faq | None = None) -> Path:
 def fingerprint(settings: Settings, faq: Faq) -> str:
     """Hash of everything the model is made from."""
     total = hashlib.sha256()
-    for line in _lines(settings, faq):
-        total.update(line.encode() + b"\n")
+    for lang, intent, example in _examples(settings, faq):
+        total.update(f"{lang}\t{intent}\t{spoken(example)}\n".encode())
+    total.update(version("piper-tts").encode())  # its espeak-ng says how examples sound
     parts = sorted((settings.root / PARTS).glob("*.py"))
     for path in (settings.root / CONFIG, settings.root / LOCK, *parts):
         total.update(path.read_bytes())
@@ -76,9 +79,9 @@ def train(settings: Settings, progress: Progress = _silent) -> Path:
         return target
     work = settings.var / "rasa" / "work" / target.name.partition(".")[0]
     work.mkdir(parents=True, exist_ok=True)
-    lines = list(_lines(settings, faq))
-    _write(work / DATA, lines)
-    progress(None, f"{len(lines)} examples")
+    examples = list(_examples(settings, faq))
+    progress(None, f"{len(examples)} examples")
+    _write(work / DATA, examples)
     made = (_train_at if settings.rasa_workshop_url else _train_here)(settings, work)
     target.parent.mkdir(parents=True, exist_ok=True)
     made.replace(target)
@@ -165,20 +168,18 @@ def _removed(model: Path) -> bool:
         return True
 
 
-def _lines(settings: Settings, faq: Faq) -> Iterator[str]:
-    """Examples as written, then as a recogniser heard them."""
+def _examples(settings: Settings, faq: Faq) -> Iterator[tuple[str, str, str]]:
+    """(language, intent, example): as written, then as a recogniser heard them."""
     for lang in LANGUAGES:
         for intent, example in faq.examples(lang):
-            yield f"{intent}\t{spoken(example)}"
-    for _, intent, example in heard.examples(settings.root, faq):
-        yield f"{intent}\t{spoken(example)}"
+            yield lang, intent, example
+    yield from heard.examples(settings.root, faq)
 
 
-def _write(path: Path, lines: Sequence[str]) -> None:
+def _write(path: Path, examples: Iterable[tuple[str, str, str]]) -> None:
     by_intent: dict[str, list[str]] = {}
-    for line in lines:
-        intent, _, example = line.partition("\t")
-        by_intent.setdefault(intent, []).append(example)
+    for lang, intent, example in examples:
+        by_intent.setdefault(intent, []).append(question(example, lang))
     entries = [
         {"intent": intent, "examples": "".join(f"- {example}\n" for example in dict.fromkeys(examples))}
         for intent, examples in by_intent.items()

@@ -6,8 +6,17 @@ tables ("Invalid instruction ... for phoneme") and crashed.  So everybody shares
 
 from __future__ import annotations
 
+from typing import Final
+
 from piper import voice as piper
 from piper.phonemize_espeak import EspeakPhonemizer
+
+_UNSOUNDED: Final = str.maketrans("", "", "ˈˌːˑ‿ .,?!-()0123456789")
+
+
+def sounds(text: str, lang: str) -> str:
+    """How a text sounds: its IPA without stress, length and word limits; ``lang`` is ours, such as ``fr``."""
+    return "".join(phonemes(text, "en-us" if lang == "en" else lang)).translate(_UNSOUNDED)
 
 
 def phonemes(text: str, language: str) -> list[str]:

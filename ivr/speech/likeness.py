@@ -32,7 +32,6 @@ RECOGNISABLE: Final = 0.5
 NEARLY: Final = 0.7
 _FRENCH: Final = str.maketrans({"ɛ": "e", "ɔ": "o", "œ": "ø", "ɑ": "a", "ə": None})
 """Vowels that French speakers themselves do not keep apart: "réserver", "réservait"."""
-_STRESS: Final = str.maketrans("", "", "ˈˌːˑ‿ .,?!-()0123456789")
 
 
 @dataclass(frozen=True)
@@ -131,11 +130,10 @@ def _alike(one: list[str], other: list[str], lang: str) -> float:
     """How alike two stretches sound, 0 to 1."""
     if fold("".join(one)) == fold("".join(other)):
         return 1.0
-    return float(fuzz.ratio(_phonemes(" ".join(one), lang), _phonemes(" ".join(other), lang))) / 100
+    return float(fuzz.ratio(_sounds(" ".join(one), lang), _sounds(" ".join(other), lang))) / 100
 
 
 @lru_cache(maxsize=4096)
-def _phonemes(text: str, lang: str) -> str:
-    """How the words sound, without stress, length and word limits."""
-    heard = "".join(espeak.phonemes(text, "en-us" if lang == "en" else lang)).translate(_STRESS)
-    return heard.translate(_FRENCH) if lang == "fr" else heard
+def _sounds(text: str, lang: str) -> str:
+    sounds = espeak.sounds(text, lang)
+    return sounds.translate(_FRENCH) if lang == "fr" else sounds

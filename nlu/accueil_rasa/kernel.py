@@ -1,9 +1,10 @@
-"""Intent by likeness to the examples: kernel ridge regression on meaning and on spelling.
+"""Intent by likeness to the examples: kernel ridge regression on meaning, spelling and sound.
 
-The likeness of two sentences is the sum of two: how near their vectors are (meaning, sentences.py) and how many
-groups of letters they share (spelling: names, and what a recogniser made of them).  Solving one linear system
-gives each example a weight for each intent.  The spelling's part of a score is linear in the letters, so that its
-weights are gathered by group of letters once, and a question costs one product with the examples' vectors.
+The likeness of two sentences is the sum of three: how near their vectors are (meaning, sentences.py), how many
+groups of letters they share (spelling: names), and how many of phonemes (sound, sounds.py: what a recogniser made
+of them).  Solving one linear system gives each example a weight for each intent.  What groups add to a score is
+linear in them, so that their weights are gathered by group once, and a question costs one product with the examples'
+vectors.
 
 Saunders, Gammerman, Vovk: Ridge regression learning algorithm in dual variables, 1998.
 """
@@ -45,7 +46,7 @@ def near(one: np.ndarray, other: np.ndarray, gamma: float) -> np.ndarray:
 
 
 def rarity(counts: Counts) -> np.ndarray:
-    """The weight of each group of letters: rare ones tell more."""
+    """The weight of each group: rare ones tell more."""
     seen = np.asarray((counts > 0).sum(axis=0)).ravel()
     return (np.log((1 + counts.shape[0]) / (1 + seen)) + 1).astype(np.float32)
 
@@ -76,16 +77,17 @@ class KernelClassifier(GraphComponent, IntentClassifier):
 
     @classmethod
     def required_components(cls) -> list[type]:
-        """Featurizers: one of vectors, one of counts."""
+        """Featurizers: one of vectors, those of counts by the aliases in ``groups``."""
         return [Featurizer]
 
     @staticmethod
     def get_default_config() -> dict[str, Any]:
-        """``gamma``: how fast meaning fades; ``spelling``: its weight; ``ridge``: distrust of a single example.
+        """``gamma``: how fast meaning fades; ``groups``: the weight of each featurizer of counts, by its alias;
+        ``ridge``: distrust of a single example.
 
         ``sharpness`` turns scores into probabilities; it is set on held-out questions.
         """
-        return {"gamma": 1.3, "spelling": 0.6, "ridge": 0.1, "sharpness": 12.0}
+        return {"gamma": 1.3, "groups": {"spelling": 0.6, "sound": 0.3}, "ridge": 0.1, "sharpness": 12.0}
 
     def __init__(self, config: dict[str, Any], storage: ModelStorage, resource: Resource) -> None:
         self._config, self._storage, self._resource = config, storage, resource
@@ -114,21 +116,26 @@ class KernelClassifier(GraphComponent, IntentClassifier):
         self._classes = sorted(set(names))
         truth = np.eye(len(self._classes), dtype=np.float32)[[self._classes.index(name) for name in names]]
         vectors = np.vstack([_vector(message) for message in examples])
-        counts = scipy.sparse.vstack([_counts(message) for message in examples]).tocsr()
-        mean, rare = vectors.mean(axis=0).astype(np.float32), rarity(counts)
-        meant, letters = scaled(vectors, mean), spelled(counts, rare)
-        weights = solve(self._kernel(meant, letters), truth, self._config["ridge"])
-        gathered = np.float32(self._config["spelling"]) * (letters.T @ weights)
-        self._numbers = {"mean": mean, "rare": rare, "meant": meant, "weights": weights, "letters": gathered}
+        counts = {kind: _stacked(examples, kind) for kind in self._config["groups"]}
+        rare = {kind: rarity(rows) for kind, rows in counts.items()}
+        groups = {kind: spelled(rows, rare[kind]) for kind, rows in counts.items()}
+        mean = vectors.mean(axis=0).astype(np.float32)
+        meant = scaled(vectors, mean)
+        weights = solve(self._kernel(meant, groups), truth, self._config["ridge"])
+        self._numbers = {"mean": mean, "meant": meant, "weights": weights}
+        for kind, rows in groups.items():
+            self._numbers[f"rare {kind}"] = rare[kind]
+            self._numbers[f"gathered {kind}"] = np.float32(self._config["groups"][kind]) * (rows.T @ weights)
         self._persist()
         return self._resource
 
-    def _kernel(self, meant: np.ndarray, letters: Counts) -> np.ndarray:
+    def _kernel(self, meant: np.ndarray, groups: dict[str, Counts]) -> np.ndarray:
         kernel = near(meant, meant, self._config["gamma"])
-        columns = letters.T.tocsr()
-        for start in range(0, len(kernel), BLOCK):
-            rows = slice(start, start + BLOCK)
-            kernel[rows] += np.float32(self._config["spelling"]) * (letters[rows] @ columns).toarray()
+        for kind, rows in groups.items():
+            columns = rows.T.tocsr()
+            for start in range(0, len(kernel), BLOCK):
+                part = slice(start, start + BLOCK)
+                kernel[part] += np.float32(self._config["groups"][kind]) * (rows[part] @ columns).toarray()
         return kernel
 
     def process(self, messages: list[Message]) -> list[Message]:
@@ -143,8 +150,9 @@ class KernelClassifier(GraphComponent, IntentClassifier):
     def _ranking(self, message: Message) -> list[dict[str, Any]]:
         known = self._numbers
         likeness = near(scaled(_vector(message), known["mean"]), known["meant"], self._config["gamma"])
-        letters = spelled(_counts(message), known["rare"])
-        scores = (likeness @ known["weights"] + letters @ known["letters"])[0]
+        scores = (likeness @ known["weights"])[0]
+        for kind in self._config["groups"]:
+            scores += (spelled(_counts(message, kind), known[f"rare {kind}"]) @ known[f"gathered {kind}"])[0]
         shares = softmax(scores * self._config["sharpness"])
         return [{"name": self._classes[i], "confidence": float(shares[i])} for i in np.argsort(-shares)]
 
@@ -175,5 +183,9 @@ def _vector(message: Message) -> np.ndarray:
     return message.get_dense_features(TEXT)[1].features
 
 
-def _counts(message: Message) -> Counts:
-    return message.get_sparse_features(TEXT)[1].features.tocsr()
+def _counts(message: Message, kind: str) -> Counts:
+    return message.get_sparse_features(TEXT, [kind])[1].features.tocsr()
+
+
+def _stacked(messages: list[Message], kind: str) -> Counts:
+    return scipy.sparse.vstack([_counts(message, kind) for message in messages]).tocsr()
