@@ -139,7 +139,7 @@ async def _ask_aloud(
     try:
         async with asking.served(settings) as understanding:
             for number, question in enumerate(questions, 1):
-                pcm = await asyncio.to_thread(_spoken, settings, question)
+                pcm = await asyncio.to_thread(said, settings, question)
                 for noise in NOISES:
                     coded = over_the_phone(
                         pcm if noise is None else add_noise(pcm, noise, seed=_lot(question.text))
@@ -154,7 +154,8 @@ async def _ask_aloud(
     return found
 
 
-def _spoken(settings: Settings, question: Question) -> bytes:
+def said(settings: Settings, question: Question) -> bytes:
+    """The question in a voice that is not the service's, drawn by lot, as slin16."""
     voices = VOICES[question.lang] if (settings.models / "kokoro").is_dir() else (None,)
     voice = voices[_lot(question.text) % len(voices)]
     return read_audio(caller_wav(question.lang, question.text, voice, settings=settings))

@@ -1,4 +1,4 @@
-"""``ivr bench``: measurements from the audio of real calls."""
+"""``ivr bench``: measurements from the audio of real calls, and of the ear alone."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from ivr.cli.running import Json, exit_with, run_async
+from ivr.cli.running import Json, exit_with, run_async, with_settings
 
 bench = typer.Typer(no_args_is_help=True, help="Measurements from the audio of real calls.")
 
@@ -31,3 +31,13 @@ def load(
     from ivr import load as loading
 
     exit_with(run_async(lambda settings: loading.load(settings, callers, minutes, as_json=as_json)))
+
+
+@bench.command()
+def pauses(
+    count: Annotated[int, typer.Option(help="Questions of each language.")] = 16, as_json: Json = False
+) -> None:
+    """Who is cut off when he pauses inside a question, and how long the others wait for their turn's end."""
+    from ivr import pauses as pausing
+
+    exit_with(with_settings(lambda settings: pausing.run(settings, count, as_json=as_json)))

@@ -26,10 +26,13 @@ _ORDINAL: Final = re.compile(r"(?<!\w)(\d+)(?:st|nd|rd|th|ers?|ères?|re|e|es|è
 _FIGURES: Final = re.compile(r"(?<![\w€£$])\d+(?:[.,:-]\d+)*(?![.,:-]?\d|\w| ?[€%]| ?[Ee]uro)")
 _WEB_DOT: Final = re.compile(r"(?<=\w)\.(?=(?:com|fr|org|eu|paris)\b)")
 _DOT: Final = {"fr": "point", "en": "dot", "es": "punto", "de": "Punkt", "it": "punto"}
+_HALF: Final = {"de": "{n}einhalb", "en": "{n} and a half"}
 _LETTERS: Final = re.compile(r"[^\w]+|_")
 RECOGNISABLE: Final = 0.5
 """A name of another language may be spelled as the recogniser likes, if so much of its sound is there."""
 NEARLY: Final = 0.7
+_ELIDED: Final = re.compile(r"(?<!\w)([cdjlmnst]|qu) (?=[aàâeéèêëhiîïoôœuùûy])")
+"""A letter that is no word of its own: "l étiquette" is read "l'étiquette", not "elle étiquette"."""
 _FRENCH: Final = str.maketrans({"ɛ": "e", "ɔ": "o", "œ": "ø", "ɑ": "a", "ə": None})
 """Vowels that French speakers themselves do not keep apart: "réserver", "réservait"."""
 
@@ -114,6 +117,9 @@ def _readings(figures: str, say: Say) -> Iterator[str]:
         yield f"{clock[1]}:{clock[2]}"
         yield clock[1] if clock[2] == "00" else f"{say.number(clock[1])} {say.number(clock[2])}"
     yield " ".join(say.number(part) for part in re.findall(r"\d+", figures))
+    half = re.fullmatch(r"(\d+)[.,]5", figures)
+    if half and say.lang in _HALF:
+        yield _HALF[say.lang].format(n="ein" if half[1] == "1" and say.lang == "de" else say.number(half[1]))
 
 
 def words(text: str, say: Say) -> list[str]:
@@ -130,10 +136,18 @@ def _alike(one: list[str], other: list[str], lang: str) -> float:
     """How alike two stretches sound, 0 to 1."""
     if fold("".join(one)) == fold("".join(other)):
         return 1.0
-    return float(fuzz.ratio(_sounds(" ".join(one), lang), _sounds(" ".join(other), lang))) / 100
+    pairs = [(_sounds(" ".join(one), lang), _sounds(" ".join(other), lang))]
+    if lang == "fr":  # liaisons are made or not
+        pairs.append((_unlinked(one), _unlinked(other)))
+    return max(float(fuzz.ratio(*pair)) for pair in pairs) / 100
+
+
+def _unlinked(words: list[str]) -> str:
+    """How French words sound one by one."""
+    return "".join(_sounds(word, "fr") for word in _ELIDED.sub(r"\1'", " ".join(words)).split())
 
 
 @lru_cache(maxsize=4096)
 def _sounds(text: str, lang: str) -> str:
-    sounds = espeak.sounds(text, lang)
+    sounds = espeak.sounds(_ELIDED.sub(r"\1'", text) if lang in ("fr", "it") else text, lang)
     return sounds.translate(_FRENCH) if lang == "fr" else sounds

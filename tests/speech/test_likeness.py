@@ -28,6 +28,9 @@ from tests.speech.conftest import ROOT
         ("es", "catorce euros", "14 €"),
         ("de", "der Eiffelturm kostet dreiundzwanzig Euro fünfzig", "Der Eiffel Turm kostet 23,50 €"),
         ("it", "dodici euro", "12 euro"),
+        ("de", "etwa eineinhalb Minuten", "etwa 1,5 Minuten"),
+        ("fr", "les tickets", "l'étiquet"),
+        ("fr", "je réponds aux questions courantes", "je répond au question courante"),
         ("fr", "", ""),
     ],
 )
@@ -44,6 +47,8 @@ def test_another_spelling_is_no_error(lang: str, said: str, heard: str) -> None:
         ("en", "open every day but Tuesday", "open every day", 2, 5),
         ("en", "open every day", "we are open every day", 2, 3),
         ("en", "open every day", "", 3, 3),
+        ("de", "etwa eineinhalb Minuten", "etwa 2,5 Minuten", 3, 3),
+        ("fr", "la taxe de séjour", "l'attaque de séjour", 2, 4),
         ("en", "", "hello", 1, 0),
     ],
 )

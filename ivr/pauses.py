@@ -1,0 +1,202 @@
+"""`ivr bench pauses`: who is cut off when he pauses inside a question, and how long the others wait for their turn.
+
+Held-out questions in voices that are not the service's, over A-law, whole and broken off inside.  Our ear listens in
+its own time (``ivr.replay.clock``), and a decode takes as long as we say.  One silence tells all: if the ear ends the
+turn after 0.7 s of it, at the end of a question that is how long its caller waits, and inside one it cuts off
+whoever pauses for longer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+
+import numpy as np
+
+from ivr import asking, spoken
+from ivr.app import open_office
+from ivr.audio import add_noise, frames, over_the_phone, silence, to_floats
+from ivr.benchmark import Spread
+from ivr.call.ear import Ear, Patience
+from ivr.call.hearing import Judged
+from ivr.call.office import Office
+from ivr.call.turns import FRAME_S
+from ivr.callflow import load_callflow
+from ivr.config import Settings
+from ivr.heldout import Question
+from ivr.replay.clock import VirtualLoop
+from ivr.replay.engines import Engines
+from ivr.replay.listening import Prompt
+from ivr.replay.sound import Sound
+from ivr.speech.stt import Transcript
+from ivr.wording import LANGUAGES
+
+DECODE_S = 0.31
+"""What a decode takes in a call on the machine of docs/speech.md; a second listening takes as long again."""
+BEFORE_S, AFTER_S = 0.5, 2.0
+BREAKS = 2
+"""Places at which each question is broken off."""
+INSIDE = (0.2, 0.7)
+"""Where in a question they are drawn, by its length."""
+NEAR = 8
+"""Frames to either side among which the quietest is taken: between two words, or syllables."""
+PAUSES_S = (0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.1)
+
+
+@dataclass(frozen=True)
+class Row:
+    """One kind of line.  ``wait_s``: silence after a question until it is our turn; ``cut_off``: of those who pause
+    inside one for so many seconds, the share whose turn we end."""
+
+    line: str
+    questions: int
+    breaks: int
+    wait_s: Spread
+    cut_off: dict[float, float]
+
+
+def run(settings: Settings, count: int, *, as_json: bool) -> int:
+    """Ask ``count`` questions a language; prints a row for each kind of line."""
+    questions = spoken.sample(settings, count, LANGUAGES)
+    with asyncio.Runner() as runner:
+        rasa = asking.served(settings)
+        runner.run(rasa.__aenter__())
+        try:
+            with Engines.load(settings, LANGUAGES) as engines:
+                for row in rows(settings, questions, engines, Patience()):
+                    sys.stdout.write(f"{json.dumps(asdict(row)) if as_json else _text(row)}\n")
+        finally:
+            runner.run(rasa.__aexit__(None, None, None))
+    return 0
+
+
+def rows(
+    settings: Settings, questions: Sequence[Question], engines: Engines, patience: Patience
+) -> Iterator[Row]:
+    """A row for each kind of line."""
+    office = open_office(settings, load_callflow(settings.root))
+    for noise in spoken.NOISES:
+        ends: list[float] = []
+        inside: list[float] = []
+        for question in questions:
+            pcm = spoken.said(settings, question)
+            listener = _Listener(office, engines, question.lang, patience)
+            ends.append(listener.silence_s(_line(pcm, noise)))
+            inside += [listener.silence_s(_line(part, noise)) for part in _broken(pcm, question.text)]
+        line = "clean" if noise is None else f"{noise:.0f} dB"
+        yield Row(line, len(ends), len(inside), Spread.of(ends), {s: _share(inside, s) for s in PAUSES_S})
+
+
+def _share(silences_s: Iterable[float], pause_s: float) -> float:
+    found = [ended < pause_s for ended in silences_s]
+    return round(sum(found) / len(found), 4) if found else 0.0
+
+
+def _line(pcm: bytes, noise_db: float | None) -> bytes:
+    """What arrives of it, with the silence after it; noise is there before, meanwhile and after."""
+    whole = silence(BEFORE_S) + pcm + silence(AFTER_S)
+    return over_the_phone(whole if noise_db is None else add_noise(whole, noise_db, seed=1))
+
+
+def _broken(pcm: bytes, text: str) -> Iterator[bytes]:
+    """The question up to places drawn by lot, always the same ones."""
+    parts = list(frames(pcm))
+    loud = [float(np.abs(to_floats(frame)).mean()) for frame in parts]
+    lot = random.Random(text)
+    for _ in range(BREAKS):
+        about = round(lot.uniform(*INSIDE) * len(parts))
+        near = range(max(1, about - NEAR), min(len(parts), about + NEAR))
+        yield b"".join(parts[: min(near, key=loud.__getitem__)])
+
+
+class _Listener:
+    """Our ear, with a caller who says one thing and then nothing."""
+
+    def __init__(self, office: Office, engines: Engines, lang: str, patience: Patience) -> None:
+        self._office, self._engines, self._lang, self._patience = office, engines, lang, patience
+
+    def silence_s(self, pcm: bytes) -> float:
+        """Seconds from the last voiced frame to the end of his turn; ``AFTER_S`` where it does not end."""
+        with asyncio.Runner(loop_factory=VirtualLoop) as own:
+            return own.run(self._listen(Sound(list(frames(pcm)))))
+
+    async def _listen(self, sound: Sound) -> float:
+        recogniser = _Recogniser(self._engines)
+        ear = Ear(_Voice(sound), recogniser, Prompt())
+        listening = asyncio.create_task(
+            ear.listen(
+                (self._lang,), self._judge, self._patience, again=True,
+                hotwords=self._office.faq.hotwords(self._lang),
+            )
+        )  # fmt: skip
+        for frame in sound.frames:
+            ear.hear(frame)
+            await asyncio.sleep(FRAME_S)
+            if listening.done():
+                break
+        listening.cancel()
+        caught = None if not listening.done() else listening.result()
+        return AFTER_S if caught is None else round(caught.course.until * FRAME_S - caught.end_s, 2)
+
+    async def _judge(self, transcript: Transcript, final: bool) -> Judged:
+        if not final:
+            return Judged(transcript, None, complete=False)
+        return await self._engines.judge(transcript, self._office, self._lang)
+
+
+class _Voice:
+    """Voice activity that is known already."""
+
+    def __init__(self, sound: Sound) -> None:
+        self._next = iter(sound.voice)
+
+    def look(self, frame: bytes, tell: Callable[[float], None]) -> None:
+        tell(next(self._next))
+
+
+class _Recogniser:
+    """Today's, each listening of which takes ``DECODE_S``."""
+
+    name = "pauses"
+    languages = frozenset(LANGUAGES)
+
+    def __init__(self, engines: Engines) -> None:
+        self.engines = engines
+
+    def utterance(self, langs: Sequence[str], hotwords: str = "") -> _Utterance:
+        return _Utterance(self.engines, langs, hotwords)
+
+    async def close(self) -> None:
+        pass
+
+
+class _Utterance:
+    def __init__(self, engines: Engines, langs: Sequence[str], hotwords: str) -> None:
+        self._engines, self._langs, self._hotwords = engines, langs, hotwords
+        self._pcm = bytearray()
+
+    def feed(self, pcm: bytes) -> None:
+        self._pcm += pcm
+
+    async def partial(self) -> Transcript | None:
+        return None
+
+    async def decode(self) -> Transcript:
+        await asyncio.sleep(DECODE_S)
+        return await self._engines.transcribe(bytes(self._pcm), self._langs, self._hotwords)
+
+    async def again(self) -> Transcript | None:
+        await asyncio.sleep(DECODE_S)
+        return await self._engines.again(bytes(self._pcm), self._langs, self._hotwords)
+
+
+def _text(row: Row) -> str:
+    cut = ", ".join(f"{pause} s {share:.1%}" for pause, share in row.cut_off.items())
+    return (
+        f"{row.line:6} silence after {row.questions} questions until it is our turn: {row.wait_s}\n"
+        f"{'':6} cut off of {row.breaks} who pause for {cut}"
+    )
