@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 
 from ivr.errors import NluUnavailable
-from ivr.speech.espeak import sounds
+from ivr.espeak import sounds
 from ivr.wording import spoken
 
 PARSE_S = 2.0  # seconds a caller can wait for understanding before we say "pardon?"

@@ -24,6 +24,7 @@ BASE = {
     "logs",
     "pseudonyms",
     "paths",
+    "espeak",
     "yamlfile",
 }
 CONTENT = {"callflow", "phrases", "faq", "emergency", "urgency", "nlu", "gate"}

@@ -18,7 +18,7 @@ import jiwer
 from num2words import num2words
 from rapidfuzz import fuzz
 
-from ivr.speech import espeak
+from ivr import espeak
 from ivr.speech.say import Say
 from ivr.wording import fold
 

@@ -56,7 +56,8 @@ def spelled(counts: Counts, rare: np.ndarray) -> Counts:
     rows = counts.astype(np.float32).tocsr()
     rows.data = (1 + np.log(rows.data)) * rare[rows.indices]
     length = np.sqrt(np.asarray(rows.multiply(rows).sum(axis=1)).ravel())
-    return (scipy.sparse.diags(1 / np.maximum(length, 1e-6)) @ rows).tocsr().astype(np.float32)
+    rows.data /= np.repeat(np.maximum(length, 1e-6), np.diff(rows.indptr)).astype(np.float32)
+    return rows
 
 
 def solve(kernel: np.ndarray, truth: np.ndarray, ridge: float) -> np.ndarray:

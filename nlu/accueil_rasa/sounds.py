@@ -83,10 +83,11 @@ class SoundFeaturizer(Featurizer, GraphComponent):
 
     def process(self, messages: list[Message]) -> list[Message]:
         """Add the counts; the text becomes the words alone."""
-        for message in messages:
-            words, sounds = parted(str(message.get(TEXT) or ""))
-            self.add_features_to_message(None, self._counts.transform([sounds]), TEXT, message)
-            message.set(TEXT, words)
+        parts = [parted(str(message.get(TEXT) or "")) for message in messages]
+        counts = self._counts.transform([sounds for _, sounds in parts])
+        for row, message in enumerate(messages):
+            self.add_features_to_message(None, counts[row], TEXT, message)
+            message.set(TEXT, parts[row][0])
         return messages
 
     def process_training_data(self, training_data: TrainingData) -> TrainingData:
