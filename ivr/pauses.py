@@ -12,7 +12,7 @@ import asyncio
 import json
 import random
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 
 import numpy as np
@@ -30,7 +30,7 @@ from ivr.config import Settings
 from ivr.heldout import Question
 from ivr.replay.clock import VirtualLoop
 from ivr.replay.engines import Engines
-from ivr.replay.listening import Prompt
+from ivr.replay.listening import KnownVoice, Prompt
 from ivr.replay.sound import Sound
 from ivr.speech.stt import Transcript
 from ivr.wording import LANGUAGES
@@ -126,7 +126,7 @@ class _Listener:
 
     async def _listen(self, sound: Sound) -> float:
         recogniser = _Recogniser(self._engines)
-        ear = Ear(_Voice(sound), recogniser, Prompt())
+        ear = Ear(KnownVoice(sound.voice), recogniser, Prompt())
         listening = asyncio.create_task(
             ear.listen(
                 (self._lang,), self._judge, self._patience, again=True,
@@ -146,16 +146,6 @@ class _Listener:
         if not final:
             return Judged(transcript, None, complete=False)
         return await self._engines.judge(transcript, self._office, self._lang)
-
-
-class _Voice:
-    """Voice activity that is known already."""
-
-    def __init__(self, sound: Sound) -> None:
-        self._next = iter(sound.voice)
-
-    def look(self, frame: bytes, tell: Callable[[float], None]) -> None:
-        tell(next(self._next))
 
 
 class _Recogniser:

@@ -136,7 +136,7 @@ class Listener:
             prompt = Spoken(course)
             decode_s = max(times.values(), default=DECODE_S)
             recogniser = _Recogniser(self._engines, decode_s, times, heard_once(course))
-        ear = Ear(_Voice(self._sound.voice[start:]), recogniser, prompt)
+        ear = Ear(KnownVoice(self._sound.voice[start:]), recogniser, prompt)
         recogniser.ear = ear
         ear.resume_at(start, self._sound.frames[max(0, start - HISTORY) : start], self._last_turn(before))
         feeding = asyncio.create_task(self._feed(ear, start, prompt, self._keys(turn)))
@@ -262,7 +262,7 @@ class Listener:
         return await understood(utterance, judge, again=self._question.named and not once)
 
 
-class _Voice:
+class KnownVoice:
     """Voice activity that is known already."""
 
     def __init__(self, probabilities: Sequence[float]) -> None:
