@@ -42,7 +42,8 @@ class OnRay:
         self._begin(ray, workers)
         try:
             actor = ray.remote(num_cpus=1, scheduling_strategy="SPREAD")(self._station)
-            yield from _run(ray, lambda: actor.remote(settings, engine), jobs, workers, self._patience_s)
+            pool = _Pool(ray, lambda: actor.remote(settings, engine), jobs, workers, self._patience_s)
+            yield from pool.run()
         finally:
             ray.shutdown()
 
@@ -66,59 +67,80 @@ def _ray() -> Any:
     return ray
 
 
-def _run(
-    ray: Any, new: Callable[[], Any], jobs: Sequence[Job], workers: int, patience_s: float
-) -> Iterator[Result]:
+class _Pool:
     """Each station is given a call when it has started and whenever it is done with one; a lost one is replaced.
 
     One that finds no room, after a node was lost, is given none: those that are left do the work.
     """
-    waiting = list(reversed(jobs))
-    tries: Counter[str] = Counter()
-    at: dict[Any, tuple[Any, Job | None]] = {}  # by what is awaited: a station and its call; none: it starts
-    idle: list[Any] = []
-    failed = 0
 
-    def start() -> None:
-        station = new()
-        at[station.__ray_ready__.remote()] = (station, None)
+    def __init__(
+        self, ray: Any, new: Callable[[], Any], jobs: Sequence[Job], workers: int, patience_s: float
+    ) -> None:
+        self._ray, self._new, self._workers, self._patience_s = ray, new, workers, patience_s
+        self._waiting = list(reversed(jobs))
+        self._tries: Counter[str] = Counter()
+        self._at: dict[
+            Any, tuple[Any, Job | None]
+        ] = {}  # by what is awaited: a station, its call; none: it starts
+        self._idle: list[Any] = []
+        self._failed = 0
+        """Stations that did not start, since one did."""
 
-    for _ in range(workers):
-        start()
-    while waiting or any(job for _, job in at.values()):
-        done, _ = ray.wait(list(at), timeout=patience_s)
-        if not done:
-            if not any(job for _, job in at.values()):
-                raise SetupError(f"no room on Ray: no worker could start for {patience_s:.0f} s")
-            continue
-        station, job = at.pop(done[0])
+    def run(self) -> Iterator[Result]:
+        """A result for each job, as they come."""
+        for _ in range(self._workers):
+            self._start()
+        while self._waiting or self._busy:
+            done, _ = self._ray.wait(list(self._at), timeout=self._patience_s)
+            if done:
+                yield from self._ended(done[0])
+                self._hand_out()
+            elif not self._busy:
+                raise SetupError(f"no room on Ray: no worker could start for {self._patience_s:.0f} s")
+
+    @property
+    def _busy(self) -> bool:
+        return any(job for _, job in self._at.values())
+
+    def _start(self) -> None:
+        station = self._new()
+        self._at[station.__ray_ready__.remote()] = (station, None)
+
+    def _ended(self, awaited: Any) -> Iterator[Result]:
+        """A station has started, is done with its call, or is lost."""
+        station, job = self._at.pop(awaited)
         try:
-            result = ray.get(done[0])
-        except ray.exceptions.RayTaskError:
+            result = self._ray.get(awaited)
+        except self._ray.exceptions.RayTaskError:
             raise  # a mistake of ours, which any other station would make
-        except ray.exceptions.RayError as error:  # the worker, its node, or what it returned is gone
-            if job is None:
-                failed += 1
-            elif tries[job.call_id] < TRIES:
-                log.warning("a worker was lost; call %s is replayed again", job.call_id)
-                log.info("it was lost by: %s", error)
-                waiting.append(job)
-            else:
-                yield Result(job.call_id, [], f"the worker was lost {TRIES} times")
-            if not idle and failed < TRIES * workers:
-                start()
-            if waiting and not (at or idle):
-                raise SetupError(f"no worker starts on Ray: {_last_line(error)}") from None
+        except self._ray.exceptions.RayError as error:  # the worker, its node, or what it returned is gone
+            yield from self._lost(job, error)
+            return
+        self._idle.append(station)
+        if job is None:
+            self._failed = 0
         else:
-            idle.append(station)
-            if job is None:
-                failed = 0
-            else:
-                yield result
-        while waiting and idle:
-            station, job = idle.pop(), waiting.pop()
-            tries[job.call_id] += 1
-            at[station.replay.remote(with_sound(job))] = (station, job)
+            yield result
+
+    def _lost(self, job: Job | None, error: Exception) -> Iterator[Result]:
+        if job is None:
+            self._failed += 1
+        elif self._tries[job.call_id] < TRIES:
+            log.warning("a worker was lost; call %s is replayed again", job.call_id)
+            log.info("it was lost by: %s", error)
+            self._waiting.append(job)
+        else:
+            yield Result(job.call_id, [], f"the worker was lost {TRIES} times")
+        if not self._idle and self._failed < TRIES * self._workers:
+            self._start()
+        if self._waiting and not (self._at or self._idle):
+            raise SetupError(f"no worker starts on Ray: {_last_line(error)}") from None
+
+    def _hand_out(self) -> None:
+        while self._waiting and self._idle:
+            station, job = self._idle.pop(), self._waiting.pop()
+            self._tries[job.call_id] += 1
+            self._at[station.replay.remote(with_sound(job))] = (station, job)
 
 
 def _last_line(error: Exception) -> str:

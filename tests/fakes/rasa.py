@@ -36,7 +36,7 @@ class FakeRasa:
     async def _parse(self, asked: Asked) -> Answer:
         if self.failing:
             return self.failing, {"status": "failure"}
-        text = str(asked.values["text"]).partition("|")[0]  # the sounds stand behind it
+        text = str(asked.values["text"]).partition("|")[0].strip()  # the sounds stand behind it
         self.asked.append(text)
         await asyncio.sleep(0.01)
         intent = self._meanings.get(normalise(text), "oos")
