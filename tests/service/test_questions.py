@@ -72,9 +72,9 @@ async def is_recorded(house: House, record: Record) -> None:
     assert len(kept.caller) >= len(own.caller)  # in the recording a frame that came late parts what he said
     assert seconds(left) == pytest.approx(seconds(record.said), rel=0.1)
     said, heard = (sounds.cut(leg, 0, 20) for leg in (record.said, record.heard))
-    # of the five pieces of a short question one may hold a frame that came late
-    assert await sounds.share_of(said, left) > 0.7 and await sounds.share_of(said, right) < 0.2
-    assert await sounds.share_of(heard, right) > 0.7 and await sounds.share_of(heard, left) < 0.2
+    # most of it: of the five pieces of a short question two may hold a frame that came late
+    assert await sounds.share_of(said, left) > 0.5 and await sounds.share_of(said, right) < 0.2
+    assert await sounds.share_of(heard, right) > 0.5 and await sounds.share_of(heard, left) < 0.2
 
 
 async def test_mouth_to_ear_in_the_store_is_what_the_caller_heard(house: House) -> None:
