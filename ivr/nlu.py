@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 
 from ivr.errors import NluUnavailable
-from ivr.espeak import sounds
+from ivr.espeak import UnknownLanguage, sounds
 from ivr.wording import spoken
 
 PARSE_S = 2.0  # seconds a caller can wait for understanding before we say "pardon?"
@@ -33,9 +33,15 @@ class Intent:
 
 
 def question(text: str, lang: str) -> str:
-    """A sentence as Rasa is trained on it and asked: its words and how they sound, ``les tickets | letikɛ``."""
+    """A sentence as Rasa is trained on it and asked: its words and how they sound, ``les tickets | letikɛ``.
+
+    The words alone where espeak-ng knows no such language.
+    """
     words = spoken(text)
-    return f"{words} | {sounds(words, lang)}"
+    try:
+        return f"{words} | {sounds(words, lang)}"
+    except UnknownLanguage:
+        return words
 
 
 class Understanding:

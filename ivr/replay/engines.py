@@ -32,7 +32,7 @@ class Engines:
         self._thread = threading.Thread(target=self._loop.run_forever, name="engines", daemon=True)
         self._transcripts: dict[str, Transcript] = {}
         self._again: dict[str, Transcript | None] = {}
-        self._intents: dict[str, Intent] = {}
+        self._intents: dict[tuple[str, str], Intent] = {}
 
     @classmethod
     def load(cls, settings: Settings, langs: Sequence[str], engine: str = "") -> Engines:
@@ -68,9 +68,10 @@ class Engines:
 
     async def understand(self, text: str, lang: str) -> Intent:
         """What Rasa makes of a sentence; raises NluUnavailable."""
-        if text not in self._intents:
-            self._intents[text] = await self._outside(self._understanding.understand(text, lang))
-        return self._intents[text]
+        key = (text, lang)
+        if key not in self._intents:
+            self._intents[key] = await self._outside(self._understanding.understand(text, lang))
+        return self._intents[key]
 
     async def judge(self, heard: Transcript, office: Office, lang: str) -> Judged:
         """As the live call judges a final transcript."""

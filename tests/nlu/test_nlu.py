@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from ivr.errors import NluUnavailable
-from ivr.nlu import Intent, Understanding, parse
+from ivr.nlu import Intent, Understanding, parse, question
 
 Answer = Callable[[asyncio.StreamWriter], Coroutine[Any, Any, None]]
 
@@ -105,3 +105,13 @@ def test_silence_and_punctuation_are_not_sent() -> None:
 def test_parse_refuses_what_is_no_ranking() -> None:
     with pytest.raises((KeyError, TypeError, ValueError)):
         parse(None)
+
+
+def test_rasa_is_asked_with_the_sounds_behind_the_words() -> None:
+    assert question("Les tickets ?", "fr") == "les tickets | letikɛ"
+    assert question("L'étiquet", "fr").partition("|")[2] == " letikɛ"  # misheard, and sounds the same
+
+
+@pytest.mark.parametrize("lang", ["", "xx"])
+def test_words_alone_where_nobody_knows_how_they_sound(lang: str) -> None:
+    assert question("Les tickets ?", lang) == "les tickets"
