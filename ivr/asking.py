@@ -6,7 +6,7 @@ import asyncio
 import datetime as dt
 import time
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -67,13 +67,20 @@ async def judge(office: Office, understanding: Understanding, text: str, lang: s
 def ask(settings: Settings, lines: Iterable[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
     """An answer for each ``{"lang", "text"}``, in order: the contract of `ivr ask`."""
     office = Office.load(settings)
+    with serving(settings) as (runner, understanding):
+        for line in lines:
+            lang, text = _question(line)
+            yield _line(lang, text, runner.run(judge(office, understanding, text, lang)))
+
+
+@contextmanager
+def serving(settings: Settings) -> Iterator[tuple[asyncio.Runner, Understanding]]:
+    """``served`` where no event loop runs: the connection, and the loop that it belongs to."""
     with asyncio.Runner() as runner:
         server = served(settings)
         understanding = runner.run(server.__aenter__())
         try:
-            for line in lines:
-                lang, text = _question(line)
-                yield _line(lang, text, runner.run(judge(office, understanding, text, lang)))
+            yield runner, understanding
         finally:
             runner.run(server.__aexit__(None, None, None))
 

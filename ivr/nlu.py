@@ -35,9 +35,11 @@ class Intent:
 def question(text: str, lang: str) -> str:
     """A sentence as Rasa is trained on it and asked: its words and how they sound, ``les tickets | letikɛ``.
 
-    The words alone where espeak-ng knows no such language.
+    Empty where it has no words; the words alone where espeak-ng knows no such language.
     """
     words = spoken(text)
+    if not words:
+        return ""
     try:
         return f"{words} | {sounds(words, lang)}"
     except UnknownLanguage:
@@ -80,10 +82,11 @@ class Understanding:
 
         One model serves all languages; ``lang`` says how the words sound.
         """
-        if not spoken(text):
+        asked = question(text, lang)
+        if not asked:
             return Intent("oos", 1.0, (("oos", 1.0),))
         try:
-            response = await self._client.post("/model/parse", json={"text": question(text, lang)})
+            response = await self._client.post("/model/parse", json={"text": asked})
             response.raise_for_status()
             return parse(response.json())
         except httpx.HTTPError as error:

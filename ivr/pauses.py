@@ -12,7 +12,7 @@ import asyncio
 import json
 import random
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 
 import numpy as np
@@ -22,7 +22,6 @@ from ivr.app import open_office
 from ivr.audio import add_noise, frames, over_the_phone, silence, to_floats
 from ivr.benchmark import Spread
 from ivr.call.ear import Ear, Patience
-from ivr.call.hearing import Judged
 from ivr.call.office import Office
 from ivr.call.turns import FRAME_S
 from ivr.callflow import load_callflow
@@ -30,9 +29,9 @@ from ivr.config import Settings
 from ivr.heldout import Question
 from ivr.replay.clock import VirtualLoop
 from ivr.replay.engines import Engines
-from ivr.replay.listening import KnownVoice, Prompt
+from ivr.replay.listening import KnownVoice, Prompt, TodaysJudge, TodaysRecogniser
 from ivr.replay.sound import Sound
-from ivr.speech.stt import Transcript
+from ivr.scores import share
 from ivr.wording import LANGUAGES
 
 DECODE_S = 0.31
@@ -62,15 +61,9 @@ class Row:
 def run(settings: Settings, count: int, *, as_json: bool) -> int:
     """Ask ``count`` questions a language; prints a row for each kind of line."""
     questions = spoken.sample(settings, count, LANGUAGES)
-    with asyncio.Runner() as runner:
-        rasa = asking.served(settings)
-        runner.run(rasa.__aenter__())
-        try:
-            with Engines.load(settings, LANGUAGES) as engines:
-                for row in rows(settings, questions, engines, Patience()):
-                    sys.stdout.write(f"{json.dumps(asdict(row)) if as_json else _text(row)}\n")
-        finally:
-            runner.run(rasa.__aexit__(None, None, None))
+    with asking.serving(settings), Engines.load(settings, LANGUAGES) as engines:
+        for row in rows(settings, questions, engines, Patience()):
+            sys.stdout.write(f"{json.dumps(asdict(row)) if as_json else _text(row)}\n")
     return 0
 
 
@@ -87,13 +80,8 @@ def rows(
             listener = _Listener(office, engines, question.lang, patience)
             ends.append(listener.silence_s(_line(pcm, noise)))
             inside += [listener.silence_s(_line(part, noise)) for part in _broken(pcm, question.text)]
-        line = "clean" if noise is None else f"{noise:.0f} dB"
-        yield Row(line, len(ends), len(inside), Spread.of(ends), {s: _share(inside, s) for s in PAUSES_S})
-
-
-def _share(silences_s: Iterable[float], pause_s: float) -> float:
-    found = [ended < pause_s for ended in silences_s]
-    return round(sum(found) / len(found), 4) if found else 0.0
+        cut_off = {pause: round(share(ended < pause for ended in inside), 4) for pause in PAUSES_S}
+        yield Row(spoken.line(noise), len(ends), len(inside), Spread.of(ends), cut_off)
 
 
 def _line(pcm: bytes, noise_db: float | None) -> bytes:
@@ -125,11 +113,12 @@ class _Listener:
             return own.run(self._listen(Sound(list(frames(pcm)))))
 
     async def _listen(self, sound: Sound) -> float:
-        recogniser = _Recogniser(self._engines)
+        recogniser = TodaysRecogniser(self._engines, DECODE_S, {}, again_s=DECODE_S)
+        judge = TodaysJudge(self._engines, self._office, self._lang)
         ear = Ear(KnownVoice(sound.voice), recogniser, Prompt())
         listening = asyncio.create_task(
             ear.listen(
-                (self._lang,), self._judge, self._patience, again=True,
+                (self._lang,), judge, self._patience, again=True,
                 hotwords=self._office.faq.hotwords(self._lang),
             )
         )  # fmt: skip
@@ -141,47 +130,6 @@ class _Listener:
         listening.cancel()
         caught = None if not listening.done() else listening.result()
         return AFTER_S if caught is None else round(caught.course.until * FRAME_S - caught.end_s, 2)
-
-    async def _judge(self, transcript: Transcript, final: bool) -> Judged:
-        if not final:
-            return Judged(transcript, None, complete=False)
-        return await self._engines.judge(transcript, self._office, self._lang)
-
-
-class _Recogniser:
-    """Today's, each listening of which takes ``DECODE_S``."""
-
-    name = "pauses"
-    languages = frozenset(LANGUAGES)
-
-    def __init__(self, engines: Engines) -> None:
-        self.engines = engines
-
-    def utterance(self, langs: Sequence[str], hotwords: str = "") -> _Utterance:
-        return _Utterance(self.engines, langs, hotwords)
-
-    async def close(self) -> None:
-        pass
-
-
-class _Utterance:
-    def __init__(self, engines: Engines, langs: Sequence[str], hotwords: str) -> None:
-        self._engines, self._langs, self._hotwords = engines, langs, hotwords
-        self._pcm = bytearray()
-
-    def feed(self, pcm: bytes) -> None:
-        self._pcm += pcm
-
-    async def partial(self) -> Transcript | None:
-        return None
-
-    async def decode(self) -> Transcript:
-        await asyncio.sleep(DECODE_S)
-        return await self._engines.transcribe(bytes(self._pcm), self._langs, self._hotwords)
-
-    async def again(self) -> Transcript | None:
-        await asyncio.sleep(DECODE_S)
-        return await self._engines.again(bytes(self._pcm), self._langs, self._hotwords)
 
 
 def _text(row: Row) -> str:

@@ -36,6 +36,11 @@ NOISES: tuple[float | None, ...] = (None, 15.0)
 """Signal to noise in dB; None is a clean line."""
 
 
+def line(noise_db: float | None) -> str:
+    """How a kind of line is called in reports."""
+    return "clean" if noise_db is None else f"{noise_db:.0f} dB"
+
+
 SURE: Final = (0.0, 0.25, 0.4, 0.55, 0.7, 0.85)
 """Values of the gate's ``heard.sure`` that are tried."""
 
@@ -205,12 +210,11 @@ def _row(lang: str, noise: float | None, part: Sequence[Heard]) -> Row:
     said = [normalise(one.judged.question.text) for one in part]
     wer = jiwer.wer(said, [normalise(one.text) for one in part])
     decided = [_decided_right(one.judged) for one in part]
-    line = "clean" if noise is None else f"{noise:.0f} dB"
     right = sum(decided) / len(decided)
     spoke = share(one.heard.lang == lang for one in part)
     return Row(
         lang,
-        line,
+        line(noise),
         len(part),
         round(wer, 4),
         round(right, 4),

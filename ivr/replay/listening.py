@@ -125,17 +125,17 @@ class Listener:
     async def turn(self, turn: Turn, before: Turn | None, question: Question) -> Listened:
         """What is heard today where ``turn`` was heard then; ``before`` is the turn before it."""
         self._question = question
-        judge = _Judge(self._engines, self._office, question.lang)
+        judge = TodaysJudge(self._engines, self._office, question.lang)
         course = turn.course if self._exact else None
         prompt: Prompt | Spoken
         if course is None:
             start = round((turn.since + (question.delay_s if question.anew else 0.0)) / FRAME_S)
-            prompt, recogniser = Prompt(), _Recogniser(self._engines, _decode_s(turn), {})
+            prompt, recogniser = Prompt(), TodaysRecogniser(self._engines, _decode_s(turn), {})
         else:
             start, times = course.since - 1, decode_times(course)
             prompt = Spoken(course)
             decode_s = max(times.values(), default=DECODE_S)
-            recogniser = _Recogniser(self._engines, decode_s, times, heard_once(course))
+            recogniser = TodaysRecogniser(self._engines, decode_s, times, heard_once(course))
         ear = Ear(KnownVoice(self._sound.voice[start:]), recogniser, prompt)
         recogniser.ear = ear
         ear.resume_at(start, self._sound.frames[max(0, start - HISTORY) : start], self._last_turn(before))
@@ -155,7 +155,7 @@ class Listener:
         ear: Ear,
         prompt: Prompt | Spoken,
         question: Question,
-        judge: _Judge,
+        judge: TodaysJudge,
         feeding: asyncio.Task[None],
     ) -> Caught | None:
         """The next turn that the ear hears; None when the recording ends before."""
@@ -184,7 +184,7 @@ class Listener:
             caught = replace(caught, key=await ear.dialled(caught.key, question.keys))
         return caught
 
-    async def _listened(self, turn: Turn, caught: Caught | None, judge: _Judge) -> Listened:
+    async def _listened(self, turn: Turn, caught: Caught | None, judge: TodaysJudge) -> Listened:
         then = turn.speech
         lost = not self._exact and then is not None and bool(then.sum) and self._sound.stretch(then) is None
         if caught is None:
@@ -253,9 +253,9 @@ class Listener:
     def _hotwords(self, question: Question) -> str:
         return self._office.faq.hotwords(question.langs[0]) if question.named else ""
 
-    async def _meant(self, pcm: bytes, judge: _Judge, course: events.Listened | None) -> Judged:
+    async def _meant(self, pcm: bytes, judge: TodaysJudge, course: events.Listened | None) -> Judged:
         """What a stretch of audio means, listened to as often as then."""
-        recogniser = _Recogniser(self._engines, 0.0, {})
+        recogniser = TodaysRecogniser(self._engines, 0.0, {})
         utterance = recogniser.utterance(self._question.langs, self._hotwords(self._question))
         utterance.feed(pcm)
         once = course is not None and course.decodes.endswith("!")
@@ -272,7 +272,7 @@ class KnownVoice:
         tell(next(self._next))
 
 
-class _Judge:
+class TodaysJudge:
     """What a transcript means today."""
 
     def __init__(self, engines: Engines, office: Office, lang: str) -> None:
@@ -284,16 +284,25 @@ class _Judge:
         return await self._engines.judge(transcript, self._office, self._lang)
 
 
-class _Recogniser:
-    """Today's recogniser, as quick as the one of then: ``times`` by the frame, ``decode_s`` where none was then."""
+class TodaysRecogniser:
+    """Today's recogniser, as quick as the one of then: ``times`` by the frame, ``decode_s`` where none was then.
+
+    ``again_s``: what a second listening takes beside that; where it was noted, its time is in that of the decode.
+    """
 
     name = "replay"
     languages = frozenset[str]()
 
     def __init__(
-        self, engines: Engines, decode_s: float, times: Mapping[int, float], once: Collection[int] = ()
+        self,
+        engines: Engines,
+        decode_s: float,
+        times: Mapping[int, float],
+        once: Collection[int] = (),
+        again_s: float = 0.0,
     ) -> None:
-        self.engines, self._decode_s, self._times, self._once = engines, decode_s, times, once
+        self.engines, self.again_s = engines, again_s
+        self._decode_s, self._times, self._once = decode_s, times, once
         self.ear: Ear | None = None
 
     @property
@@ -320,7 +329,7 @@ class _Recogniser:
 class _Utterance:
     """One stretch of speech."""
 
-    def __init__(self, recogniser: _Recogniser, langs: Sequence[str], hotwords: str) -> None:
+    def __init__(self, recogniser: TodaysRecogniser, langs: Sequence[str], hotwords: str) -> None:
         self._recogniser, self._langs, self._hotwords = recogniser, langs, hotwords
         self._pcm = bytearray()
         self._once = False
@@ -337,9 +346,10 @@ class _Utterance:
         return await self._recogniser.engines.transcribe(pcm, self._langs, self._hotwords)
 
     async def again(self) -> Transcript | None:
-        """Its time is in that of the decode: a live call notes both as one."""
         if self._once:
             return None
+        if self._recogniser.again_s:
+            await asyncio.sleep(self._recogniser.again_s)
         return await self._recogniser.engines.again(bytes(self._pcm), self._langs, self._hotwords)
 
 

@@ -136,18 +136,25 @@ def _alike(one: list[str], other: list[str], lang: str) -> float:
     """How alike two stretches sound, 0 to 1."""
     if fold("".join(one)) == fold("".join(other)):
         return 1.0
-    pairs = [(_sounds(" ".join(one), lang), _sounds(" ".join(other), lang))]
+    said, heard = (_joined(part, lang) for part in (one, other))
+    pairs = [(_sounds(said, lang), _sounds(heard, lang))]
     if lang == "fr":  # liaisons are made or not
-        pairs.append((_unlinked(one), _unlinked(other)))
+        pairs.append((_unlinked(said), _unlinked(heard)))
     return max(float(fuzz.ratio(*pair)) for pair in pairs) / 100
 
 
-def _unlinked(words: list[str]) -> str:
+def _joined(words: list[str], lang: str) -> str:
+    """The words as one text, elided letters with what they belong to."""
+    text = " ".join(words)
+    return _ELIDED.sub(r"\1'", text) if lang in ("fr", "it") else text
+
+
+def _unlinked(text: str) -> str:
     """How French words sound one by one."""
-    return "".join(_sounds(word, "fr") for word in _ELIDED.sub(r"\1'", " ".join(words)).split())
+    return "".join(_sounds(word, "fr") for word in text.split())
 
 
 @lru_cache(maxsize=4096)
 def _sounds(text: str, lang: str) -> str:
-    sounds = espeak.sounds(_ELIDED.sub(r"\1'", text) if lang in ("fr", "it") else text, lang)
+    sounds = espeak.sounds(text, lang)
     return sounds.translate(_FRENCH) if lang == "fr" else sounds

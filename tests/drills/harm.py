@@ -108,10 +108,8 @@ async def fill_state(stage: Stage) -> None:
 async def _fill(disk: Path, spare_kb: int) -> None:
     ballast = disk / "ballast"
     free = shutil.disk_usage(disk).free - spare_kb * 1024
-    with (
-        ballast.open("wb", buffering=0) as file,
-        contextlib.suppress(OSError),
-    ):  # others write to it meanwhile
+    # others write to it meanwhile
+    with ballast.open("wb", buffering=0) as file, contextlib.suppress(OSError):
         file.write(bytes(max(0, free)))
     await asyncio.sleep(FROZEN_S)
     ballast.unlink()
