@@ -14,7 +14,7 @@ from pathlib import Path
 
 from ivr.speech.stt import Recogniser, Tape, Transcript, Utterance
 
-VERSION = "1"
+VERSION = "2"
 """Count up when an engine decodes otherwise than before."""
 
 

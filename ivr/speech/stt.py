@@ -118,7 +118,7 @@ def choose(settings: Settings, langs: Sequence[str], engine: str = "") -> Recogn
     wanted = engine or settings.recogniser
     vosk = [lang for lang in langs if (settings.models / f"vosk-{lang}").is_dir()]
     if wanted == "whisper" or (wanted == "auto" and not vosk):
-        return Whisper(settings.models / "whisper-base", langs)
+        return Whisper(settings.models / "whisper-base", langs, settings.root)
     if wanted == "vosk":
         missing = [lang for lang in langs if lang not in vosk]
         if missing:
@@ -127,4 +127,4 @@ def choose(settings: Settings, langs: Sequence[str], engine: str = "") -> Recogn
     streaming = Vosk({lang: settings.models / f"vosk-{lang}" for lang in vosk})
     if len(vosk) == len(langs):
         return streaming
-    return ByLanguage([streaming, Whisper(settings.models / "whisper-base", langs)])
+    return ByLanguage([streaming, Whisper(settings.models / "whisper-base", langs, settings.root)])

@@ -27,6 +27,7 @@ from ivr.errors import RecogniserError
 from ivr.speech.noise import without_noise
 from ivr.speech.stt import Tape, Transcript
 from ivr.speech.vad import has_speech
+from ivr.speech.vocabulary import reduced
 
 MARGIN_S: Final = 4.5
 """Silence after the utterance that the encoder sees.  With 1.5 s the model says one sentence in eight again
@@ -55,13 +56,15 @@ class Whisper:
 
     name = "whisper"
 
-    def __init__(self, model: Path, langs: Sequence[str]) -> None:
+    def __init__(self, model: Path, langs: Sequence[str], root: Path) -> None:
+        """``root``: what is written there tells which tokens are needed (``ivr.speech.vocabulary``)."""
         if not (model / "model.bin").is_file():
             raise RecogniserError(f"no Whisper model in {model}: run `ivr models pull`")
         self.languages = frozenset(langs)
         self._whisper = WhisperModel(
-            str(model), device="cpu", compute_type="int8", cpu_threads=1, num_workers=WORKERS
-        )
+            str(model), device="cpu", compute_type="int8", cpu_threads=1, num_workers=WORKERS,
+            files=reduced(model, root),
+        )  # fmt: skip
         self._threads = ThreadPoolExecutor(WORKERS, thread_name_prefix="whisper")
         self.prompt = lru_cache(maxsize=64)(self._prompt)
 

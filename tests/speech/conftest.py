@@ -40,7 +40,7 @@ class Ear:
 
 @pytest.fixture(scope="session")
 def whisper(installed: Settings, runner: asyncio.Runner) -> Iterator[Whisper]:
-    engine = Whisper(installed.models / "whisper-base", ("fr", "en", "es", "de", "it"))
+    engine = Whisper(installed.models / "whisper-base", ("fr", "en", "es", "de", "it"), ROOT)
     yield engine
     runner.run(engine.close())
 

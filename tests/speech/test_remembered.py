@@ -27,7 +27,7 @@ async def test_another_run_needs_no_engine_for_what_it_knows(whisper: Whisper, t
     file = tmp_path / "folder/heard.jsonl"
     first = await heard(Remembered(whisper, file))
     assert "museum" in first.text
-    closed = Whisper(ROOT / "var/models/whisper-base", ("en",))
+    closed = Whisper(ROOT / "var/models/whisper-base", ("en",), ROOT)
     await closed.close()  # an engine that cannot hear any more
     again = Remembered(closed, file)
     assert await heard(again) == first
@@ -42,7 +42,7 @@ async def test_a_second_listening_is_remembered_apart_from_the_first(
     file = tmp_path / "heard.jsonl"
     noisy = await asyncio.to_thread(lambda: add_noise(read_audio(GOLDEN / "en-eiffel.wav"), 0))
     for engine in (whisper, None):
-        memory = Remembered(engine or Whisper(ROOT / "var/models/whisper-base", ("en",)), file)
+        memory = Remembered(engine or Whisper(ROOT / "var/models/whisper-base", ("en",), ROOT), file)
         utterance = memory.utterance(["en"], "")
         utterance.feed(noisy)
         found = await utterance.decode(), await utterance.again()

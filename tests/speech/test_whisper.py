@@ -70,4 +70,4 @@ def test_confidence_is_a_probability_that_rises() -> None:
 
 def test_a_missing_model_is_named(tmp_path: Path) -> None:
     with pytest.raises(RecogniserError, match="ivr models pull"):
-        Whisper(tmp_path, ("en",))
+        Whisper(tmp_path, ("en",), ROOT)

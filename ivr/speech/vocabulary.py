@@ -1,0 +1,164 @@
+"""Whisper without the tokens that nobody needs here.
+
+At each step of a decode Whisper weighs all of its 51,865 tokens, pieces of words in a hundred languages, and that is
+as much work as all else in a step.  What stays: the tokens of ``voices/whisper-tokens.txt`` (most of what is said in
+our languages), those of the words that the office writes, what these are joined from, the 256 bytes, of which every
+word can be made, and the special ones but for the time stamps.  Measurements: docs/speech.md.
+
+A ``model.bin`` is what CTranslate2's ``ModelSpec._serialize`` writes (``ctranslate2/specs/model_spec.py``), little
+endian: version, name, revision; variables with name, rank, dimensions, type and bytes; aliases.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+import struct
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from io import BytesIO
+from itertools import chain
+from pathlib import Path
+from typing import Any, BinaryIO, Final
+
+from tokenizers import Tokenizer
+
+log = logging.getLogger(__name__)
+
+TOKENS: Final = Path("voices/whisper-tokens.txt")
+"""One token a line, as tokenizer.json writes it; what holds a space is a remark."""
+WRITTEN: Final = ("nlu/faq/*.yml", "nlu/hotwords.yml")
+"""What the office writes and callers say."""
+WORD: Final = re.compile(r"[^\W_]+(?:['’-][^\W_]+)*|[^\w\s]")
+BYTES: Final = 256
+"""The first tokens are the single bytes."""
+END: Final = "<|endoftext|>"
+EMPTY: Final = ""
+"""A token without text, by which CTranslate2 knows a model of several languages."""
+FIRST_TIME: Final = "<|0.00|>"
+"""The special tokens, from END on, end with the time stamps; CTranslate2 wants to see one."""
+VERSION: Final = 6
+ROWS: Final = "decoder/embeddings/weight"
+"""A row a token; the projection at the end of a step is the same matrix."""
+
+
+def reduced(model: Path, root: Path) -> dict[str, bytes] | None:
+    """The files of a Whisper model in CTranslate2's form, with the tokens that are needed, as ``WhisperModel`` takes
+    them; None, said aloud, where they cannot be made: then the model as it is will do.
+
+    Takes half a second and, for a moment, twice the size of the model.
+    """
+    try:
+        spelling = mended(json.loads((model / "tokenizer.json").read_bytes()))
+        names = (model / "vocabulary.txt").read_text("utf-8").splitlines()
+        kept = _kept(spelling, names, chain(listed(root), _written(spelling, root)))
+        return {
+            "model.bin": _with_rows(model / "model.bin", kept),
+            "vocabulary.txt": "".join(f"{names[token]}\n" for token in kept).encode(),
+            "config.json": _numbered_anew(json.loads((model / "config.json").read_bytes()), kept),
+            "tokenizer.json": _spelling_of(spelling, kept),
+        }
+    except (OSError, ValueError, KeyError, struct.error) as error:
+        log.warning("Whisper keeps its whole vocabulary, and is slower: %s", error)
+        return None
+
+
+def listed(root: Path) -> list[str]:
+    """The tokens of ``TOKENS``."""
+    return [line for line in (root / TOKENS).read_text("utf-8").splitlines() if line and " " not in line]
+
+
+def mended(spelling: dict[str, Any]) -> dict[str, Any]:
+    """A tokenizer.json whose first join is there: converted files lack it, and spell " tour" as " ", "t", "our"."""
+    model = spelling["model"]
+    joins = [tuple(join.split(" ")) if isinstance(join, str) else tuple(join) for join in model["merges"]]
+    if ("Ġ", "t") not in joins:
+        joins.insert(0, ("Ġ", "t"))
+    return spelling | {"model": model | {"merges": [list(join) for join in joins]}}
+
+
+def spelled(spelling: Mapping[str, Any], words: Iterable[str]) -> Iterator[list[str]]:
+    """The tokens of each word."""
+    tokenizer = Tokenizer.from_str(json.dumps(spelling))
+    for found in tokenizer.encode_batch(list(words), add_special_tokens=False):
+        yield found.tokens
+
+
+def _written(spelling: Mapping[str, Any], root: Path) -> Iterator[str]:
+    """The tokens of the words that the office writes, as they stand inside a sentence and at its beginning."""
+    files = [path for pattern in WRITTEN for path in sorted(root.glob(pattern))]
+    words = {word for path in files for word in WORD.findall(path.read_text("utf-8"))}
+    forms = {form for word in words for form in (f" {word}", f" {word.capitalize()}", word)}
+    return chain.from_iterable(spelled(spelling, sorted(forms)))
+
+
+def _kept(spelling: Mapping[str, Any], names: Sequence[str], wanted: Iterable[str]) -> list[int]:
+    """The numbers of the tokens that stay, rising."""
+    numbers: Mapping[str, int] = spelling["model"]["vocab"]
+    made_of = {first + second: (first, second) for first, second in spelling["model"]["merges"]}
+    kept: set[int] = set(range(BYTES))
+    ahead = list(wanted)
+    while ahead:
+        token = ahead.pop()
+        if numbers[token] not in kept:
+            kept.add(numbers[token])
+            ahead += made_of.get(token, ())
+    special = range(names.index(END), names.index(FIRST_TIME) + 1)
+    return sorted(kept | set(special) | {names.index(EMPTY)})
+
+
+def _spelling_of(spelling: Mapping[str, Any], kept: Sequence[int]) -> bytes:
+    """tokenizer.json with these tokens and the joins between them."""
+    anew = {token: place for place, token in enumerate(kept)}
+    model = spelling["model"]
+    left = {name: anew[number] for name, number in model["vocab"].items() if number in anew}
+    joins = [join for join in model["merges"] if left.keys() >= {*join, "".join(join)}]
+    special = [token | {"id": anew[token["id"]]} for token in spelling["added_tokens"] if token["id"] in anew]
+    fewer = {"model": model | {"vocab": left, "merges": joins}, "added_tokens": special}
+    return json.dumps({**spelling, **fewer}).encode()
+
+
+def _numbered_anew(config: dict[str, Any], kept: Sequence[int]) -> bytes:
+    """config.json, which names tokens by number: languages, and what is never said."""
+    anew = {token: place for place, token in enumerate(kept)}
+    lists = ("lang_ids", "suppress_ids", "suppress_ids_begin")
+    return json.dumps(
+        config | {name: [anew[token] for token in config[name] if token in anew] for name in lists}
+    ).encode()
+
+
+def _with_rows(file: Path, kept: Sequence[int]) -> bytes:
+    """model.bin with these rows of ``ROWS``; raises ValueError where it is of another version."""
+    out = BytesIO()
+    with file.open("rb") as source:
+        (version,) = _copied(source, out, "<I")
+        if version != VERSION:
+            raise ValueError(f"{file} has version {version}, not {VERSION}")
+        _name(source, out)
+        _, variables = _copied(source, out, "<II")
+        for _ in range(variables):
+            name = _name(source, out)
+            (rank,) = _copied(source, out, "<B")
+            shape = struct.unpack(f"<{rank}I", source.read(4 * rank))
+            kind, size = struct.unpack("<BI", source.read(5))
+            content = source.read(size)
+            if name == ROWS:
+                row = size // shape[0]
+                content = b"".join(content[at * row : (at + 1) * row] for at in kept)
+                shape = (len(kept), *shape[1:])
+            out.write(struct.pack(f"<{rank}IBI", *shape, kind, len(content)) + content)
+        out.write(source.read())
+    return out.getvalue()
+
+
+def _name(source: BinaryIO, out: BinaryIO) -> str:
+    (length,) = _copied(source, out, "<H")
+    name = source.read(length)
+    out.write(name)
+    return name.rstrip(b"\0").decode()
+
+
+def _copied(source: BinaryIO, out: BinaryIO, form: str) -> tuple[Any, ...]:
+    content = source.read(struct.calcsize(form))
+    out.write(content)
+    return struct.unpack(form, content)
