@@ -50,7 +50,7 @@ class Limits:
     speech_s: float = 0.30
     over_prompt_s: float = 0.36
     gap_s: float = 0.3
-    pause_s: float = 0.04
+    pause_s: float = 0.02
 
 
 class TurnDetector:

@@ -31,7 +31,7 @@ WINDOW_S: Final = 8
 WINDOW_BYTES: Final = WINDOW_S * RATE * WIDTH
 SHORTEST_S: Final = 1.8
 """Of less the model cannot tell that it is unfinished: a lone "oui" sounds so to it."""
-PAUSE: Final = silence(0.06)
+PAUSE: Final = silence(0.08)
 """Decoding begins that much too early for the model, which wants to hear that it is quiet (docs/speech.md)."""
 FRAMES: Final = WINDOW_S * 100
 """Mel frames of 10 ms."""

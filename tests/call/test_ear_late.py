@@ -51,7 +51,7 @@ async def test_late_frames_make_the_same_turns_of_the_same_bytes(seed: int) -> N
 
 
 async def test_a_turn_tells_what_it_depended_on() -> None:
-    listener = Listener(Reader(delay_s=0.25), prompt_s=1.0)
+    listener = Listener(Reader(delay_s=0.3), prompt_s=1.0)
     sound = await listener.hears(
         silence(2.0), speech("how much is 0.26 the Louvre"), judge=judge("the Louvre")
     )
@@ -60,6 +60,6 @@ async def test_a_turn_tells_what_it_depended_on() -> None:
     assert course.prompt == tuple(range(1, 51))
     first, second = course.decodes
     assert first.took is None and second.took is not None and first.start < second.start
-    assert second.took == pytest.approx(0.25 / 0.02, abs=1) and not second.once
+    assert second.took == pytest.approx(0.3 / 0.02, abs=1) and not second.once
     again = await listener.hears(silence(2.0), speech("and on Sundays"))
     assert again.course.since == course.until + 1

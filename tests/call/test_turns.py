@@ -52,11 +52,11 @@ def test_three_tenths_of_a_second_of_voice_are_speech() -> None:
     assert said == [(Turn.ONSET, 1.04), (Turn.SPEECH, 1.3)]
 
 
-@pytest.mark.parametrize(("gap_s", "then"), [(0.02, []), (0.08, [Turn.PAUSE])])
-def test_voice_with_short_gaps_adds_up_to_speech(gap_s: float, then: list[Turn]) -> None:
+@pytest.mark.parametrize("gap_s", [0.02, 0.08])
+def test_voice_with_short_gaps_adds_up_to_speech(gap_s: float) -> None:
     """Syllables: of closed lips the VAD lets through what is longer than 0.1 s."""
     said = kinds(run(TurnDetector(), *[(VOICE, 0.14), (SILENCE, gap_s)] * 3))
-    assert said == [Turn.ONSET, Turn.SPEECH, *then]
+    assert said == [Turn.ONSET, Turn.SPEECH, Turn.PAUSE]
 
 
 def test_a_pause_is_told_soon() -> None:
