@@ -15,8 +15,8 @@ def on_one_thread(model: str | bytes) -> onnxruntime.InferenceSession:
     thread is slower woken than a short look is taken."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
-    # Without it, sums of quantised networks overflow on processors that have AVX2 but no VNNI: the model for the end
-    # of a turn judged one question in four otherwise (onnxruntime.ai/docs/performance/model-optimizations/quantization)
+    # Sums of quantised networks would overflow on processors that have AVX2 but no VNNI
+    # (onnxruntime.ai/docs/performance/model-optimizations/quantization.html, "When to use reduce-range")
     options.add_session_config_entry("session.x64quantprecision", "1")
     return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
 
