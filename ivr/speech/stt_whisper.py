@@ -47,9 +47,6 @@ FAVOUR: Final = 3.0
 """Where five languages competed for 480 spoken questions, half of them noisy: 94.6 % in the right language without
 it, 95.8 % where the favoured one was right, 94.2 % where it was another."""
 
-BEAM: Final = 3
-"""Hot words harm at 1, and 5 hears no better than 3 (docs/speech.md)."""
-
 WORKERS: Final = 2
 """Decodes side by side, one thread each: one decode on two threads is slower than on one."""
 
@@ -120,7 +117,7 @@ class Whisper:
         result = self._whisper.model.generate(
             encoded,
             [prompt],
-            beam_size=BEAM,
+            beam_size=5,  # hot words harm at beam 1 and help at beam 5
             max_length=min(len(prompt) + 12 + int(speech_s * TOKENS_PER_S), self._whisper.max_length),
             return_scores=True,
             return_no_speech_prob=True,
