@@ -1,8 +1,9 @@
 """The spool between calls and the database.
 
 ``append`` writes one line to a file and returns: a call never waits for the database, and a process that is
-killed loses nothing that it had appended.  ``drain`` moves lines into the database in order; a file whose
-lines are all stored is deleted.  Files of dead processes are drained first, those of living ones by themselves.
+killed loses nothing that it had appended.  On a full disk lines wait in memory.  ``drain`` moves lines into the
+database in order; a file whose lines are all stored is deleted.  Files of dead processes are drained first, those of
+living ones by themselves.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import logging
 import os
 import threading
 import time
+from collections import deque
 from io import FileIO
 from pathlib import Path
 from typing import BinaryIO
@@ -36,6 +38,8 @@ not stay in it."""
 DRAIN_S = 0.5
 RETRY_S = 5.0
 BATCH = 500
+WAITING = 20_000
+"""Events that wait in memory while the disk is full: some 500 calls, 5 MB."""
 
 
 class Journal:
@@ -50,28 +54,47 @@ class Journal:
         self._address, self._pseudonyms = address, pseudonyms
         self._engine: sa.Engine | None = None
         self._offsets: dict[Path, int] = {}
-        self._full = self._torn = False
+        self._waiting: deque[bytes] = deque()  # lines that are not written yet
+        self._full = self._losing = self._torn = False
         self._draining = threading.Lock()
 
     def append(self, stamped: events.Stamped) -> None:
-        """Write one event.  On a full disk the call goes on and an alarm is logged once."""
-        with self._changing:  # held elsewhere for the exchange of two variables, never for a disk or database
-            self._append(stamped)
-
-    def _append(self, stamped: events.Stamped) -> None:
+        """Write one event.  On a full disk the call goes on, the event waits, and an alarm is logged once."""
         line = json.dumps(events.to_json(stamped), ensure_ascii=False).encode() + b"\n"
-        if self._torn:  # the disk was full in mid-line: what follows is a line of its own
-            line = b"\n" + line
+        with self._changing:  # held elsewhere for as long as it takes to exchange files, never for a database
+            self._waiting.append(line)
+            self._write_waiting()
+
+    def _write_waiting(self) -> None:
         try:
-            written = self._file.write(line) or 0
-            if written < len(line):
-                self._torn = self._torn or written > 0
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-            self._full = self._torn = False
+            while self._waiting:
+                self._write_line(self._waiting[0])
+                self._waiting.popleft()
+            if self._full:
+                log.warning("%s: there is room again, the events that waited are written", self.path)
+            self._full = self._losing = False
         except OSError as error:
             if not self._full:
-                log.error("ALARM: events are being lost, %s: %s", self.path, error.strerror)
+                log.error("ALARM: %s: %s; events wait in memory", self.path, error.strerror)
             self._full = True
+            self._lose_oldest()
+
+    def _write_line(self, line: bytes) -> None:
+        """Raises OSError when it is not written whole."""
+        if self._torn:  # the disk was full in mid-line: what follows is a line of its own
+            line = b"\n" + line
+        written = self._file.write(line) or 0
+        if written < len(line):
+            self._torn = self._torn or written > 0
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        self._torn = False
+
+    def _lose_oldest(self) -> None:
+        while len(self._waiting) > WAITING:
+            self._waiting.popleft()
+            if not self._losing:
+                log.error("ALARM: events are being lost, more than %d wait for a full disk", WAITING)
+            self._losing = True
 
     async def run(self) -> None:
         """Drain until cancelled, then once more."""
@@ -86,6 +109,8 @@ class Journal:
     def drain(self) -> bool:
         """Move what is spooled into the database; False when the database is away."""
         try:
+            with self._changing:
+                self._write_waiting()
             with self._draining:
                 for path in sorted(self.folder.glob("*.jsonl")):
                     self._drain_file(path)
@@ -100,6 +125,9 @@ class Journal:
         """Close the file; an empty or stored one is removed.  Safe to call twice."""
         if self._file.closed:
             return
+        self._write_waiting()
+        if self._waiting:
+            log.error("ALARM: %d events are lost, %s is full", len(self._waiting), self.folder)
         if os.fstat(self._file.fileno()).st_size <= self._offsets.get(self.path, 0):
             self.path.unlink(missing_ok=True)
         self._file.close()

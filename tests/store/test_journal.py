@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import resource
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from ivr.events import CallStarted, KeyPressed, Said, Stamped
+from ivr.events import CallStarted, Fault, KeyPressed, Said, Stamped
 from ivr.store.journal import Journal
 from ivr.store.queries import events_of
 from ivr.store.tables import open_store
@@ -179,15 +180,29 @@ def test_kill_9_in_mid_write_loses_nothing_and_doubles_nothing(
     assert list(spool.iterdir()) == []
 
 
-def test_a_full_disk_is_an_alarm_the_process_goes_on_and_all_that_fits_is_stored(
-    tmp_path: Path, database: str
-) -> None:
+def test_what_a_full_disk_does_not_take_waits_and_is_stored_in_order(tmp_path: Path, database: str) -> None:
     """Events 100 to 199 find room for 1,000 bytes only, so that one of them is cut in the middle."""
     process = writing(str(tmp_path / "spool"), database, "1000")
     _, log = process.communicate(timeout=60)
     assert process.returncode == 0
-    assert log.count("ALARM: events are being lost") == 1
-    numbers = [item.seq for item in stored(database)]
-    assert numbers[:100] == list(range(100)), "those before are intact"
-    assert numbers[-100:] == list(range(200, 300)), "those after it too, from the very first"
-    assert 100 < numbers[103] < 112
+    assert log.count("events wait in memory") == log.count("there is room again") == 1
+    assert "being lost" not in log
+    assert [item.seq for item in stored(database)] == list(range(300))
+
+
+def test_a_full_disk_takes_the_oldest_when_too_many_wait(
+    tmp_path: Path, database: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("ivr.store.journal.WAITING", 20)
+    journal = Journal(tmp_path, database, PSEUDONYMS)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, limits[1]))
+    try:
+        for number in range(50):
+            journal.append(Stamped("c1", number, 0.0, Fault("test", "")))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert caplog.text.count("ALARM: events are being lost") == 1
+    assert journal.drain()
+    journal.close()
+    assert [item.seq for item in stored(database)] == list(range(30, 50))
