@@ -7,9 +7,10 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 
 from ivr.call.course import Decode, Log, Stretch, runs
+from ivr.call.office import Office
 from ivr.call.turns import FRAME_S
 from ivr.errors import RecogniserError
-from ivr.gate import OUT_OF_SCOPE
+from ivr.gate import ACTS, OUT_OF_SCOPE, decide
 from ivr.nlu import Intent
 from ivr.speech.stt import Transcript, Utterance
 
@@ -27,6 +28,30 @@ class Judged:
 
 Judge = Callable[[Transcript, bool], Awaitable[Judged]]
 """Transcript, and whether it is final (all that was said so far) or a partial result."""
+
+
+Understand = Callable[[str, str], Awaitable[Intent]]
+"""The meaning of words in a language; raises NluUnavailable."""
+
+
+async def meaning(
+    heard: Transcript, lang: str, office: Office, understand: Understand, *, final: bool = True
+) -> Judged:
+    """What a transcript means, and whether it sounds finished.  ``lang``: where the recogniser names none.
+
+    Raises NluUnavailable.
+    """
+    lang = heard.lang or lang
+    if heard.text and office.emergency.heard(heard.text, lang, final=final):
+        return Judged(heard, None, complete=True, urgent=True)
+    if not heard.text or not final:  # only an emergency is acted on before he has finished
+        return Judged(heard, None, complete=False)
+    start = asyncio.get_running_loop().time()
+    intent = await understand(heard.text, lang)
+    spent_s = asyncio.get_running_loop().time() - start
+    verdict = decide(heard.confidence, intent, office.callflow.gate, office.faq.kinds, lang)
+    complete = verdict.decision in ACTS or office.names.named_in(heard.text) is not None
+    return Judged(heard, intent, complete, understood_ms=spent_s * 1000)
 
 
 async def understood(

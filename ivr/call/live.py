@@ -19,14 +19,13 @@ from ivr.call.caller import Heard, Message, Piece, Wish
 from ivr.call.course import Course, runs
 from ivr.call.ear import Ear, Patience, Sound
 from ivr.call.handoff import Way
-from ivr.call.hearing import Judged
+from ivr.call.hearing import Judged, meaning
 from ivr.call.line import Line
 from ivr.call.mouth import Mouth, Played
 from ivr.call.office import Office
 from ivr.call.turns import FRAME_S
 from ivr.callflow.waiting import Standing
 from ivr.errors import AriError, AriNotFound, CallerGone, LeftToDialplan, NluUnavailable, RecogniserError
-from ivr.gate import ACTS, decide
 from ivr.nlu import Understanding
 from ivr.speech.prompts import Prompts
 from ivr.speech.stt import Transcript
@@ -294,26 +293,13 @@ class LiveCaller:
 
     async def _judge(self, transcript: Transcript, final: bool) -> Judged:
         """What a transcript means, and whether it sounds finished."""
-        lang = transcript.lang or self.lang
-        if not transcript.text:
-            return Judged(transcript, None, complete=False)
-        if self._office.emergency.heard(transcript.text, lang, final=final):
-            return Judged(transcript, None, complete=True, urgent=True)
-        if not final:  # only an emergency is acted on before he has finished
-            return Judged(transcript, None, complete=False)
-        start = asyncio.get_running_loop().time()
+        understand = self._engines.understanding.understand
         try:
-            intent = await self._engines.understanding.understand(transcript.text, lang)
+            return await meaning(transcript, self.lang, self._office, understand, final=final)
         except NluUnavailable as error:
             self._note(events.Fault("nlu", str(error)))
             log.warning("understanding: %s", error)
             return Judged(transcript, None, complete=True)
-        elapsed = (asyncio.get_running_loop().time() - start) * 1000
-        office = self._office
-        verdict = decide(transcript.confidence, intent, office.callflow.gate, office.faq.kinds, lang)
-        sure = verdict.decision in ACTS
-        named = office.names.named_in(transcript.text) is not None
-        return Judged(transcript, intent, complete=sure or named, understood_ms=elapsed)
 
     def _heard(self, sound: Sound, *, number: bool = False) -> Heard:
         """The record of a turn, and what the conversation needs of it.  A number of his stays out of the record."""

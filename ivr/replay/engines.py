@@ -8,10 +8,9 @@ import threading
 from collections.abc import Coroutine, Sequence
 from typing import Any, TypeVar
 
-from ivr.call.hearing import Judged
+from ivr.call.hearing import Judged, meaning
 from ivr.call.office import Office
 from ivr.config import Settings
-from ivr.gate import ACTS, decide
 from ivr.nlu import Intent, Understanding
 from ivr.speech import stt
 from ivr.speech.endpoint import with_endpointing
@@ -75,15 +74,7 @@ class Engines:
 
     async def judge(self, heard: Transcript, office: Office, lang: str) -> Judged:
         """As the live call judges a final transcript."""
-        lang = heard.lang or lang
-        if not heard.text:
-            return Judged(heard, None, complete=False)
-        if office.emergency.heard(heard.text, lang):
-            return Judged(heard, None, complete=True, urgent=True)
-        intent = await self.understand(heard.text, lang)
-        verdict = decide(heard.confidence, intent, office.callflow.gate, office.faq.kinds, lang)
-        sure = verdict.decision in ACTS
-        return Judged(heard, intent, complete=sure or office.names.named_in(heard.text) is not None)
+        return await meaning(heard, lang, office, self.understand)
 
     def _utterance(self, pcm: bytes, langs: Sequence[str], hotwords: str) -> Utterance:
         utterance = self._recogniser.utterance(langs, hotwords)
