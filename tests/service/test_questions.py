@@ -69,7 +69,8 @@ async def is_recorded(house: House, record: Record) -> None:
     assert rate == RATE
     kept, own = await asyncio.to_thread(analyse, left, right), await record.analysis()
     assert len(kept.turns) == len(own.turns)
-    assert len(kept.caller) >= len(own.caller)  # in the recording a frame that came late parts what he said
+    # in one of the two a frame that came late parts what he said
+    assert len(kept.caller) >= len(own.caller) - 1
     assert seconds(left) == pytest.approx(seconds(record.said), rel=0.1)
     said, heard = (sounds.cut(leg, 0, 20) for leg in (record.said, record.heard))
     # most of it: of the five pieces of a short question two may hold a frame that came late

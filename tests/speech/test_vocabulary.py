@@ -31,7 +31,7 @@ def test_the_list_is_what_the_languages_need() -> None:
 
 def test_half_of_the_tokens_are_left(files: dict[str, bytes]) -> None:
     left = files["vocabulary.txt"].count(b"\n")
-    assert 15_000 < left < 25_000
+    assert 20_000 < left < 27_000
     assert len(files["model.bin"]) == pytest.approx(
         (MODEL / "model.bin").stat().st_size - (51_865 - left) * 512 * 2, abs=1
     )
@@ -46,6 +46,15 @@ def test_what_the_office_writes_is_spelled_as_before(files: dict[str, bytes]) ->
     changed = [text for text, old, new in zip(texts, before, after, strict=True) if old != new]
     assert len(texts) > 5000
     assert len(changed) < len(texts) / 500, changed
+
+
+NAMES = ["Peter Miller", "Marie Martin", "Jean Dupont", "Anna Schmidt", "Carlos García", "Paolo Ferrari"]
+
+
+def test_names_are_spelled_as_before(files: dict[str, bytes]) -> None:
+    whole = mended(json.loads((MODEL / "tokenizer.json").read_bytes()))
+    names = [f" {name}" for name in NAMES]
+    assert list(spelled(json.loads(files["tokenizer.json"]), names)) == list(spelled(whole, names))
 
 
 def test_any_word_can_be_spelled(files: dict[str, bytes]) -> None:
