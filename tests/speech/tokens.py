@@ -1,8 +1,8 @@
 """`python -m tests.speech.tokens`: writes voices/whisper-tokens.txt, the tokens of Whisper that our languages need.
 
 How often a word is said is known from wordfreq (Apache-2.0; its lists CC BY-SA 4.0), how it is spelled from Whisper's
-tokenizer.  Each language keeps the tokens that make up ``SHARE`` of its running text, and the words that are one token
-when they have a capital: most are names, and wordfreq knows no capitals.
+tokenizer.  Each language keeps the tokens that make up ``SHARE`` of its running text, and the words that are one
+token when they have a capital: most are names, and wordfreq knows no capitals.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ RAREST_NAME = 1e-5
 FORMS = {" {}": 0.93, " {capital}": 0.05, "{}": 0.02}
 """How a word stands in a text: most after a space, some with a capital, few after an apostrophe or a hyphen."""
 HEAD = f"""\
-# Tokens of Whisper that make up {SHARE:.0%} of running text in each of our languages, and names; as in tokenizer.json.
+# Tokens of Whisper that make up {SHARE:.0%} of running text in each of our languages, and names.
 # Made by `python -m tests.speech.tokens` from the word frequencies of wordfreq (CC BY-SA 4.0).
 """
 
