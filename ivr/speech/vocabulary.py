@@ -16,11 +16,11 @@ import logging
 import re
 import struct
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from io import BytesIO
 from itertools import chain
 from pathlib import Path
-from typing import Any, BinaryIO, Final
+from typing import Any, Final
 
+import numpy as np
 from tokenizers import Tokenizer
 
 log = logging.getLogger(__name__)
@@ -88,7 +88,7 @@ def _written(spelling: Mapping[str, Any], root: Path) -> Iterator[str]:
     """The tokens of the words that the office writes, as they stand inside a sentence and at its beginning."""
     files = [path for pattern in WRITTEN for path in sorted(root.glob(pattern))]
     words = {word for path in files for word in WORD.findall(path.read_text("utf-8"))}
-    forms = {form for word in words for form in (f" {word}", f" {word.capitalize()}", word)}
+    forms = {form for word in words for form in (f" {word}", f" {word.capitalize()}")}
     return chain.from_iterable(spelled(spelling, sorted(forms)))
 
 
@@ -129,36 +129,29 @@ def _numbered_anew(config: dict[str, Any], kept: Sequence[int]) -> bytes:
 
 def _with_rows(file: Path, kept: Sequence[int]) -> bytes:
     """model.bin with these rows of ``ROWS``; raises ValueError where it is of another version."""
-    out = BytesIO()
-    with file.open("rb") as source:
-        (version,) = _copied(source, out, "<I")
-        if version != VERSION:
-            raise ValueError(f"{file} has version {version}, not {VERSION}")
-        _name(source, out)
-        _, variables = _copied(source, out, "<II")
-        for _ in range(variables):
-            name = _name(source, out)
-            (rank,) = _copied(source, out, "<B")
-            shape = struct.unpack(f"<{rank}I", source.read(4 * rank))
-            kind, size = struct.unpack("<BI", source.read(5))
-            content = source.read(size)
-            if name == ROWS:
-                row = size // shape[0]
-                content = b"".join(content[at * row : (at + 1) * row] for at in kept)
-                shape = (len(kept), *shape[1:])
-            out.write(struct.pack(f"<{rank}IBI", *shape, kind, len(content)) + content)
-        out.write(source.read())
-    return out.getvalue()
+    whole = file.read_bytes()
+    (version,) = struct.unpack_from("<I", whole)
+    if version != VERSION:
+        raise ValueError(f"{file} has version {version}, not {VERSION}")
+    _, at = _name(whole, 4)
+    _, variables = struct.unpack_from("<II", whole, at)
+    at += 8
+    for _ in range(variables):
+        name, at = _name(whole, at)
+        rank = whole[at]
+        shape = struct.unpack_from(f"<{rank}I", whole, at + 1)
+        kind, size = struct.unpack_from("<BI", whole, at + 1 + 4 * rank)
+        begin = at + 6 + 4 * rank
+        if name == ROWS:
+            rows = np.frombuffer(whole, np.uint8, size, begin).reshape(shape[0], -1)[kept]
+            head = struct.pack(f"<B{rank}IBI", rank, len(kept), *shape[1:], kind, rows.nbytes)
+            return b"".join((whole[:at], head, rows.tobytes(), whole[begin + size :]))
+        at = begin + size
+    raise ValueError(f"{file} has no {ROWS}")
 
 
-def _name(source: BinaryIO, out: BinaryIO) -> str:
-    (length,) = _copied(source, out, "<H")
-    name = source.read(length)
-    out.write(name)
-    return name.rstrip(b"\0").decode()
-
-
-def _copied(source: BinaryIO, out: BinaryIO, form: str) -> tuple[Any, ...]:
-    content = source.read(struct.calcsize(form))
-    out.write(content)
-    return struct.unpack(form, content)
+def _name(whole: bytes, at: int) -> tuple[str, int]:
+    """The name that stands there, and where it ends."""
+    (length,) = struct.unpack_from("<H", whole, at)
+    end = at + 2 + length
+    return whole[at + 2 : end].rstrip(b"\0").decode(), end
