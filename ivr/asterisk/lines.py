@@ -84,7 +84,7 @@ class Lines:
     )
     trunk: Trunk = Trunk()
     queue: Queue = Queue()
-    deadman_s: int = 7
+    deadman_s: int = 6
     claim_ms: int = 1000
     message_s: int = 180
     silence_s: int = 6

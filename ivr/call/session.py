@@ -34,7 +34,7 @@ from ivr.store.tapes import NoTape, Tape, no_tape
 
 log = logging.getLogger(__name__)
 
-DEADMAN_S = 7
+DEADMAN_S = 6
 """Seconds a stuck call keeps its caller; then the dialplan takes him."""
 HEARTBEAT_S = 2.0
 
