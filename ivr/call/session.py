@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from ivr import events
 from ivr.asterisk import ari_events as ev
 from ivr.asterisk.ari import Ari
+from ivr.asterisk.lines import Lines
 from ivr.asterisk.link import AriLink, Arrival
 from ivr.call.dialogue import Dialogue
 from ivr.call.ear import Ear
@@ -34,7 +35,7 @@ from ivr.store.tapes import NoTape, Tape, no_tape
 
 log = logging.getLogger(__name__)
 
-DEADMAN_S = 6
+DEADMAN_S = Lines.deadman_s
 """Seconds a stuck call keeps its caller; then the dialplan takes him."""
 HEARTBEAT_S = 2.0
 

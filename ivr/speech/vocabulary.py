@@ -52,11 +52,12 @@ def reduced(model: Path, root: Path) -> dict[str, bytes] | None:
         spelling = mended(json.loads((model / "tokenizer.json").read_bytes()))
         names = (model / "vocabulary.txt").read_text("utf-8").splitlines()
         kept = _kept(spelling, names, chain(listed(root), _written(spelling, root)))
+        anew = {token: place for place, token in enumerate(kept)}
         return {
             "model.bin": _with_rows(model / "model.bin", kept),
             "vocabulary.txt": "".join(f"{names[token]}\n" for token in kept).encode(),
-            "config.json": _numbered_anew(json.loads((model / "config.json").read_bytes()), kept),
-            "tokenizer.json": _spelling_of(spelling, kept),
+            "config.json": _numbered_anew(json.loads((model / "config.json").read_bytes()), anew),
+            "tokenizer.json": _spelling_of(spelling, anew),
         }
     except (OSError, ValueError, KeyError, struct.error) as error:
         log.warning("Whisper keeps its whole vocabulary, and is slower: %s", error)
@@ -107,9 +108,8 @@ def _kept(spelling: Mapping[str, Any], names: Sequence[str], wanted: Iterable[st
     return sorted(kept | set(special) | {names.index(EMPTY)})
 
 
-def _spelling_of(spelling: Mapping[str, Any], kept: Sequence[int]) -> bytes:
-    """tokenizer.json with these tokens and the joins between them."""
-    anew = {token: place for place, token in enumerate(kept)}
+def _spelling_of(spelling: Mapping[str, Any], anew: Mapping[int, int]) -> bytes:
+    """tokenizer.json with these tokens, by their new numbers, and the joins between them."""
     model = spelling["model"]
     left = {name: anew[number] for name, number in model["vocab"].items() if number in anew}
     joins = [join for join in model["merges"] if left.keys() >= {*join, "".join(join)}]
@@ -118,9 +118,8 @@ def _spelling_of(spelling: Mapping[str, Any], kept: Sequence[int]) -> bytes:
     return json.dumps({**spelling, **fewer}).encode()
 
 
-def _numbered_anew(config: dict[str, Any], kept: Sequence[int]) -> bytes:
+def _numbered_anew(config: dict[str, Any], anew: Mapping[int, int]) -> bytes:
     """config.json, which names tokens by number: languages, and what is never said."""
-    anew = {token: place for place, token in enumerate(kept)}
     lists = ("lang_ids", "suppress_ids", "suppress_ids_begin")
     return json.dumps(
         config | {name: [anew[token] for token in config[name] if token in anew] for name in lists}

@@ -58,9 +58,8 @@ async def test_a_message_is_listened_to_recorded_again_and_sent(
     own_words = over_the_phone(long)
     assert await sounds.share_of(own_words, sounds.cut(record.heard, played_from, played_to)) > 0.8
     await beeps_at_once(record, 2)
-    assert (
-        await house.share(record.prompt("voicemail_sent"), record) > 0.6
-    )  # four pieces; one may hold a late frame
+    # of its four pieces one may hold a late frame
+    assert await house.share(record.prompt("voicemail_sent"), record) > 0.6
     assert record.row["outcome"] == "message"
     (message,) = await house.store.transcribed(caller.number)
     assert (message["lang"], message["call_id"], message["why"]) == ("es", record.row["id"], "sent")

@@ -23,7 +23,8 @@ SHARE = 0.96
 RAREST = 1e-6
 """Of a million words, one."""
 RAREST_NAME = 1e-5
-FORMS = {" {}": 0.93, " {capital}": 0.05, "{}": 0.02}
+CAPITAL = " {capital}"
+FORMS = {" {}": 0.93, CAPITAL: 0.05, "{}": 0.02}
 """How a word stands in a text: most after a space, some with a capital, few after an apostrophe or a hyphen."""
 HEAD = f"""\
 # Tokens of Whisper that make up {SHARE:.0%} of running text in each of our languages, and names.
@@ -46,10 +47,8 @@ def _of(lang: str, spelling: dict[str, object]) -> Iterator[str]:
         for tokens, frequency in zip(spelled(spelling, written), words.values(), strict=True):
             for token in tokens:
                 often[token] += frequency * part  # type: ignore[assignment]
-    capitals = spelled(spelling, (f" {word.capitalize()}" for word in words))
-    for tokens, frequency in zip(capitals, words.values(), strict=True):
-        if len(tokens) == 1 and frequency >= RAREST_NAME:
-            yield tokens[0]
+            if form == CAPITAL and len(tokens) == 1 and frequency >= RAREST_NAME:
+                yield tokens[0]
     left = SHARE * sum(often.values())
     for token, frequency in often.most_common():
         if left <= 0:

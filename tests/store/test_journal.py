@@ -13,7 +13,7 @@ import pytest
 import sqlalchemy as sa
 
 from ivr.events import CallStarted, Fault, KeyPressed, Said, Stamped
-from ivr.store.journal import Journal
+from ivr.store.journal import WAITING, Journal
 from ivr.store.queries import events_of
 from ivr.store.tables import open_store
 from tests.conftest import ROOT
@@ -191,18 +191,17 @@ def test_what_a_full_disk_does_not_take_waits_and_is_stored_in_order(tmp_path: P
 
 
 def test_a_full_disk_takes_the_oldest_when_too_many_wait(
-    tmp_path: Path, database: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    tmp_path: Path, database: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("ivr.store.journal.WAITING", 20)
     journal = Journal(tmp_path, database, PSEUDONYMS)
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, limits[1]))
     try:
-        for number in range(50):
+        for number in range(WAITING + 30):
             journal.append(Stamped("c1", number, 0.0, Fault("test", "")))
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert caplog.text.count("ALARM: events are being lost") == 1
     assert journal.drain()
     journal.close()
-    assert [item.seq for item in stored(database)] == list(range(30, 50))
+    assert [item.seq for item in stored(database)] == list(range(30, WAITING + 30))
