@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from itertools import combinations
 from typing import Any
 
 import pytest
@@ -91,8 +92,10 @@ async def test_mouth_to_ear_in_the_store_is_what_the_caller_heard(house: House) 
     kept = [item.event.seconds for item in story if isinstance(item.event, events.MouthToEar)]
     turns = (await record.analysis()).turns
     own = [turn.mouth_to_ear_s for turn in turns if turn.mouth_to_ear_s is not None]
-    assert mark.answers == len(kept) == len(own) >= 2  # "No, thank you. Goodbye." may be two turns
-    assert kept == pytest.approx(own, abs=0.15)
+    # "No, thank you. Goodbye." may be two turns; where frames came late and the recording disagrees with the log, as
+    # it may once on a busy machine, nothing is kept rather than something wrong
+    assert len(own) >= mark.answers == len(kept) >= max(2, len(own) - 1), (turns, story)
+    assert any(kept == pytest.approx(some, abs=0.15) for some in combinations(own, len(kept))), (own, kept)
 
 
 async def test_a_pause_inside_a_question_does_not_end_it(house: House) -> None:
