@@ -2,13 +2,15 @@
 
 faster-whisper's own ``transcribe`` always encodes 30 s, and 30 s of encoder cost five to ten times the rest.
 A caller's question is short, so this calls the same model's ``encode`` and ``generate`` with a window that
-just holds the utterance.  Measurements: docs/speech.md.
+just holds the utterance (``ivr.speech.window``).  Measurements: docs/speech.md.
 """
 
 from __future__ import annotations
 
 import asyncio
+import logging
 import math
+import struct
 import zlib
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -16,24 +18,20 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
-import numpy as np
 from faster_whisper import WhisperModel
-from faster_whisper.audio import pad_or_trim
 from faster_whisper.tokenizer import Tokenizer
 from faster_whisper.transcribe import get_suppressed_tokens
 
-from ivr.audio import RATE, seconds, to_floats
+from ivr.audio import seconds
 from ivr.errors import RecogniserError
+from ivr.speech.modelfile import with_rows
 from ivr.speech.noise import without_noise
 from ivr.speech.stt import Tape, Transcript
 from ivr.speech.vad import has_speech
 from ivr.speech.vocabulary import reduced
+from ivr.speech.window import CUT, POSITIONS, WHOLE
 
-MARGIN_S: Final = 4.5
-"""Silence after the utterance that the encoder sees.  With 1.5 s the model says one sentence in eight again
-and again, and word errors double; from 4.5 s on nothing is gained but time lost (docs/speech.md)."""
-LONGEST_S: Final = 30
-MEL_FRAMES_PER_S: Final = 100
+log = logging.getLogger(__name__)
 
 TOKENS_PER_S: Final = 12
 """Twice what fast speech needs: bounds the time a repetition loop can take."""
@@ -61,10 +59,11 @@ class Whisper:
         if not (model / "model.bin").is_file():
             raise RecogniserError(f"no Whisper model in {model}: run `ivr models pull`")
         self.languages = frozenset(langs)
+        files = fitted(model, root)
+        self._window = WHOLE if files is None else CUT
         self._whisper = WhisperModel(
-            str(model), device="cpu", compute_type="int8", cpu_threads=1, num_workers=WORKERS,
-            files=reduced(model, root),
-        )  # fmt: skip
+            str(model), device="cpu", compute_type="int8", cpu_threads=1, num_workers=WORKERS, files=files
+        )
         self._threads = ThreadPoolExecutor(WORKERS, thread_name_prefix="whisper")
         self.prompt = lru_cache(maxsize=64)(self._prompt)
 
@@ -88,18 +87,12 @@ class Whisper:
         """Decodes slin16 of at most 30 s; blocks for 0.2 to 0.5 s."""
         if not has_speech(pcm):
             return Transcript("", 0.0, langs[0], self.name)
-        encoded = self._whisper.encode(self._mel(pcm))
+        encoded = self._whisper.encode(self._window.features(self._whisper.feature_extractor, pcm))
         lang = self._language(encoded, langs)
         text, logprob, no_speech = self._generate(encoded, lang, hotwords, seconds(pcm))
         if logprob < NEVER_RIGHT or (no_speech > NO_SPEECH and logprob < NEVER_RIGHT / 2):
             return Transcript("", 0.0, lang, self.name)
         return Transcript(text, confidence(logprob) if text else 0.0, lang, self.name)
-
-    def _mel(self, pcm: bytes) -> Any:
-        """Log-mel features, padded with silence to the window."""
-        window_s = min(math.ceil(seconds(pcm) + MARGIN_S), LONGEST_S)
-        audio = np.pad(to_floats(pcm), (0, RATE))
-        return pad_or_trim(self._whisper.feature_extractor(audio), window_s * MEL_FRAMES_PER_S)
 
     def _language(self, encoded: Any, langs: tuple[str, ...]) -> str:
         """The likeliest of the languages offered; the others do not compete."""
@@ -169,6 +162,17 @@ class WhisperUtterance:
         """Decodes all so far without its noise."""
         pcm = await asyncio.to_thread(without_noise, self._tape.pcm())
         return await self._engine.decode(pcm, self._langs, self._hotwords)
+
+
+def fitted(model: Path, root: Path) -> dict[str, bytes] | None:
+    """The model's files with the tokens that are needed and for the window that is used; None, said aloud, where they
+    cannot be made: then the model as it is will do."""
+    try:
+        files = reduced(model, root)
+        return files | {"model.bin": with_rows(files["model.bin"], POSITIONS, CUT.order())}
+    except (OSError, ValueError, KeyError, struct.error) as error:
+        log.warning("Whisper is taken as it is, and is slower: %s", error)
+        return None
 
 
 def likeliest(probabilities: Mapping[str, float], langs: Sequence[str]) -> str:
