@@ -309,10 +309,10 @@ class Ari:
         return bridge_id
 
     async def delete_bridge(self, bridge_id: str) -> None:
-        """Remove the bridge (its channels stay); one that is gone already is as good."""
+        """Remove the bridge (its channels stay); one that is gone already, or going (409), is as good."""
         try:
             await self._call("DELETE", f"/bridges/{_part(bridge_id)}")
-        except AriNotFound:
+        except (AriConflict, AriNotFound):
             return
 
     async def add_channel(self, bridge_id: str, *channel_ids: str) -> None:

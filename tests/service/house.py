@@ -36,6 +36,9 @@ NewSettings = Callable[..., Settings]
 """Makes the settings of a fresh instance; its argument is the moment at which the office's clock stands."""
 _serial = itertools.count(1)
 
+HEARD = 0.6
+"""A prompt with a greater ``share`` was heard: of three pieces one may hold a frame that came late."""
+
 
 class House:
     """What tests call, and look into.  ``service`` is None where only Asterisk runs."""

@@ -7,7 +7,7 @@ import pytest
 from ivr import events
 from tests.service import words
 from tests.service.caller import Record
-from tests.service.house import House
+from tests.service.house import HEARD, House
 from tests.service.words import ENGLISH, FRENCH
 
 pytestmark = [pytest.mark.asterisk, pytest.mark.side_by_side]
@@ -35,4 +35,4 @@ async def gives_the_number_first(house: House, record: Record, lang: str) -> Non
     last = max(index for index, item in enumerate(record.story) if isinstance(item.event, events.Heard))
     after = [item.event for item in record.story[last:] if isinstance(item.event, events.Said)]
     assert (after[0].key, after[0].lang) == ("emergency", lang)
-    assert await house.share(after[0], record) > 0.8
+    assert await house.share(after[0], record) > HEARD

@@ -14,7 +14,7 @@ from ivr.audio import PHONE_RATE, RATE, alaw_decode, resample
 from ivr.phone.phone import Phone
 from tests.service import sounds
 from tests.service.caller import Caller
-from tests.service.house import House
+from tests.service.house import HEARD, House
 from tests.service.words import ENGLISH
 
 pytestmark = [pytest.mark.asterisk, pytest.mark.side_by_side]
@@ -94,7 +94,7 @@ async def test_an_encrypted_call_is_answered_and_cannot_be_listened_to(house: Ho
     answer = record.prompt(ENGLISH.intent)
     assert secure
     assert await house.answer_in(record.audio_of(answer), "en") == ENGLISH.intent
-    assert await house.share(answer, record) > 0.8
+    assert await house.share(answer, record) > HEARD
     assert tap.packets > 100
     assert await sounds.share_of(record.audio_of(answer), tap.pcm()) < 0.1
 

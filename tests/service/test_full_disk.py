@@ -12,7 +12,7 @@ import pytest
 from ivr import events
 from tests.service import sounds, words
 from tests.service.caller import Caller
-from tests.service.house import House
+from tests.service.house import HEARD, House
 from tests.service.words import ENGLISH
 
 pytestmark = [pytest.mark.asterisk, pytest.mark.side_by_side(lane="night")]
@@ -57,7 +57,7 @@ async def test_a_disk_that_fills_up_in_mid_message(night: House) -> None:
         (cut_short,) = await night.store.transcribed(other.number)
     assert decided.decision == "answer"
     record = await other.record()
-    assert await night.share(record.prompt("voicemail_failed"), record) > 0.8
+    assert await night.share(record.prompt("voicemail_failed"), record) > HEARD
     assert [fault.part for fault in record.all(events.Fault)] == ["voicemail"]
     assert "ALARM" in night.log()
     assert "Miller" in cut_short["transcript"] and 2.0 < cut_short["seconds"] < 4.5

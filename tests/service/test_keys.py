@@ -6,7 +6,7 @@ import pytest
 
 from ivr import events
 from tests.service import words
-from tests.service.house import House
+from tests.service.house import HEARD, House
 from tests.service.words import ENGLISH
 
 pytestmark = [pytest.mark.asterisk, pytest.mark.side_by_side(early=True)]
@@ -39,6 +39,6 @@ async def test_repeat_slower_menu_language(house: House) -> None:
     assert again.length_s == plain.length_s and slow.length_s > 1.1 * plain.length_s
     assert await house.answer_in(record.audio_of(slow), "en") == ENGLISH.intent
     for key in ("topics", "language_which", "language_changed"):
-        assert await house.share(record.prompt(key), record) > 0.8, key
+        assert await house.share(record.prompt(key), record) > HEARD, key
     chosen = [(event.lang, event.how) for event in record.all(events.LanguageChosen)]
     assert chosen == [("en", "key"), ("de", "voice")] and record.row["lang"] == "de"

@@ -6,7 +6,7 @@ import pytest
 
 from ivr import events
 from tests.service import words
-from tests.service.house import House
+from tests.service.house import HEARD, House
 from tests.service.words import ENGLISH, FRENCH
 
 pytestmark = pytest.mark.asterisk
@@ -26,7 +26,7 @@ async def test_a_language_is_chosen_by_voice(house: House, lang: str, wish: str)
     assert record.row["lang"] == lang
     asked = record.prompt("how_can_i_help")
     assert asked.lang == lang
-    assert await house.share(asked, record) > 0.8
+    assert await house.share(asked, record) > HEARD
 
 
 @pytest.mark.side_by_side

@@ -11,7 +11,7 @@ from ivr import generations
 from ivr.config import Settings
 from ivr.speech.stt import Recogniser
 from tests.service import words
-from tests.service.house import NewSettings, open_house
+from tests.service.house import HEARD, NewSettings, open_house
 from tests.service.store import until
 from tests.service.words import ENGLISH
 
@@ -56,7 +56,7 @@ async def test_a_running_call_keeps_its_words_and_the_next_has_the_new_ones(
             record = await caller.record()
             said = record.prompt("anything_else")
             assert said.text == text
-            assert await house.share(said, record) > 0.8
+            assert await house.share(said, record) > HEARD
             assert record.row["outcome"] == "answered"
 
         async def gone() -> bool:

@@ -14,7 +14,7 @@ from ivr.audio import RATE, read_channels, seconds
 from ivr.pseudonyms import shown
 from tests.service import sounds, words
 from tests.service.caller import Record
-from tests.service.house import House
+from tests.service.house import HEARD, House
 from tests.service.words import ENGLISH, FRENCH, TOURISTS, Tourist
 
 pytestmark = [pytest.mark.asterisk, pytest.mark.side_by_side]
@@ -53,7 +53,7 @@ async def says_the_answer(house: House, record: Record, tourist: Tourist) -> Non
     goodbye = [said for said in record.all(events.Said) if said.key == "goodbye"]
     # the last one of these: whoever speaks into it hears it again
     for said in (answer, record.prompt("anything_else"), goodbye[-1]):
-        assert await house.share(said, record) > 0.6, said.key  # of three pieces one may hold a late frame
+        assert await house.share(said, record) > HEARD, said.key
 
 
 def in_order(story: tuple[events.Stamped, ...], kinds: list[type[events.Event]]) -> bool:

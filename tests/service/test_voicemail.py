@@ -12,7 +12,7 @@ from ivr.audio import over_the_phone, read_audio
 from ivr.wording import normalise
 from tests.service import sounds, words
 from tests.service.caller import Record
-from tests.service.house import House
+from tests.service.house import HEARD, House
 from tests.service.words import FRENCH, SPANISH
 
 pytestmark = pytest.mark.asterisk
@@ -59,7 +59,7 @@ async def test_a_message_is_listened_to_recorded_again_and_sent(
     assert await sounds.share_of(own_words, sounds.cut(record.heard, played_from, played_to)) > 0.8
     await beeps_at_once(record, 2)
     # of its four pieces one may hold a late frame
-    assert await house.share(record.prompt("voicemail_sent"), record) > 0.6
+    assert await house.share(record.prompt("voicemail_sent"), record) > HEARD
     assert record.row["outcome"] == "message"
     (message,) = await house.store.transcribed(caller.number)
     assert (message["lang"], message["call_id"], message["why"]) == ("es", record.row["id"], "sent")
@@ -94,7 +94,7 @@ async def test_after_hours_who_is_not_understood_twice_leaves_a_message(night: H
     assert after == ["not_understood", "reprompt_examples", "closed", "voicemail_intro", "voicemail_review"]
     decisions = [decided.decision for decided in record.all(events.Decided)]
     assert decisions == ["reprompt", "handoff"]
-    assert await night.share(record.prompt("closed"), record) > 0.8
+    assert await night.share(record.prompt("closed"), record) > HEARD
     await beeps_at_once(record, 1)
     (message,) = await night.store.transcribed(caller.number)
     assert (message["lang"], message["call_id"]) == ("fr", record.row["id"])
