@@ -20,9 +20,9 @@ from ivr.audio import RATE, seconds, to_floats
 
 POSITIONS: Final = "encoder/position_encodings/encodings"
 """The matrix of a model.bin: a row for each 20 ms of the 30 s."""
-PLACES: Final = 1500
 FRAMES: Final = 3000
 """Mel features of 30 s, 10 ms each."""
+PLACES: Final = FRAMES // 2
 FRAMES_PER_S: Final = 100
 STEP: Final = 10
 """Frames by which windows differ: computing for many lengths is prepared many times."""
@@ -46,9 +46,12 @@ class Window:
         """The log-mel features (80 by frames) of slin16, of which what is too long for 30 s is dropped."""
         end = round(self.end_s * FRAMES_PER_S)
         length_s = max(seconds(pcm) + self.after_s, self.least_s)
+        # rounded first: 4.8 s are 48 steps, whatever the last digit of a float says
         steps = math.ceil(round(length_s * FRAMES_PER_S / STEP, 3))
-        silence = np.zeros(round((length_s - seconds(pcm)) * RATE) + RATE)
-        heard = extract(np.concatenate((to_floats(pcm), silence)))[:, : min(steps * STEP, FRAMES - end)]
+        frames = min(steps * STEP, FRAMES - end)
+        audio = to_floats(pcm)
+        silence = max(0, frames * RATE // FRAMES_PER_S - audio.size)
+        heard = extract(np.pad(audio, (0, silence)))[:, :frames]
         return np.pad(heard, ((0, 0), (end, 0)), constant_values=heard.min())
 
 
