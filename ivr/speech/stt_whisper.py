@@ -24,7 +24,6 @@ from faster_whisper.transcribe import get_suppressed_tokens
 
 from ivr.audio import seconds
 from ivr.errors import RecogniserError
-from ivr.speech.modelfile import with_rows
 from ivr.speech.noise import without_noise
 from ivr.speech.stt import Tape, Transcript
 from ivr.speech.vad import has_speech
@@ -168,8 +167,7 @@ def fitted(model: Path, root: Path) -> dict[str, bytes] | None:
     """The model's files with the tokens that are needed and for the window that is used; None, said aloud, where they
     cannot be made: then the model as it is will do."""
     try:
-        files = reduced(model, root)
-        return files | {"model.bin": with_rows(files["model.bin"], POSITIONS, CUT.order())}
+        return reduced(model, root, {POSITIONS: CUT.order()})
     except (OSError, ValueError, KeyError, struct.error) as error:
         log.warning("Whisper is taken as it is, and is slower: %s", error)
         return None

@@ -35,9 +35,9 @@ ROWS: Final = "decoder/embeddings/weight"
 """A row a token; the projection at the end of a step is the same matrix."""
 
 
-def reduced(model: Path, root: Path) -> dict[str, bytes]:
+def reduced(model: Path, root: Path, rows: Mapping[str, Sequence[int]] | None = None) -> dict[str, bytes]:
     """The files of a Whisper model in CTranslate2's form, with the tokens that are needed, as ``WhisperModel`` takes
-    them.
+    them; ``rows``: those of other matrices, as ``with_rows`` takes them.
 
     Takes half a second and, for a moment, twice the size of the model.  Raises OSError, ValueError, KeyError or
     struct.error where the files are of another form.
@@ -47,7 +47,7 @@ def reduced(model: Path, root: Path) -> dict[str, bytes]:
     kept = _kept(spelling, names, chain(listed(root), _written(spelling, root)))
     anew = {token: place for place, token in enumerate(kept)}
     return {
-        "model.bin": with_rows((model / "model.bin").read_bytes(), ROWS, kept),
+        "model.bin": with_rows((model / "model.bin").read_bytes(), {ROWS: kept, **(rows or {})}),
         "vocabulary.txt": "".join(f"{names[token]}\n" for token in kept).encode(),
         "config.json": _numbered_anew(json.loads((model / "config.json").read_bytes()), anew),
         "tokenizer.json": _spelling_of(spelling, anew),

@@ -77,4 +77,4 @@ def test_a_model_of_another_form_is_taken_whole(tmp_path: Path, caplog: pytest.L
 
 def test_a_matrix_that_is_not_there_is_named() -> None:
     with pytest.raises(ValueError, match=f"no {POSITIONS}x"):
-        with_rows((MODEL / "model.bin").read_bytes(), f"{POSITIONS}x", [0])
+        with_rows((MODEL / "model.bin").read_bytes(), {f"{POSITIONS}x": [0]})
