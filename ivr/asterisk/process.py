@@ -211,7 +211,7 @@ def _end_leftover(settings: Settings) -> None:
         raise SetupError(f"instance {settings.instance} runs already (process {owner_pid})")
     log.warning("an Asterisk of instance %s was left over (process %d): ending it", settings.instance, pid)
     os.kill(pid, signal.SIGKILL)
-    while process.exists() and not _is_zombie(process):
+    while not _is_over(process):
         time.sleep(0.05)
 
 
@@ -224,11 +224,14 @@ def _who(pid: int) -> str:
     return f"{pid} {stat.rpartition(')')[2].split()[19]}"
 
 
-def _is_zombie(process: Path) -> bool:
+def _is_over(process: Path) -> bool:
+    """Whether it holds nothing any more, ports above all: a zombie does while one of its threads lives (proc(5))."""
     try:
-        return (process / "stat").read_text().rpartition(")")[2].split()[0] == "Z"
+        fields = (process / "stat").read_text().rpartition(")")[2].split()
     except OSError:
         return True
+    state, threads = fields[0], int(fields[17])
+    return state == "Z" and threads <= 1
 
 
 def _require_free_ports(settings: Settings) -> None:

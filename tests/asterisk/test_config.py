@@ -6,6 +6,9 @@ import dataclasses
 import os
 import socket
 import stat
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +17,7 @@ import pytest
 from ivr.asterisk.config import CUSTOM, render
 from ivr.asterisk.lines import Lines, Telephone, Trunk
 from ivr.asterisk.music import hold_music
-from ivr.asterisk.process import OWNER, Asterisk, _who
+from ivr.asterisk.process import OWNER, Asterisk, _is_over, _who
 from ivr.audio import PHONE_RATE, read_audio, to_floats
 from ivr.config import Settings
 from ivr.errors import SetupError
@@ -118,6 +121,29 @@ async def test_a_leftover_of_the_same_instance_is_ended(settings: Settings) -> N
         assert found.pid is not None and await found.healthy()
     await lost.stop()
     await lost.stop()
+
+
+# its first thread ends (exit(2), not exit_group(2)), the other goes on until its input ends
+TWO_THREADS = """
+import ctypes, sys, threading
+threading.Thread(target=sys.stdin.read).start()
+ctypes.CDLL(None).syscall({exit}, 0)
+"""
+
+
+def test_a_process_is_over_when_its_last_thread_is() -> None:
+    script = TWO_THREADS.format(exit={"x86_64": 60, "aarch64": 93}[os.uname().machine])
+    with subprocess.Popen([sys.executable, "-c", script], stdin=subprocess.PIPE) as started:
+        process = Path(f"/proc/{started.pid}")
+        while " Z " not in (process / "stat").read_text():
+            time.sleep(0.01)
+        assert not _is_over(process)
+        assert started.stdin is not None
+        started.stdin.close()
+        while len(list((process / "task").iterdir())) > 1:
+            time.sleep(0.01)
+        assert _is_over(process)
+    assert _is_over(process)
 
 
 @pytest.mark.asterisk
