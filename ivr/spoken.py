@@ -183,7 +183,7 @@ async def _hear(
         acted = one.verdict.decision in ACTS
         return hearing.Judged(heard, one.intent, complete=acted)
 
-    heard = (await hearing.understood(utterance, judge, again=known)).transcript
+    heard = (await hearing.understood(utterance, judge, question=known)).transcript
     return Heard(found[heard], heard, noise)
 
 

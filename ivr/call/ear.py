@@ -163,9 +163,9 @@ class Ear:
         patience: Patience,
         *,
         hotwords: str = "",
-        again: bool = False,
+        question: bool = False,
     ) -> Sound:
-        """The caller's next turn; ``again`` as in ``hearing.understood``.
+        """The caller's next turn; ``question`` as in ``hearing.understood``.
 
         Raises RecogniserError when decoding fails or hangs.
         """
@@ -190,7 +190,7 @@ class Ear:
                 if hearing is None and self.turns.state in (State.SPEECH, State.TRAILING):
                     cut = cut or frame.speaking
                     await self._mouth.flush()
-                    hearing = self._start(self._recogniser.utterance(langs, hotwords), judge, again, log)
+                    hearing = self._start(self._recogniser.utterance(langs, hotwords), judge, question, log)
                 if hearing is None:
                     quiet = self.turns.state is State.QUIET and not frame.speaking
                     waited = waited + 1 if quiet else 0
@@ -258,13 +258,13 @@ class Ear:
         self.turns.over_prompt = frame.speaking
         return self.turns.step(frame.voice or 0.0)
 
-    def _start(self, utterance: Utterance, judge: Judge, again: bool, log: Log) -> Hearing:
+    def _start(self, utterance: Utterance, judge: Judge, question: bool, log: Log) -> Hearing:
         first = self.turns.start
         if self._last_turn is not None and (first - self._last_turn[1]) * FRAME_S <= REJOIN_S:
             first = self._last_turn[0]
             self.turns.start = first
         first = max(first - int(PREROLL_S / FRAME_S), self._heard - len(self._audio) + 1, 1)
-        return Hearing(utterance, judge, again, log, fed=first - 1, begin_at=first - 1)
+        return Hearing(utterance, judge, question, log, fed=first - 1, begin_at=first - 1)
 
     def _feed(self, hearing: Hearing) -> None:
         """Audio up to the last voiced frame and a little more: silence says nothing and costs time.

@@ -55,28 +55,52 @@ async def meaning(
 
 
 async def understood(
-    utterance: Utterance, judge: Judge, *, again: bool, tell: Callable[[Judged], object] | None = None
+    utterance: Utterance, judge: Judge, *, question: bool, tell: Callable[[Judged], object] | None = None
 ) -> Judged:
-    """What was said and meant.  ``again``: what cannot be acted on is listened to once more, and the surer counts;
-    ``tell`` gets what was heard first.
+    """What was said and meant.
+
+    A ``question`` about a topic is listened to quickly: where that can be acted on it counts.  Where it cannot, it is
+    listened to well, and a second time with the noise taken away, and the surer counts; ``tell`` gets what was heard
+    the first of these times.
 
     Raises RecogniserError.
     """
-    first = await judge(await utterance.decode(), True)
-    if first.complete or not again:
-        return first
-    if tell is not None:
-        tell(first)
+    if not question:
+        return await judge(await utterance.decode(), True)
+    quick = await utterance.quick()
+    hasty = None if quick is None else await judge(quick, True)
+    if hasty is not None and hasty.complete:
+        return hasty
+    # what was doubtful once mostly stays so: both at the same time
+    again = None if hasty is None else asyncio.create_task(_again(utterance))
     try:
-        transcript = await utterance.again()
-    except RecogniserError:  # what was heard first holds
-        return first
+        first = _after(hasty, await judge(await utterance.decode(), True))
+        if first.complete:
+            return first
+        if tell is not None:
+            tell(first)
+        transcript = await (again or _again(utterance))
+    finally:
+        if again is not None:
+            again.cancel()
     if transcript is None:
         return first
     # how finished he sounds is judged by the sound as it was
-    second = await judge(replace(transcript, finished=first.transcript.finished), True)
-    spent_ms = first.understood_ms + second.understood_ms
-    return replace(max(first, second, key=_sure), understood_ms=spent_ms)
+    second = _after(first, await judge(replace(transcript, finished=first.transcript.finished), True))
+    return max(first, second, key=_sure)
+
+
+def _after(before: Judged | None, judged: Judged) -> Judged:
+    """The latter, with the time that the former took beside its own."""
+    spent_ms = 0.0 if before is None else before.understood_ms
+    return replace(judged, understood_ms=spent_ms + judged.understood_ms)
+
+
+async def _again(utterance: Utterance) -> Transcript | None:
+    try:
+        return await utterance.again()
+    except RecogniserError:  # what was heard first holds
+        return None
 
 
 def _sure(judged: Judged) -> tuple[bool, float]:
@@ -94,7 +118,7 @@ class Hearing:
 
     utterance: Utterance
     judge: Judge
-    again: bool
+    question: bool
     log: Log
     fed: int
     begin_at: int = 0
@@ -124,7 +148,7 @@ class Hearing:
             self.log.decodes[-1] = Decode(latest.start, frame - latest.start, once)
 
     async def decode(self) -> Judged:
-        judged = await understood(self.utterance, self.judge, again=self.again, tell=self.heard_first)
+        judged = await understood(self.utterance, self.judge, question=self.question, tell=self.heard_first)
         self._took(judged)
         return judged
 

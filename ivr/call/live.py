@@ -130,7 +130,7 @@ class LiveCaller:
         hotwords = self._office.faq.hotwords(langs[0]) if named else ""
         sound, course = Sound(), Course()
         for _ in range(REPLAYS):
-            listening = self._ear.listen(langs, self._judge, patience, hotwords=hotwords, again=named)
+            listening = self._ear.listen(langs, self._judge, patience, hotwords=hotwords, question=named)
             try:
                 sound = await self._while_speaking(listening, pieces, after)
             except RecogniserError as error:

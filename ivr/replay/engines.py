@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import threading
-from collections.abc import Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, TypeVar
 
 from ivr.call.hearing import Judged, meaning
@@ -17,6 +17,7 @@ from ivr.speech.endpoint import with_endpointing
 from ivr.speech.stt import Recogniser, Transcript, Utterance
 
 T = TypeVar("T")
+Listen = Callable[[Utterance], Coroutine[Any, Any, Transcript | None]]
 
 
 class Engines:
@@ -29,8 +30,7 @@ class Engines:
         self._recogniser, self._understanding = recogniser, understanding
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="engines", daemon=True)
-        self._transcripts: dict[str, Transcript] = {}
-        self._again: dict[str, Transcript | None] = {}
+        self._transcripts: dict[str, Transcript | None] = {}
         self._intents: dict[tuple[str, str], Intent] = {}
 
     @classmethod
@@ -50,20 +50,19 @@ class Engines:
         self._thread.join()
         self._loop.close()
 
+    async def quick(self, pcm: bytes, langs: Sequence[str], hotwords: str) -> Transcript | None:
+        """What the recogniser makes of slin16 in a hurry; raises RecogniserError."""
+        return await self._once("quick", lambda said: said.quick(), pcm, langs, hotwords)
+
     async def transcribe(self, pcm: bytes, langs: Sequence[str], hotwords: str) -> Transcript:
-        """What the recogniser makes of slin16; raises RecogniserError."""
-        key = _key(pcm, *langs, hotwords)
-        if key not in self._transcripts:
-            utterance = self._utterance(pcm, langs, hotwords)
-            self._transcripts[key] = await self._outside(utterance.decode())
-        return self._transcripts[key]
+        """What it makes of it at leisure; raises RecogniserError."""
+        transcript = await self._once("", lambda said: said.decode(), pcm, langs, hotwords)
+        assert transcript is not None
+        return transcript
 
     async def again(self, pcm: bytes, langs: Sequence[str], hotwords: str) -> Transcript | None:
         """What a second listening makes of it; raises RecogniserError."""
-        key = _key(pcm, *langs, hotwords)
-        if key not in self._again:
-            self._again[key] = await self._outside(self._utterance(pcm, langs, hotwords).again())
-        return self._again[key]
+        return await self._once("again", lambda said: said.again(), pcm, langs, hotwords)
 
     async def understand(self, text: str, lang: str) -> Intent:
         """What Rasa makes of a sentence; raises NluUnavailable."""
@@ -76,10 +75,15 @@ class Engines:
         """As the live call judges a final transcript."""
         return await meaning(heard, lang, office, self.understand)
 
-    def _utterance(self, pcm: bytes, langs: Sequence[str], hotwords: str) -> Utterance:
-        utterance = self._recogniser.utterance(langs, hotwords)
-        utterance.feed(pcm)
-        return utterance
+    async def _once(
+        self, how: str, listen: Listen, pcm: bytes, langs: Sequence[str], hotwords: str
+    ) -> Transcript | None:
+        key = _key(pcm, how, *langs, hotwords)
+        if key not in self._transcripts:
+            utterance = self._recogniser.utterance(langs, hotwords)
+            utterance.feed(pcm)
+            self._transcripts[key] = await self._outside(listen(utterance))
+        return self._transcripts[key]
 
     async def _outside(self, work: Coroutine[Any, Any, T]) -> T:
         """The result of ``work``, done in our thread; the caller's clock counts it as a thread of its own."""

@@ -169,7 +169,11 @@ class Listener:
             prompt.begin(question.speaks_s)
             listening = asyncio.create_task(
                 ear.listen(
-                    question.langs, judge, patience, hotwords=self._hotwords(question), again=question.named
+                    question.langs,
+                    judge,
+                    patience,
+                    hotwords=self._hotwords(question),
+                    question=question.named,
                 )
             )
             await asyncio.wait({listening, feeding}, return_when=asyncio.FIRST_COMPLETED)
@@ -255,11 +259,11 @@ class Listener:
 
     async def _meant(self, pcm: bytes, judge: TodaysJudge, course: events.Listened | None) -> Judged:
         """What a stretch of audio means, listened to as often as then."""
-        recogniser = TodaysRecogniser(self._engines, 0.0, {})
+        once = course is not None and course.decodes.endswith("!")
+        recogniser = TodaysRecogniser(self._engines, 0.0, {}, once=[0] if once else [])
         utterance = recogniser.utterance(self._question.langs, self._hotwords(self._question))
         utterance.feed(pcm)
-        once = course is not None and course.decodes.endswith("!")
-        return await understood(utterance, judge, again=self._question.named and not once)
+        return await understood(utterance, judge, question=self._question.named)
 
 
 class KnownVoice:
@@ -287,7 +291,8 @@ class TodaysJudge:
 class TodaysRecogniser:
     """Today's recogniser, as quick as the one of then: ``times`` by the frame, ``decode_s`` where none was then.
 
-    ``again_s``: what a second listening takes beside that; where it was noted, its time is in that of the decode.
+    ``well_s``, ``again_s``: what listening well and listening a second time take after a quick listening that was not
+    enough; where they were noted, their time is in that of the decode.
     """
 
     name = "replay"
@@ -299,9 +304,11 @@ class TodaysRecogniser:
         decode_s: float,
         times: Mapping[int, float],
         once: Collection[int] = (),
+        *,
+        well_s: float = 0.0,
         again_s: float = 0.0,
     ) -> None:
-        self.engines, self.again_s = engines, again_s
+        self.engines, self.well_s, self.again_s = engines, well_s, again_s
         self._decode_s, self._times, self._once = decode_s, times, once
         self.ear: Ear | None = None
 
@@ -332,7 +339,7 @@ class _Utterance:
     def __init__(self, recogniser: TodaysRecogniser, langs: Sequence[str], hotwords: str) -> None:
         self._recogniser, self._langs, self._hotwords = recogniser, langs, hotwords
         self._pcm = bytearray()
-        self._once = False
+        self._once = self._quickly = False
 
     def feed(self, pcm: bytes) -> None:
         self._pcm += pcm
@@ -340,17 +347,22 @@ class _Utterance:
     async def partial(self) -> Transcript | None:
         return None
 
-    async def decode(self) -> Transcript:
-        pcm, self._once = bytes(self._pcm), self._recogniser.once
+    async def quick(self) -> Transcript | None:
+        pcm, self._once, self._quickly = bytes(self._pcm), self._recogniser.once, True
         await asyncio.sleep(self._recogniser.decode_s)
+        return await self._recogniser.engines.quick(pcm, self._langs, self._hotwords)
+
+    async def decode(self) -> Transcript:
+        pcm = bytes(self._pcm)
+        await asyncio.sleep(self._recogniser.well_s if self._quickly else self._recogniser.decode_s)
         return await self._recogniser.engines.transcribe(pcm, self._langs, self._hotwords)
 
     async def again(self) -> Transcript | None:
         if self._once:
             return None
-        if self._recogniser.again_s:
-            await asyncio.sleep(self._recogniser.again_s)
-        return await self._recogniser.engines.again(bytes(self._pcm), self._langs, self._hotwords)
+        pcm = bytes(self._pcm)
+        await asyncio.sleep(self._recogniser.again_s)
+        return await self._recogniser.engines.again(pcm, self._langs, self._hotwords)
 
 
 def _decode_s(turn: Turn) -> float:

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from faster_whisper.feature_extractor import FeatureExtractor
@@ -88,11 +88,14 @@ class EndpointingUtterance:
     def __init__(self, engine: Endpointing, utterance: Utterance) -> None:
         self._engine, self._utterance = engine, utterance
         self._end = bytearray()
+        self._fed = 0
+        self._judged: tuple[int, float | None] | None = None
 
     def feed(self, pcm: bytes) -> None:
         """Adds slin16."""
         self._utterance.feed(pcm)
         self._end += pcm
+        self._fed += len(pcm)
         if len(self._end) > 2 * WINDOW_BYTES:
             del self._end[:-WINDOW_BYTES]
 
@@ -100,22 +103,38 @@ class EndpointingUtterance:
         """The recogniser's."""
         return await self._utterance.partial()
 
+    async def quick(self) -> Transcript | None:
+        """Both at the same time."""
+        return await self._with_end(self._utterance.quick())
+
     async def decode(self) -> Transcript:
         """Both at the same time."""
-        pcm = bytes(self._end) + PAUSE
-        judging = asyncio.create_task(self._engine.finished(pcm))
-        try:
-            transcript = await self._utterance.decode()
-            finished = await judging
-        finally:
-            judging.cancel()
-        if finished is not None and finished < DOUBTFUL and seconds(pcm) < SHORTEST_S:
-            finished = None
-        return replace(transcript, finished=finished)
+        transcript = await self._with_end(self._utterance.decode())
+        assert transcript is not None
+        return transcript
 
     async def again(self) -> Transcript | None:
         """The recogniser's."""
         return await self._utterance.again()
+
+    async def _with_end(self, hearing: Coroutine[Any, Any, Transcript | None]) -> Transcript | None:
+        judging = asyncio.create_task(self._finished())
+        try:
+            transcript = await hearing
+            return transcript and replace(transcript, finished=await judging)
+        finally:
+            judging.cancel()
+
+    async def _finished(self) -> float | None:
+        """How finished he sounds; free where nothing was fed since the last time."""
+        fed = self._fed
+        if self._judged is None or self._judged[0] != fed:
+            pcm = bytes(self._end) + PAUSE
+            finished = await self._engine.finished(pcm)
+            if finished is not None and finished < DOUBTFUL and seconds(pcm) < SHORTEST_S:
+                finished = None
+            self._judged = (fed, finished)
+        return self._judged[1]
 
 
 def with_endpointing(settings: Settings, recogniser: Recogniser) -> Recogniser:

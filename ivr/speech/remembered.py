@@ -41,13 +41,15 @@ class Remembered:
             self._keep(key, await utterance.decode())
         return self._known[key]
 
-    async def again(self, pcm: bytes, langs: tuple[str, ...], hotwords: str) -> Transcript | None:
-        """As ``decode``, for ``Utterance.again``."""
-        key = self._key(pcm, langs, hotwords, "again")
+    async def otherwise(
+        self, how: str, pcm: bytes, langs: tuple[str, ...], hotwords: str
+    ) -> Transcript | None:
+        """As ``decode``, for ``Utterance.quick`` and ``again``."""
+        key = self._key(pcm, langs, hotwords, how)
         if key not in self._known:
             utterance = self._engine.utterance(langs, hotwords)
             utterance.feed(pcm)
-            heard = await utterance.again()
+            heard = await (utterance.quick() if how == "quick" else utterance.again())
             if heard is None:
                 return None
             self._keep(key, heard)
@@ -87,9 +89,13 @@ class RememberedUtterance(Utterance):
         """All that was fed."""
         return await self._memory.decode(self._tape.pcm(), self._langs, self._hotwords)
 
+    async def quick(self) -> Transcript | None:
+        """The engine's; None where it has none."""
+        return await self._memory.otherwise("quick", self._tape.pcm(), self._langs, self._hotwords)
+
     async def again(self) -> Transcript | None:
         """The engine's; None where it has none."""
-        return await self._memory.again(self._tape.pcm(), self._langs, self._hotwords)
+        return await self._memory.otherwise("again", self._tape.pcm(), self._langs, self._hotwords)
 
 
 def _read(file: Path) -> dict[str, Transcript]:

@@ -44,6 +44,9 @@ class Utterance(Protocol):
     async def partial(self) -> Transcript | None:
         """What a streaming engine has heard so far; None where the engine does not stream."""
 
+    async def quick(self) -> Transcript | None:
+        """The same as ``decode``, sooner and less sure; None where the engine has nothing quicker."""
+
     async def decode(self) -> Transcript:
         """The text of all that was fed so far.  May be called again after more was fed (early decoding)."""
 

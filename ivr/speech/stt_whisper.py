@@ -12,11 +12,12 @@ import logging
 import math
 import struct
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from faster_whisper import WhisperModel
 from faster_whisper.tokenizer import Tokenizer
@@ -44,8 +45,24 @@ FAVOUR: Final = 3.0
 """Where five languages competed for 480 spoken questions, half of them noisy: 94.6 % in the right language without
 it, 95.8 % where the favoured one was right, 94.2 % where it was another."""
 
+BEAM: Final = 5
+"""Hot words harm what one text alone comes to, and help the best of five."""
+QUICK_BEAM: Final = 1
+"""Half of the time of five for the same words, mostly: good enough where it can be acted on (docs/speech.md)."""
+
 WORKERS: Final = 2
 """Decodes side by side, one thread each: one decode on two threads is slower than on one."""
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """Speech as the decoder takes it, and its language; ``sound`` is None where nobody speaks."""
+
+    lang: str
+    sound: Any = None
+    speech_s: float = 0.0
 
 
 class Whisper:
@@ -74,43 +91,53 @@ class Whisper:
         """Waits for running decodes and ends the threads."""
         await asyncio.to_thread(self._threads.shutdown, cancel_futures=True)
 
-    async def decode(self, pcm: bytes, langs: tuple[str, ...], hotwords: str) -> Transcript:
-        """Decodes in one of the engine's threads; raises RecogniserError."""
-        loop = asyncio.get_running_loop()
+    async def aside(self, work: Callable[..., T], *given: Any) -> T:
+        """Its result, worked out in one of the engine's threads; raises RecogniserError."""
         try:
-            return await loop.run_in_executor(self._threads, self.decode_now, pcm, langs, hotwords)
+            return await asyncio.get_running_loop().run_in_executor(self._threads, work, *given)
         except (RuntimeError, ValueError) as error:  # what CTranslate2 raises, and out of memory with it
             raise RecogniserError(f"Whisper: {error}") from error
 
     def decode_now(self, pcm: bytes, langs: tuple[str, ...], hotwords: str = "") -> Transcript:
         """Decodes slin16 of at most 30 s; blocks for 0.2 to 0.5 s."""
-        if not has_speech(pcm):
-            return Transcript("", 0.0, langs[0], self.name)
-        encoded = self._whisper.encode(self._window.features(self._whisper.feature_extractor, pcm))
-        lang = self._language(encoded, langs)
-        text, logprob, no_speech = self._generate(encoded, lang, hotwords, seconds(pcm))
-        if logprob < NEVER_RIGHT or (no_speech > NO_SPEECH and logprob < NEVER_RIGHT / 2):
-            return Transcript("", 0.0, lang, self.name)
-        return Transcript(text, confidence(logprob) if text else 0.0, lang, self.name)
+        return self.read(self.encode(pcm, langs), hotwords)
 
-    def _language(self, encoded: Any, langs: tuple[str, ...]) -> str:
+    def encode(self, pcm: bytes, langs: tuple[str, ...]) -> Encoded:
+        """The half of the work that any reading begins with; blocks for 0.1 to 0.2 s."""
+        if not has_speech(pcm):
+            return Encoded(langs[0])
+        sound = self._whisper.encode(self._window.features(self._whisper.feature_extractor, pcm))
+        return Encoded(self._language(sound, langs), sound, seconds(pcm))
+
+    def read(self, encoded: Encoded, hotwords: str = "", beam: int = BEAM) -> Transcript:
+        """The other half: the likeliest text, ``beam`` texts followed side by side."""
+        nothing = Transcript("", 0.0, encoded.lang, self.name)
+        if encoded.sound is None:
+            return nothing
+        text, logprob, no_speech = self._generate(encoded, hotwords, beam)
+        if logprob < NEVER_RIGHT or (no_speech > NO_SPEECH and logprob < NEVER_RIGHT / 2):
+            return nothing
+        return replace(nothing, text=text, confidence=confidence(logprob) if text else 0.0)
+
+    def _language(self, sound: Any, langs: tuple[str, ...]) -> str:
         """The likeliest of the languages offered; the others do not compete."""
         if len(langs) == 1:
             return langs[0]
         return likeliest(
-            {str(token)[2:-2]: p for token, p in self._whisper.model.detect_language(encoded)[0]}, langs
+            {str(token)[2:-2]: p for token, p in self._whisper.model.detect_language(sound)[0]}, langs
         )
 
     def _generate(
-        self, encoded: Any, lang: str, hotwords: str, speech_s: float, no_repeat: int = 0
+        self, encoded: Encoded, hotwords: str, beam: int, no_repeat: int = 0
     ) -> tuple[str, float, float]:
         """Text, mean log-probability per token, probability that nobody spoke."""
-        tokenizer, prompt, suppressed = self.prompt(lang, hotwords)
+        tokenizer, prompt, suppressed = self.prompt(encoded.lang, hotwords)
+        longest = len(prompt) + 12 + int(encoded.speech_s * TOKENS_PER_S)
         result = self._whisper.model.generate(
-            encoded,
+            encoded.sound,
             [prompt],
-            beam_size=5,  # hot words harm at beam 1 and help at beam 5
-            max_length=min(len(prompt) + 12 + int(speech_s * TOKENS_PER_S), self._whisper.max_length),
+            beam_size=beam,
+            max_length=min(longest, self._whisper.max_length),
             return_scores=True,
             return_no_speech_prob=True,
             suppress_blank=True,
@@ -120,7 +147,7 @@ class Whisper:
         tokens = result.sequences_ids[0]
         text = tokenizer.decode(tokens).strip()
         if not no_repeat and loops(text):
-            return self._generate(encoded, lang, hotwords, speech_s, no_repeat=3)
+            return self._generate(encoded, hotwords, beam, no_repeat=3)
         text = once(text)
         # ctranslate2 gives the score per token without the end token; OpenAI's figure counts it.
         return text, result.scores[0] * len(tokens) / (len(tokens) + 1), result.no_speech_prob
@@ -132,13 +159,14 @@ class Whisper:
 
 
 class WhisperUtterance:
-    """One utterance: a tape, and the last transcript of it."""
+    """One utterance: a tape, and what was last made of it."""
 
     def __init__(self, engine: Whisper, langs: tuple[str, ...], hotwords: str) -> None:
         self._engine = engine
         self._langs = langs
         self._hotwords = hotwords
         self._tape = Tape()
+        self._encoded: tuple[int, Encoded] | None = None
         self._latest: tuple[int, Transcript] | None = None
 
     def feed(self, pcm: bytes) -> None:
@@ -149,18 +177,31 @@ class WhisperUtterance:
         """Whisper does not stream."""
         return None
 
+    async def quick(self) -> Transcript:
+        """All so far, one text followed alone (greedy)."""
+        return await self._engine.aside(self._read, self._tape.pcm(), QUICK_BEAM)
+
     async def decode(self) -> Transcript:
         """Decodes all so far; free where nothing was fed since the last time."""
         pcm = self._tape.pcm()
         if self._latest is None or self._latest[0] != len(pcm):
-            transcript = await self._engine.decode(pcm, self._langs, self._hotwords)
+            transcript = await self._engine.aside(self._read, pcm, BEAM)
             self._latest = (len(pcm), transcript)
         return self._latest[1]
 
-    async def again(self) -> Transcript | None:
+    async def again(self) -> Transcript:
         """Decodes all so far without its noise."""
         pcm = await asyncio.to_thread(without_noise, self._tape.pcm())
-        return await self._engine.decode(pcm, self._langs, self._hotwords)
+        return await self._engine.aside(self._engine.decode_now, pcm, self._langs, self._hotwords)
+
+    def _read(self, pcm: bytes, beam: int) -> Transcript:
+        """In one of the engine's threads; encodes where the last reading was of less."""
+        known = self._encoded
+        if known is None or known[0] != len(
+            pcm
+        ):  # a reading that was given up may still be at work beside this one
+            known = self._encoded = (len(pcm), self._engine.encode(pcm, self._langs))
+        return self._engine.read(known[1], self._hotwords, beam)
 
 
 def fitted(model: Path, root: Path) -> dict[str, bytes] | None:

@@ -61,7 +61,8 @@ class Reader:
 
     ``finished`` is how finished the speaker sounds to it.
 
-    ``reads_again``: what it reads when it listens once more.
+    ``reads_again``: what it reads when it listens once more; ``quick_s``: how long it listens where it is asked to be
+    quick, None where it cannot.
 
     ``decoded``: the text of every decode that was begun, and whether it came to its end.
     """
@@ -81,7 +82,8 @@ class Reader:
         self.partial_fails = self.fails_again = False
         self.error: Exception = RecogniserError("the decoder broke")
         self.reads_again: str | None = None
-        self.listened_again = 0
+        self.quick_s: float | None = None
+        self.listened_again = self.listened_quickly = 0
         self.decoded: list[tuple[str, bool]] = []
         self.offered: list[tuple[tuple[str, ...], str]] = []
         self.fed: list[float] = []
@@ -108,6 +110,13 @@ class Reading:
         if self._reader.partial_fails:
             raise RecogniserError("no partial today")
         return self._read() if self._reader.streams else None
+
+    async def quick(self) -> Transcript | None:
+        if self._reader.quick_s is None:
+            return None
+        self._reader.listened_quickly += 1
+        await asyncio.sleep(self._reader.quick_s)
+        return self._read()
 
     async def decode(self) -> Transcript:
         heard = self._read()
@@ -183,7 +192,7 @@ class Listener:
         self.mouth = Loudspeaker(prompt_s)
         self.ear = Ear(LevelVad(), self.recogniser, self.mouth)
         self.patience = Patience()
-        self.again = False
+        self.question = False
 
     async def feed(self, pcm: bytes) -> None:
         """Sound from the line, at the speed of sound from a line."""
@@ -194,7 +203,7 @@ class Listener:
     async def turn(self, judge: Judge | None = None, langs: Sequence[str] = ("en",)) -> Sound:
         """The next turn, of whatever is fed meanwhile."""
         listening = self.ear.listen(
-            langs, judge or _judge_all, self.patience, hotwords="Louvre", again=self.again
+            langs, judge or _judge_all, self.patience, hotwords="Louvre", question=self.question
         )
         return await asyncio.wait_for(listening, 120)
 

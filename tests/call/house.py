@@ -78,6 +78,9 @@ class Dictation:
         async def partial(self) -> Transcript | None:
             return None
 
+        async def quick(self) -> None:
+            pass
+
         async def decode(self) -> Transcript:
             await asyncio.sleep(0.3)
             if self._said is None:

@@ -57,7 +57,7 @@ async def test_an_early_decode_that_fails_does_not_interrupt_a_caller_who_goes_o
 def twice(reads_again: str | None) -> Listener:
     """An ear that may listen again, and what it hears then."""
     listener = Listener(Reader(delay_s=0.2))
-    listener.again, listener.recogniser.reads_again = True, reads_again
+    listener.question, listener.recogniser.reads_again = True, reads_again
     return listener
 
 
@@ -102,7 +102,7 @@ async def test_what_is_understood_is_not_listened_to_again() -> None:
 
 async def test_a_second_listening_is_for_those_who_ask_for_it() -> None:
     listener = twice("how much")
-    listener.again = False
+    listener.question = False
     assert text(await listener.hears(speech("cow march"), judge=judge("how much"))) == "cow march"
 
 
@@ -110,6 +110,38 @@ async def test_a_second_listening_that_fails_costs_nothing() -> None:
     listener = twice("how much")
     listener.recogniser.fails_again = True
     assert text(await listener.hears(speech("cow march"), judge=judge("how much"))) == "cow march"
+
+
+def hasty(reads_again: str | None = None) -> Listener:
+    """An ear that listens quickly first."""
+    listener = twice(reads_again)
+    listener.recogniser.quick_s = 0.1
+    return listener
+
+
+async def test_a_quick_listening_is_enough_for_what_can_be_acted_on() -> None:
+    listener = hasty()
+    listener.recogniser.finished = 0.99
+    sound = await listener.hears(speech("how much"), judge=judge("how much"))
+    assert text(sound) == "how much" and sound.decode_s == pytest.approx(0.1, abs=0.01)
+    assert now() - sound.end_s == pytest.approx(Patience().quick_s, abs=0.04)
+    assert not listener.recogniser.decoded
+
+
+async def test_what_a_quick_listening_leaves_in_doubt_is_listened_to_well_and_again_at_the_same_time() -> (
+    None
+):
+    listener = hasty("how much")
+    sound = await listener.hears(speech("cow march"), judge=judge("how much"))
+    assert text(sound) == "how much" and sound.decode_s == pytest.approx(0.1 + 0.2, abs=0.01)
+    assert [heard for heard, _ in listener.recogniser.decoded] == ["cow march"]
+
+
+async def test_only_a_question_is_listened_to_quickly() -> None:
+    listener = hasty()
+    listener.question = False
+    assert text(await listener.hears(speech("how much"), judge=judge("how much"))) == "how much"
+    assert listener.recogniser.decoded and not listener.recogniser.listened_quickly
 
 
 async def test_an_emergency_is_acted_on_in_mid_speech() -> None:

@@ -62,7 +62,18 @@ class SickUtterance:
     async def partial(self) -> Transcript | None:
         return await self._well.partial()
 
+    async def quick(self) -> Transcript | None:
+        await self._ail()
+        return await self._well.quick()
+
     async def decode(self) -> Transcript:
+        await self._ail()
+        return await self._well.decode()
+
+    async def again(self) -> Transcript | None:
+        return await self._well.again()
+
+    async def _ail(self) -> None:
         match self._chart.read():
             case "fails":
                 raise RecogniserError("the drill broke it")
@@ -71,10 +82,6 @@ class SickUtterance:
             case "stuck":
                 self._chart.write("")
                 time.sleep(STUCK_S)  # noqa: ASYNC251  # that is the harm
-        return await self._well.decode()
-
-    async def again(self) -> Transcript | None:
-        return await self._well.again()
 
 
 class SickRecogniser:

@@ -75,6 +75,9 @@ class Memory:
         async def partial(self) -> Transcript | None:
             return None
 
+        async def quick(self) -> None:
+            pass
+
         async def decode(self) -> Transcript:
             memory = self._memory
             text, lang = memory.known.get(sum_of(self._pcm), (memory.otherwise, self._langs[0]))
