@@ -15,7 +15,7 @@ TARGET_LUFS: Final = -19.0
 """Integrated loudness of a prompt (ITU-R BS.1770-4)."""
 PEAK_DBFS: Final = -1.0
 """No true peak above this: A-law's full scale is at +3.14 dBm0, and codecs overshoot."""
-LEADING_S: Final = 0.02
+LEADING_S: Final = 0.005
 TRAILING_S: Final = 0.12
 QUIET_DB: Final = 45.0
 """What is this much below the loudest 5 ms counts as silence."""

@@ -73,6 +73,28 @@ async def test_of_a_short_sound_it_is_not_said_that_it_is_unfinished(
     assert (await utterance.decode()).finished is None
 
 
+class Counting(SmartTurn):
+    """The model, and how often it was asked."""
+
+    asked = 0
+
+    def finished(self, pcm: bytes) -> float:
+        self.asked += 1
+        return super().finished(pcm)
+
+
+async def test_it_is_judged_once_for_all_listenings_to_the_same_sound(
+    whisper: Whisper, installed: Settings
+) -> None:
+    model = Counting(installed.models / MODEL)
+    utterance = Endpointing(whisper, model).utterance(["en"])
+    for times in (1, 2):
+        utterance.feed(spoken("en-eiffel.wav"))
+        quick, well = await utterance.quick(), await utterance.decode()
+        assert quick is not None and quick.finished == well.finished is not None
+        assert model.asked == times
+
+
 async def test_a_recogniser_that_breaks_breaks_as_without_the_model(model: SmartTurn) -> None:
     engine = Endpointing(Reader(fails=True), model)
     utterance = engine.utterance(["en"])

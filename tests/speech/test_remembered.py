@@ -36,7 +36,7 @@ async def test_another_run_needs_no_engine_for_what_it_knows(whisper: Whisper, t
             await heard(again, **other)
 
 
-async def test_a_second_listening_is_remembered_apart_from_the_first(
+async def test_a_quick_and_a_second_listening_are_remembered_apart_from_the_first(
     whisper: Whisper, tmp_path: Path
 ) -> None:
     file = tmp_path / "heard.jsonl"
@@ -45,6 +45,6 @@ async def test_a_second_listening_is_remembered_apart_from_the_first(
         memory = Remembered(engine or Whisper(ROOT / "var/models/whisper-base", ("en",), ROOT), file)
         utterance = memory.utterance(["en"], "")
         utterance.feed(noisy)
-        found = await utterance.decode(), await utterance.again()
-        assert found[0] != found[1]
-        assert len(file.read_text("utf-8").splitlines()) == 2
+        found = await utterance.quick(), await utterance.decode(), await utterance.again()
+        assert found[1] != found[2] and found[0] is not None
+        assert len(file.read_text("utf-8").splitlines()) == 3

@@ -40,6 +40,23 @@ def test_hot_words_bring_a_lone_yes_or_no_out(whisper: Whisper, lang: str, word:
     assert (heard.text, heard.confidence > 0.4) == (word, True)
 
 
+async def test_a_quick_listening_hears_a_clear_question_as_well(whisper: Whisper) -> None:
+    utterance = whisper.utterance(["en"], "Louvre, Eiffel Tower")
+    utterance.feed(read_audio(GOLDEN / "en-eiffel.wav"))
+    quick, well = await utterance.quick(), await utterance.decode()
+    assert quick.text == well.text and quick.lang == well.lang
+    assert quick.confidence == pytest.approx(well.confidence, abs=0.1)
+
+
+async def test_what_was_said_since_a_quick_listening_is_heard(whisper: Whisper) -> None:
+    question = read_audio(GOLDEN / "en-eiffel.wav")
+    utterance = whisper.utterance(["en"])
+    utterance.feed(question[: len(question) // 4 * 2])
+    half = await utterance.quick()
+    utterance.feed(question[len(question) // 4 * 2 :])
+    assert "Eiffel" in (await utterance.decode()).text and "Eiffel" not in half.text
+
+
 def test_the_pause_after_the_question_does_not_change_it(whisper: Whisper) -> None:
     question = read_audio(GOLDEN / "en-eiffel.wav")
     texts = {whisper.decode_now(question + silence(s), ("en",)).text for s in (0.0, 0.3, 0.7, 2.0)}
