@@ -23,16 +23,18 @@ class Stretch:
 class Decode:
     """It began at a frame, and its result was there ``took`` frames later; None: it was thrown away before.
 
-    ``once``: a second listening was begun, but his turn was over before it was.
+    ``once``: a second listening was begun, but his turn was over before it was.  ``quickly``: a quick one came first.
     """
 
     start: int
     took: int | None = None
     once: bool = False
+    quickly: bool = False
 
     def __str__(self) -> str:
-        """As events hold it: ``80+25``, ``80+``, ``80+25!``."""
-        return f"{self.start}+{'' if self.took is None else self.took}{'!' if self.once else ''}"
+        """As events hold it: ``80+25``, ``80+``, ``80+25q``, ``80+25q!``."""
+        took = "" if self.took is None else self.took
+        return f"{self.start}+{took}{'q' if self.quickly else ''}{'!' if self.once else ''}"
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ import math
 import struct
 import zlib
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -81,6 +81,7 @@ class Whisper:
             str(model), device="cpu", compute_type="int8", cpu_threads=1, num_workers=WORKERS, files=files
         )
         self._threads = ThreadPoolExecutor(WORKERS, thread_name_prefix="whisper")
+        self._at_work: set[Future[Any]] = set()
         self.prompt = lru_cache(maxsize=64)(self._prompt)
 
     def utterance(self, langs: Sequence[str], hotwords: str = "") -> WhisperUtterance:
@@ -91,10 +92,18 @@ class Whisper:
         """Waits for running decodes and ends the threads."""
         await asyncio.to_thread(self._threads.shutdown, cancel_futures=True)
 
+    @property
+    def idle(self) -> bool:
+        """Whether nothing is being decoded, nor waits for it."""
+        return not self._at_work
+
     async def aside(self, work: Callable[..., T], *given: Any) -> T:
         """Its result, worked out in one of the engine's threads; raises RecogniserError."""
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._threads, work, *given)
+            done = self._threads.submit(work, *given)
+            self._at_work.add(done)
+            done.add_done_callback(self._at_work.discard)
+            return await asyncio.wrap_future(done)
         except (RuntimeError, ValueError) as error:  # what CTranslate2 raises, and out of memory with it
             raise RecogniserError(f"Whisper: {error}") from error
 
@@ -177,8 +186,10 @@ class WhisperUtterance:
         """Whisper does not stream."""
         return None
 
-    async def quick(self) -> Transcript:
-        """All so far, one text followed alone (greedy)."""
+    async def quick(self) -> Transcript | None:
+        """All so far, one text followed alone (greedy); None while others are decoded."""
+        if not self._engine.idle:
+            return None
         return await self._engine.aside(self._read, self._tape.pcm(), QUICK_BEAM)
 
     async def decode(self) -> Transcript:
