@@ -47,7 +47,7 @@ def decode_times(course: events.Listened) -> dict[int, float]:
     """Seconds that each decode took, by the frame at which it began: just less than the frames that passed."""
     found: dict[int, float] = {}
     for one in filter(None, course.decodes.split(",")):
-        start, _, count = one.rstrip("!").partition("+")
+        start, _, count = one.rstrip("q!").partition("+")
         found[int(start)] = (int(count) - 0.5) * FRAME_S if count else THROWN_AWAY_S
     return found
 
@@ -56,3 +56,9 @@ def heard_once(course: events.Listened) -> frozenset[int]:
     """The frames at which those decodes began whose second listening came too late."""
     late = (one for one in course.decodes.split(",") if one.endswith("!"))
     return frozenset(int(one.partition("+")[0]) for one in late)
+
+
+def heard_well(course: events.Listened) -> frozenset[int]:
+    """The frames at which those decodes began that no quick listening came before."""
+    well = (one for one in filter(None, course.decodes.split(",")) if "q" not in one)
+    return frozenset(int(one.partition("+")[0]) for one in well)

@@ -23,7 +23,7 @@ from ivr.call.hearing import Judged, understood
 from ivr.call.live import NUMBER, NUMBER_PAUSE_S, REPLAYS
 from ivr.call.office import Office
 from ivr.call.turns import FRAME_S
-from ivr.replay.course import Spoken, decode_times, heard_once
+from ivr.replay.course import Spoken, decode_times, heard_once, heard_well
 from ivr.replay.engines import Engines
 from ivr.replay.sound import Sound, gaps
 from ivr.replay.story import Turn
@@ -135,7 +135,9 @@ class Listener:
             start, times = course.since - 1, decode_times(course)
             prompt = Spoken(course)
             decode_s = max(times.values(), default=DECODE_S)
-            recogniser = TodaysRecogniser(self._engines, decode_s, times, heard_once(course))
+            recogniser = TodaysRecogniser(
+                self._engines, decode_s, times, heard_once(course), heard_well(course)
+            )
         ear = Ear(KnownVoice(self._sound.voice[start:]), recogniser, prompt)
         recogniser.ear = ear
         ear.resume_at(start, self._sound.frames[max(0, start - HISTORY) : start], self._last_turn(before))
@@ -259,8 +261,9 @@ class Listener:
 
     async def _meant(self, pcm: bytes, judge: TodaysJudge, course: events.Listened | None) -> Judged:
         """What a stretch of audio means, listened to as often as then."""
-        once = course is not None and course.decodes.endswith("!")
-        recogniser = TodaysRecogniser(self._engines, 0.0, {}, once=[0] if once else [])
+        latest = course.decodes.rpartition(",")[2] if course is not None else "q"
+        once, well = ([0] if latest.endswith("!") else []), ([] if "q" in latest else [0])
+        recogniser = TodaysRecogniser(self._engines, 0.0, {}, once, well)
         utterance = recogniser.utterance(self._question.langs, self._hotwords(self._question))
         utterance.feed(pcm)
         return await understood(utterance, judge, question=self._question.named)
@@ -304,12 +307,14 @@ class TodaysRecogniser:
         decode_s: float,
         times: Mapping[int, float],
         once: Collection[int] = (),
+        well: Collection[int] = (),
         *,
         well_s: float = 0.0,
         again_s: float = 0.0,
     ) -> None:
         self.engines, self.well_s, self.again_s = engines, well_s, again_s
-        self._decode_s, self._times, self._once = decode_s, times, once
+        self._decode_s, self._times = decode_s, times
+        self._once, self._well = once, well
         self.ear: Ear | None = None
 
     @property
@@ -321,6 +326,11 @@ class TodaysRecogniser:
     def once(self) -> bool:
         """Whether there was no time then for a second listening after a decode that begins now."""
         return self._frame in self._once
+
+    @property
+    def well(self) -> bool:
+        """Whether no quick listening came before a decode that begins now."""
+        return self._frame in self._well
 
     @property
     def _frame(self) -> int:
@@ -348,7 +358,10 @@ class _Utterance:
         return None
 
     async def quick(self) -> Transcript | None:
-        pcm, self._once, self._quickly = bytes(self._pcm), self._recogniser.once, True
+        self._once, self._quickly = self._recogniser.once, not self._recogniser.well
+        if not self._quickly:
+            return None
+        pcm = bytes(self._pcm)
         await asyncio.sleep(self._recogniser.decode_s)
         return await self._recogniser.engines.quick(pcm, self._langs, self._hotwords)
 

@@ -45,8 +45,8 @@ class Utterance(Protocol):
         """What a streaming engine has heard so far; None where the engine does not stream."""
 
     async def quick(self) -> Transcript | None:
-        """The same as ``decode``, sooner and less sure; None where the engine has nothing quicker, or others to serve:
-        what is doubtful would be decoded twice."""
+        """The same as ``decode``, sooner and less sure; None where the engine has nothing quicker, or has others
+        to serve: what is doubtful would be decoded twice."""
 
     async def decode(self) -> Transcript:
         """The text of all that was fed so far.  May be called again after more was fed (early decoding)."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -44,8 +45,19 @@ async def test_a_quick_listening_hears_a_clear_question_as_well(whisper: Whisper
     utterance = whisper.utterance(["en"], "Louvre, Eiffel Tower")
     utterance.feed(read_audio(GOLDEN / "en-eiffel.wav"))
     quick, well = await utterance.quick(), await utterance.decode()
-    assert quick.text == well.text and quick.lang == well.lang
+    assert quick is not None and quick.text == well.text and quick.lang == well.lang
     assert quick.confidence == pytest.approx(well.confidence, abs=0.1)
+
+
+async def test_nobody_is_listened_to_quickly_while_another_is_decoded(whisper: Whisper) -> None:
+    first, second = whisper.utterance(["en"]), whisper.utterance(["en"])
+    for utterance in (first, second):
+        utterance.feed(read_audio(GOLDEN / "en-eiffel.wav"))
+    decoding = asyncio.create_task(first.decode())
+    await asyncio.sleep(0)
+    assert await second.quick() is None and not decoding.done()
+    await decoding
+    assert await second.quick() is not None
 
 
 async def test_what_was_said_since_a_quick_listening_is_heard(whisper: Whisper) -> None:
@@ -53,6 +65,7 @@ async def test_what_was_said_since_a_quick_listening_is_heard(whisper: Whisper) 
     utterance = whisper.utterance(["en"])
     utterance.feed(question[: len(question) // 4 * 2])
     half = await utterance.quick()
+    assert half is not None
     utterance.feed(question[len(question) // 4 * 2 :])
     assert "Eiffel" in (await utterance.decode()).text and "Eiffel" not in half.text
 
