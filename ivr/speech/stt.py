@@ -111,10 +111,12 @@ class ByLanguage:
             await engine.close()
 
 
-def choose(settings: Settings, langs: Sequence[str], engine: str = "") -> Recogniser:
+def choose(settings: Settings, langs: Sequence[str], engine: str = "", *, shared: bool = False) -> Recogniser:
     """The recogniser for these languages: ``engine`` (or the setting) is auto, vosk or whisper.
 
     Auto takes Vosk for the languages whose model is in ``var/models/vosk-<lang>`` and Whisper for the others.
+    ``shared``: several callers ask it at once, and nobody's quick listening shall cost the others time; what it hears
+    depends on the others then.
     """
     from ivr.speech.stt_vosk import Vosk  # the engines import this module
     from ivr.speech.stt_whisper import Whisper
@@ -122,7 +124,7 @@ def choose(settings: Settings, langs: Sequence[str], engine: str = "") -> Recogn
     wanted = engine or settings.recogniser
     vosk = [lang for lang in langs if (settings.models / f"vosk-{lang}").is_dir()]
     if wanted == "whisper" or (wanted == "auto" and not vosk):
-        return Whisper(settings.models / "whisper-base", langs, settings.root)
+        return Whisper(settings.models / "whisper-base", langs, settings.root, shared=shared)
     if wanted == "vosk":
         missing = [lang for lang in langs if lang not in vosk]
         if missing:
@@ -131,4 +133,6 @@ def choose(settings: Settings, langs: Sequence[str], engine: str = "") -> Recogn
     streaming = Vosk({lang: settings.models / f"vosk-{lang}" for lang in vosk})
     if len(vosk) == len(langs):
         return streaming
-    return ByLanguage([streaming, Whisper(settings.models / "whisper-base", langs, settings.root)])
+    return ByLanguage(
+        [streaming, Whisper(settings.models / "whisper-base", langs, settings.root, shared=shared)]
+    )

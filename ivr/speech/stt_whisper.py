@@ -46,7 +46,7 @@ FAVOUR: Final = 3.0
 it, 95.8 % where the favoured one was right, 94.2 % where it was another."""
 
 BEAM: Final = 5
-"""Hot words harm what one text alone comes to, and help the best of five."""
+"""Texts followed side by side; with fewer, more words are wrong (docs/speech.md)."""
 QUICK_BEAM: Final = 1
 """Half of the time of five for the same words, mostly: good enough where it can be acted on (docs/speech.md)."""
 
@@ -70,8 +70,10 @@ class Whisper:
 
     name = "whisper"
 
-    def __init__(self, model: Path, langs: Sequence[str], root: Path) -> None:
-        """``root``: what is written there tells which tokens are needed (``ivr.speech.vocabulary``)."""
+    def __init__(self, model: Path, langs: Sequence[str], root: Path, *, shared: bool = False) -> None:
+        """``root``: what is written there tells which tokens are needed (``ivr.speech.vocabulary``); ``shared``: as
+        in ``stt.choose``.
+        """
         if not (model / "model.bin").is_file():
             raise RecogniserError(f"no Whisper model in {model}: run `ivr models pull`")
         self.languages = frozenset(langs)
@@ -81,6 +83,7 @@ class Whisper:
             str(model), device="cpu", compute_type="int8", cpu_threads=1, num_workers=WORKERS, files=files
         )
         self._threads = ThreadPoolExecutor(WORKERS, thread_name_prefix="whisper")
+        self._shared = shared
         self._at_work: set[Future[Any]] = set()
         self.prompt = lru_cache(maxsize=64)(self._prompt)
 
@@ -93,9 +96,9 @@ class Whisper:
         await asyncio.to_thread(self._threads.shutdown, cancel_futures=True)
 
     @property
-    def idle(self) -> bool:
-        """Whether nothing is being decoded, nor waits for it."""
-        return not self._at_work
+    def busy(self) -> bool:
+        """Whether others are waiting: something is being decoded, or to be."""
+        return self._shared and bool(self._at_work)
 
     async def aside(self, work: Callable[..., T], *given: Any) -> T:
         """Its result, worked out in one of the engine's threads; raises RecogniserError."""
@@ -188,7 +191,7 @@ class WhisperUtterance:
 
     async def quick(self) -> Transcript | None:
         """All so far, one text followed alone (greedy); None while others are decoded."""
-        if not self._engine.idle:
+        if self._engine.busy:
             return None
         return await self._engine.aside(self._read, self._tape.pcm(), QUICK_BEAM)
 
@@ -208,9 +211,8 @@ class WhisperUtterance:
     def _read(self, pcm: bytes, beam: int) -> Transcript:
         """In one of the engine's threads; encodes where the last reading was of less."""
         known = self._encoded
-        if known is None or known[0] != len(
-            pcm
-        ):  # a reading that was given up may still be at work beside this one
+        # a reading that was given up may still be at work beside this one
+        if known is None or known[0] != len(pcm):
             known = self._encoded = (len(pcm), self._engine.encode(pcm, self._langs))
         return self._engine.read(known[1], self._hotwords, beam)
 
