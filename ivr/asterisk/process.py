@@ -217,21 +217,22 @@ def _end_leftover(settings: Settings) -> None:
 
 def _who(pid: int) -> str:
     """Process id and start time, which together no other process ever has; empty when it is gone."""
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_text()
-    except OSError:
-        return ""
-    return f"{pid} {stat.rpartition(')')[2].split()[19]}"
+    fields = _stat(Path(f"/proc/{pid}"))
+    return f"{pid} {fields[19]}" if fields else ""
 
 
 def _is_over(process: Path) -> bool:
     """Whether it holds nothing any more, ports above all: a zombie does while one of its threads lives (proc(5))."""
+    fields = _stat(process)
+    return not fields or (fields[0] == "Z" and int(fields[17]) <= 1)
+
+
+def _stat(process: Path) -> list[str]:
+    """The fields of proc(5) after the name: state, ..., threads (17), start (19); none when it is gone."""
     try:
-        fields = (process / "stat").read_text().rpartition(")")[2].split()
+        return (process / "stat").read_text().rpartition(")")[2].split()
     except OSError:
-        return True
-    state, threads = fields[0], int(fields[17])
-    return state == "Z" and threads <= 1
+        return []
 
 
 def _require_free_ports(settings: Settings) -> None:
