@@ -113,7 +113,7 @@ class _Listener:
             return own.run(self._listen(Sound(list(frames(pcm)))))
 
     async def _listen(self, sound: Sound) -> float:
-        recogniser = TodaysRecogniser(self._engines, QUICK_S, {}, well_s=WELL_S, again_s=AGAIN_S)
+        recogniser = TodaysRecogniser(self._engines, QUICK_S, well_s=WELL_S, again_s=AGAIN_S)
         judge = TodaysJudge(self._engines, self._office, self._lang)
         ear = Ear(KnownVoice(sound.voice), recogniser, Prompt())
         listening = asyncio.create_task(

@@ -36,6 +36,13 @@ class Decode:
         took = "" if self.took is None else self.took
         return f"{self.start}+{took}{'q' if self.quickly else ''}{'!' if self.once else ''}"
 
+    @classmethod
+    def read(cls, text: str) -> Decode:
+        """The decode that ``str`` wrote."""
+        start, _, rest = text.partition("+")
+        took = rest.rstrip("q!")
+        return cls(int(start), int(took) if took else None, once="!" in rest, quickly="q" in rest)
+
 
 @dataclass(frozen=True)
 class Course:

@@ -6,6 +6,7 @@ With the same frames and the same course the ear does the same, however late the
 from __future__ import annotations
 
 from ivr import events
+from ivr.call.course import Decode
 from ivr.call.ear import HANG_S
 from ivr.call.turns import FRAME_S
 from ivr.replay.sound import numbers
@@ -43,22 +44,12 @@ class Spoken:
         self._cut = True
 
 
-def decode_times(course: events.Listened) -> dict[int, float]:
-    """Seconds that each decode took, by the frame at which it began: just less than the frames that passed."""
-    found: dict[int, float] = {}
-    for one in filter(None, course.decodes.split(",")):
-        start, _, count = one.rstrip("q!").partition("+")
-        found[int(start)] = (int(count) - 0.5) * FRAME_S if count else THROWN_AWAY_S
-    return found
+def decodes(course: events.Listened) -> dict[int, Decode]:
+    """The turn's decodes by the frame at which each began."""
+    noted = map(Decode.read, filter(None, course.decodes.split(",")))
+    return {decode.start: decode for decode in noted}
 
 
-def heard_once(course: events.Listened) -> frozenset[int]:
-    """The frames at which those decodes began whose second listening came too late."""
-    late = (one for one in course.decodes.split(",") if one.endswith("!"))
-    return frozenset(int(one.partition("+")[0]) for one in late)
-
-
-def heard_well(course: events.Listened) -> frozenset[int]:
-    """The frames at which those decodes began that no quick listening came before."""
-    well = (one for one in filter(None, course.decodes.split(",")) if "q" not in one)
-    return frozenset(int(one.partition("+")[0]) for one in well)
+def took_s(decode: Decode) -> float:
+    """Seconds that it took: just less than the frames that passed."""
+    return THROWN_AWAY_S if decode.took is None else (decode.took - 0.5) * FRAME_S

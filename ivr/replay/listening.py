@@ -12,18 +12,19 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from ivr import events
 from ivr.call.caller import Heard, Piece
+from ivr.call.course import Decode
 from ivr.call.ear import Ear, Patience
 from ivr.call.ear import Sound as Caught
 from ivr.call.hearing import Judged, understood
 from ivr.call.live import NUMBER, NUMBER_PAUSE_S, REPLAYS
 from ivr.call.office import Office
 from ivr.call.turns import FRAME_S
-from ivr.replay.course import Spoken, decode_times, heard_once, heard_well
+from ivr.replay.course import Spoken, decodes, took_s
 from ivr.replay.engines import Engines
 from ivr.replay.sound import Sound, gaps
 from ivr.replay.story import Turn
@@ -39,6 +40,8 @@ DECODE_S = 0.4
 """How long a decode took in calls that do not tell."""
 LONGEST_DECODE_S = 4.0
 """The ear gives a decode up that takes much longer."""
+NOW = 0
+"""The frame of what is decoded without an ear."""
 KEY_FRAMES = 5
 """Between the keys of a number."""
 
@@ -130,14 +133,12 @@ class Listener:
         prompt: Prompt | Spoken
         if course is None:
             start = round((turn.since + (question.delay_s if question.anew else 0.0)) / FRAME_S)
-            prompt, recogniser = Prompt(), TodaysRecogniser(self._engines, _decode_s(turn), {})
+            prompt, recogniser = Prompt(), TodaysRecogniser(self._engines, _decode_s(turn))
         else:
-            start, times = course.since - 1, decode_times(course)
+            start, then = course.since - 1, decodes(course)
             prompt = Spoken(course)
-            decode_s = max(times.values(), default=DECODE_S)
-            recogniser = TodaysRecogniser(
-                self._engines, decode_s, times, heard_once(course), heard_well(course)
-            )
+            decode_s = max(map(took_s, then.values()), default=DECODE_S)
+            recogniser = TodaysRecogniser(self._engines, decode_s, then)
         ear = Ear(KnownVoice(self._sound.voice[start:]), recogniser, prompt)
         recogniser.ear = ear
         ear.resume_at(start, self._sound.frames[max(0, start - HISTORY) : start], self._last_turn(before))
@@ -171,13 +172,10 @@ class Listener:
             prompt.begin(question.speaks_s)
             listening = asyncio.create_task(
                 ear.listen(
-                    question.langs,
-                    judge,
-                    patience,
+                    question.langs, judge, patience, question=question.named,
                     hotwords=self._hotwords(question),
-                    question=question.named,
                 )
-            )
+            )  # fmt: skip
             await asyncio.wait({listening, feeding}, return_when=asyncio.FIRST_COMPLETED)
             if not listening.done():
                 listening.cancel()
@@ -261,9 +259,8 @@ class Listener:
 
     async def _meant(self, pcm: bytes, judge: TodaysJudge, course: events.Listened | None) -> Judged:
         """What a stretch of audio means, listened to as often as then."""
-        latest = course.decodes.rpartition(",")[2] if course is not None else "q"
-        once, well = ([0] if latest.endswith("!") else []), ([] if "q" in latest else [0])
-        recogniser = TodaysRecogniser(self._engines, 0.0, {}, once, well)
+        then = decodes(course) if course is not None else {}
+        recogniser = TodaysRecogniser(self._engines, 0.0, {NOW: then[max(then)]} if then else {})
         utterance = recogniser.utterance(self._question.langs, self._hotwords(self._question))
         utterance.feed(pcm)
         return await understood(utterance, judge, question=self._question.named)
@@ -292,7 +289,8 @@ class TodaysJudge:
 
 
 class TodaysRecogniser:
-    """Today's recogniser, as quick as the one of then: ``times`` by the frame, ``decode_s`` where none was then.
+    """Today's recogniser, as quick as the one of then and listening as often: ``then`` has its decodes by the frame
+    at which they began; ``decode_s`` is for those that were none then.
 
     ``well_s``, ``again_s``: what listening well and listening a second time take after a quick listening that was not
     enough; where they were noted, their time is in that of the decode.
@@ -305,36 +303,24 @@ class TodaysRecogniser:
         self,
         engines: Engines,
         decode_s: float,
-        times: Mapping[int, float],
-        once: Collection[int] = (),
-        well: Collection[int] = (),
+        then: Mapping[int, Decode] | None = None,
         *,
         well_s: float = 0.0,
         again_s: float = 0.0,
     ) -> None:
         self.engines, self.well_s, self.again_s = engines, well_s, again_s
-        self._decode_s, self._times = decode_s, times
-        self._once, self._well = once, well
+        self._decode_s, self._then = decode_s, then or {}
         self.ear: Ear | None = None
 
     @property
     def decode_s(self) -> float:
         """Seconds that a decode takes which begins now."""
-        return self._times.get(self._frame, self._decode_s)
+        return self._decode_s if self.then is None else took_s(self.then)
 
     @property
-    def once(self) -> bool:
-        """Whether there was no time then for a second listening after a decode that begins now."""
-        return self._frame in self._once
-
-    @property
-    def well(self) -> bool:
-        """Whether no quick listening came before a decode that begins now."""
-        return self._frame in self._well
-
-    @property
-    def _frame(self) -> int:
-        return self.ear.turns.frame if self.ear else 0
+    def then(self) -> Decode | None:
+        """The decode of then that began now."""
+        return self._then.get(self.ear.turns.frame if self.ear else NOW)
 
     def utterance(self, langs: Sequence[str], hotwords: str = "") -> _Utterance:
         return _Utterance(self, langs, hotwords)
@@ -358,7 +344,8 @@ class _Utterance:
         return None
 
     async def quick(self) -> Transcript | None:
-        self._once, self._quickly = self._recogniser.once, not self._recogniser.well
+        then = self._recogniser.then
+        self._once, self._quickly = (False, True) if then is None else (then.once, then.quickly)
         if not self._quickly:
             return None
         pcm = bytes(self._pcm)

@@ -32,24 +32,16 @@ class Remembered:
         """Starts listening."""
         return RememberedUtterance(self, tuple(langs), hotwords)
 
-    async def decode(self, pcm: bytes, langs: tuple[str, ...], hotwords: str) -> Transcript:
-        """From the file, or from the engine and then into the file."""
-        key = self._key(pcm, langs, hotwords)
+    async def listen(self, how: str, pcm: bytes, langs: tuple[str, ...], hotwords: str) -> Transcript | None:
+        """From the file, or from the engine and then into the file.  ``how``: quick, decode or again, as those of
+        ``Utterance``; None where the engine has no such.
+        """
+        key = self._key(pcm, langs, hotwords, *(() if how == "decode" else (how,)))
         if key not in self._known:
             utterance = self._engine.utterance(langs, hotwords)
             utterance.feed(pcm)
-            self._keep(key, await utterance.decode())
-        return self._known[key]
-
-    async def otherwise(
-        self, how: str, pcm: bytes, langs: tuple[str, ...], hotwords: str
-    ) -> Transcript | None:
-        """As ``decode``, for ``Utterance.quick`` and ``again``."""
-        key = self._key(pcm, langs, hotwords, how)
-        if key not in self._known:
-            utterance = self._engine.utterance(langs, hotwords)
-            utterance.feed(pcm)
-            heard = await (utterance.quick() if how == "quick" else utterance.again())
+            listenings = {"quick": utterance.quick, "decode": utterance.decode, "again": utterance.again}
+            heard = await listenings[how]()
             if heard is None:
                 return None
             self._keep(key, heard)
@@ -85,17 +77,22 @@ class RememberedUtterance(Utterance):
         """Nothing while it goes on."""
         return None
 
-    async def decode(self) -> Transcript:
-        """All that was fed."""
-        return await self._memory.decode(self._tape.pcm(), self._langs, self._hotwords)
-
     async def quick(self) -> Transcript | None:
         """The engine's; None where it has none."""
-        return await self._memory.otherwise("quick", self._tape.pcm(), self._langs, self._hotwords)
+        return await self._listen("quick")
+
+    async def decode(self) -> Transcript:
+        """All that was fed."""
+        transcript = await self._listen("decode")
+        assert transcript is not None
+        return transcript
 
     async def again(self) -> Transcript | None:
         """The engine's; None where it has none."""
-        return await self._memory.otherwise("again", self._tape.pcm(), self._langs, self._hotwords)
+        return await self._listen("again")
+
+    async def _listen(self, how: str) -> Transcript | None:
+        return await self._memory.listen(how, self._tape.pcm(), self._langs, self._hotwords)
 
 
 def _read(file: Path) -> dict[str, Transcript]:

@@ -58,6 +58,7 @@ class Dictation:
 
     def __init__(self) -> None:
         self.words: list[tuple[str, str] | None] = []
+        self.quick: tuple[str, float] | None = None
         self.again: tuple[str, float] | None = None
 
     def utterance(self, langs: Sequence[str], hotwords: str = "") -> Dictation.Line:
@@ -78,8 +79,8 @@ class Dictation:
         async def partial(self) -> Transcript | None:
             return None
 
-        async def quick(self) -> None:
-            pass
+        async def quick(self) -> Transcript | None:
+            return await self._heard_otherwise(self._dictation.quick)
 
         async def decode(self) -> Transcript:
             await asyncio.sleep(0.3)
@@ -88,9 +89,12 @@ class Dictation:
             return Transcript(self._said[0], 0.9, self._said[1], "dictation")
 
         async def again(self) -> Transcript | None:
-            if self._dictation.again is None or self._said is None:
+            return await self._heard_otherwise(self._dictation.again)
+
+        async def _heard_otherwise(self, heard: tuple[str, float] | None) -> Transcript | None:
+            if heard is None or self._said is None:
                 return None
-            text, seconds = self._dictation.again
+            text, seconds = heard
             await asyncio.sleep(seconds)
             return Transcript(text, 0.9, self._said[1], "dictation")
 

@@ -129,9 +129,7 @@ async def test_a_quick_listening_is_enough_for_what_can_be_acted_on() -> None:
     assert str(sound.course.decodes[-1]).endswith("q")
 
 
-async def test_what_a_quick_listening_leaves_in_doubt_is_listened_to_well_and_again_at_the_same_time() -> (
-    None
-):
+async def test_what_a_quick_listening_leaves_in_doubt_is_listened_to_twice_at_once() -> None:
     listener = hasty("how much")
     sound = await listener.hears(speech("cow march"), judge=judge("how much"))
     assert text(sound) == "how much" and sound.decode_s == pytest.approx(0.1 + 0.2, abs=0.01)

@@ -46,7 +46,7 @@ def sum_of(pcm: bytes) -> str:
 class Memory:
     """A recogniser that knows some stretches of audio by heart; of others it hears ``otherwise``.
 
-    ``again``: what it hears when it listens once more.
+    ``quick``, ``again``: what it hears when it listens in a hurry, and when it listens once more.
     """
 
     name = "memory"
@@ -55,7 +55,7 @@ class Memory:
     def __init__(self, known: dict[str, tuple[str, str]], otherwise: str = "") -> None:
         self.known, self.otherwise = known, otherwise
         self.missed = 0
-        self.again = ""
+        self.quick = self.again = ""
 
     def utterance(self, langs: Sequence[str], hotwords: str = "") -> Memory.Line:
         return Memory.Line(self, langs)
@@ -75,8 +75,8 @@ class Memory:
         async def partial(self) -> Transcript | None:
             return None
 
-        async def quick(self) -> None:
-            pass
+        async def quick(self) -> Transcript | None:
+            return self._heard_otherwise(self._memory.quick)
 
         async def decode(self) -> Transcript:
             memory = self._memory
@@ -85,8 +85,10 @@ class Memory:
             return Transcript(text, 0.9 if text else 0.0, lang, memory.name)
 
         async def again(self) -> Transcript | None:
-            again = self._memory.again
-            return Transcript(again, 0.9, self._langs[0], self._memory.name) if again else None
+            return self._heard_otherwise(self._memory.again)
+
+        def _heard_otherwise(self, text: str) -> Transcript | None:
+            return Transcript(text, 0.9, self._langs[0], self._memory.name) if text else None
 
 
 @dataclass
