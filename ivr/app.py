@@ -189,7 +189,7 @@ async def work(settings: Settings) -> None:
 
 
 def _recogniser(settings: Settings, langs: list[str]) -> Recogniser:
-    return with_endpointing(settings, stt.choose(settings, langs, shared=True))
+    return with_endpointing(settings, stt.choose(settings, langs))
 
 
 async def _warm_up(recogniser: Recogniser, lang: str) -> None:

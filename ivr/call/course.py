@@ -23,25 +23,24 @@ class Stretch:
 class Decode:
     """It began at a frame, and its result was there ``took`` frames later; None: it was thrown away before.
 
-    ``once``: a second listening was begun, but his turn was over before it was.  ``quickly``: a quick one came first.
+    ``once``: a second listening was begun, but his turn was over before it was.
     """
 
     start: int
     took: int | None = None
     once: bool = False
-    quickly: bool = False
 
     def __str__(self) -> str:
-        """As events hold it: ``80+25``, ``80+``, ``80+25q``, ``80+25q!``."""
+        """As events hold it: ``80+25``, ``80+``, ``80+25!``."""
         took = "" if self.took is None else self.took
-        return f"{self.start}+{took}{'q' if self.quickly else ''}{'!' if self.once else ''}"
+        return f"{self.start}+{took}{'!' if self.once else ''}"
 
     @classmethod
     def read(cls, text: str) -> Decode:
         """The decode that ``str`` wrote."""
         start, _, rest = text.partition("+")
-        took = rest.rstrip("q!")
-        return cls(int(start), int(took) if took else None, once="!" in rest, quickly="q" in rest)
+        took = rest.rstrip("!")
+        return cls(int(start), int(took) if took else None, once="!" in rest)
 
 
 @dataclass(frozen=True)

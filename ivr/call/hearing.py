@@ -55,22 +55,19 @@ async def meaning(
 
 
 async def understood(
-    utterance: Utterance, judge: Judge, *, question: bool,
-    quickly: Callable[[], object] | None = None, tell: Callable[[Judged], object] | None = None,
-) -> Judged:  # fmt: skip
+    utterance: Utterance, judge: Judge, *, question: bool, tell: Callable[[Judged], object] | None = None
+) -> Judged:
     """What was said and meant.
 
-    A ``question`` about a topic is listened to quickly where the recogniser can (``quickly`` is called then): what
-    can be acted on counts.  What cannot is listened to well, and a second time with the noise taken away, and the
-    surer counts; ``tell`` gets what was heard the first of these times.
+    A ``question`` about a topic is listened to quickly where the recogniser can: what can be acted on counts.  What
+    cannot is listened to well, and a second time with the noise taken away, and the surer counts; ``tell`` gets what
+    was heard the first of these times.
 
     Raises RecogniserError.
     """
     if not question:
         return await judge(await utterance.decode(), True)
     quick = await utterance.quick()
-    if quick is not None and quickly is not None:
-        quickly()
     hasty = None if quick is None else await judge(quick, True)
     if hasty is not None and hasty.complete:
         return hasty
@@ -151,19 +148,9 @@ class Hearing:
             self.log.decodes[-1] = replace(latest, took=frame - latest.start, once=once)
 
     async def decode(self) -> Judged:
-        judged = await understood(
-            self.utterance,
-            self.judge,
-            question=self.question,
-            quickly=self.heard_quickly,
-            tell=self.heard_first,
-        )
+        judged = await understood(self.utterance, self.judge, question=self.question, tell=self.heard_first)
         self._took(judged)
         return judged
-
-    def heard_quickly(self) -> None:
-        """A replay listens quickly where we did."""
-        self.log.decodes[-1] = replace(self.log.decodes[-1], quickly=True)
 
     def heard_first(self, judged: Judged) -> None:
         """It counts when his turn is over before the second listening is."""

@@ -345,9 +345,7 @@ class _Utterance:
 
     async def quick(self) -> Transcript | None:
         then = self._recogniser.then
-        self._once, self._quickly = (False, True) if then is None else (then.once, then.quickly)
-        if not self._quickly:
-            return None
+        self._once, self._quickly = then is not None and then.once, True
         pcm = bytes(self._pcm)
         await asyncio.sleep(self._recogniser.decode_s)
         return await self._recogniser.engines.quick(pcm, self._langs, self._hotwords)

@@ -45,8 +45,7 @@ class Utterance(Protocol):
         """What a streaming engine has heard so far; None where the engine does not stream."""
 
     async def quick(self) -> Transcript | None:
-        """The same as ``decode``, sooner and less sure; None where the engine has nothing quicker, or has others
-        to serve: what is doubtful would be decoded twice."""
+        """The same as ``decode``, sooner and less sure; None where the engine has nothing quicker."""
 
     async def decode(self) -> Transcript:
         """The text of all that was fed so far.  May be called again after more was fed (early decoding)."""
@@ -111,12 +110,10 @@ class ByLanguage:
             await engine.close()
 
 
-def choose(settings: Settings, langs: Sequence[str], engine: str = "", *, shared: bool = False) -> Recogniser:
+def choose(settings: Settings, langs: Sequence[str], engine: str = "") -> Recogniser:
     """The recogniser for these languages: ``engine`` (or the setting) is auto, vosk or whisper.
 
     Auto takes Vosk for the languages whose model is in ``var/models/vosk-<lang>`` and Whisper for the others.
-    ``shared``: several callers ask it at once, and nobody's quick listening shall cost the others time; what it hears
-    depends on the others then.
     """
     from ivr.speech.stt_vosk import Vosk  # the engines import this module
     from ivr.speech.stt_whisper import Whisper
@@ -124,7 +121,7 @@ def choose(settings: Settings, langs: Sequence[str], engine: str = "", *, shared
     wanted = engine or settings.recogniser
     vosk = [lang for lang in langs if (settings.models / f"vosk-{lang}").is_dir()]
     if wanted == "whisper" or (wanted == "auto" and not vosk):
-        return Whisper(settings.models / "whisper-base", langs, settings.root, shared=shared)
+        return Whisper(settings.models / "whisper-base", langs, settings.root)
     if wanted == "vosk":
         missing = [lang for lang in langs if lang not in vosk]
         if missing:
@@ -133,6 +130,4 @@ def choose(settings: Settings, langs: Sequence[str], engine: str = "", *, shared
     streaming = Vosk({lang: settings.models / f"vosk-{lang}" for lang in vosk})
     if len(vosk) == len(langs):
         return streaming
-    return ByLanguage(
-        [streaming, Whisper(settings.models / "whisper-base", langs, settings.root, shared=shared)]
-    )
+    return ByLanguage([streaming, Whisper(settings.models / "whisper-base", langs, settings.root)])

@@ -13,8 +13,8 @@ import math
 import struct
 import zlib
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from enum import IntEnum
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -30,6 +30,7 @@ from ivr.speech.stt import Tape, Transcript
 from ivr.speech.vad import has_speech
 from ivr.speech.vocabulary import reduced
 from ivr.speech.window import CUT, POSITIONS, WHOLE
+from ivr.speech.workers import Workers
 
 log = logging.getLogger(__name__)
 
@@ -56,6 +57,14 @@ WORKERS: Final = 2
 T = TypeVar("T")
 
 
+class Rank(IntEnum):
+    """Whose turn it is at a worker: who has not been heard at all comes before whom we try to hear better."""
+
+    FIRST = 0
+    WELL = 1
+    AGAIN = 2
+
+
 @dataclass(frozen=True)
 class Encoded:
     """Speech as the decoder takes it, and its language; ``sound`` is None where nobody speaks."""
@@ -70,10 +79,8 @@ class Whisper:
 
     name = "whisper"
 
-    def __init__(self, model: Path, langs: Sequence[str], root: Path, *, shared: bool = False) -> None:
-        """``root``: what is written there tells which tokens are needed (``ivr.speech.vocabulary``); ``shared``: as
-        in ``stt.choose``.
-        """
+    def __init__(self, model: Path, langs: Sequence[str], root: Path) -> None:
+        """``root``: what is written there tells which tokens are needed (``ivr.speech.vocabulary``)."""
         if not (model / "model.bin").is_file():
             raise RecogniserError(f"no Whisper model in {model}: run `ivr models pull`")
         self.languages = frozenset(langs)
@@ -82,9 +89,7 @@ class Whisper:
         self._whisper = WhisperModel(
             str(model), device="cpu", compute_type="int8", cpu_threads=1, num_workers=WORKERS, files=files
         )
-        self._threads = ThreadPoolExecutor(WORKERS, thread_name_prefix="whisper")
-        self._shared = shared
-        self._at_work: set[Future[Any]] = set()
+        self._workers = Workers(WORKERS, "whisper")
         self.prompt = lru_cache(maxsize=64)(self._prompt)
 
     def utterance(self, langs: Sequence[str], hotwords: str = "") -> WhisperUtterance:
@@ -93,20 +98,12 @@ class Whisper:
 
     async def close(self) -> None:
         """Waits for running decodes and ends the threads."""
-        await asyncio.to_thread(self._threads.shutdown, cancel_futures=True)
+        await asyncio.to_thread(self._workers.close)
 
-    @property
-    def busy(self) -> bool:
-        """Whether others are waiting: something is being decoded, or to be."""
-        return self._shared and bool(self._at_work)
-
-    async def aside(self, work: Callable[..., T], *given: Any) -> T:
+    async def aside(self, rank: Rank, work: Callable[..., T], *given: Any) -> T:
         """Its result, worked out in one of the engine's threads; raises RecogniserError."""
         try:
-            done = self._threads.submit(work, *given)
-            self._at_work.add(done)
-            done.add_done_callback(self._at_work.discard)
-            return await asyncio.wrap_future(done)
+            return await asyncio.wrap_future(self._workers.submit(rank, work, *given))
         except (RuntimeError, ValueError) as error:  # what CTranslate2 raises, and out of memory with it
             raise RecogniserError(f"Whisper: {error}") from error
 
@@ -190,23 +187,23 @@ class WhisperUtterance:
         return None
 
     async def quick(self) -> Transcript | None:
-        """All so far, one text followed alone (greedy); None while others are decoded."""
-        if self._engine.busy:
-            return None
-        return await self._engine.aside(self._read, self._tape.pcm(), QUICK_BEAM)
+        """All so far, one text followed alone (greedy)."""
+        return await self._engine.aside(Rank.FIRST, self._read, self._tape.pcm(), QUICK_BEAM)
 
     async def decode(self) -> Transcript:
         """Decodes all so far; free where nothing was fed since the last time."""
         pcm = self._tape.pcm()
         if self._latest is None or self._latest[0] != len(pcm):
-            transcript = await self._engine.aside(self._read, pcm, BEAM)
+            quickly = self._encoded is not None and self._encoded[0] == len(pcm)
+            rank = Rank.WELL if quickly else Rank.FIRST
+            transcript = await self._engine.aside(rank, self._read, pcm, BEAM)
             self._latest = (len(pcm), transcript)
         return self._latest[1]
 
     async def again(self) -> Transcript:
         """Decodes all so far without its noise."""
         pcm = await asyncio.to_thread(without_noise, self._tape.pcm())
-        return await self._engine.aside(self._engine.decode_now, pcm, self._langs, self._hotwords)
+        return await self._engine.aside(Rank.AGAIN, self._engine.decode_now, pcm, self._langs, self._hotwords)
 
     def _read(self, pcm: bytes, beam: int) -> Transcript:
         """In one of the engine's threads; encodes where the last reading was of less."""

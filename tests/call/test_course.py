@@ -12,10 +12,7 @@ from ivr.call.course import Decode
     [
         (Decode(80, 25), "80+25"),
         (Decode(80), "80+"),
-        (Decode(80, 25, quickly=True), "80+25q"),
         (Decode(80, 0, once=True), "80+0!"),
-        (Decode(80, 25, once=True, quickly=True), "80+25q!"),
-        (Decode(80, quickly=True), "80+q"),
     ],
 )
 def test_what_is_noted_of_a_decode_is_read_as_it_was(decode: Decode, noted: str) -> None:

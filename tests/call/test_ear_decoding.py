@@ -126,7 +126,6 @@ async def test_a_quick_listening_is_enough_for_what_can_be_acted_on() -> None:
     assert text(sound) == "how much" and sound.decode_s == pytest.approx(0.1, abs=0.01)
     assert now() - sound.end_s == pytest.approx(Patience().quick_s, abs=0.04)
     assert not listener.recogniser.decoded
-    assert str(sound.course.decodes[-1]).endswith("q")
 
 
 async def test_what_a_quick_listening_leaves_in_doubt_is_listened_to_twice_at_once() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
 
 import pytest
@@ -47,31 +46,6 @@ async def test_a_quick_listening_hears_a_clear_question_as_well(whisper: Whisper
     quick, well = await utterance.quick(), await utterance.decode()
     assert quick is not None and quick.text == well.text and quick.lang == well.lang
     assert quick.confidence == pytest.approx(well.confidence, abs=0.1)
-
-
-async def test_nobody_is_listened_to_quickly_while_another_caller_is_decoded() -> None:
-    whisper = Whisper(ROOT / "var/models/whisper-base", ("en",), ROOT, shared=True)
-    first, second = whisper.utterance(["en"]), whisper.utterance(["en"])
-    for utterance in (first, second):
-        utterance.feed(read_audio(GOLDEN / "en-eiffel.wav"))
-    decoding = asyncio.create_task(first.decode())
-    await asyncio.sleep(0)
-    assert await second.quick() is None and not decoding.done()
-    await decoding
-    assert await second.quick() is not None
-    await whisper.close()
-
-
-async def test_what_a_measurement_hears_does_not_depend_on_what_is_still_being_decoded(
-    whisper: Whisper,
-) -> None:
-    first, second = whisper.utterance(["en"]), whisper.utterance(["en"])
-    for utterance in (first, second):
-        utterance.feed(read_audio(GOLDEN / "en-eiffel.wav"))
-    decoding = asyncio.create_task(first.decode())
-    await asyncio.sleep(0)
-    assert await second.quick() is not None
-    await decoding
 
 
 async def test_what_was_said_since_a_quick_listening_is_heard(whisper: Whisper) -> None:
