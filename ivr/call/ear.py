@@ -26,7 +26,7 @@ from ivr.call.course import Course, Log, Stretch
 from ivr.call.hearing import Hearing, Judge, Judged
 from ivr.call.turns import FRAME_S, State, Turn, TurnDetector
 from ivr.errors import RecogniserError
-from ivr.speech.stt import DOUBTFUL, FINISHED, Recogniser, Utterance
+from ivr.speech.stt import CLEAR, DOUBTFUL, FINISHED, SURELY_FINISHED, Recogniser, Utterance
 
 PREROLL_S = 0.3
 """Audio before the first voiced frame that belongs to the utterance: soft consonants."""
@@ -39,6 +39,8 @@ HANG_S = 6.0
 KEY_GAP_S = 4.0
 """Seconds after a key of a number within which the next one comes."""
 PARTIAL_FRAMES = 25
+MIDDLING = 0.5
+"""How finished he sounds where nobody can tell: neither so nor so."""
 NO_SOUND = bytes(FRAME_BYTES)
 
 
@@ -47,7 +49,8 @@ class Patience:
     """Silences in seconds after which it is our turn, before we speak again, and the longest turn.
 
     ``quick_s``: after a complete sentence of one who sounds finished; ``complete_s``: after any other complete
-    sentence; ``incomplete_s``: where either is in doubt; ``unfinished_s``: where both are.
+    sentence, and one that was heard clearly of one who has surely finished; ``incomplete_s``: where either is in
+    doubt; ``unfinished_s``: where both are.
     """
 
     quick_s: float = 0.3
@@ -65,12 +68,14 @@ class Patience:
 
     def after(self, judged: Judged) -> float:
         """The silence that ends this turn."""
-        finished = judged.transcript.finished
-        if finished is not None and finished < DOUBTFUL:
+        heard = judged.transcript
+        finished = MIDDLING if heard.finished is None else heard.finished
+        if finished < DOUBTFUL:
             return self.incomplete_s if judged.complete else self.unfinished_s
-        if not judged.complete:
-            return self.incomplete_s
-        return self.quick_s if finished is not None and finished >= FINISHED else self.complete_s
+        if judged.complete:
+            return self.quick_s if finished >= FINISHED else self.complete_s
+        clear = finished >= SURELY_FINISHED and heard.confidence >= CLEAR
+        return self.complete_s if clear else self.incomplete_s
 
 
 @dataclass(frozen=True)

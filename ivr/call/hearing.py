@@ -72,17 +72,16 @@ async def understood(
     if hasty is not None and hasty.complete:
         return hasty
     # what was doubtful once mostly stays so: both at the same time
-    again = None if hasty is None else asyncio.create_task(_again(utterance))
+    again = asyncio.create_task(_again(utterance))
     try:
         first = _after(hasty, await judge(await utterance.decode(), True))
         if first.complete:
             return first
         if tell is not None:
             tell(first)
-        transcript = await (again or _again(utterance))
+        transcript = await again
     finally:
-        if again is not None:
-            again.cancel()
+        again.cancel()
     if transcript is None:
         return first
     # how finished he sounds is judged by the sound as it was

@@ -18,6 +18,9 @@ MAX_SECONDS: Final = 30
 FINISHED: Final = 0.95
 DOUBTFUL: Final = 0.3
 """From the first on a caller sounds finished, below the second as if he went on (docs/speech.md)."""
+SURELY_FINISHED: Final = 0.98
+CLEAR: Final = 0.9
+"""Of one who has surely finished, and was heard that confidently, a second listening makes nothing else."""
 MAX_BYTES: Final = MAX_SECONDS * RATE * WIDTH
 
 

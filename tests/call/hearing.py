@@ -59,10 +59,10 @@ class LevelVad:
 class Reader:
     """A recogniser that reads the words: ``delay_s`` a decode, failing, hanging or streaming on demand.
 
-    ``finished`` is how finished the speaker sounds to it.
+    ``finished`` is how finished the speaker sounds to it, ``confidence`` how sure it is of what he said.
 
-    ``reads_again``: what it reads when it listens once more; ``quick_s``: how long it listens where it is asked to be
-    quick, None where it cannot.
+    ``reads_again``: what it reads when it listens once more, for ``again_s`` if not for as long; ``quick_s``: how
+    long it listens where it is asked to be quick, None where it cannot.
 
     ``decoded``: the text of every decode that was begun, and whether it came to its end.
     """
@@ -77,12 +77,15 @@ class Reader:
         fails: bool = False,
         streams: bool = False,
         finished: float | None = None,
+        confidence: float = 0.9,
     ) -> None:
-        self.delay_s, self.fails, self.streams, self.finished = delay_s, fails, streams, finished
+        self.delay_s, self.fails, self.streams = delay_s, fails, streams
+        self.finished, self.confidence = finished, confidence
         self.partial_fails = self.fails_again = False
         self.error: Exception = RecogniserError("the decoder broke")
         self.reads_again: str | None = None
         self.quick_s: float | None = None
+        self.again_s: float | None = None
         self.listened_again = self.listened_quickly = 0
         self.decoded: list[tuple[str, bool]] = []
         self.offered: list[tuple[tuple[str, ...], str]] = []
@@ -133,7 +136,7 @@ class Reading:
         self._reader.listened_again += 1
         if again is None:
             return None
-        await asyncio.sleep(self._reader.delay_s)
+        await asyncio.sleep(self._reader.again_s or self._reader.delay_s)
         if self._reader.fails_again:
             raise RecogniserError("the decoder broke the second time")
         return Transcript(again, 0.8, self._lang, "reader")
@@ -141,7 +144,8 @@ class Reading:
     def _read(self) -> Transcript:
         numbers = [int(to_samples(frame)[0]) - FIRST for frame in frames(self._pcm)]
         said = [self._word(number) for number, _ in groupby(numbers) if number >= 0]
-        return Transcript(" ".join(said), 0.9, self._lang, "reader", self._reader.finished)
+        reader = self._reader
+        return Transcript(" ".join(said), reader.confidence, self._lang, "reader", reader.finished)
 
     def _word(self, number: int) -> str:
         return WORDS[number] if number < len(WORDS) else "?"

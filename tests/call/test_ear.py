@@ -49,20 +49,25 @@ async def test_a_complete_sentence_ends_sooner_than_an_incomplete_one() -> None:
 WHOLE = "how much is the Louvre"
 
 
+PART = "how much is the"
+
+
 @pytest.mark.parametrize(
-    ("sentence", "finished", "silence_s"),
+    ("sentence", "finished", "confidence", "silence_s"),
     [
-        (WHOLE, 0.97, Patience().quick_s),
-        (WHOLE, 0.7, Patience().complete_s),
-        (WHOLE, 0.2, Patience().incomplete_s),
-        ("how much is the", 0.97, Patience().incomplete_s),
-        ("how much is the", 0.2, Patience().unfinished_s),
+        (WHOLE, 0.97, 0.9, Patience().quick_s),
+        (WHOLE, 0.7, 0.9, Patience().complete_s),
+        (WHOLE, 0.2, 0.9, Patience().incomplete_s),
+        (PART, 0.985, 0.95, Patience().complete_s),
+        (PART, 0.985, 0.8, Patience().incomplete_s),
+        (PART, 0.97, 0.9, Patience().incomplete_s),
+        (PART, 0.2, 0.9, Patience().unfinished_s),
     ],
 )
 async def test_who_sounds_finished_is_answered_sooner_and_who_does_not_is_waited_for(
-    sentence: str, finished: float, silence_s: float
+    sentence: str, finished: float, confidence: float, silence_s: float
 ) -> None:
-    listener = Listener(Reader(finished=finished))
+    listener = Listener(Reader(finished=finished, confidence=confidence))
     begun = now()
     sound = await listener.hears(speech(sentence), judge=judge(WHOLE))
     assert now() - begun - sound.end_s == pytest.approx(silence_s, abs=0.04)
