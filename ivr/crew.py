@@ -76,7 +76,7 @@ class Crew:
         await self._stack.aclose()
 
     async def rescue(self) -> int:
-        """Callers of a dead worker go on in the dialplan; returns how many."""
+        """Callers of a dead worker go on in the dialplan, which gives them to the next; returns how many."""
         rescued = 0
         async with self._ari() as ari:
             try:
@@ -88,7 +88,7 @@ class Crew:
             for channel in callers:
                 if held is not None and channel.id in held.channel_ids:
                     with contextlib.suppress(AriError):
-                        await ari.continue_in_dialplan(channel.id, "fallback")
+                        await ari.continue_in_dialplan(channel.id, "lost")
                         rescued += 1
             for bridge in held.bridge_ids if held is not None else ():  # nobody else would remove them
                 with contextlib.suppress(AriError):

@@ -27,8 +27,10 @@ def write_sounds(settings: Settings, callflow: Callflow) -> None:
 
 
 def last_words(callflow: Callflow, phrases: Phrases) -> Iterator[Announcement]:
-    """What the dialplan says to callers whom the application does not take: it is away, or it is full."""
+    """What the dialplan says to callers whom the application does not take: it is away, or full, or was lost."""
     keys = {str(lang): entry.key for lang, entry in callflow.languages.items()}
+    for lang in dict.fromkeys([*FALLBACK_LANGS, *keys]):
+        yield Announcement(f"wait-{lang}", phrases.text(lang, "apology_wait"), lang)
     for lang in FALLBACK_LANGS:
         fallback = phrases.text(lang, "fallback")
         yield Announcement(f"fallback-{lang}", fallback, lang)

@@ -1,6 +1,7 @@
 """`ivr run`: Asterisk, the crew that answers and the console; what dies is started again, and nobody's call is lost.
 
-A caller whose worker was killed sits in Asterisk in silence; he is sent on to the dialplan's fallback at once.
+A caller whose worker was killed sits in Asterisk in silence; he is sent on to the dialplan at once, which
+asks him to wait for the next worker.
 A worker that hangs is the dead-man timer's business (``extensions.conf``).
 """
 

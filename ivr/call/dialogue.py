@@ -55,9 +55,10 @@ class Dialogue:
         self._offered = True
         await self.serve(self._welcome_back(status))
 
-    async def resumed(self) -> None:
-        """The caller was in the middle of a conversation that we know nothing of."""
-        await self.serve(self._apologise())
+    async def resumed(self, *, told: bool = False) -> None:
+        """The caller was in the middle of a conversation that we know nothing of; ``told``: he knows that we had to
+        begin again."""
+        await self.serve(self._apologise(told))
 
     async def _begin(self) -> tuple[Piece, ...]:
         return await self._open(await self.welcome())
@@ -116,8 +117,9 @@ class Dialogue:
             return await self.message()
         return await self.respond(heard)
 
-    async def _apologise(self) -> tuple[Piece, ...]:
-        return (self.piece("apology_wait"), self.piece("how_can_i_help"))
+    async def _apologise(self, told: bool) -> tuple[Piece, ...]:
+        apology = () if told else (self.piece("apology_wait"),)
+        return (*apology, self.piece("how_can_i_help"))
 
     # the greeting and the language
 

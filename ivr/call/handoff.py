@@ -17,6 +17,8 @@ SERVED, CALLBACK, MESSAGE = "CONTINUE", "CALLBACK", "MESSAGE"
 """What the dialplan says of a caller it gives back: he talked to a person, or pressed a key while he waited."""
 DECLINED, TIMEOUT, NO_ANSWER = "DECLINED", "TIMEOUT", "NOANSWER"
 """The same: all who are there refused him, none took him in the longest wait, no spare telephone took him."""
+LOST = "LOST"
+"""The same: the worker that had him is dead."""
 EMPTY = frozenset({"JOINEMPTY", "LEAVEEMPTY", "JOINUNAVAIL", "LEAVEUNAVAIL"})
 """The same: no adviser is there."""
 QUEUE, ON_CALL, OVERFLOW = "queue", "oncall", "overflow"

@@ -20,7 +20,7 @@ from ivr.asterisk.lines import Lines
 from ivr.asterisk.link import AriLink, Arrival
 from ivr.call.dialogue import Dialogue
 from ivr.call.ear import Ear
-from ivr.call.handoff import was_served
+from ivr.call.handoff import LOST, was_served
 from ivr.call.line import Line
 from ivr.call.live import Engines, Foresee, LiveCaller
 from ivr.call.mouth import Mouth
@@ -142,8 +142,8 @@ class Session:
             await self._dialogue.run()
             return
         self._caller.lang = lang
-        if not status:  # a worker before us lost him
-            await self._dialogue.resumed()
+        if status in ("", LOST):  # a worker before us lost him; the second time the dialplan has said so
+            await self._dialogue.resumed(told=bool(status))
         self._note(events.HandOff("", status))
         self._served = was_served(status)
         await self._dialogue.returned(status)

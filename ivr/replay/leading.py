@@ -104,7 +104,7 @@ class Leader:
         )
 
     async def _begin(self, dialogue: Dialogue, part: Part) -> None:
-        await (dialogue.resumed() if part.lang else dialogue.run())
+        await (dialogue.resumed(told=part.given_back) if part.lang else dialogue.run())
 
     def _number(self) -> str:
         """A number that hears the menu in the order of then: the record keeps a pseudonym of his own."""

@@ -83,7 +83,8 @@ class Turn:
 class Part:
     """A stretch of the call in one worker: from its beginning, or from a return (``status``) on.
 
-    ``lang`` is the caller's language at its beginning, ``seq`` the number of its CallStarted.
+    ``lang`` is the caller's language at its beginning, ``seq`` the number of its CallStarted; ``given_back`` by the
+    dialplan, without a status where a worker had been lost.
     """
 
     number: int
@@ -91,6 +92,7 @@ class Part:
     lang: str = ""
     status: str = ""
     seq: int = 0
+    given_back: bool = False
 
 
 @dataclass(frozen=True)
@@ -164,7 +166,9 @@ def _part(number: int, stretch: Sequence[Stamped], lang: str, first: int) -> Par
         _turn(first + index, number, one)
         for index, one in enumerate(_opened(stretch, back.t if back else 0.0))
     ]
-    return Part(number, tuple(turns), lang, status, stretch[0].seq)
+    begun = stretch[0].event
+    given_back = isinstance(begun, events.CallStarted) and begun.part > 0
+    return Part(number, tuple(turns), lang, status, stretch[0].seq, given_back)
 
 
 def _frames(parts: str) -> dict[int, int]:

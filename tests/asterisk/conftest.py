@@ -16,7 +16,15 @@ from tests.asterisk.peers import FakePeer, RealPeer, tone
 from tests.conftest import Resident, fresh_settings
 from tests.fakes.asterisk import FakeAsterisk
 
-FALLBACK_HZ, CROWDED_HZ, WHISPER_HZ, PLACE_HZ, NEXT_HZ, TIME_HZ = 700, 400, 1700, 2000, 2300, 2600
+FALLBACK_HZ, CROWDED_HZ, WHISPER_HZ, PLACE_HZ, NEXT_HZ, TIME_HZ, WAIT_HZ = (
+    700,
+    400,
+    1700,
+    2000,
+    2300,
+    2600,
+    2900,
+)
 """The apology of these tests is a tone, so that it can be told from prompts."""
 
 
@@ -58,8 +66,8 @@ def peer(request: pytest.FixtureRequest) -> FakePeer | RealPeer:
 
 
 def apology(folder: Path) -> None:
-    """What the fallback plays, and what who finds no place hears."""
-    for name, hertz in (("fallback", FALLBACK_HZ), ("crowded", CROWDED_HZ)):
+    """What the fallback plays, and what who finds no place, or was lost, hears."""
+    for name, hertz in (("fallback", FALLBACK_HZ), ("crowded", CROWDED_HZ), ("wait", WAIT_HZ)):
         for lang in ("fr", "en"):
             path = folder / f"{name}-{lang}.wav"
             write_wav(path, resample(tone(0.5, hertz), 16_000, PHONE_RATE), PHONE_RATE)

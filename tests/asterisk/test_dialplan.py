@@ -21,7 +21,7 @@ from ivr.callflow.waiting import Standing
 from ivr.phone.adviser import AdviserPlan, Reaction
 from ivr.phone.phone import Credentials, Phone
 from ivr.phone.spec import CallSpec, HangUp, Say, Wait
-from tests.asterisk.conftest import CROWDED_HZ, FALLBACK_HZ, NEXT_HZ, PLACE_HZ, TIME_HZ, WHISPER_HZ
+from tests.asterisk.conftest import CROWDED_HZ, FALLBACK_HZ, NEXT_HZ, PLACE_HZ, TIME_HZ, WAIT_HZ, WHISPER_HZ
 from tests.asterisk.peers import Desk, RealPeer, desk, tone, until
 from tests.conftest import ROOT
 
@@ -105,6 +105,34 @@ async def test_a_dead_applications_caller_can_be_rescued_by_another_process(real
         assert not await rescuer.dialplan_exists(id, "no-such-context")
         await rescuer.continue_in_dialplan(id, "fallback")
         await until(lambda: share(caller.heard(), FALLBACK_HZ) > 0.3, 1.5)
+
+
+async def test_a_dead_applications_caller_waits_for_the_next_once(real: RealPeer) -> None:
+    async with AsyncExitStack() as stack:
+        rescuer = await stack.enter_async_context(real.ari())
+        async with desk(real) as worker:
+            caller = await stack.enter_async_context(real.caller())
+            id = (await worker.arrival()).channel.id
+            await worker.ari.answer(id)
+        await rescuer.continue_in_dialplan(id, "lost")
+        async with desk(real) as worker:
+            assert (await worker.arrival()).args == ("return", "LOST")
+            assert share(caller.heard(), WAIT_HZ) > 0.7
+        await rescuer.continue_in_dialplan(id, "lost")
+        await until(lambda: share(caller.heard(), FALLBACK_HZ) > 0.3)
+
+
+async def test_a_dead_applications_caller_whom_no_other_takes_leaves_a_message(real: RealPeer) -> None:
+    async with AsyncExitStack() as stack:
+        async with desk(real) as worker:
+            caller = await stack.enter_async_context(real.caller())
+            id = (await worker.arrival()).channel.id
+            await worker.ari.answer(id)
+            await worker.ari.set_variable(id, "IVR_LANG", "en")
+        rescuer = await stack.enter_async_context(real.ari())
+        await rescuer.continue_in_dialplan(id, "lost")
+        await until(lambda: share(caller.heard(), FALLBACK_HZ) > 0.3, 20)
+        assert share(caller.heard(), WAIT_HZ) > 1.5
 
 
 async def test_a_full_house_leaves_the_caller_to_the_dialplan(real: RealPeer) -> None:

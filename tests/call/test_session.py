@@ -248,6 +248,18 @@ async def test_a_caller_comes_back_in_his_language(tmp_path: Path, status: str, 
         assert finished.outcome == ("person" if status == "CONTINUE" else "abandoned")
 
 
+@pytest.mark.parametrize(("lang", "first"), [("es", "how_can_i_help"), ("", "welcome")])
+async def test_a_caller_whose_worker_was_lost_goes_on_where_he_is_known(
+    tmp_path: Path, lang: str, first: str
+) -> None:
+    async with house(tmp_path, "return", "LOST", lang=lang) as here:
+        await here.hears(first)
+        said = [item.event for item in here.noted if item.event.kind == "said"]
+        assert said[0].key == first and "hand-off" not in here.kinds()  # type: ignore[attr-defined]
+        here.fake.hang_up(here.caller)
+        await here.over()
+
+
 # a message
 
 

@@ -157,8 +157,8 @@ class Guest:
 
     async def _turn(self, line: Line) -> bool:
         """It is his turn; True when he has hung up."""
-        story = self._ledger.story(self.visit.number)
-        decided = [item.event for item in story if isinstance(item.event, events.Decided)]
+        happened, put_back = self._lately()
+        decided = [event for event in happened if isinstance(event, events.Decided)]
         latest = decided[-1] if decided else None
         if latest is not None and latest.decision in ("answer", "follow"):
             self.visit.answered = True
@@ -171,11 +171,21 @@ class Guest:
             await self._press(line, TOPIC_KEYS[self._tourist.intent])
         elif latest is not None and latest.decision == "confirm":
             await self._say(line, YES[self._tourist.lang])
-        elif self._asked < ASKS:
+        elif self._asked < ASKS and not (put_back and self._wants_message):
             await self._ask(line)
         else:
             await self._press(line, "0")
         return False
+
+    def _lately(self) -> tuple[list[events.Event], bool]:
+        """What happened in his call, from the moment on in which he was put back to the beginning, if he was."""
+        happened = [item.event for item in self._ledger.story(self.visit.number)]
+        begun = max(
+            (at for at, event in enumerate(happened) if isinstance(event, events.CallStarted)), default=0
+        )
+        since = happened[begun:]
+        put_back = begun > 0 and not any(isinstance(event, events.HandOff) for event in since)
+        return (since if put_back else happened), put_back
 
     async def _ask(self, line: Line, *, impatient: bool = False) -> None:
         self._asked += 1

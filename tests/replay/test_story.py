@@ -45,6 +45,7 @@ def test_a_call_that_comes_back_has_two_parts() -> None:
     assert [turn.number for turn in story.turns] == [1, 2, 3]
     assert (first.turns[1].leads_to, first.turns[1].wait_s) == ("transfers", 40.0)
     assert (second.lang, second.status) == ("en", "CONTINUE")
+    assert (first.given_back, second.given_back) == (False, True)
     assert (second.turns[0].part, second.turns[0].since, second.turns[0].leads_to) == (1, 11.0, "hangs up")
 
 

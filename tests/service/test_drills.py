@@ -105,9 +105,38 @@ async def asterisk_dies(drill: House) -> None:
     await registered(drill)
 
 
+async def worker_dies(drill: House, caller: Caller) -> float:
+    """The worker is killed; when, in the caller's time, once another has him."""
+    pid, moment = drill.service.worker_pid, caller.now
+    os.kill(pid, signal.SIGKILL)
+    caller.acts()
+    await caller.until(events.CallStarted, lambda began: began.part > 0)
+    return moment
+
+
 async def test_killed_in_mid_answer(drill: House) -> None:
     async with drill.call("en", ENGLISH.prefix) as caller:
         await hears_an_answer(caller, ENGLISH)
+        moment = await worker_dies(drill, caller)
+        await caller.ask(words.EIFFEL_PRICE)
+        decided = await caller.until(events.Decided, lambda decided: decided.intent != ENGLISH.intent)
+        await caller.listen(1.0)
+        heard = sounds.cut(caller.heard(), moment, caller.now)
+        assert await drill.share_of_phrase("apology_wait", "en", heard) > 0.8
+        await caller.hang_up()
+    speaks_again_within(caller.heard(), moment, RESCUED_S)
+    record = await caller.record()
+    assert (record.row["outcome"], record.row["lang"]) == ("answered", "en")
+    assert decided.decision == "answer"
+    await is_answered(drill, ENGLISH)
+    await drill.empty()
+
+
+async def test_killed_for_the_second_time_in_one_call(drill: House) -> None:
+    async with drill.call("en", ENGLISH.prefix) as caller:
+        await hears_an_answer(caller, ENGLISH)
+        await worker_dies(drill, caller)
+        await caller.listen(0.5)
         pid, moment = drill.service.worker_pid, caller.now
         os.kill(pid, signal.SIGKILL)
         back = asyncio.create_task(new_worker(drill, pid))
