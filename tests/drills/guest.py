@@ -160,7 +160,7 @@ class Guest:
         happened, put_back = self._lately()
         decided = [event for event in happened if isinstance(event, events.Decided)]
         latest = decided[-1] if decided else None
-        if latest is not None and latest.decision in ("answer", "follow"):
+        if latest is not None and latest.decision == "answer":  # "follow" may have nothing to follow
             self.visit.answered = True
             self.visit.right = self.visit.right or latest.intent == self._tourist.intent
             self._act(line, f"was answered {latest.intent}, hangs up")
