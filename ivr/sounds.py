@@ -19,8 +19,7 @@ FALLBACK_LANGS = ("fr", "en")
 def write_sounds(settings: Settings, callflow: Callflow) -> None:
     """Last words, announcements for those who wait, and words for advisers."""
     phrases = load_phrases(settings.root)
-    langs = [str(lang) for lang in callflow.languages]
-    prompts = open_prompts(settings, dict.fromkeys([*FALLBACK_LANGS, *langs]))
+    prompts = open_prompts(settings, _langs(callflow))
     for one in last_words(callflow, phrases):
         _write(settings, prompts, one, "sounds")
     _write_all(settings, prompts, announcements(callflow, load_faq(settings.root, phrases), phrases))
@@ -29,7 +28,7 @@ def write_sounds(settings: Settings, callflow: Callflow) -> None:
 def last_words(callflow: Callflow, phrases: Phrases) -> Iterator[Announcement]:
     """What the dialplan says to callers whom the application does not take: it is away, or full, or was lost."""
     keys = {str(lang): entry.key for lang, entry in callflow.languages.items()}
-    for lang in dict.fromkeys([*FALLBACK_LANGS, *keys]):
+    for lang in _langs(callflow):
         yield Announcement(f"wait-{lang}", phrases.text(lang, "apology_wait"), lang)
     for lang in FALLBACK_LANGS:
         fallback = phrases.text(lang, "fallback")
@@ -37,6 +36,11 @@ def last_words(callflow: Callflow, phrases: Phrases) -> Iterator[Announcement]:
         offered = lang in keys  # else nobody here speaks it
         crowded = phrases.text(lang, "crowded", key=key_word(keys[lang], lang)) if offered else fallback
         yield Announcement(f"crowded-{lang}", crowded, lang)
+
+
+def _langs(callflow: Callflow) -> list[str]:
+    """Those that the dialplan speaks, each once."""
+    return list(dict.fromkeys([*FALLBACK_LANGS, *map(str, callflow.languages)]))
 
 
 def _write_all(settings: Settings, prompts: Prompts, wanted: Iterable[Announcement]) -> None:

@@ -142,7 +142,7 @@ class Session:
             await self._dialogue.run()
             return
         self._caller.lang = lang
-        if status in ("", LOST):  # a worker before us lost him; the second time the dialplan has said so
+        if status in ("", LOST):  # a worker before us lost him; LOST: the dialplan has told him
             await self._dialogue.resumed(told=bool(status))
         self._note(events.HandOff("", status))
         self._served = was_served(status)

@@ -194,8 +194,7 @@ class WhisperUtterance:
         """Decodes all so far; free where nothing was fed since the last time."""
         pcm = self._tape.pcm()
         if self._latest is None or self._latest[0] != len(pcm):
-            quickly = self._encoded is not None and self._encoded[0] == len(pcm)
-            rank = Rank.WELL if quickly else Rank.FIRST
+            rank = Rank.FIRST if self._known(pcm) is None else Rank.WELL
             transcript = await self._engine.aside(rank, self._read, pcm, BEAM)
             self._latest = (len(pcm), transcript)
         return self._latest[1]
@@ -207,11 +206,16 @@ class WhisperUtterance:
 
     def _read(self, pcm: bytes, beam: int) -> Transcript:
         """In one of the engine's threads; encodes where the last reading was of less."""
+        encoded = self._known(pcm)
+        if encoded is None:
+            encoded = self._engine.encode(pcm, self._langs)
+            self._encoded = (len(pcm), encoded)
+        return self._engine.read(encoded, self._hotwords, beam)
+
+    def _known(self, pcm: bytes) -> Encoded | None:
+        """What all so far was encoded to, if it was; a reading that was given up may still be at work beside us."""
         known = self._encoded
-        # a reading that was given up may still be at work beside this one
-        if known is None or known[0] != len(pcm):
-            known = self._encoded = (len(pcm), self._engine.encode(pcm, self._langs))
-        return self._engine.read(known[1], self._hotwords, beam)
+        return known[1] if known is not None and known[0] == len(pcm) else None
 
 
 def fitted(model: Path, root: Path) -> dict[str, bytes] | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import itertools
 import queue
 from collections.abc import Callable
@@ -33,9 +32,8 @@ class Workers:
     def close(self) -> None:
         """Waits for what is being done and cancels the rest."""
         self._threads.shutdown(cancel_futures=True)
-        with contextlib.suppress(queue.Empty):
-            while True:
-                self._waiting.get_nowait()[2].cancel()
+        while not self._waiting.empty():
+            self._waiting.get_nowait()[2].cancel()
 
     def _most_urgent(self) -> None:
         _, _, done, work = self._waiting.get_nowait()

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import pytest
 
 from ivr.asterisk import ari_events as ev
 from ivr.asterisk import floor
+from ivr.asterisk.ari import Ari
 from ivr.asterisk.link import Arrival
 from ivr.audio import RATE, read_audio, to_floats, write_wav
 from ivr.call.outlook import Outlook
@@ -22,7 +24,7 @@ from ivr.phone.adviser import AdviserPlan, Reaction
 from ivr.phone.phone import Credentials, Phone
 from ivr.phone.spec import CallSpec, HangUp, Say, Wait
 from tests.asterisk.conftest import CROWDED_HZ, FALLBACK_HZ, NEXT_HZ, PLACE_HZ, TIME_HZ, WAIT_HZ, WHISPER_HZ
-from tests.asterisk.peers import Desk, RealPeer, desk, tone, until
+from tests.asterisk.peers import Desk, RealCaller, RealPeer, desk, tone, until
 from tests.conftest import ROOT
 
 pytestmark = pytest.mark.asterisk
@@ -92,13 +94,19 @@ async def test_a_living_application_keeps_the_caller(real: RealPeer) -> None:
         await worker.ari.renew(arrival.channel.id, 2)
 
 
-async def test_a_dead_applications_caller_can_be_rescued_by_another_process(real: RealPeer) -> None:
+@asynccontextmanager
+async def orphan(real: RealPeer) -> AsyncIterator[tuple[RealCaller, str, Ari]]:
+    """A caller, his channel's id, and another process's way to Asterisk: the application that had him is dead."""
     async with AsyncExitStack() as stack:
         async with desk(real) as worker:
             caller = await stack.enter_async_context(real.caller())
             id = (await worker.arrival()).channel.id
             await worker.ari.answer(id)
-        rescuer = await stack.enter_async_context(real.ari())
+        yield caller, id, await stack.enter_async_context(real.ari())
+
+
+async def test_a_dead_applications_caller_can_be_rescued_by_another_process(real: RealPeer) -> None:
+    async with orphan(real) as (caller, id, rescuer):
         held = await rescuer.application()
         assert held is not None and id in held.channel_ids
         assert await rescuer.dialplan_exists(id, "fallback")
@@ -108,12 +116,7 @@ async def test_a_dead_applications_caller_can_be_rescued_by_another_process(real
 
 
 async def test_a_dead_applications_caller_waits_for_the_next_once(real: RealPeer) -> None:
-    async with AsyncExitStack() as stack:
-        rescuer = await stack.enter_async_context(real.ari())
-        async with desk(real) as worker:
-            caller = await stack.enter_async_context(real.caller())
-            id = (await worker.arrival()).channel.id
-            await worker.ari.answer(id)
+    async with orphan(real) as (caller, id, rescuer):
         await rescuer.continue_in_dialplan(id, "lost")
         async with desk(real) as worker:
             assert (await worker.arrival()).args == ("return", "LOST")
@@ -123,13 +126,8 @@ async def test_a_dead_applications_caller_waits_for_the_next_once(real: RealPeer
 
 
 async def test_a_dead_applications_caller_whom_no_other_takes_leaves_a_message(real: RealPeer) -> None:
-    async with AsyncExitStack() as stack:
-        async with desk(real) as worker:
-            caller = await stack.enter_async_context(real.caller())
-            id = (await worker.arrival()).channel.id
-            await worker.ari.answer(id)
-            await worker.ari.set_variable(id, "IVR_LANG", "en")
-        rescuer = await stack.enter_async_context(real.ari())
+    async with orphan(real) as (caller, id, rescuer):
+        await rescuer.set_variable(id, "IVR_LANG", "en")
         await rescuer.continue_in_dialplan(id, "lost")
         await until(lambda: share(caller.heard(), FALLBACK_HZ) > 0.3, 20)
         assert share(caller.heard(), WAIT_HZ) > 1.5

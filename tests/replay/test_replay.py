@@ -185,6 +185,24 @@ async def test_a_second_listening_counts_in_a_replay_as_it_did_then(
     assert [changed for _, changed, _ in found] == [False] * len(found)
 
 
+async def test_a_replay_listens_quickly_as_the_call_did(tmp_path: Path, patch: pytest.MonkeyPatch) -> None:
+    async def script(here: House) -> None:
+        await here.menu()
+        here.fake.press(here.caller, "2")
+        await here.hears("how_can_i_help")
+        here.recogniser.quick = (QUESTION, 0.1)
+        await here.says("what does a navy go weak coast")
+        await asyncio.sleep(3.0)
+        here.recogniser.quick = None
+        await here.says("no thank you")
+
+    call = await record(tmp_path, script, patch)
+    memory = call.memory()
+    memory.quick = QUESTION
+    found = rows(await replayed(call, memory))
+    assert found[1] == ("answer", False, [])
+
+
 async def test_a_turn_that_a_machine_under_load_did_not_understand_says_so(
     tmp_path: Path, patch: pytest.MonkeyPatch
 ) -> None:
