@@ -25,6 +25,7 @@ from ivr.paths import proposals
 from ivr.records import store
 from ivr.store import recordings, retention, subject
 from ivr.store.journal import RETRY_S, ROTATE_S
+from ivr.store.messages import Pending
 from ivr.store.purge import purge as purge_now
 from ivr.store.subject import Holdings, Number
 
@@ -158,16 +159,13 @@ def _delete_results(settings: Settings, asked: Number) -> None:
 
 
 def _delete_spooled(settings: Settings, asked: Number) -> int:
-    """Messages that were not collected yet: our notes and those of Asterisk's voicemail, each with its sound."""
-    notes = [*(settings.state / "voicemail/pending").glob("*.json")]
-    texts = [*(settings.pbx / "spool/voicemail").rglob("*.txt")]
-    spool = settings.pbx / "spool/recording"
+    """Messages that were not collected yet: each note with its sound."""
+    pending = Pending(settings)
     count = 0
-    for path in (*notes, *texts):
-        if asked.pattern.search(path.read_bytes()):
-            sound = spool / f"{path.stem}.wav" if path in notes else path.with_suffix(".wav")
-            sound.unlink(missing_ok=True)
-            path.unlink()
+    for note in pending.waiting():
+        if note.exists() and asked.pattern.search(note.read_bytes()):
+            pending.sound(note).unlink(missing_ok=True)
+            note.unlink()
             count += 1
     return count
 

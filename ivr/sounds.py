@@ -29,7 +29,12 @@ def last_words(callflow: Callflow, phrases: Phrases) -> Iterator[Announcement]:
     """What the dialplan says to callers whom the application does not take: it is away, or full, or was lost."""
     keys = {str(lang): entry.key for lang, entry in callflow.languages.items()}
     for lang in _langs(callflow):
-        yield Announcement(f"wait-{lang}", phrases.text(lang, "apology_wait"), lang)
+        for file, phrase in (
+            ("wait", "apology_wait"),
+            ("sent", "voicemail_sent"),
+            ("unsent", "voicemail_failed"),
+        ):
+            yield Announcement(f"{file}-{lang}", phrases.text(lang, phrase), lang)
     for lang in FALLBACK_LANGS:
         fallback = phrases.text(lang, "fallback")
         yield Announcement(f"fallback-{lang}", fallback, lang)

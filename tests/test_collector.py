@@ -26,7 +26,7 @@ from tests.call.hearing import Reader, speech
 from tests.conftest import ROOT
 from tests.fakes.asterisk import PASSWORD, USER, FakeAsterisk
 from tests.store.calls import PSEUDONYMS, stamped
-from tests.store.spool import Spool, tone, wav
+from tests.store.spool import FALLBACK_NOTE, Spool, tone, wav
 
 pytestmark = pytest.mark.virtual_time(sockets=True)
 
@@ -131,10 +131,10 @@ async def test_messages_are_collected_behind_a_recogniser_that_hangs(tmp_path: P
 
 async def test_a_message_of_the_fallback_becomes_a_call_of_its_own(tmp_path: Path) -> None:
     async with instance(tmp_path) as here:
-        here.spool.leave_at_fallback(wav(4.0))
+        here.spool.leave_at_fallback(wav(4.0), note=FALLBACK_NOTE.replace('"es"', '""'))
         await here.go(2)
         [message] = here.messages()
-        assert message["number"] == "+34912345678" and message["call_id"].startswith("fake-fallback-")
+        assert message["number"] == "+34912345678" and message["call_id"] == "fake-1795510790.7"
         assert here.recogniser.offered[0][0] == ("de", "en", "es", "fr", "it"), "in whatever language"
 
 

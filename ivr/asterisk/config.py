@@ -36,9 +36,9 @@ FOLDERS = (
     "lib",
     "sounds/music",
     "share/sounds",
+    "spool/fallback",
     "spool/monitor",
     "spool/recording",
-    "spool/voicemail",
     "spool/tmp",
 )
 

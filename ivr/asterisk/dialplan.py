@@ -17,13 +17,13 @@ MODULES = {
     "congestion": "", "dial": "app_dial", "dbdeltree": "app_db", "execif": "app_exec", "gosub": "app_stack",
     "gosubif": "app_stack", "return": "app_stack", "mixmonitor": "app_mixmonitor", "playback": "app_playback",
     "queue": "app_queue", "queuelog": "app_queue", "pausequeuemember": "app_queue",
-    "unpausequeuemember": "app_queue", "read": "app_read", "stasis": "app_stasis",
-    "stasisbroadcast": "app_stasis_broadcast", "voicemail": "app_voicemail", "verbose": "app_verbose",
+    "unpausequeuemember": "app_queue", "read": "app_read", "record": "app_record", "stasis": "app_stasis",
+    "stasisbroadcast": "app_stasis_broadcast", "verbose": "app_verbose",
 }  # fmt: skip
 """Application -> the module that brings it; empty: always there."""
 GIVEN = re.compile(
     r"IVR_\w+|CALLBACK\w*|ARG\d+|EXTEN|CONTEXT|PRIORITY|UNIQUEID|CHANNEL|EPOCH|DIALSTATUS|QUEUESTATUS|STASISSTATUS|PLAYBACKSTATUS"
-    r"|VMSTATUS|HANGUPCAUSE|GOSUB_RESULT|ANSWEREDTIME|DIALEDTIME|\w*QUEUE\w*"
+    r"|RECORD_STATUS|HANGUPCAUSE|GOSUB_RESULT|ANSWEREDTIME|DIALEDTIME|\w*QUEUE\w*"
 )
 """Variables that Asterisk or the application sets."""
 _EXTEN = re.compile(

@@ -27,8 +27,7 @@ STOP_S = 5.0
 OWNER = "run/owner"
 """File that says which process started this instance."""
 RELOADED = (
-    "res_pjsip.so", "res_pjsip_outbound_registration.so", "pbx_config.so", "app_voicemail.so",
-    "res_musiconhold.so", "app_queue.so",
+    "res_pjsip.so", "res_pjsip_outbound_registration.so", "pbx_config.so", "res_musiconhold.so", "app_queue.so",
 )  # fmt: skip
 """Modules that read a new configuration without dropping calls."""
 

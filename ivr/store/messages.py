@@ -2,20 +2,20 @@
 
 Before a recording starts a note is written (``pending/<name>.json``).  A message is collected when the caller
 has sent it, or when his channel is gone and he had not discarded it: so a hang-up, a crash of ours or of
-Asterisk loses nothing.  What the dialplan's own voicemail took while no application lived is collected too.
+Asterisk loses nothing.  The dialplan's fallback writes the same note by itself, named after the channel and beside
+the recording (context ``fallback`` of ``extensions.conf``).
 """
 
 from __future__ import annotations
 
-import configparser
+import hashlib
 import json
 import logging
 import shutil
 import time
-from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from ivr.audio import read_audio, repair_wav, seconds, sync
 from ivr.config import Settings
@@ -26,6 +26,8 @@ log = logging.getLogger(__name__)
 
 SHORTEST_S = 1.0
 """A file with less sound (seconds) is a hang-up, not a message."""
+SHORTEST_FALLBACK_S = 1.25
+"""``Record`` leaves a second of the silence that ended it; extensions.conf tells the caller by the same measure."""
 FULL_BYTES = 32_000
 """Two seconds of a message."""
 
@@ -39,12 +41,23 @@ class Collected:
     event: MessageLeft
 
 
+@dataclass(frozen=True)
+class _Note:
+    """What is known of a recording; ``at``: seconds since 1970."""
+
+    at: float
+    call: str = ""
+    number: str = ""
+    lang: str = ""
+    sent: bool = False
+
+
 class Pending:
     """Notes of recordings that run or wait to be collected."""
 
     def __init__(self, settings: Settings) -> None:
         self.spool = settings.pbx / "spool/recording"
-        self.boxes = settings.pbx / "spool/voicemail/accueil"
+        self.fallback = settings.pbx / "spool/fallback"
         self.state = settings.state
         self.notes = settings.state / "voicemail/pending"
         self.kept = settings.state / "voicemail"
@@ -84,45 +97,40 @@ class Pending:
             return False
 
     def waiting(self) -> list[Path]:
-        """The notes there are; to be asked for before the channels are, so that each note's channel is known."""
-        return sorted(self.notes.glob("*.json"))
+        """The notes there are; to be asked for before the channels are, so that each note's channel is known.
+
+        A note of the fallback may be missing: then its recording stands alone.
+        """
+        theirs = {path.with_suffix(".json") for path in self.fallback.glob("*.*")}
+        return [*sorted(self.notes.glob("*.json")), *sorted(theirs)]
+
+    def sound(self, note: Path) -> Path:
+        """Where Asterisk records what that note is about."""
+        return (self.fallback if note.parent == self.fallback else self.spool) / f"{note.stem}.wav"
 
     def collect(self, alive: Collection[str], waiting: Iterable[Path] | None = None) -> Iterator[Collected]:
         """Move finished messages to their place; ``alive`` are the ids of channels that still exist."""
         for path in self.waiting() if waiting is None else waiting:
-            note = _read_note(path)
-            if note is not None and (note["sent"] or note["call"] not in alive):
+            note = self._fallback_note(path) if path.parent == self.fallback else _read_note(path)
+            if note is not None and (note.sent or note.call not in alive):
                 yield from self._take(path, note)
-        yield from self._from_the_dialplan()
 
-    def _take(self, path: Path, note: dict[str, Any]) -> Iterator[Collected]:
-        name = path.stem
-        source = self.spool / f"{name}.wav"
+    def _fallback_note(self, path: Path) -> _Note:
+        """Its file's name is the call's, whatever it tells."""
+        note = _read_note(path) or _Note(self.sound(path).stat().st_mtime)
+        return replace(note, call=path.stem)
+
+    def _take(self, path: Path, note: _Note) -> Iterator[Collected]:
+        fallback = path.parent == self.fallback
+        name = _name(note.at, note.call) if fallback else path.stem
+        why = "fallback" if fallback else "sent" if note.sent else "hang-up"
+        source = self.sound(path)
         length = _length(source)
-        if length >= SHORTEST_S:
+        if length >= (SHORTEST_FALLBACK_S if fallback else SHORTEST_S):
             file = self._move(source, name)
-            why = "sent" if note["sent"] else "hang-up"
-            event = MessageLeft(name, file, note["lang"], note["number"], length, why)
-            yield Collected(note["call"], float(note["at"]), event)
+            yield Collected(note.call, note.at, MessageLeft(name, file, note.lang, note.number, length, why))
         path.unlink(missing_ok=True)  # after the event is written: a crash in between collects again
         source.unlink(missing_ok=True)
-
-    def _from_the_dialplan(self) -> Iterator[Collected]:
-        for text in sorted(self.boxes.glob("*/INBOX/msg*.txt")):
-            source = text.with_suffix(".wav")
-            about = _voicemail_facts(text)
-            at = float(about["origtime"]) if about.get("origtime", "").isdecimal() else text.stat().st_mtime
-            # msg0000 is the name of the next message, too, once this one is taken: its file's time tells them apart
-            unique = f"{text.stem.removeprefix('msg')}{text.stat().st_mtime_ns % 1_000_000_000:08x}"
-            name = f"{time.strftime('%Y%m%d-%H%M%S', time.localtime(at))}-{unique}"
-            length = _length(source)
-            if length >= SHORTEST_S:
-                file = self._move(source, name)
-                number = about.get("callerid", "").rpartition("<")[2].rstrip(">")
-                call_id, lang = _call_of(about)
-                yield Collected(call_id, at, MessageLeft(name, file, lang, number, length, "fallback"))
-            text.unlink()
-            source.unlink(missing_ok=True)
 
     def _move(self, source: Path, name: str) -> str:
         """Copy, sync, rename; returns the path relative to the state directory."""
@@ -144,19 +152,25 @@ class Pending:
         draft.replace(self.notes / f"{name}.json")
 
 
-def _read_note(path: Path) -> dict[str, Any] | None:
+def _read_note(path: Path) -> _Note | None:
     """A note; one that a crash left unreadable says that the recording is there, and no more."""
     try:
-        text, at = path.read_text("utf-8", "replace"), path.stat().st_mtime
+        at = path.stat().st_mtime
+        text = path.read_text("utf-8", "replace")
     except FileNotFoundError:  # discarded meanwhile
         return None
-    unknown: dict[str, Any] = {"call": "", "number": "", "lang": "", "sent": False, "at": at}
     try:
-        note = unknown | dict(json.loads(text))
-        return note | {"at": float(note["at"])}
+        note = _Note(**{"at": at, **json.loads(text)})
+        return replace(note, at=float(note.at))
     except (ValueError, TypeError):
         log.error("%s: a note that cannot be read; its message is kept without number and language", path)
-        return unknown
+        return _Note(at)
+
+
+def _name(at: float, call_id: str) -> str:
+    """The same each time, and another for each call."""
+    number = int.from_bytes(hashlib.blake2s(call_id.encode(), digest_size=4).digest())
+    return f"{time.strftime('%Y%m%d-%H%M%S', time.localtime(at))}-{number % 1_000_000_000:09d}"
 
 
 def _length(path: Path) -> float:
@@ -171,20 +185,3 @@ def _length(path: Path) -> float:
         return round(seconds(read_audio(path)), 2)
     except AudioError:
         return 0.0
-
-
-def _call_of(about: Mapping[str, str]) -> tuple[str, str]:
-    """The call and the language that the dialplan put where the caller's name was; empty where it did not."""
-    name = about.get("callerid", "").rpartition("<")[0].strip().strip('"')
-    call_id, mark, lang = name.partition("/")
-    return (call_id, lang) if mark and " " not in call_id else ("", "")
-
-
-def _voicemail_facts(path: Path) -> dict[str, str]:
-    """What app_voicemail wrote beside a message."""
-    parser = configparser.ConfigParser(interpolation=None, strict=False)
-    try:
-        parser.read_string(path.read_text("utf-8", "replace"))
-    except configparser.Error as error:  # cut off by a full disk
-        log.warning("%s: %s", path, str(error).splitlines()[0])
-    return dict(parser["message"]) if parser.has_section("message") else {}

@@ -16,16 +16,13 @@ from tests.asterisk.peers import FakePeer, RealPeer, tone
 from tests.conftest import Resident, fresh_settings
 from tests.fakes.asterisk import FakeAsterisk
 
-FALLBACK_HZ, CROWDED_HZ, WHISPER_HZ, PLACE_HZ, NEXT_HZ, TIME_HZ, WAIT_HZ = (
-    700,
-    400,
-    1700,
-    2000,
-    2300,
-    2600,
-    2900,
-)
-"""The apology of these tests is a tone, so that it can be told from prompts."""
+FALLBACK_HZ, CROWDED_HZ, SENT_HZ, UNSENT_HZ, WAIT_HZ = 700, 400, 1900, 3200, 2900
+WHISPER_HZ, PLACE_HZ, NEXT_HZ, TIME_HZ = 1700, 2000, 2300, 2600
+"""What is said is a tone in these tests, so that it can be told from prompts."""
+LAST_WORDS = {
+    "fallback": FALLBACK_HZ, "crowded": CROWDED_HZ, "sent": SENT_HZ, "unsent": UNSENT_HZ, "wait": WAIT_HZ,
+}  # fmt: skip
+"""File -> what is heard of it."""
 
 
 ADVISERS = tuple(
@@ -67,7 +64,7 @@ def peer(request: pytest.FixtureRequest) -> FakePeer | RealPeer:
 
 def apology(folder: Path) -> None:
     """What the fallback plays, and what who finds no place, or was lost, hears."""
-    for name, hertz in (("fallback", FALLBACK_HZ), ("crowded", CROWDED_HZ), ("wait", WAIT_HZ)):
+    for name, hertz in LAST_WORDS.items():
         for lang in ("fr", "en"):
             path = folder / f"{name}-{lang}.wav"
             write_wav(path, resample(tone(0.5, hertz), 16_000, PHONE_RATE), PHONE_RATE)

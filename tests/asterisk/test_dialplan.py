@@ -20,10 +20,22 @@ from ivr.audio import RATE, read_audio, to_floats, write_wav
 from ivr.call.outlook import Outlook
 from ivr.callflow import load_callflow
 from ivr.callflow.waiting import Standing
+from ivr.events import MessageLeft
 from ivr.phone.adviser import AdviserPlan, Reaction
 from ivr.phone.phone import Credentials, Phone
 from ivr.phone.spec import CallSpec, HangUp, Say, Wait
-from tests.asterisk.conftest import CROWDED_HZ, FALLBACK_HZ, NEXT_HZ, PLACE_HZ, TIME_HZ, WAIT_HZ, WHISPER_HZ
+from ivr.store.messages import Pending
+from tests.asterisk.conftest import (
+    CROWDED_HZ,
+    FALLBACK_HZ,
+    NEXT_HZ,
+    PLACE_HZ,
+    SENT_HZ,
+    TIME_HZ,
+    UNSENT_HZ,
+    WAIT_HZ,
+    WHISPER_HZ,
+)  # fmt: skip
 from tests.asterisk.peers import Desk, RealCaller, RealPeer, desk, tone, until
 from tests.conftest import ROOT
 
@@ -54,24 +66,54 @@ def to(peer: RealPeer) -> str:
     return f"sip:127.0.0.1:{peer.settings.sip_port}"
 
 
-def inbox(peer: RealPeer) -> list[Path]:
-    return sorted((peer.settings.pbx / "spool/voicemail/accueil/100/INBOX").glob("msg*.wav"))
+def spooled(peer: RealPeer) -> set[Path]:
+    """The messages that the dialplan took by itself."""
+    return set((peer.settings.pbx / "spool/fallback").glob("*.wav"))
+
+
+async def collected(peer: RealPeer, before: set[Path]) -> MessageLeft:
+    """The one message that was left since."""
+    async with peer.ari() as ari:
+        await until(lambda: len(spooled(peer) - before) == 1)
+        (new,) = spooled(peer) - before
+        for _ in range(50):
+            if new.stem not in {channel.id for channel in await ari.channels()}:
+                break
+            await asyncio.sleep(0.1)
+    (item,) = Pending(peer.settings).collect((), [new.with_suffix(".json")])
+    assert item.call_id == new.stem and item.event.why == "fallback"
+    return item.event
 
 
 async def test_without_an_application_the_caller_hears_the_apology_and_leaves_a_message(
     real: RealPeer, tmp_path: Path
 ) -> None:
-    before = inbox(real)
+    before = spooled(real)
     steps = (Wait(2.6), Say(wav(tmp_path, MESSAGE_HZ, 2.5)), HangUp())
     report = await real.phone.call(CallSpec(to(real), steps))
     assert report.ok and report.analysis.greeting_s is not None
     assert report.analysis.greeting_s < 0.3
     begin = round(report.analysis.greeting_s * RATE) * 2
     assert share(report.service[begin : begin + RATE * 2], FALLBACK_HZ) > 0.85
-    await until(lambda: len(inbox(real)) == len(before) + 1)
-    (kept,) = set(inbox(real)) - set(before)
-    await until(kept.with_suffix(".txt").exists)
-    assert share(read_audio(kept), MESSAGE_HZ) > 1.8
+    message = await collected(real, before)
+    assert message.number == "softphone" and message.lang == ""
+    assert share(read_audio(real.settings.state / message.file), MESSAGE_HZ) > 1.8
+
+
+@pytest.mark.parametrize(("said_s", "told"), [(1.5, SENT_HZ), (0.0, UNSENT_HZ)], ids=["message", "silence"])
+async def test_who_falls_silent_in_his_message_is_told_what_became_of_it(
+    real: RealPeer, said_s: float, told: int
+) -> None:
+    before = spooled(real)
+    async with real.caller() as caller:
+        await until(lambda: share(caller.heard(), FALLBACK_HZ) > 1.0)
+        await asyncio.sleep(1.0)
+        await caller.say(tone(said_s, MESSAGE_HZ))
+        await until(lambda: share(caller.heard(), told) > 0.5, 15)
+        assert share(caller.heard(), SENT_HZ + UNSENT_HZ - told) == 0
+    (new,) = spooled(real) - before
+    found = list(Pending(real.settings).collect((), [new.with_suffix(".json")]))
+    assert len(found) == (said_s > 0)
 
 
 async def test_a_stuck_application_loses_the_caller_to_the_fallback(real: RealPeer) -> None:
@@ -139,13 +181,13 @@ async def test_a_full_house_leaves_the_caller_to_the_dialplan(real: RealPeer) ->
 
 
 async def test_who_finds_no_place_is_told_so_and_may_leave_a_message(real: RealPeer) -> None:
-    before = inbox(real)
+    before = spooled(real)
     async with desk(real, admit=lambda channel: None) as worker, real.caller() as caller:
         await worker.ari.set_global("CROWDED", str(int(time.time())))
         await until(lambda: share(caller.heard(), CROWDED_HZ) > 0.8)
         await caller.say(tone(5.0, MESSAGE_HZ))
         assert share(caller.heard(), FALLBACK_HZ) < BEEP_S
-    await until(lambda: len(inbox(real)) == len(before) + 1)
+    await collected(real, before)
 
 
 async def test_who_finds_no_place_may_have_an_adviser_of_his_language_and_comes_back(real: RealPeer) -> None:

@@ -16,6 +16,7 @@ from ivr import events
 from ivr.config import Settings
 from ivr.errors import StoreError
 from ivr.store import queries, tables
+from ivr.store.messages import Pending
 
 EVERY_S = 0.4
 
@@ -66,9 +67,7 @@ class Ledger:
 
     def uncollected(self) -> int:
         """Messages that wait to be taken from Asterisk's spool."""
-        notes = (self._settings.state / "voicemail/pending").glob("*.json")
-        boxes = (self._settings.pbx / "spool/voicemail/accueil").glob("*/INBOX/msg*.txt")
-        return len([*notes, *boxes])
+        return len(Pending(self._settings).waiting())
 
     def close(self) -> None:
         """No more questions."""

@@ -17,7 +17,7 @@ from ivr.store.journal import Journal
 from ivr.store.tables import open_store
 from tests.conftest import ROOT
 from tests.store.conftest import database, postgresql
-from tests.store.spool import VOICEMAIL_TXT, Spool, wav
+from tests.store.spool import FALLBACK_NOTE, Spool, wav
 
 __all__ = ["database", "postgresql"]
 
@@ -93,9 +93,9 @@ class Office:
         """Messages that nobody has collected yet, and what programs log."""
         name = self.spool.pending.begin("fake-1795302000.77", number, "fr")
         (self.spool.recordings / f"{name}.wav").write_bytes(wav(3.0))
-        about = VOICEMAIL_TXT.replace("+34912345678", number)
-        place = len(list(self.spool.inbox.glob("*.wav")))
-        self.spool.leave_at_fallback(wav(4.0), place, about)
+        place = len(list(self.spool.fallback.glob("*.wav")))
+        note = FALLBACK_NOTE.replace("+34912345678", number)
+        self.spool.leave_at_fallback(wav(4.0), f"fake-1795510790.{place}", note)
         for log in (self.settings.pbx / "log/asterisk.log", self.settings.state / "logs/worker.log"):
             log.parent.mkdir(parents=True, exist_ok=True)
             with log.open("a") as file:

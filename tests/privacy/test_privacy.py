@@ -87,7 +87,7 @@ def test_erasure_leaves_the_others_alone(office: Office, capsys: pytest.CaptureF
     [left] = queries.all_messages(office.engine)
     assert left["number"] == BEN and BEN in left["transcript"]
     assert len(office.files()) == 4 and all((office.settings.state / row).exists() for row in office.files())
-    assert len(list(office.spool.inbox.iterdir())) == 2 and len(office.spool.pending.waiting()) == 1
+    assert len(list(office.spool.fallback.iterdir())) == 2 and len(office.spool.pending.waiting()) == 2
     log = (office.settings.state / "logs/worker.log").read_text()
     assert log.count("another line") == 2 and BEN in log
     assert {turn["heard"] for row in theirs for turn in queries.turns_of(office.engine, row)} == {

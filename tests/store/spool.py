@@ -31,24 +31,8 @@ def cut_wav(seconds: float) -> bytes:
     return bytes(content)
 
 
-VOICEMAIL_TXT = """;
-; Message Information file
-;
-[message]
-origmailbox=100
-context=fallback
-exten=s
-rdnis=unknown
-priority=6
-callerchan=PJSIP/trunk-00000007
-callerid="Ana Lopez" <+34912345678>
-origdate=Tue Nov 24 09:00:00 AM UTC 2026
-origtime=1795510800
-category=
-msg_id=1795510800-00000003
-flag=
-duration={duration}
-"""
+FALLBACK_NOTE = '{"at": 1795510800, "number": "+34912345678", "lang": "es"}\n'
+"""As extensions.conf writes it."""
 
 
 class Spool:
@@ -59,8 +43,8 @@ class Spool:
         self.pending = Pending(self.settings)
         self.recordings = self.settings.pbx / "spool/recording"
         self.monitor = self.settings.pbx / "spool/monitor"
-        self.inbox = self.settings.pbx / "spool/voicemail/accueil/100/INBOX"
-        for folder in (self.recordings, self.monitor, self.inbox):
+        self.fallback = self.settings.pbx / "spool/fallback"
+        for folder in (self.recordings, self.monitor, self.fallback):
             folder.mkdir(parents=True)
 
     def record(self, content: bytes | None, call_id: str = "c1") -> str:
@@ -70,12 +54,15 @@ class Spool:
             (self.recordings / f"{name}.wav").write_bytes(content)
         return name
 
-    def leave_at_fallback(self, content: bytes, number: int = 0, about: str = VOICEMAIL_TXT) -> None:
-        """A message that the dialplan took by itself."""
-        (self.inbox / f"msg{number:04}.wav").write_bytes(content)
-        (self.inbox / f"msg{number:04}.txt").write_text(about.format(duration=4))
+    def leave_at_fallback(
+        self, content: bytes, call_id: str = "fake-1795510790.7", note: str | None = FALLBACK_NOTE
+    ) -> None:
+        """A message that the dialplan took by itself; ``None``: its note was never written."""
+        (self.fallback / f"{call_id}.wav").write_bytes(content)
+        if note is not None:
+            (self.fallback / f"{call_id}.json").write_text(note)
 
     def left(self) -> list[str]:
         """Files that still wait somewhere."""
-        places = (self.recordings, self.monitor, self.inbox, self.pending.notes)
+        places = (self.recordings, self.monitor, self.fallback, self.pending.notes)
         return sorted(path.name for place in places for path in place.iterdir())

@@ -15,7 +15,7 @@ import pytest
 from ivr.audio import read_audio, seconds
 from ivr.events import MessageLeft
 from ivr.store.messages import Collected
-from tests.store.spool import VOICEMAIL_TXT, Spool, cut_wav, wav
+from tests.store.spool import FALLBACK_NOTE, Spool, cut_wav, wav
 
 
 @pytest.fixture
@@ -119,30 +119,32 @@ def test_playing_back_gives_the_sound_and_silence_for_what_cannot_be_read(spool:
 # what the dialplan took by itself
 
 
-def test_a_message_of_the_fallback_is_collected_with_number_and_time(spool: Spool) -> None:
+def test_a_message_of_the_fallback_is_collected_with_its_call_number_and_time(spool: Spool) -> None:
     spool.leave_at_fallback(wav(4.0))
     [item] = collect(spool)
-    assert (item.call_id, item.at) == ("", 1795510800.0)
-    assert (item.event.number, item.event.why, item.event.seconds) == ("+34912345678", "fallback", 4.0)
+    assert (item.call_id, item.at) == ("fake-1795510790.7", 1795510800.0)
+    assert (item.event.number, item.event.lang) == ("+34912345678", "es")
+    assert (item.event.why, item.event.seconds) == ("fallback", 4.0)
     assert spool.left() == []
 
 
+def test_a_message_that_is_being_spoken_to_the_fallback_is_left_alone(spool: Spool) -> None:
+    spool.leave_at_fallback(wav(4.0))
+    assert collect(spool, "fake-1795510790.7") == []
+    assert len(collect(spool)) == 1
+
+
+def test_a_message_to_the_fallback_that_asterisk_was_killed_in_is_kept(spool: Spool) -> None:
+    spool.leave_at_fallback(cut_wav(7.5))
+    [item] = collect(spool)
+    assert (item.event.number, item.event.seconds) == ("+34912345678", 7.5)
+
+
 def test_messages_of_the_fallback_in_one_second_are_two(spool: Spool) -> None:
-    spool.leave_at_fallback(wav(4.0), 0)
-    spool.leave_at_fallback(wav(6.0), 1)
+    spool.leave_at_fallback(wav(4.0), "fake-1795510790.7")
+    spool.leave_at_fallback(wav(6.0), "fake-1795510790.8")
     first, second = collect(spool)
     assert first.event.file != second.event.file
-    assert [kept(spool, item.event) for item in (first, second)] == pytest.approx([4.0, 6.0], abs=0.01)
-
-
-def test_messages_of_one_second_are_two_when_the_first_was_collected_before_the_second_came(
-    spool: Spool,
-) -> None:
-    spool.leave_at_fallback(wav(4.0))
-    [first] = collect(spool)
-    spool.leave_at_fallback(wav(6.0))
-    [second] = collect(spool)
-    assert first.event.message != second.event.message
     assert [kept(spool, item.event) for item in (first, second)] == pytest.approx([4.0, 6.0], abs=0.01)
 
 
@@ -153,15 +155,17 @@ def test_a_message_of_the_fallback_that_is_collected_again_after_a_crash_is_the_
     assert item.event == crashed.event
 
 
-@pytest.mark.parametrize("about", ["", ";\n", "garbage", VOICEMAIL_TXT[:90], "[message]\norigtime=soon\n"])
-def test_a_broken_description_does_not_lose_the_message(spool: Spool, about: str) -> None:
-    spool.leave_at_fallback(wav(4.0), about=about)
+@pytest.mark.parametrize("note", [None, "", "\n", "garbage", FALLBACK_NOTE[:30], '{"at": "soon"}'])
+def test_a_broken_note_of_the_fallback_does_not_lose_the_message(spool: Spool, note: str | None) -> None:
+    spool.leave_at_fallback(wav(4.0), note=note)
+    assert collect(spool, "fake-1795510790.7") == []
     [item] = collect(spool)
-    assert item.event.seconds == 4.0 and spool.left() == []
+    assert (item.call_id, item.event.seconds) == ("fake-1795510790.7", 4.0) and spool.left() == []
 
 
-def test_an_empty_message_of_the_fallback_is_no_message(spool: Spool) -> None:
-    spool.leave_at_fallback(b"")
+@pytest.mark.parametrize("content", [b"", wav(1.05)], ids=["0 bytes", "silence"])
+def test_an_empty_message_of_the_fallback_is_no_message(spool: Spool, content: bytes) -> None:
+    spool.leave_at_fallback(content)
     assert collect(spool) == [] and spool.left() == []
 
 
