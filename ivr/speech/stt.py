@@ -16,7 +16,7 @@ log = logging.getLogger(__name__)
 MAX_SECONDS: Final = 30
 """Longest utterance that is kept; Whisper sees at most 30 s, and nobody asks for longer."""
 FINISHED: Final = 0.95
-DOUBTFUL: Final = 0.3
+DOUBTFUL: Final = 0.2
 """From the first on a caller sounds finished, below the second as if he went on (docs/speech.md)."""
 SURELY_FINISHED: Final = 0.98
 CLEAR: Final = 0.9

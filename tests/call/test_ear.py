@@ -57,11 +57,11 @@ PART = "how much is the"
     [
         (WHOLE, 0.97, 0.9, Patience().quick_s),
         (WHOLE, 0.7, 0.9, Patience().complete_s),
-        (WHOLE, 0.2, 0.9, Patience().incomplete_s),
+        (WHOLE, 0.1, 0.9, Patience().incomplete_s),
         (PART, 0.985, 0.95, Patience().complete_s),
         (PART, 0.985, 0.8, Patience().incomplete_s),
         (PART, 0.97, 0.9, Patience().incomplete_s),
-        (PART, 0.2, 0.9, Patience().unfinished_s),
+        (PART, 0.1, 0.9, Patience().unfinished_s),
     ],
 )
 async def test_who_sounds_finished_is_answered_sooner_and_who_does_not_is_waited_for(
