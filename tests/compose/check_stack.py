@@ -77,12 +77,13 @@ def rows(*words: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in compose("exec", "-T", "ivr", "ivr", *words, "--json").splitlines()]
 
 
-def until_message() -> dict[str, Any]:
-    """The first message whose words are known and whose news is out: from then on its row stays as it is."""
+def until_message(*whys: str) -> dict[str, Any]:
+    """The first such message whose words are known and whose news is out: from then on its row stays as it is."""
     deadline = time.monotonic() + WRITTEN_S
-    while not (found := [row for row in rows("voicemails") if row["transcript"] and row["announced"]]):
+    while not (found := [row for row in rows("voicemails") if row["why"] in whys and row["announced"]]):
         assert time.monotonic() < deadline, "no message was stored"
         time.sleep(1)
+    assert "umbrella" in found[0]["transcript"]
     return found[0]
 
 
@@ -170,8 +171,7 @@ def test_a_question_is_answered_and_a_message_stays_over_down_and_up(
     )
     report = place_call(caller, Digits("2"), question, wish, message, Wait(1), HangUp())
     assert answered_intent(caller, report) == ENGLISH.intent
-    left = until_message()
-    assert "umbrella" in left["transcript"]
+    left = until_message("sent", "hang-up")
     calls = until_over()
     kept = tmp_path / "kept.tar"
     subprocess.run(["sh", "docker/backup.sh", str(kept)], cwd=STACK, check=True)
@@ -189,6 +189,16 @@ def test_a_question_is_answered_and_a_message_stays_over_down_and_up(
 
     report = place_call(caller, Digits("2"), question, farewell, HangUp())
     assert answered_intent(caller, report) == ENGLISH.intent
+
+
+def test_without_the_application_asterisk_takes_a_message_that_is_collected_later(
+    stack: None, caller: Settings
+) -> None:
+    compose("stop", "ivr")
+    place_call(caller, Say(caller_wav("en", MESSAGE_EN, settings=caller)), Wait(1), HangUp())
+    up()
+    left = until_message("fallback")
+    assert left["seconds"] > 5.0 and left["number"] == "+447700900123"
 
 
 def lose_everything_but_the_models() -> None:
