@@ -175,6 +175,21 @@ async def test_a_dead_applications_caller_whom_no_other_takes_leaves_a_message(r
         assert share(caller.heard(), WAIT_HZ) > 1.5
 
 
+async def test_a_dead_applications_caller_leaves_a_message_with_his_name_and_is_told_that_it_is_kept(
+    real: RealPeer,
+) -> None:
+    before = spooled(real)
+    async with orphan(real) as (caller, id, rescuer):
+        await rescuer.set_variable(id, "IVR_LANG", "en")
+        await rescuer.continue_in_dialplan(id, "fallback")
+        await until(lambda: share(caller.heard(), FALLBACK_HZ) > 1.0)
+        await asyncio.sleep(1.0)
+        await caller.say(tone(1.5, MESSAGE_HZ))
+        await until(lambda: share(caller.heard(), SENT_HZ) > 0.3, 15)
+    message = await collected(real, before)
+    assert (message.number, message.lang) == ("softphone", "en")
+
+
 async def test_a_full_house_leaves_the_caller_to_the_dialplan(real: RealPeer) -> None:
     async with desk(real, admit=lambda channel: None), real.caller() as caller:
         await until(lambda: share(caller.heard(), FALLBACK_HZ) > 0.3)

@@ -81,7 +81,7 @@ def test_what_is_dialled_stands_in_the_call_flow_and_nothing_is_made_up_at_run_t
     dialled = set(re.findall(r"Dial\(([^,)]*)", written))
     made_up = {target for target in dialled if "$" in target}
     known = {target.dial for target in (*lines.advisers, *lines.spares)}
-    inside = {"Local/s@note/n", *(f"Local/{spare.id}@ring/n" for spare in SPARES)}
+    inside = {"Local/s@note/n", "Local/kept@note/n", *(f"Local/{spare.id}@ring/n" for spare in SPARES)}
     assert dialled - made_up == known | inside
     # a callback's number comes from its task in the store, is checked there, and keeps nothing but + and digits
     assert made_up <= {"PJSIP/${FILTER(+0123456789"}
