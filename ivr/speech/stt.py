@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Final, Protocol
 
 from ivr.audio import RATE, WIDTH
@@ -122,15 +123,11 @@ def choose(settings: Settings, langs: Sequence[str], engine: str = "") -> Recogn
     from ivr.speech.stt_whisper import Whisper
 
     wanted = engine or settings.recogniser
-    vosk = [lang for lang in langs if (settings.models / f"vosk-{lang}").is_dir()]
+    whisper = partial(Whisper, settings.models / "whisper-base", langs, settings.root)
+    vosk = {lang: folder for lang in langs if (folder := settings.models / f"vosk-{lang}").is_dir()}
     if wanted == "whisper" or (wanted == "auto" and not vosk):
-        return Whisper(settings.models / "whisper-base", langs, settings.root)
-    if wanted == "vosk":
-        missing = [lang for lang in langs if lang not in vosk]
-        if missing:
-            raise SetupError(f"no Vosk model for {', '.join(missing)}: run `ivr models pull`")
-        return Vosk({lang: settings.models / f"vosk-{lang}" for lang in vosk})
-    streaming = Vosk({lang: settings.models / f"vosk-{lang}" for lang in vosk})
-    if len(vosk) == len(langs):
-        return streaming
-    return ByLanguage([streaming, Whisper(settings.models / "whisper-base", langs, settings.root)])
+        return whisper()
+    missing = [lang for lang in langs if lang not in vosk]
+    if wanted == "vosk" and missing:
+        raise SetupError(f"no Vosk model for {', '.join(missing)}: run `ivr models pull`")
+    return ByLanguage([Vosk(vosk), whisper()]) if missing else Vosk(vosk)
