@@ -182,41 +182,51 @@ class Ear:
             while True:
                 frame = await self._frames.get()
                 if frame.key:
-                    await self._mouth.flush()
-                    self.turns.reset()
-                    self._last_turn = None
-                    return Sound(key=frame.key, end_s=frame.index * FRAME_S, course=log.course(frame.index))
+                    return await self._pressed(frame, log)
                 frame.speaking = log.takes(frame.index, frame.speaking)
                 turn = self._step(frame)
-                if hearing is None and turn is Turn.ONSET:
-                    await self._mouth.hold()
-                if hearing is None and turn is Turn.COUGH:
-                    self._mouth.resume()
-                if hearing is None and self.turns.state in (State.SPEECH, State.TRAILING):
+                if hearing is None:
+                    await self._give_way(turn)
+                    if self.turns.state not in (State.SPEECH, State.TRAILING):
+                        quiet = self.turns.state is State.QUIET and not frame.speaking
+                        waited = waited + 1 if quiet else 0
+                        if waited * FRAME_S < patience.no_input_s:
+                            continue
+                        return Sound(
+                            waited_s=waited * FRAME_S,
+                            end_s=frame.index * FRAME_S,
+                            course=log.course(frame.index),
+                        )
                     cut = cut or frame.speaking
                     await self._mouth.flush()
                     hearing = self._start(self._recogniser.utterance(langs, hotwords), judge, question, log)
-                if hearing is None:
-                    quiet = self.turns.state is State.QUIET and not frame.speaking
-                    waited = waited + 1 if quiet else 0
-                    if waited * FRAME_S >= patience.no_input_s:
-                        waited_s, end_s = waited * FRAME_S, frame.index * FRAME_S
-                        return Sound(waited_s=waited_s, end_s=end_s, course=log.course(frame.index))
-                    continue
                 self._feed(hearing)
                 sound = self._follow(hearing, turn, patience)
                 if sound is None:
                     continue
-                if self._is_noise(sound):
-                    hearing.drop()
-                    hearing, waited = None, 0
-                    if cut:  # it stopped our prompt: whoever asked may say it again
-                        return Sound(end_s=sound.end_s, course=log.course(frame.index))
-                    continue
-                return sound
+                if not self._is_noise(sound):
+                    return sound
+                hearing.drop()
+                hearing, waited = None, 0
+                if cut:  # it stopped our prompt: whoever asked may say it again
+                    return Sound(end_s=sound.end_s, course=log.course(frame.index))
         finally:
             if hearing is not None:
                 hearing.drop()
+
+    async def _pressed(self, frame: _Frame, log: Log) -> Sound:
+        """A key: we fall silent, and what he was saying is forgotten."""
+        await self._mouth.flush()
+        self.turns.reset()
+        self._last_turn = None
+        return Sound(key=frame.key, end_s=frame.index * FRAME_S, course=log.course(frame.index))
+
+    async def _give_way(self, turn: Turn | None) -> None:
+        """Our prompt waits at his first sound, and goes on where that was none."""
+        if turn is Turn.ONSET:
+            await self._mouth.hold()
+        if turn is Turn.COUGH:
+            self._mouth.resume()
 
     async def dialled(self, first: str, most: int) -> str:
         """The keys that follow ``first``, with it: until # (which is left out), a pause, or so many."""

@@ -48,11 +48,14 @@ async def apologises_and_records(bare: House) -> None:
         await caller.until_beep()
         apologies = caller.heard()
         await caller.speak(await caller.words(words.MESSAGE_EN))
-        await caller.hang_up()
+        spoken = caller.now
+        await caller.until_hung_up_on()
+        after = sounds.cut(caller.heard(), spoken, caller.now)
     greeting = sounds.first_sound(apologies)
     assert greeting is not None and greeting < 0.3
     for lang in ("fr", "en"):
         assert await bare.share_of_phrase("fallback", lang, apologies) > 0.8, lang
+        assert await bare.share_of_phrase("voicemail_sent", lang, after) > 0.8, lang
     (sound,) = (bare.settings.pbx / "spool/fallback").glob("*.wav")
     own = over_the_phone(await caller.words(words.MESSAGE_EN))
     assert await sounds.share_of(own, read_audio(sound)) > 0.8
