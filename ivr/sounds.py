@@ -14,6 +14,8 @@ from ivr.phrases import Phrases, load_phrases
 from ivr.speech.prompts import Prompts, open_prompts
 
 FALLBACK_LANGS = ("fr", "en")
+IN_HIS_LANGUAGE = {"wait": "apology_wait", "sent": "voicemail_sent", "unsent": "voicemail_failed"}
+"""File -> phrase (context ``say`` of ``extensions.conf``)."""
 
 
 def write_sounds(settings: Settings, callflow: Callflow) -> None:
@@ -29,11 +31,7 @@ def last_words(callflow: Callflow, phrases: Phrases) -> Iterator[Announcement]:
     """What the dialplan says to callers whom the application does not take: it is away, or full, or was lost."""
     keys = {str(lang): entry.key for lang, entry in callflow.languages.items()}
     for lang in _langs(callflow):
-        for file, phrase in (
-            ("wait", "apology_wait"),
-            ("sent", "voicemail_sent"),
-            ("unsent", "voicemail_failed"),
-        ):
+        for file, phrase in IN_HIS_LANGUAGE.items():
             yield Announcement(f"{file}-{lang}", phrases.text(lang, phrase), lang)
     for lang in FALLBACK_LANGS:
         fallback = phrases.text(lang, "fallback")

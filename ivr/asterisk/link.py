@@ -90,10 +90,9 @@ class ChannelEvents:
 class Arrival:
     """A caller who has entered our application.
 
-    ``args``: empty for a new call, ``("return", status)`` from the dialplan
-    (``ivr.call.handoff``).  ``adopted``: found in our
-    application after we (re)connected, so a worker before us had him.  ``events``: his events from now
-    on; close it.
+    ``args``: empty for a new call, ``("return", status)`` from the dialplan (``ivr.call.handoff``).
+    ``adopted``: found in our application after we (re)connected, so a worker before us had him.
+    ``events``: his events from now on; close it.
     """
 
     channel: ev.Channel

@@ -106,14 +106,17 @@ class Pending:
 
     def sound(self, note: Path) -> Path:
         """Where Asterisk records what that note is about."""
-        return (self.fallback if note.parent == self.fallback else self.spool) / f"{note.stem}.wav"
+        return (self.fallback if self._is_fallback(note) else self.spool) / f"{note.stem}.wav"
 
     def collect(self, alive: Collection[str], waiting: Iterable[Path] | None = None) -> Iterator[Collected]:
         """Move finished messages to their place; ``alive`` are the ids of channels that still exist."""
         for path in self.waiting() if waiting is None else waiting:
-            note = self._fallback_note(path) if path.parent == self.fallback else _read_note(path)
+            note = self._fallback_note(path) if self._is_fallback(path) else _read_note(path)
             if note is not None and (note.sent or note.call not in alive):
                 yield from self._take(path, note)
+
+    def _is_fallback(self, note: Path) -> bool:
+        return note.parent == self.fallback
 
     def _fallback_note(self, path: Path) -> _Note:
         """Its file's name is the call's, whatever it tells."""
@@ -121,7 +124,7 @@ class Pending:
         return replace(note, call=path.stem)
 
     def _take(self, path: Path, note: _Note) -> Iterator[Collected]:
-        fallback = path.parent == self.fallback
+        fallback = self._is_fallback(path)
         name = _name(note.at, note.call) if fallback else path.stem
         why = "fallback" if fallback else "sent" if note.sent else "hang-up"
         source = self.sound(path)

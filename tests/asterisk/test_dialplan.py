@@ -35,7 +35,7 @@ from tests.asterisk.conftest import (
     UNSENT_HZ,
     WAIT_HZ,
     WHISPER_HZ,
-)  # fmt: skip
+)
 from tests.asterisk.peers import Desk, RealCaller, RealPeer, desk, tone, until
 from tests.conftest import ROOT
 
@@ -175,7 +175,7 @@ async def test_a_dead_applications_caller_whom_no_other_takes_leaves_a_message(r
         assert share(caller.heard(), WAIT_HZ) > 1.5
 
 
-async def test_a_dead_applications_caller_leaves_a_message_with_his_name_and_is_told_that_it_is_kept(
+async def test_a_dead_applications_caller_leaves_a_message_with_his_number_and_is_told_that_it_is_kept(
     real: RealPeer,
 ) -> None:
     before = spooled(real)

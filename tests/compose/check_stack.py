@@ -80,7 +80,10 @@ def rows(*words: str) -> list[dict[str, Any]]:
 def until_message(*whys: str) -> dict[str, Any]:
     """The first such message whose words are known and whose news is out: from then on its row stays as it is."""
     deadline = time.monotonic() + WRITTEN_S
-    while not (found := [row for row in rows("voicemails") if row["why"] in whys and row["announced"]]):
+    while True:
+        left = [row for row in rows("voicemails") if row["why"] in whys]
+        if found := [row for row in left if row["transcript"] and row["announced"]]:
+            break
         assert time.monotonic() < deadline, "no message was stored"
         time.sleep(1)
     assert "umbrella" in found[0]["transcript"]

@@ -17,7 +17,7 @@ from ivr.replay.story import read
 from tests.call.house import MEANINGS, House, voice
 from tests.call.lines import until
 from tests.call.script import office
-from tests.replay.recorded import Memory, Recorded, record
+from tests.replay.recorded import Memory, Recorded, Script, record
 from tests.store.calls import kept
 
 pytestmark = pytest.mark.virtual_time(sockets=True)
@@ -161,23 +161,29 @@ async def test_a_decode_that_was_late_then_is_as_late_in_its_replay(
     assert memory.missed == 0
 
 
+def misheard(reading: str, seconds: float) -> Script:
+    """A question that the recogniser understands in that ``reading`` (again, quick) only, which takes so long."""
+
+    async def script(here: House) -> None:
+        await here.menu()
+        here.fake.press(here.caller, "2")
+        await here.hears("how_can_i_help")
+        setattr(here.recogniser, reading, (QUESTION, seconds))
+        await here.says("what does a navy go weak coast")
+        await asyncio.sleep(3.0)
+        setattr(here.recogniser, reading, None)
+        await here.says("no thank you")
+
+    return script
+
+
 @pytest.mark.parametrize(
     ("seconds", "decision"), [(0.3, "answer"), (2.0, "reprompt")], ids=["in time", "late"]
 )
 async def test_a_second_listening_counts_in_a_replay_as_it_did_then(
     tmp_path: Path, patch: pytest.MonkeyPatch, seconds: float, decision: str
 ) -> None:
-    async def script(here: House) -> None:
-        await here.menu()
-        here.fake.press(here.caller, "2")
-        await here.hears("how_can_i_help")
-        here.recogniser.again = (QUESTION, seconds)
-        await here.says("what does a navy go weak coast")
-        await asyncio.sleep(3.0)
-        here.recogniser.again = None
-        await here.says("no thank you")
-
-    call = await record(tmp_path, script, patch)
+    call = await record(tmp_path, misheard("again", seconds), patch)
     memory = call.memory()
     memory.again = QUESTION
     found = rows(await replayed(call, memory))
@@ -186,17 +192,7 @@ async def test_a_second_listening_counts_in_a_replay_as_it_did_then(
 
 
 async def test_a_replay_listens_quickly_as_the_call_did(tmp_path: Path, patch: pytest.MonkeyPatch) -> None:
-    async def script(here: House) -> None:
-        await here.menu()
-        here.fake.press(here.caller, "2")
-        await here.hears("how_can_i_help")
-        here.recogniser.quick = (QUESTION, 0.1)
-        await here.says("what does a navy go weak coast")
-        await asyncio.sleep(3.0)
-        here.recogniser.quick = None
-        await here.says("no thank you")
-
-    call = await record(tmp_path, script, patch)
+    call = await record(tmp_path, misheard("quick", 0.1), patch)
     memory = call.memory()
     memory.quick = QUESTION
     found = rows(await replayed(call, memory))
