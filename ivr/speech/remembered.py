@@ -14,7 +14,7 @@ from pathlib import Path
 
 from ivr.speech.stt import Recogniser, Tape, Transcript, Utterance
 
-VERSION = "3"
+VERSION = "4"
 """Count up when an engine decodes otherwise than before."""
 
 

@@ -1,38 +1,40 @@
 """Whisper through faster-whisper: the recogniser that is always there.
 
 faster-whisper's own ``transcribe`` always encodes 30 s, and 30 s of encoder cost five to ten times the rest.
-A caller's question is short, so this calls the same model's ``encode`` and ``generate`` with a window that
-just holds the utterance (``ivr.speech.window``).  Measurements: docs/speech.md.
+A caller's question is short, so this calls the same model's ``encode`` with a window that just holds the utterance
+(``ivr.speech.window``), and finds the words with a decoder of its own (``ivr.speech.decoder``).  Measurements:
+docs/speech.md.
 """
 
 from __future__ import annotations
 
 import asyncio
-import logging
 import math
 import struct
 import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import IntEnum
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
+import numpy as np
 from faster_whisper import WhisperModel
 from faster_whisper.tokenizer import Tokenizer
 from faster_whisper.transcribe import get_suppressed_tokens
 
 from ivr.audio import seconds
-from ivr.errors import RecogniserError
+from ivr.errors import EngineError, RecogniserError
+from ivr.speech.decoder import Decoder, Heard
+from ivr.speech.modelfile import variables
 from ivr.speech.noise import without_noise
+from ivr.speech.search import Rules, likeliest
 from ivr.speech.stt import Tape, Transcript
 from ivr.speech.vad import has_speech
 from ivr.speech.vocabulary import reduced
-from ivr.speech.window import CUT, POSITIONS, WHOLE
+from ivr.speech.window import CUT, POSITIONS
 from ivr.speech.workers import Workers
-
-log = logging.getLogger(__name__)
 
 TOKENS_PER_S: Final = 12
 """Twice what fast speech needs: bounds the time a repetition loop can take."""
@@ -67,10 +69,10 @@ class Rank(IntEnum):
 
 @dataclass(frozen=True)
 class Encoded:
-    """Speech as the decoder takes it, and its language; ``sound`` is None where nobody speaks."""
+    """Speech as the decoder takes it, and its language; ``heard`` is None where nobody speaks."""
 
     lang: str
-    sound: Any = None
+    heard: Heard | None = None
     speech_s: float = 0.0
 
 
@@ -84,13 +86,12 @@ class Whisper:
         if not (model / "model.bin").is_file():
             raise RecogniserError(f"no Whisper model in {model}: run `ivr models pull`")
         self.languages = frozenset(langs)
-        files = fitted(model, root)
-        self._window = WHOLE if files is None else CUT
+        files, self._decoder = _loaded(model, root)
         self._whisper = WhisperModel(
             str(model), device="cpu", compute_type="int8", cpu_threads=1, num_workers=WORKERS, files=files
         )
         self._workers = Workers(WORKERS, "whisper")
-        self.prompt = lru_cache(maxsize=64)(self._prompt)
+        self._rules = lru_cache(maxsize=64)(self._made)
 
     def utterance(self, langs: Sequence[str], hotwords: str = "") -> WhisperUtterance:
         """Starts listening to one utterance."""
@@ -104,7 +105,7 @@ class Whisper:
         """Its result, worked out in one of the engine's threads; raises RecogniserError."""
         try:
             return await asyncio.wrap_future(self._workers.submit(rank, work, *given))
-        except (RuntimeError, ValueError) as error:  # what CTranslate2 raises, and out of memory with it
+        except (EngineError, RuntimeError, ValueError) as error:  # the latter CTranslate2, out of memory too
             raise RecogniserError(f"Whisper: {error}") from error
 
     def decode_now(self, pcm: bytes, langs: tuple[str, ...], hotwords: str = "") -> Transcript:
@@ -115,56 +116,48 @@ class Whisper:
         """The half of the work that any reading begins with; blocks for 0.1 to 0.2 s."""
         if not has_speech(pcm):
             return Encoded(langs[0])
-        sound = self._whisper.encode(self._window.features(self._whisper.feature_extractor, pcm))
-        return Encoded(self._language(sound, langs), sound, seconds(pcm))
+        sound = self._whisper.encode(CUT.features(self._whisper.feature_extractor, pcm))
+        heard = self._decoder.hear(np.asarray(sound)[0])
+        return Encoded(self._language(heard, langs), heard, seconds(pcm))
 
     def read(self, encoded: Encoded, hotwords: str = "", beam: int = BEAM) -> Transcript:
         """The other half: the likeliest text, ``beam`` texts followed side by side."""
         nothing = Transcript("", 0.0, encoded.lang, self.name)
-        if encoded.sound is None:
+        if encoded.heard is None:
             return nothing
-        text, logprob, no_speech = self._generate(encoded, hotwords, beam)
-        if logprob < NEVER_RIGHT or (no_speech > NO_SPEECH and logprob < NEVER_RIGHT / 2):
+        tokenizer, rules = self._rules(encoded.lang, hotwords)
+        longest = min(12 + int(encoded.speech_s * TOKENS_PER_S), self._decoder.longest - len(rules.prompt))
+        find = partial(likeliest, self._decoder, encoded.heard, rules, beam, longest)
+        found = find()
+        text = tokenizer.decode(found.tokens).strip()
+        if loops(text):
+            found = find(repeats=False)
+            text = tokenizer.decode(found.tokens).strip()
+        logprob = found.score / (len(found.tokens) + 1)  # the end counts, as in OpenAI's figure
+        if logprob < NEVER_RIGHT or (found.no_speech > NO_SPEECH and logprob < NEVER_RIGHT / 2):
             return nothing
-        return replace(nothing, text=text, confidence=confidence(logprob) if text else 0.0)
+        return replace(nothing, text=once(text), confidence=confidence(logprob) if text else 0.0)
 
-    def _language(self, sound: Any, langs: tuple[str, ...]) -> str:
+    def _language(self, heard: Heard, langs: tuple[str, ...]) -> str:
         """The likeliest of the languages offered; the others do not compete."""
         if len(langs) == 1:
             return langs[0]
-        return likeliest(
-            {str(token)[2:-2]: p for token, p in self._whisper.model.detect_language(sound)[0]}, langs
-        )
+        tokens = {self._token(f"<|{lang}|>"): lang for lang in langs}
+        found = self._decoder.likeliest(heard, self._token("<|startoftranscript|>"), list(tokens))
+        return favoured({tokens[token]: p for token, p in found.items()}, langs)
 
-    def _generate(
-        self, encoded: Encoded, hotwords: str, beam: int, no_repeat: int = 0
-    ) -> tuple[str, float, float]:
-        """Text, mean log-probability per token, probability that nobody spoke."""
-        tokenizer, prompt, suppressed = self.prompt(encoded.lang, hotwords)
-        longest = len(prompt) + 12 + int(encoded.speech_s * TOKENS_PER_S)
-        result = self._whisper.model.generate(
-            encoded.sound,
-            [prompt],
-            beam_size=beam,
-            max_length=min(longest, self._whisper.max_length),
-            return_scores=True,
-            return_no_speech_prob=True,
-            suppress_blank=True,
-            suppress_tokens=list(suppressed),
-            no_repeat_ngram_size=no_repeat,
-        )[0]
-        tokens = result.sequences_ids[0]
-        text = tokenizer.decode(tokens).strip()
-        if not no_repeat and loops(text):
-            return self._generate(encoded, hotwords, beam, no_repeat=3)
-        text = once(text)
-        # ctranslate2 gives the score per token without the end token; OpenAI's figure counts it.
-        return text, result.scores[0] * len(tokens) / (len(tokens) + 1), result.no_speech_prob
-
-    def _prompt(self, lang: str, hotwords: str) -> tuple[Tokenizer, list[int], tuple[int, ...]]:
+    def _made(self, lang: str, hotwords: str) -> tuple[Tokenizer, Rules]:
+        """What spells a language, and what a text in it may be like."""
         tokenizer = Tokenizer(self._whisper.hf_tokenizer, True, task="transcribe", language=lang)
         prompt = self._whisper.get_prompt(tokenizer, [], without_timestamps=True, hotwords=hotwords or None)
-        return tokenizer, prompt, get_suppressed_tokens(tokenizer, [-1])
+        never = get_suppressed_tokens(tokenizer, [-1])
+        return tokenizer, Rules(
+            prompt, prompt.index(tokenizer.sot), self._decoder.banned(never),
+            self._decoder.banned((*never, *tokenizer.encode(" "), tokenizer.eot)), tokenizer.eot, tokenizer.no_speech,
+        )  # fmt: skip
+
+    def _token(self, name: str) -> int:
+        return int(self._whisper.hf_tokenizer.token_to_id(name))
 
 
 class WhisperUtterance:
@@ -218,17 +211,21 @@ class WhisperUtterance:
         return known[1] if known is not None and known[0] == len(pcm) else None
 
 
-def fitted(model: Path, root: Path) -> dict[str, bytes] | None:
-    """The model's files with the tokens that are needed and for the window that is used; None, said aloud, where they
-    cannot be made: then the model as it is will do."""
+def _loaded(model: Path, root: Path) -> tuple[dict[str, bytes], Decoder]:
+    """The model's files with the tokens that are needed and for the window that is used, and its decoder.
+
+    Raises RecogniserError.
+    """
     try:
-        return reduced(model, root, {POSITIONS: CUT.order()})
+        files = reduced(model, root, {POSITIONS: CUT.order()})
+        return files, Decoder(variables(files["model.bin"]))
     except (OSError, ValueError, KeyError, struct.error) as error:
-        log.warning("Whisper is taken as it is, and is slower: %s", error)
-        return None
+        raise RecogniserError(
+            f"no Whisper model as we know it in {model} ({error}): run `ivr models pull`"
+        ) from error
 
 
-def likeliest(probabilities: Mapping[str, float], langs: Sequence[str]) -> str:
+def favoured(probabilities: Mapping[str, float], langs: Sequence[str]) -> str:
     """The language that was spoken; the first offered, that of the caller's own country, is favoured."""
     return max(langs, key=lambda lang: probabilities.get(lang, 0.0) * (FAVOUR if lang == langs[0] else 1.0))
 

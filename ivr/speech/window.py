@@ -57,5 +57,3 @@ class Window:
 
 CUT: Final = Window(after_s=0.8, least_s=4.5, end_s=1.5)
 """Of "oui" alone the model wants to see more silence than of a sentence."""
-WHOLE: Final = Window(after_s=4.5)
-"""For a model in its own order: from 4.5 s of silence on nothing is gained but time lost."""

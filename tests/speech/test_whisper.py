@@ -10,7 +10,7 @@ from ivr.audio import over_the_phone, read_audio, silence
 from ivr.errors import RecogniserError
 from ivr.faq import load_faq
 from ivr.setup.callers import caller_wav
-from ivr.speech.stt_whisper import Whisper, confidence, likeliest, once
+from ivr.speech.stt_whisper import Whisper, confidence, favoured, once
 from tests.speech.conftest import GOLDEN, ROOT
 
 
@@ -25,7 +25,7 @@ def test_only_the_offered_languages_compete(whisper: Whisper) -> None:
     ("offered", "spoken"), [("it es fr", "it"), ("es it fr", "es"), ("fr it es", "es"), ("fr", "fr")]
 )
 def test_a_near_tie_goes_to_the_language_of_the_callers_country(offered: str, spoken: str) -> None:
-    assert likeliest({"es": 0.58, "it": 0.30, "fr": 0.02, "pt": 0.1}, offered.split()) == spoken
+    assert favoured({"es": 0.58, "it": 0.30, "fr": 0.02, "pt": 0.1}, offered.split()) == spoken
 
 
 def test_hot_words_bring_a_name_out(whisper: Whisper) -> None:
