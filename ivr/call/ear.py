@@ -113,7 +113,7 @@ class VoiceActivity(Protocol):
 
 @dataclass
 class _Frame:
-    """The frame of that number, or a key that came after it.
+    """The frame of that number, or a key or the end of a decode (``decoded``) that came after it.
 
     ``voice``: its probability, None until it was looked at.  ``speaking``: whether we spoke then.
     """
@@ -121,6 +121,7 @@ class _Frame:
     index: int
     speaking: bool = False
     key: str = ""
+    decoded: bool = False
     voice: float | None = None
 
 
@@ -183,8 +184,12 @@ class Ear:
                 frame = await self._frames.get()
                 if frame.key:
                     return await self._pressed(frame, log)
-                frame.speaking = log.takes(frame.index, frame.speaking)
-                turn = self._step(frame)
+                turn = None
+                if not frame.decoded:
+                    frame.speaking = log.takes(frame.index, frame.speaking)
+                    turn = self._step(frame)
+                elif hearing is None:
+                    continue
                 if hearing is None:
                     await self._give_way(turn)
                     if self.turns.state not in (State.SPEECH, State.TRAILING):
@@ -233,7 +238,7 @@ class Ear:
         keys, waited = first, 0
         while keys[-1] not in "#*" and len(keys) < most and waited * FRAME_S < KEY_GAP_S:
             frame = await self._frames.get()
-            keys, waited = (keys + frame.key, 0) if frame.key else (keys, waited + 1)
+            keys, waited = (keys + frame.key, 0) if frame.key else (keys, waited + (not frame.decoded))
             self.turns.frame = frame.index
         self.turns.reset()
         return keys if keys in ("#", "*") else keys.rstrip("#")
@@ -261,6 +266,10 @@ class Ear:
         frame.voice = voice
         while self._unseen and self._unseen[0].voice is not None:
             self._put(self._unseen.popleft())
+
+    def _decoded(self) -> None:
+        """A decode is over: what it says is not left lying until the next frame comes."""
+        self._put(_Frame(self.turns.frame, decoded=True))
 
     def _put(self, frame: _Frame) -> None:
         if self._frames.full():  # nobody has listened for 32 s: the oldest goes
@@ -313,7 +322,7 @@ class Ear:
             if hearing.urgent is None and self.turns.speech_s < patience.longest_s:
                 return None
         if hearing.task is None and hearing.urgent is None:
-            hearing.begin(self.turns.frame)
+            hearing.begin(self.turns.frame, self._decoded)
         judged = hearing.urgent or self._result(hearing, patience)
         if judged is None:
             return None

@@ -131,14 +131,15 @@ class Hearing:
     first: Judged | None = None
     urgent: Judged | None = None
 
-    def begin(self, frame: int) -> None:
-        """Decode all that was fed until now."""
+    def begin(self, frame: int, over: Callable[[], object]) -> None:
+        """Decode all that was fed until now; ``over`` is called when that is done, and was not given up."""
         frames = (self.begin_at * FRAME_S, self.fed * FRAME_S)
         self.stretch = Stretch(*frames, f"{self.crc:08x}", runs(self.empty))
         self.began = asyncio.get_running_loop().time()
         self.log.decodes.append(Decode(frame))
         self.first = None
         self.task = asyncio.create_task(self.decode())
+        self.task.add_done_callback(lambda task: None if task.cancelled() else over())
 
     def done(self, frame: int, *, once: bool = False) -> None:
         """The result is there, or (``once``) that of the first listening counts."""

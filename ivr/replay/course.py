@@ -51,5 +51,5 @@ def decodes(course: events.Listened) -> dict[int, Decode]:
 
 
 def took_s(decode: Decode) -> float:
-    """Seconds that it took: just less than the frames that passed."""
-    return THROWN_AWAY_S if decode.took is None else (decode.took - 0.5) * FRAME_S
+    """Seconds that it took: until after the last frame that passed, and before the next."""
+    return THROWN_AWAY_S if decode.took is None else (decode.took + 0.5) * FRAME_S

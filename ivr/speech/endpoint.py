@@ -16,7 +16,9 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+import onnx
 from faster_whisper.feature_extractor import FeatureExtractor
+from onnx import TensorProto, helper, numpy_helper
 
 from ivr.audio import RATE, WIDTH, seconds, silence, to_floats
 from ivr.config import Settings
@@ -35,25 +37,74 @@ PAUSE: Final = silence(0.08)
 """Decoding begins that much too early for the model, which wants to hear that it is quiet (docs/speech.md)."""
 FRAMES: Final = WINDOW_S * 100
 """Mel frames of 10 ms."""
+PLACES: Final = FRAMES // 2
+BEFORE_S: Final = 1.2
+LEAST_S: Final = 3.0
+"""Of the 8 seconds it looks at those that were spoken and so much silence before them; at least at the latter."""
+STEP: Final = 10
+"""Places (0.2 s) by which windows differ."""
+POSITIONS: Final = "inner.encoder.embed_positions.weight"
+COUNT: Final = "val_21"
+"""Constants of the model: its table of positions, a row for each of 400 places, and how many places there are."""
 
 
 class SmartTurn:
-    """The model, shared by all calls."""
+    """The model, shared by all calls.
+
+    It learned 8 seconds with the speech at their end, and takes 80 ms for them while the words are being found.  A
+    place is known by its row in the table of positions alone, so that the last places can stand without the first.
+    """
 
     def __init__(self, model: Path) -> None:
-        self._session = on_one_thread(str(model))
+        network = onnx.load(model)
+        self._positions = _freed(network)
+        self._session = on_one_thread(network.SerializeToString())
         self._mel = FeatureExtractor(chunk_length=WINDOW_S)
 
     def finished(self, pcm: bytes) -> float:
-        """The probability (0..1) that slin16, which ends in a short silence, is a whole turn; blocks for 40 ms.
+        """The probability (0..1) that slin16, which ends in a short silence, is a whole turn; blocks for 20 to 80 ms.
 
         Raises EngineError.
         """
+        places = _places(seconds(pcm))
         audio = to_floats(pcm[-WINDOW_BYTES:])
         audio = np.pad(audio, (WINDOW_S * RATE - audio.size, 0))
         audio = (audio - audio.mean()) / np.sqrt(audio.var() + 1e-7)
-        mel = self._mel(audio)[None, :, :FRAMES].astype(np.float32)
-        return float(run(self._session, {"input_features": mel})[0].reshape(-1)[0])
+        mel = self._mel(audio)[None, :, FRAMES - 2 * places : FRAMES].astype(np.float32)
+        given = {"input_features": mel, POSITIONS: self._positions[-places:], COUNT: np.array([places])}
+        return float(run(self._session, given)[0].reshape(-1)[0])
+
+
+def _places(spoken_s: float) -> int:
+    """So many of the last places are looked at where so many seconds were spoken."""
+    steps = round(max(spoken_s + BEFORE_S, LEAST_S) * PLACES / WINDOW_S / STEP)
+    return min(steps * STEP, PLACES)
+
+
+def _freed(network: onnx.ModelProto) -> np.ndarray:
+    """The table of positions; it and their number become inputs of the network, which then takes any number.
+
+    Raises EngineError where they are not there.
+    """
+    graph = network.graph
+    constants = {constant.name: constant for constant in graph.initializer}
+    try:
+        table, count = constants[POSITIONS], constants[COUNT]
+    except KeyError as error:
+        raise EngineError(
+            f"not the Smart Turn that we know: {error} is missing; run `ivr models pull`"
+        ) from error
+    for constant in (table, count):
+        graph.initializer.remove(constant)
+    graph.input.extend(
+        [
+            helper.make_tensor_value_info(POSITIONS, TensorProto.FLOAT, ["places", *table.dims[1:]]),
+            helper.make_tensor_value_info(COUNT, TensorProto.INT64, [1]),
+        ]
+    )
+    graph.input[0].type.tensor_type.shape.dim[2].dim_param = "frames"
+    del graph.value_info[:]  # shapes for 400 places
+    return numpy_helper.to_array(table)
 
 
 class Endpointing:
@@ -138,6 +189,12 @@ class EndpointingUtterance:
 
 
 def with_endpointing(settings: Settings, recogniser: Recogniser) -> Recogniser:
-    """The recogniser with the model beside it, where that is in place; without it pauses alone end a turn."""
+    """The recogniser with the model beside it, where that is in place and ours; else pauses alone end a turn."""
     model = settings.models / MODEL
-    return Endpointing(recogniser, SmartTurn(model)) if model.is_file() else recogniser
+    if not model.is_file():
+        return recogniser
+    try:
+        return Endpointing(recogniser, SmartTurn(model))
+    except EngineError as error:
+        log.warning("Pauses alone end a turn: %s", error)
+        return recogniser

@@ -58,9 +58,9 @@ PART = "how much is the"
         (WHOLE, 0.97, 0.9, Patience().quick_s),
         (WHOLE, 0.7, 0.9, Patience().complete_s),
         (WHOLE, 0.1, 0.9, Patience().incomplete_s),
-        (PART, 0.985, 0.95, Patience().complete_s),
-        (PART, 0.985, 0.8, Patience().incomplete_s),
-        (PART, 0.97, 0.9, Patience().incomplete_s),
+        (PART, 0.965, 0.95, Patience().complete_s),
+        (PART, 0.965, 0.8, Patience().incomplete_s),
+        (PART, 0.95, 0.9, Patience().incomplete_s),
         (PART, 0.1, 0.9, Patience().unfinished_s),
     ],
 )
