@@ -34,7 +34,7 @@ from ivr.replay.sound import Sound
 from ivr.scores import share
 from ivr.wording import LANGUAGES
 
-QUICK_S, WELL_S, AGAIN_S = 0.32, 0.31, 0.47
+QUICK_S, WELL_S, AGAIN_S = 0.27, 0.20, 0.38
 """What a quick listening, a good one after it and a second beside that take in a call (docs/speech.md)."""
 BEFORE_S, AFTER_S = 0.5, 2.0
 BREAKS = 2

@@ -73,6 +73,14 @@ async def test_who_sounds_finished_is_answered_sooner_and_who_does_not_is_waited
     assert now() - begun - sound.end_s == pytest.approx(silence_s, abs=0.04)
 
 
+async def test_what_was_heard_is_acted_on_when_it_is_known_and_not_at_the_next_frame() -> None:
+    listener = Listener(Reader(delay_s=0.505, finished=0.97))
+    begun = now()
+    sound = await listener.hears(speech(WHOLE), judge=judge(WHOLE))
+    assert now() - begun - sound.end_s == pytest.approx(0.505, abs=0.002)
+    assert sound.course.decodes[0].took == 25
+
+
 async def test_who_says_a_number_may_breathe_however_finished_he_sounds() -> None:
     listener = Listener(Reader(finished=0.99))
     listener.patience = Patience().always(1.8)
