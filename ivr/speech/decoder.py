@@ -53,7 +53,7 @@ class Decoder:
     """
 
     def __init__(self, variables: Mapping[str, np.ndarray]) -> None:
-        self._embeddings = variables[f"{EMBEDDINGS}/weight"].astype(np.float32)
+        self._embeddings = variables[f"{EMBEDDINGS}/weight"]
         self._positions = variables["decoder/position_encodings/encodings"].astype(np.float32)
         self.tokens, self._size = self._embeddings.shape
         self.longest = len(self._positions)
@@ -93,7 +93,7 @@ class Decoder:
         Raises EngineError.
         """
         given = {
-            "rows": value(self._embeddings[list(tokens)] + self._positions[list(places)]),
+            "rows": value(self._embeddings[list(tokens)].astype(np.float32) + self._positions[list(places)]),
             "mask": value(np.where(sees, np.float32(0), HIDDEN)[None, None]),
             "asked": value(np.array(asked)),
             "banned": banned,
