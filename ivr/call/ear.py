@@ -184,12 +184,9 @@ class Ear:
                 frame = await self._frames.get()
                 if frame.key:
                     return await self._pressed(frame, log)
-                turn = None
-                if not frame.decoded:
-                    frame.speaking = log.takes(frame.index, frame.speaking)
-                    turn = self._step(frame)
-                elif hearing is None:
+                if frame.decoded and hearing is None:  # of what was a noise
                     continue
+                turn = self._step(frame, log)
                 if hearing is None:
                     await self._give_way(turn)
                     if self.turns.state not in (State.SPEECH, State.TRAILING):
@@ -276,8 +273,11 @@ class Ear:
             self._frames.get_nowait()
         self._frames.put_nowait(frame)
 
-    def _step(self, frame: _Frame) -> Turn | None:
-        """The next frame's turn, in the order of frames and at their own pace."""
+    def _step(self, frame: _Frame, log: Log) -> Turn | None:
+        """The next frame's turn, in the order of frames and at their own pace; none at the end of a decode."""
+        if frame.decoded:
+            return None
+        frame.speaking = log.takes(frame.index, frame.speaking)
         self.turns.frame = frame.index - 1
         self.turns.over_prompt = frame.speaking
         return self.turns.step(frame.voice or 0.0)

@@ -21,60 +21,61 @@ OPSETS: Final = 'opset_import: ["" : 20, "com.microsoft" : 1, "accueil" : 1]'
 LINEAR: Final = f"""
 <domain: "accueil", {OPSETS}>
 linear (x, weights, scale, bias) => (y) {{
-  last = Constant <value_ints = [-1]> ()
+  columns = Constant <value_ints = [-1]> ()
   size = Abs(x)
-  largest = ReduceMax(size, last)
+  largest = ReduceMax(size, columns)
   part = Constant <value_float = {1 / 127}> ()
-  step = Mul(largest, part)
-  steps = Div(x, step)
+  row_scale = Mul(largest, part)
+  steps = Div(x, row_scale)
   middle = Constant <value_float = 128.5> ()
   upwards = Add(steps, middle)
-  bytes = Cast <to = 2> (upwards)
+  quantized = Cast <to = 2> (upwards)
   zero = Constant <value = uint8 {{128}}> ()
   one = Constant <value_float = 1.0> ()
-  product = com.microsoft.MatMulIntegerToFloat(bytes, weights, one, scale, zero)
-  scaled = Mul(product, step)
+  product = com.microsoft.MatMulIntegerToFloat(quantized, weights, one, scale, zero)
+  scaled = Mul(product, row_scale)
   y = Add(scaled, bias)
 }}"""
-"""x weights + bias: each row of x in steps of its own (8 bits), each column of the weights in its own."""
+"""x weights + bias: each row of x has a scale of its own (8 bits), and each column of the weights (7 bits)."""
 LAYER: Final = f"""
 <domain: "accueil", {OPSETS}>
 layer <heads> (
-  x, asked, mask, keys, values, sound_keys, sound_values,
-  words_gamma, words_beta, words_weights, words_scale, words_bias, said_weights, said_scale, said_bias,
-  sound_gamma, sound_beta, ask_weights, ask_scale, ask_bias, heard_weights, heard_scale, heard_bias,
-  think_gamma, think_beta, wide_weights, wide_scale, wide_bias, narrow_weights, narrow_scale, narrow_bias
-) => (y, all_keys, all_values) {{
+  x, asked, mask, past_keys, past_values, cross_keys, cross_values,
+  self_norm_gamma, self_norm_beta, qkv_weights, qkv_scale, qkv_bias, self_out_weights, self_out_scale, self_out_bias,
+  cross_norm_gamma, cross_norm_beta, query_weights, query_scale, query_bias,
+  cross_out_weights, cross_out_scale, cross_out_bias,
+  ffn_norm_gamma, ffn_norm_beta, up_weights, up_scale, up_bias, down_weights, down_scale, down_bias
+) => (y, present_keys, present_values) {{
   batch = Constant <value_ints = [0]> ()
 
-  words = LayerNormalization <axis = -1> (x, words_gamma, words_beta)
-  triple = accueil.linear(words, words_weights, words_scale, words_bias)
-  query, key, value = Split <axis = 1, num_outputs = 3> (triple)
-  my_x = Gather(x, asked)
-  my_query = Gather(query, asked)
-  my_mask = Gather <axis = 2> (mask, asked)
-  query3 = Unsqueeze(my_query, batch)
-  key3 = Unsqueeze(key, batch)
-  value3 = Unsqueeze(value, batch)
-  said3, all_keys, all_values = com.microsoft.MultiHeadAttention <num_heads: int = @heads>
-    (query3, key3, value3, , , my_mask, keys, values)
-  said = Squeeze(said3, batch)
-  said_part = accueil.linear(said, said_weights, said_scale, said_bias)
-  with_words = Add(my_x, said_part)
+  self_norm = LayerNormalization <axis = -1> (x, self_norm_gamma, self_norm_beta)
+  qkv = accueil.linear(self_norm, qkv_weights, qkv_scale, qkv_bias)
+  every_q, k, v = Split <axis = 1, num_outputs = 3> (qkv)
+  q = Gather(every_q, asked)
+  residual = Gather(x, asked)
+  q_mask = Gather <axis = 2> (mask, asked)
+  q3 = Unsqueeze(q, batch)
+  k3 = Unsqueeze(k, batch)
+  v3 = Unsqueeze(v, batch)
+  self3, present_keys, present_values = com.microsoft.MultiHeadAttention <num_heads: int = @heads>
+    (q3, k3, v3, , , q_mask, past_keys, past_values)
+  self = Squeeze(self3, batch)
+  self_out = accueil.linear(self, self_out_weights, self_out_scale, self_out_bias)
+  after_self = Add(residual, self_out)
 
-  sounds = LayerNormalization <axis = -1> (with_words, sound_gamma, sound_beta)
-  ask = accueil.linear(sounds, ask_weights, ask_scale, ask_bias)
-  ask3 = Unsqueeze(ask, batch)
-  heard3 = com.microsoft.MultiHeadAttention <num_heads: int = @heads> (ask3, sound_keys, sound_values)
-  heard = Squeeze(heard3, batch)
-  heard_part = accueil.linear(heard, heard_weights, heard_scale, heard_bias)
-  with_sound = Add(with_words, heard_part)
+  cross_norm = LayerNormalization <axis = -1> (after_self, cross_norm_gamma, cross_norm_beta)
+  query = accueil.linear(cross_norm, query_weights, query_scale, query_bias)
+  query3 = Unsqueeze(query, batch)
+  cross3 = com.microsoft.MultiHeadAttention <num_heads: int = @heads> (query3, cross_keys, cross_values)
+  cross = Squeeze(cross3, batch)
+  cross_out = accueil.linear(cross, cross_out_weights, cross_out_scale, cross_out_bias)
+  after_cross = Add(after_self, cross_out)
 
-  thought = LayerNormalization <axis = -1> (with_sound, think_gamma, think_beta)
-  wide = accueil.linear(thought, wide_weights, wide_scale, wide_bias)
-  bent = Gelu(wide)
-  narrow = accueil.linear(bent, narrow_weights, narrow_scale, narrow_bias)
-  y = Add(with_sound, narrow)
+  ffn_norm = LayerNormalization <axis = -1> (after_cross, ffn_norm_gamma, ffn_norm_beta)
+  up = accueil.linear(ffn_norm, up_weights, up_scale, up_bias)
+  activated = Gelu(up)
+  down = accueil.linear(activated, down_weights, down_scale, down_bias)
+  y = Add(after_cross, down)
 }}"""
 """``asked``: the rows that go on; in the last layer those whose next token is wanted."""
 
@@ -86,7 +87,7 @@ PARTS: Final = (
 """What a layer is made of, by its names in a model.bin, in the order of ``layer``'s inputs."""
 EMBEDDINGS: Final = "decoder/embeddings"
 """A row a token; the projection at the end is the same matrix."""
-SOUND: Final = "attention/linear_1"
+CROSS: Final = "attention/linear_1"
 """What makes keys and values of the encoder's output."""
 
 Variables = Mapping[str, np.ndarray]
@@ -94,59 +95,59 @@ Variables = Mapping[str, np.ndarray]
 Weights = dict[str, np.ndarray]
 
 
-def words(variables: Variables, layers: int, heads: int) -> bytes:
-    """The network that reads tokens (``rows``: their embeddings, rows by size) and weighs what comes next.
+def decoder(variables: Variables, layers: int, heads: int) -> bytes:
+    """The network that reads tokens (``rows``: their embeddings, rows by size) and tells what may come next.
 
     Raises KeyError where a variable is missing.
     """
     weights: Weights = {}
     size = variables["decoder/layer_norm/gamma"].size
-    past = f"float[1, {heads}, before, {size // heads}]"
-    sound = f"float[1, {heads}, places, {size // heads}]"
+    cache = f"float[1, {heads}, {{}}, {size // heads}] {{}}"
     given = ["float[rows, size] rows", "float[1, 1, rows, all] mask", "int64[asked] asked"]
     given += ["float[texts, vocabulary] banned", "int64[1] most"]
-    found = ["float[asked, most] scores", "int64[asked, most] tokens", "float[asked, vocabulary] weights"]
+    found = ["float[asked, most] scores", "int64[asked, most] tokens", "float[asked, vocabulary] logits"]
     lines = ["none = Constant <value_ints = [0]> ()", "shape = Shape <start = 0, end = 1> (rows)"]
     lines += ["count = Squeeze(shape)", "first = Squeeze(none)", "one = Constant <value_int = 1> ()"]
     lines += ["every = Range(first, count, one)", "row0 = Identity(rows)"]
     for layer in range(layers):
-        keys = f"keys_{layer}", f"values_{layer}"
-        sounds = f"sound_keys_{layer}", f"sound_values_{layer}"
-        after = f"all_keys_{layer}", f"all_values_{layer}"
-        given += [f"{past} {name}" for name in keys] + [f"{sound} {name}" for name in sounds]
-        found += [f"{past.replace('before', 'all')} {name}" for name in after]
+        past = f"past_keys_{layer}", f"past_values_{layer}"
+        cross = f"cross_keys_{layer}", f"cross_values_{layer}"
+        present = f"present_keys_{layer}", f"present_values_{layer}"
+        given += [cache.format("before", name) for name in past]
+        given += [cache.format("places", name) for name in cross]
+        found += [cache.format("all", name) for name in present]
         asked = "asked" if layer == layers - 1 else "every"
         parts = [
             name for part in PARTS for name in _part(weights, variables, f"decoder/layer_{layer}/{part}")
         ]
-        taken = ", ".join((f"row{layer}", asked, "mask", *keys, *sounds, *parts))
-        lines.append(f"row{layer + 1}, {', '.join(after)} = accueil.layer <heads = {heads}> ({taken})")
+        taken = ", ".join((f"row{layer}", asked, "mask", *past, *cross, *parts))
+        lines.append(f"row{layer + 1}, {', '.join(present)} = accueil.layer <heads = {heads}> ({taken})")
     gamma, beta = _part(weights, variables, "decoder/layer_norm")
     lines.append(f"last = LayerNormalization <axis = -1> (row{layers}, {gamma}, {beta})")
-    lines.append(f"weights = accueil.linear(last, {', '.join(_matrix(weights, variables, EMBEDDINGS))})")
-    lines += ["allowed = Add(weights, banned)", "sure = LogSoftmax <axis = -1> (allowed)"]
-    lines.append("scores, tokens = TopK <axis = -1> (sure, most)")
-    return _network("words", given, found, lines, weights)
+    lines.append(f"logits = accueil.linear(last, {', '.join(_matrix(weights, variables, EMBEDDINGS))})")
+    lines += ["allowed = Add(logits, banned)", "logarithms = LogSoftmax <axis = -1> (allowed)"]
+    lines.append("scores, tokens = TopK <axis = -1> (logarithms, most)")
+    return _network("decoder", given, found, lines, weights)
 
 
-def ears(variables: Variables, layers: int, heads: int) -> bytes:
-    """The network that makes keys and values of what the encoder found (``sound``, places by size), for each layer.
+def cross_attention(variables: Variables, layers: int, heads: int) -> bytes:
+    """The network that makes each layer's keys and values of what the encoder found (``sound``, places by size).
 
     Raises KeyError where a variable is missing.
     """
     weights: Weights = {}
     size = variables["decoder/layer_norm/gamma"].size
-    weights["apart"] = np.array([-1, 2, heads, size // heads])
+    weights["shape"] = np.array([-1, 2, heads, size // heads])
     found, lines = [], []
     for layer in range(layers):
-        taken = ", ".join(_matrix(weights, variables, f"decoder/layer_{layer}/{SOUND}"))
-        names = f"sound_keys_{layer}", f"sound_values_{layer}"
+        taken = ", ".join(_matrix(weights, variables, f"decoder/layer_{layer}/{CROSS}"))
+        names = f"cross_keys_{layer}", f"cross_values_{layer}"
         found += [f"float[1, {heads}, places, {size // heads}] {name}" for name in names]
         lines.append(f"both{layer} = accueil.linear(sound, {taken})")
-        lines.append(f"parted{layer} = Reshape(both{layer}, apart)")
-        lines.append(f"turned{layer} = Transpose <perm = [1, 2, 0, 3]> (parted{layer})")
+        lines.append(f"by_head{layer} = Reshape(both{layer}, shape)")
+        lines.append(f"turned{layer} = Transpose <perm = [1, 2, 0, 3]> (by_head{layer})")
         lines.append(f"{', '.join(names)} = Split <axis = 0, num_outputs = 2> (turned{layer})")
-    return _network("ears", ["float[places, size] sound"], found, lines, weights)
+    return _network("cross_attention", ["float[places, size] sound"], found, lines, weights)
 
 
 def _part(weights: Weights, variables: Variables, name: str) -> Iterator[str]:
@@ -160,12 +161,12 @@ def _part(weights: Weights, variables: Variables, name: str) -> Iterator[str]:
 
 
 def _matrix(weights: Weights, variables: Variables, name: str) -> tuple[str, str, str]:
-    """Weights in steps of their column's own, these steps, and bias."""
+    """A matrix's weights, inputs by outputs; their scales, and bias, a number an output."""
     matrix = variables[f"{name}/weight"].astype(np.float32)
-    step = np.maximum(np.abs(matrix).max(axis=1), np.finfo(np.float32).tiny) / MOST
-    names = _plain(f"{name}/weight"), _plain(f"{name}/step"), _plain(f"{name}/bias")
-    weights[names[0]] = np.ascontiguousarray(np.rint(matrix / step[:, None]).astype(np.int8).T)
-    weights[names[1]] = step
+    scale = np.maximum(np.abs(matrix).max(axis=1), np.finfo(np.float32).tiny) / MOST
+    names = _plain(f"{name}/weight"), _plain(f"{name}/scale"), _plain(f"{name}/bias")
+    weights[names[0]] = np.ascontiguousarray(np.rint(matrix / scale[:, None]).astype(np.int8).T)
+    weights[names[1]] = scale
     weights[names[2]] = np.asarray(variables.get(f"{name}/bias", np.zeros(len(matrix))), np.float32)
     return names
 

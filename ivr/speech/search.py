@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from ivr.speech.decoder import HIDDEN, Decoder, Heard, Read, value
+from ivr.speech.decoder import HIDDEN, Decoder, Heard, Next, Rows, value
 
 NO_REPEAT: Final = 3
 """Tokens in a row that a text which may not repeat itself has only once."""
@@ -58,39 +58,36 @@ def likeliest(
     Raises EngineError.
     """
     length = len(rules.prompt)
-    read = decoder.read(
-        heard, decoder.nothing, rules.prompt, range(length), np.tri(length, dtype=bool),
-        [rules.start, length - 1], rules.not_first, 2 * beam,
-    )  # fmt: skip
-    no_speech = _probability(read.weights.numpy()[0], rules.no_speech)
-    read = read._replace(scores=read.scores[1:], tokens=read.tokens[1:])
+    prompt = Rows(rules.prompt, range(length), np.tri(length, dtype=bool), [rules.start, length - 1])
+    after = decoder.read(heard, decoder.empty, prompt, rules.not_first, 2 * beam)
+    no_speech = _probability(after.logits.numpy()[0], rules.no_speech)
+    after = after._replace(scores=after.scores[1:], tokens=after.tokens[1:])
     live = _Live([()], np.zeros(1), np.ones((1, length), bool))
     ended: list[Text] = []
     for place in range(length, length + longest):
-        parents = _grown(live, read, rules.end, beam, ended)
+        parents = _grown(live, after, rules.end, beam, ended)
         if len(ended) >= beam:
             break
-        rows = len(live.texts)
-        live.sees = np.concatenate([live.sees[parents], np.eye(rows, dtype=bool)], axis=1)
-        read = decoder.read(
-            heard, read.memory, [text[-1] for text in live.texts], [place] * rows, live.sees, range(rows),
-            rules.never if repeats else _unrepeated(live.texts, rules), 2 * beam,
-        )  # fmt: skip
+        count = len(live.texts)
+        live.sees = np.concatenate([live.sees[parents], np.eye(count, dtype=bool)], axis=1)
+        rows = Rows([text[-1] for text in live.texts], [place] * count, live.sees, range(count))
+        never = rules.never if repeats else _unrepeated(live.texts, rules)
+        after = decoder.read(heard, after.cache, rows, never, 2 * beam)
     else:
         ended += map(Text, live.texts, live.scores)
     best = max(ended, key=lambda text: text.score / max(1, len(text.tokens)))
     return Text(best.tokens, float(best.score), no_speech)
 
 
-def _grown(live: _Live, read: Read, end: int, beam: int, ended: list[Text]) -> list[int]:
+def _grown(live: _Live, after: Next, end: int, beam: int, ended: list[Text]) -> list[int]:
     """Each text with its likeliest next tokens, the best of them; which text each was before."""
-    scores = live.scores[:, None] + read.scores
+    scores = live.scores[:, None] + after.scores
     texts: list[tuple[int, ...]] = []
     parents: list[int] = []
     kept: list[float] = []
     for rank, place in enumerate(np.argsort(-scores, axis=None)):
         row, column = divmod(int(place), scores.shape[1])
-        token = int(read.tokens[row, column])
+        token = int(after.tokens[row, column])
         if token != end:
             texts.append((*live.texts[row], token))
             parents.append(row)
@@ -114,6 +111,6 @@ def _unrepeated(texts: Sequence[tuple[int, ...]], rules: Rules) -> Any:
     return value(banned)
 
 
-def _probability(weights: np.ndarray, token: int) -> float:
-    powers = np.exp(weights - weights.max())
+def _probability(logits: np.ndarray, token: int) -> float:
+    powers = np.exp(logits - logits.max())
     return float(powers[token] / powers.sum())

@@ -14,7 +14,7 @@ from faster_whisper.transcribe import get_suppressed_tokens
 
 from ivr.audio import read_audio, seconds
 from ivr.faq import load_faq
-from ivr.speech.decoder import Decoder, Heard
+from ivr.speech.decoder import Decoder, Heard, Rows
 from ivr.speech.modelfile import variables, with_rows
 from ivr.speech.search import Rules, Text, likeliest
 from ivr.speech.vocabulary import ROWS, reduced
@@ -104,19 +104,18 @@ def test_texts_side_by_side_are_weighed_as_each_alone(both: Both) -> None:
     """What one is made of is hidden from the other."""
     ours, rules = both.ours, both.rules("en")
     heard, length = both.heard(read_audio(GOLDEN / "en-museum.wav")), len(rules.prompt)
-    words = both.theirs.hf_tokenizer.encode(" the museum is closed", add_special_tokens=False).ids
-    begun = ours.read(heard, ours.nothing, rules.prompt, range(length), np.tri(length, dtype=bool), [length - 1],
-                      rules.never, 4)  # fmt: skip
+    words = both.theirs.hf_tokenizer.encode(" the museum", add_special_tokens=False).ids
+    prompt = Rows(rules.prompt, range(length), np.tri(length, dtype=bool), [length - 1])
+    begun = ours.read(heard, ours.empty, prompt, rules.never, 4).cache
     sees = np.ones((2, length + 2), bool)
     sees[0, -1] = sees[1, -2] = False
-    pair = ours.read(heard, begun.memory, words[:2], [length] * 2, sees, [0, 1], rules.never, 4)
+    pair = ours.read(heard, begun, Rows(words[:2], [length] * 2, sees, [0, 1]), rules.never, 4)
     for row in range(2):
-        alone = ours.read(
-            heard, begun.memory, [words[row]], [length], np.ones((1, length + 1), bool), [0], rules.never, 4
-        )
+        one = Rows([words[row]], [length], np.ones((1, length + 1), bool), [0])
+        alone = ours.read(heard, begun, one, rules.never, 4)
         assert pair.tokens[row].tolist() == alone.tokens[0].tolist()
         assert pair.scores[row] == pytest.approx(alone.scores[0], abs=1e-3)
-    assert pair.memory.length == length + 2
+    assert pair.cache.length == length + 2
 
 
 def test_without_repeats_no_three_tokens_come_twice(both: Both) -> None:
