@@ -67,7 +67,8 @@ class Decoder:
     def __init__(self, variables: Variables) -> None:
         self._embeddings = variables[f"{EMBEDDINGS}/weight"]
         self._positions = variables["decoder/position_encodings/encodings"].astype(np.float32)
-        self.tokens, self._size = self._embeddings.shape
+        tokens, size = self._embeddings.shape
+        self._none_banned = np.zeros((1, tokens), np.float32)
         self.longest = len(self._positions)
         heads = int(variables["decoder/num_heads"])
         layers = len(
@@ -77,7 +78,7 @@ class Decoder:
         self._decoder = on_one_thread(decoder(variables, layers, heads), exact=False)
         self._cross_names = _pairs("cross", layers)
         self._past, self._present = _pairs("past", layers), _pairs("present", layers)
-        nothing = value(np.zeros((1, heads, 0, self._size // heads), np.float32))
+        nothing = value(np.zeros((1, heads, 0, size // heads), np.float32))
         self.empty = Cache([nothing] * (2 * layers))
 
     def hear(self, sound: np.ndarray) -> Heard:
@@ -106,14 +107,15 @@ class Decoder:
 
     def likeliest(self, heard: Heard, token: int, of: Sequence[int]) -> dict[int, float]:
         """How likely (0..1, together 1) each of these tokens is to follow this one alone.  Raises EngineError."""
-        others = sorted(set(range(self.tokens)) - set(of))
+        others = self._none_banned + HIDDEN
+        others[0, list(of)] = 0
         row = Rows([token], [0], np.ones((1, 1), bool), [0])
-        after = self.read(heard, self.empty, row, self.banned(others), len(of))
+        after = self.read(heard, self.empty, row, value(others), len(of))
         return dict(zip(after.tokens[0].tolist(), np.exp(after.scores[0]).tolist(), strict=True))
 
     def banned(self, tokens: Sequence[int]) -> Any:
         """These tokens, as ``read`` takes them."""
-        added = np.zeros((1, self.tokens), np.float32)
+        added = self._none_banned.copy()
         added[0, list(tokens)] = HIDDEN
         return value(added)
 

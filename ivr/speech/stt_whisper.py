@@ -91,7 +91,7 @@ class Whisper:
             str(model), device="cpu", compute_type="int8", cpu_threads=1, num_workers=WORKERS, files=files
         )
         self._workers = Workers(WORKERS, "whisper")
-        self._rules = lru_cache(maxsize=64)(self._made)
+        self._rules = lru_cache(maxsize=64)(partial(rules, self._whisper, self._decoder))
 
     def utterance(self, langs: Sequence[str], hotwords: str = "") -> WhisperUtterance:
         """Starts listening to one utterance."""
@@ -125,9 +125,9 @@ class Whisper:
         nothing = Transcript("", 0.0, encoded.lang, self.name)
         if encoded.heard is None:
             return nothing
-        tokenizer, rules = self._rules(encoded.lang, hotwords)
-        longest = min(12 + int(encoded.speech_s * TOKENS_PER_S), self._decoder.longest - len(rules.prompt))
-        find = partial(likeliest, self._decoder, encoded.heard, rules, beam, longest)
+        tokenizer, allowed = self._rules(encoded.lang, hotwords)
+        longest = min(12 + int(encoded.speech_s * TOKENS_PER_S), self._decoder.longest - len(allowed.prompt))
+        find = partial(likeliest, self._decoder, encoded.heard, allowed, beam, longest)
         found = find()
         text = tokenizer.decode(found.tokens).strip()
         if loops(text):
@@ -145,16 +145,6 @@ class Whisper:
         tokens = {self._token(f"<|{lang}|>"): lang for lang in langs}
         found = self._decoder.likeliest(heard, self._token("<|startoftranscript|>"), list(tokens))
         return favoured({tokens[token]: p for token, p in found.items()}, langs)
-
-    def _made(self, lang: str, hotwords: str) -> tuple[Tokenizer, Rules]:
-        """What spells a language, and what a text in it may be like."""
-        tokenizer = Tokenizer(self._whisper.hf_tokenizer, True, task="transcribe", language=lang)
-        prompt = self._whisper.get_prompt(tokenizer, [], without_timestamps=True, hotwords=hotwords or None)
-        never = get_suppressed_tokens(tokenizer, [-1])
-        return tokenizer, Rules(
-            prompt, prompt.index(tokenizer.sot), self._decoder.banned(never),
-            self._decoder.banned((*never, *tokenizer.encode(" "), tokenizer.eot)), tokenizer.eot, tokenizer.no_speech,
-        )  # fmt: skip
 
     def _token(self, name: str) -> int:
         return int(self._whisper.hf_tokenizer.token_to_id(name))
@@ -223,6 +213,17 @@ def _loaded(model: Path, root: Path) -> tuple[dict[str, bytes], Decoder]:
         raise RecogniserError(
             f"no Whisper model as we know it in {model} ({error}): run `ivr models pull`"
         ) from error
+
+
+def rules(model: WhisperModel, decoder: Decoder, lang: str, hotwords: str) -> tuple[Tokenizer, Rules]:
+    """What spells a language, and what a text in it may be like."""
+    tokenizer = Tokenizer(model.hf_tokenizer, True, task="transcribe", language=lang)
+    prompt = model.get_prompt(tokenizer, [], without_timestamps=True, hotwords=hotwords or None)
+    never = get_suppressed_tokens(tokenizer, [-1])
+    return tokenizer, Rules(
+        prompt, prompt.index(tokenizer.sot), decoder.banned(never),
+        decoder.banned((*never, *tokenizer.encode(" "), tokenizer.eot)), tokenizer.eot, tokenizer.no_speech,
+    )  # fmt: skip
 
 
 def favoured(probabilities: Mapping[str, float], langs: Sequence[str]) -> str:

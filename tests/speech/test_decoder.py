@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import pytest
 from faster_whisper import WhisperModel
-from faster_whisper.tokenizer import Tokenizer
 from faster_whisper.transcribe import get_suppressed_tokens
 
 from ivr.audio import read_audio, seconds
@@ -17,6 +16,7 @@ from ivr.faq import load_faq
 from ivr.speech.decoder import Decoder, Heard, Rows
 from ivr.speech.modelfile import variables, with_rows
 from ivr.speech.search import Rules, Text, likeliest
+from ivr.speech.stt_whisper import rules
 from ivr.speech.vocabulary import ROWS, reduced
 from ivr.speech.window import POSITIONS, Window
 from ivr.wording import LANGUAGES
@@ -41,25 +41,11 @@ class Both:
     def heard(self, pcm: bytes) -> Heard:
         return self.ours.hear(np.array(self.sound(pcm))[0])
 
-    def spelling(self, lang: str) -> Tokenizer:
-        return Tokenizer(self.theirs.hf_tokenizer, True, task="transcribe", language=lang)
+    def rules(self, lang: str, hotwords: str = "") -> Rules:
+        return rules(self.theirs, self.ours, lang, hotwords)[1]
 
     def never(self, lang: str) -> list[int]:
-        return list(get_suppressed_tokens(self.spelling(lang), [-1]))
-
-    def rules(self, lang: str, hotwords: str = "") -> Rules:
-        spelling = self.spelling(lang)
-        prompt = self.theirs.get_prompt(spelling, [], without_timestamps=True, hotwords=hotwords or None)
-        never = self.never(lang)
-        first = self.ours.banned((*never, *spelling.encode(" "), spelling.eot))
-        return Rules(
-            prompt,
-            prompt.index(spelling.sot),
-            self.ours.banned(never),
-            first,
-            spelling.eot,
-            spelling.no_speech,
-        )
+        return list(get_suppressed_tokens(rules(self.theirs, self.ours, lang, "")[0], [-1]))
 
 
 @pytest.fixture(scope="module")
@@ -74,10 +60,10 @@ def both() -> Both:
 @pytest.mark.parametrize("name", SPOKEN)
 def test_the_text_is_theirs(both: Both, name: str, beam: int, hot: bool) -> None:
     pcm, lang = read_audio(GOLDEN / f"{name}.wav"), name[:2]
-    rules = both.rules(lang, load_faq(ROOT).hotwords(lang) if hot else "")
-    ours = likeliest(both.ours, both.heard(pcm), rules, beam, 60)
+    allowed = both.rules(lang, load_faq(ROOT).hotwords(lang) if hot else "")
+    ours = likeliest(both.ours, both.heard(pcm), allowed, beam, 60)
     theirs = both.theirs.model.generate(
-        both.sound(pcm), [rules.prompt], beam_size=beam, suppress_tokens=both.never(lang),
+        both.sound(pcm), [allowed.prompt], beam_size=beam, suppress_tokens=both.never(lang),
         return_scores=True, return_no_speech_prob=True,
     )[0]  # fmt: skip
     written = [
@@ -102,17 +88,17 @@ def test_the_language_is_theirs(both: Both) -> None:
 
 def test_texts_side_by_side_are_weighed_as_each_alone(both: Both) -> None:
     """What one is made of is hidden from the other."""
-    ours, rules = both.ours, both.rules("en")
-    heard, length = both.heard(read_audio(GOLDEN / "en-museum.wav")), len(rules.prompt)
+    ours, allowed = both.ours, both.rules("en")
+    heard, length = both.heard(read_audio(GOLDEN / "en-museum.wav")), len(allowed.prompt)
     words = both.theirs.hf_tokenizer.encode(" the museum", add_special_tokens=False).ids
-    prompt = Rows(rules.prompt, range(length), np.tri(length, dtype=bool), [length - 1])
-    begun = ours.read(heard, ours.empty, prompt, rules.never, 4).cache
+    prompt = Rows(allowed.prompt, range(length), np.tri(length, dtype=bool), [length - 1])
+    begun = ours.read(heard, ours.empty, prompt, allowed.never, 4).cache
     sees = np.ones((2, length + 2), bool)
     sees[0, -1] = sees[1, -2] = False
-    pair = ours.read(heard, begun, Rows(words[:2], [length] * 2, sees, [0, 1]), rules.never, 4)
+    pair = ours.read(heard, begun, Rows(words[:2], [length] * 2, sees, [0, 1]), allowed.never, 4)
     for row in range(2):
         one = Rows([words[row]], [length], np.ones((1, length + 1), bool), [0])
-        alone = ours.read(heard, begun, one, rules.never, 4)
+        alone = ours.read(heard, begun, one, allowed.never, 4)
         assert pair.tokens[row].tolist() == alone.tokens[0].tolist()
         assert pair.scores[row] == pytest.approx(alone.scores[0], abs=1e-3)
     assert pair.cache.length == length + 2
@@ -120,12 +106,12 @@ def test_texts_side_by_side_are_weighed_as_each_alone(both: Both) -> None:
 
 def test_without_repeats_no_three_tokens_come_twice(both: Both) -> None:
     question = read_audio(GOLDEN / "en-eiffel.wav")
-    heard, rules = both.heard(question[: len(question) // 4 * 2] * 6), both.rules("en")
+    heard, allowed = both.heard(question[: len(question) // 4 * 2] * 6), both.rules("en")
 
     def triples(text: Text) -> list[tuple[int, ...]]:
         return [text.tokens[at : at + 3] for at in range(len(text.tokens) - 2)]
 
-    again, once = (likeliest(both.ours, heard, rules, 5, 60, repeats=repeats) for repeats in (True, False))
+    again, once = (likeliest(both.ours, heard, allowed, 5, 60, repeats=repeats) for repeats in (True, False))
     assert len(set(triples(again))) < len(triples(again))
     assert len(set(triples(once))) == len(triples(once)) > 5
 

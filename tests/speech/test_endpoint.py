@@ -41,11 +41,15 @@ def spoken(file: str, share: float = 1.0) -> bytes:
     return over_the_phone(pcm[: round(len(pcm) * share) // 2 * 2] + PAUSE)
 
 
-@pytest.mark.parametrize("file", ["en-eiffel.wav", "en-museum.wav", "fr-louvre.wav"])
-def test_a_whole_question_sounds_finished_and_a_broken_off_one_does_not(model: SmartTurn, file: str) -> None:
+@pytest.mark.parametrize(
+    ("file", "sure"), [("en-eiffel.wav", 0.9), ("en-museum.wav", 0.9), ("fr-louvre.wav", 0.8)]
+)
+def test_a_whole_question_sounds_finished_and_a_broken_off_one_does_not(
+    model: SmartTurn, file: str, sure: float
+) -> None:
     parts = [model.finished(spoken(file, share)) for share in (0.4, 0.5, 0.6, 0.7, 0.8)]
     whole = model.finished(spoken(file))
-    assert min(parts) < 0.3 and statistics.median(parts) < 0.7 and max(parts) < whole and whole > 0.8
+    assert min(parts) < 0.3 and statistics.median(parts) < 0.7 and max(parts) < whole and whole > sure
 
 
 def test_only_the_last_eight_seconds_count(model: SmartTurn) -> None:

@@ -30,8 +30,8 @@ def test_it_hears_what_faster_whisper_hears(whisper: Whisper) -> None:
         # a word of seven that both doubt may differ
         wrong = Levenshtein.distance(normalise(ours.text).split(), normalise(theirs).split())
         assert wrong <= 1
-        if not wrong:
-            assert ours.confidence == pytest.approx(confidence(segments[0].avg_logprob), abs=0.1)
+        near = 0.3 if wrong else 0.1
+        assert ours.confidence == pytest.approx(confidence(segments[0].avg_logprob), abs=near)
         assert whisper.decode_now(pcm, LANGUAGES).lang == whole.detect_language(to_floats(pcm))[0] == lang
 
 
