@@ -7,9 +7,11 @@ import dataclasses
 import json
 import statistics
 import sys
+import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import psutil
 from rich.console import Console
@@ -18,8 +20,13 @@ from ivr.benchmark import LONGEST_CALL_S, Spread, machine, question_call
 from ivr.config import Settings
 from ivr.demo import own_instance, service_and_phone
 from ivr.errors import UsageError
-from ivr.phone.phone import Phone
+from ivr.phone.caller import Placed
+from ivr.phone.capture import PACKAGE
+from ivr.phone.light import LightLine
+from ivr.phone.phone import Phone, measured
 from ivr.phone.spec import CallReport
+from ivr.setup import system
+from ivr.setup.progress import Task
 
 GAP_S = 0.06
 """A longer gap in what the service sends is heard."""
@@ -88,13 +95,16 @@ async def load(settings: Settings, callers: int, minutes: float, *, as_json: boo
         own_instance(settings, "bench"), places=2 * callers, late_ms=round(LONGEST_CALL_S * 1000)
     )
     show, cost = Console(stderr=True), Cost()
-    async with service_and_phone(settings, show) as phone:
-        watching = asyncio.create_task(cost.watch(settings.pbx_inside))
-        end = time.monotonic() + minutes * 60
-        show.print(f"{callers} callers for {minutes:g} minutes")
-        tasks = [_caller(settings, phone, number, callers, end) for number in range(callers)]
-        reports = [report for found in await asyncio.gather(*tasks) for report in found]
-        watching.cancel()
+    await asyncio.to_thread(system.add, (PACKAGE,), Task(PACKAGE, lambda share, text: None))
+    with tempfile.TemporaryDirectory(prefix="accueil-load-") as folder:
+        async with service_and_phone(settings, show) as phone, phone.capture(Path(folder) / "rtp") as capture:
+            watching = asyncio.create_task(cost.watch(settings.pbx_inside))
+            end = time.monotonic() + minutes * 60
+            show.print(f"{callers} callers for {minutes:g} minutes")
+            tasks = [_caller(settings, phone, number, callers, end) for number in range(callers)]
+            placed = [one for found in await asyncio.gather(*tasks) for one in found]
+            watching.cancel()
+        reports = measured(placed, capture)  # only now: it would take the processor from what is measured
     figures = _figures(reports, cost)
     _print(figures, callers, as_json=as_json)
     return 1 if figures.failed else 0
@@ -102,14 +112,14 @@ async def load(settings: Settings, callers: int, minutes: float, *, as_json: boo
 
 async def _caller(
     settings: Settings, phone: Phone, number: int, callers: int, end: float
-) -> list[CallReport]:
+) -> list[Placed[LightLine]]:
     """One caller, who calls until the end; the first calls are spread over the length of a call."""
     await asyncio.sleep(number * LONGEST_CALL_S / 2 / callers)
-    reports: list[CallReport] = []
+    placed: list[Placed[LightLine]] = []
     while time.monotonic() < end:
         lang = LANGS[number % len(LANGS)]
-        reports.append(await phone.call(question_call(settings, lang, number + len(reports))))
-    return reports
+        placed.append(await phone.place(question_call(settings, lang, number + len(placed))))
+    return placed
 
 
 def _figures(reports: Sequence[CallReport], cost: Cost) -> Figures:

@@ -198,6 +198,18 @@ class Ari:
         """Stop music on hold."""
         await self._call("DELETE", f"/channels/{_part(channel_id)}/moh")
 
+    async def play(self, channel_id: str, file: str) -> None:
+        """Play a sound file of Asterisk's own file system (no ending); PlaybackFinished tells its end."""
+        await self._call("POST", f"/channels/{_part(channel_id)}/play", media=f"sound:{file}")
+
+    async def start_silence(self, channel_id: str) -> None:
+        """Send silence: a channel in no bridge sends nothing by itself."""
+        await self._call("POST", f"/channels/{_part(channel_id)}/silence")
+
+    async def stop_silence(self, channel_id: str) -> None:
+        """Send no silence any more, before something is played."""
+        await self._call("DELETE", f"/channels/{_part(channel_id)}/silence")
+
     async def send_dtmf(
         self, channel_id: str, digits: str, *, before_ms: int = 0, tone_ms: int = 120, between_ms: int = 120
     ) -> None:

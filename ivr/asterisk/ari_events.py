@@ -97,6 +97,16 @@ class ChannelDtmfReceived(ChannelEvent):
 
 
 @dataclass(frozen=True)
+class ChannelTalkingStarted(ChannelEvent):
+    """The other side speaks (where ``TALK_DETECT`` was set)."""
+
+
+@dataclass(frozen=True)
+class ChannelTalkingFinished(ChannelEvent):
+    """It has been silent for as long as ``TALK_DETECT`` was told."""
+
+
+@dataclass(frozen=True)
 class Dial(ChannelEvent):
     """Progress of an outgoing call; ``channel`` is the called one, ``status`` for instance BUSY, ANSWER."""
 
@@ -289,6 +299,8 @@ _BUILDERS: dict[str, Build] = {
     "ChannelDtmfReceived": _about(
         lambda c, t, m: ChannelDtmfReceived(c, t, _text(m, "digit"), _number(m, "duration_ms"))
     ),
+    "ChannelTalkingStarted": _about(lambda c, t, m: ChannelTalkingStarted(c, t)),
+    "ChannelTalkingFinished": _about(lambda c, t, m: ChannelTalkingFinished(c, t)),
     "Dial": _about(lambda c, t, m: Dial(c, t, _text(m, "dialstatus")), key="peer"),
     "RecordingStarted": _recording(RecordingStarted),
     "RecordingFinished": _recording(RecordingFinished),

@@ -6,7 +6,10 @@ import asyncio
 import contextlib
 import secrets
 from collections.abc import Callable
-from dataclasses import replace
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from functools import partial
+from typing import Generic, Protocol, TypeVar
 
 from ivr.analysis import analyse
 from ivr.asterisk import ari_events as ev
@@ -14,46 +17,118 @@ from ivr.asterisk.ari import Ari
 from ivr.asterisk.link import AriLink, ChannelEvents
 from ivr.audio import RATE, join_stereo, read_audio, resample, write_wav
 from ivr.errors import AriError, IvrError, UsageError
-from ivr.phone.line import Line, open_line
+from ivr.phone.line import open_line
 from ivr.phone.spec import CallReport, CallSpec, Digits, HangUp, Interrupt, Say, Step, Wait
+from ivr.phone.track import Legs
 
 OnEvent = Callable[[dict[str, object]], None]
 FIRST_WORD_S = 3.0
 """Seconds a caller waits for a greeting before he presses keys into the silence."""
 REFUSALS = {17: "busy", 18: "no answer", 19: "no answer", 21: "refused", 34: "no free line"}
 """Q.850 causes a caller meets, in words."""
+CUT = "the test caller's own media was cut"
+
+
+class Telephone(Protocol):
+    """A line as a caller uses it: ``Line`` or ``LightLine``, where what these do is written."""
+
+    channel_id: str
+    ended: asyncio.Event
+
+    @property
+    def now(self) -> float: ...
+    async def answered(self) -> None: ...
+    async def noticed(self, event: ev.AriEvent) -> None: ...
+    async def say(self, pcm: bytes) -> None: ...
+    async def press(self, keys: str) -> None: ...
+    async def until_speaking(self, since: float, patience_s: float) -> bool: ...
+    async def until_quiet(self, quiet_s: float) -> None: ...
+    def legs(self, length_s: float) -> Legs: ...
+
+
+L = TypeVar("L", bound=Telephone)
+
+
+@dataclass(frozen=True)
+class Placed(Generic[L]):
+    """A call that is over and not measured yet; see ``CallReport``."""
+
+    spec: CallSpec
+    line: L
+    hangup_by: str
+    duration_s: float = 0.0
+    call_id: str = ""
+    failure: str = ""
 
 
 async def call(ari: Ari, link: AriLink, spec: CallSpec, on_event: OnEvent = lambda event: None) -> CallReport:
     """Place the call, wait for its end and report; events of the contract go to ``on_event``."""
+    placed = await place(ari, link, spec, partial(open_line, ari, link), on_event)
+    found = await asyncio.to_thread(report, placed)
+    if found.hangup_by != "nobody":
+        _tell(found, on_event)
+    return found
+
+
+async def place(
+    ari: Ari,
+    link: AriLink,
+    spec: CallSpec,
+    opened: Callable[[str], AbstractAsyncContextManager[tuple[L, str]]],
+    on_event: OnEvent = lambda event: None,
+) -> Placed[L]:
+    """Place the call and wait for its end.  ``opened`` gives the line of a channel and the id of the bridge that it
+    must be put in, if any."""
     utterances = await asyncio.to_thread(_load, spec.steps)
     channel_id = f"call-{secrets.token_hex(6)}"
     with link.events(channel_id) as events:
-        async with open_line(ari, link, channel_id) as (line, bridge):
-            failure = await _dial(ari, spec, channel_id, bridge, events)
+        async with opened(channel_id) as (line, bridge):
+            failure = await _dial(ari, spec, line, bridge, events)
             if failure:
-                return CallReport(False, "nobody", 0.0, "", failure)
-            line.answered()
+                return Placed(spec, line, "nobody", failure=failure)
             on_event({"event": "answered", "t": 0.0})
             call_id = await _call_id(ari, channel_id)
             by = await _talk(ari, line, spec, utterances, events)
-            duration, cut = line.now, line.ended.is_set()
-    report = await asyncio.to_thread(_report, spec, line, by, duration, call_id)
-    if cut:
-        report = replace(report, ok=False, failure="the test caller's own media was cut")
-    _tell(report, on_event)
-    return report
+            return Placed(spec, line, by, line.now, call_id, CUT if line.ended.is_set() else "")
 
 
-async def _dial(ari: Ari, spec: CallSpec, channel_id: str, bridge: str, events: ChannelEvents) -> str:
+def report(placed: Placed[L]) -> CallReport:
+    """Measure a call that is over, and write its recording where one is wanted."""
+    spec, duration = placed.spec, placed.duration_s
+    if placed.hangup_by == "nobody":
+        return CallReport(False, "nobody", 0.0, "", placed.failure)
+    legs = placed.line.legs(duration)
+    if spec.record is not None:
+        sides = (resample(leg, RATE, spec.rate) for leg in (legs.caller, legs.service))
+        write_wav(spec.record, join_stereo(*sides), spec.rate, channels=2)
+    return CallReport(
+        ok=not placed.failure,
+        hangup_by=placed.hangup_by,
+        duration_s=round(duration, 3),
+        call_id=placed.call_id,
+        failure=placed.failure,
+        analysis=analyse(legs.caller, legs.service),
+        gaps=legs.holes,
+        recording=spec.record,
+        caller=legs.caller,
+        service=legs.service,
+    )
+
+
+async def _dial(ari: Ari, spec: CallSpec, line: Telephone, bridge: str, events: ChannelEvents) -> str:
     """Call and wait for the answer; returns why there was none, or an empty string."""
+    channel_id = line.channel_id
     try:
         await ari.create_channel(f"PJSIP/service/{address(spec.to)}", channel_id, caller_id=spec.caller_id)
         await _wait_for(events, ev.StasisStart)
-        await ari.add_channel(bridge, channel_id)
+        if bridge:
+            await ari.add_channel(bridge, channel_id)
         await ari.dial(channel_id, spec.ring_s)
         async with asyncio.timeout(spec.ring_s + 5):
-            return await _outcome(events)
+            failure = await _outcome(events)
+        if not failure:
+            await line.answered()
+        return failure
     except (AriError, TimeoutError) as error:
         return str(error) or "no answer"
 
@@ -78,11 +153,11 @@ async def _wait_for(events: ChannelEvents, kind: type[ev.ChannelEvent]) -> None:
 
 
 async def _talk(
-    ari: Ari, line: Line, spec: CallSpec, utterances: dict[int, bytes], events: ChannelEvents
+    ari: Ari, line: Telephone, spec: CallSpec, utterances: dict[int, bytes], events: ChannelEvents
 ) -> str:
     """Go through the steps until somebody hangs up; returns who did: caller or service."""
     acting = asyncio.create_task(_act(line, spec, utterances))
-    leaving = asyncio.create_task(_until_gone(events))
+    leaving = asyncio.create_task(_until_gone(line, events))
     cut = asyncio.create_task(line.ended.wait())
     try:
         async with asyncio.timeout(spec.max_s):
@@ -110,7 +185,7 @@ def _hung_up(acting: asyncio.Task[bool]) -> bool:
     return error is None and acting.result()
 
 
-async def _act(line: Line, spec: CallSpec, utterances: dict[int, bytes]) -> bool:
+async def _act(line: Telephone, spec: CallSpec, utterances: dict[int, bytes]) -> bool:
     """All steps in order; True when the last of them was to hang up."""
     acted = 0.0
     for index, step in enumerate(spec.steps):
@@ -136,8 +211,9 @@ async def _act(line: Line, spec: CallSpec, utterances: dict[int, bytes]) -> bool
     return False
 
 
-async def _until_gone(events: ChannelEvents) -> None:
+async def _until_gone(line: Telephone, events: ChannelEvents) -> None:
     async for event in events:
+        await line.noticed(event)
         if isinstance(event, ev.StasisEnd | ev.ChannelDestroyed | ev.ChannelHangupRequest | ev.ChannelGone):
             return
 
@@ -163,25 +239,6 @@ def _load(steps: tuple[Step, ...]) -> dict[int, bytes]:
     return {
         index: read_audio(step.wav) for index, step in enumerate(steps) if isinstance(step, Say | Interrupt)
     }
-
-
-def _report(spec: CallSpec, line: Line, by: str, duration: float, call_id: str) -> CallReport:
-    """Put the recording together, measure it, write it."""
-    caller, service = line.said.pcm(duration), line.heard.pcm(duration)
-    if spec.record is not None:
-        legs = (resample(leg, RATE, spec.rate) for leg in (caller, service))
-        write_wav(spec.record, join_stereo(*legs), spec.rate, channels=2)
-    return CallReport(
-        ok=True,
-        hangup_by=by,
-        duration_s=round(duration, 3),
-        call_id=call_id,
-        analysis=analyse(caller, service),
-        gaps=line.heard.holes(),
-        recording=spec.record,
-        caller=caller,
-        service=service,
-    )
 
 
 def _tell(report: CallReport, on_event: OnEvent) -> None:

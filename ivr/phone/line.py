@@ -23,7 +23,7 @@ from ivr.asterisk.link import AriLink, ChannelEvents, MediaLink
 from ivr.asterisk.media import AudioFrame, Closed, Dtmf, Played
 from ivr.audio import FRAME_BYTES, FRAME_MS, RATE, to_floats
 from ivr.errors import AriError, LinkLost
-from ivr.phone.track import Track
+from ivr.phone.track import Legs, Track
 
 FRAME_S = FRAME_MS / 1000
 AHEAD = 8 * RATE * FRAME_MS // 1000
@@ -59,7 +59,7 @@ class Line:
         """Seconds since the answer."""
         return self._clock() - self._zero
 
-    def answered(self) -> None:
+    async def answered(self) -> None:
         """This is the moment of the answer: times count from here."""
         self._zero = self._clock()
         self.said, self.heard = Track(), Track()
@@ -91,6 +91,13 @@ class Line:
             if left <= 0:
                 return
             await asyncio.sleep(left)
+
+    async def noticed(self, event: ev.AriEvent) -> None:
+        """What Asterisk tells of the channel says nothing new here: we hear ourselves."""
+
+    def legs(self, length_s: float) -> Legs:
+        """Both sides from the answer on."""
+        return Legs(self.said.pcm(length_s), self.heard.pcm(length_s), self.heard.holes())
 
     async def run(self) -> None:
         """Keep the line alive until the media link closes: sends voice or silence, takes in what comes."""

@@ -11,8 +11,9 @@ import dataclasses
 import itertools
 import os
 import socket
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Self
 
@@ -28,6 +29,8 @@ from ivr.config import Settings
 from ivr.errors import SetupError, UsageError
 from ivr.phone import caller
 from ivr.phone.adviser import Adviser, AdviserPlan
+from ivr.phone.capture import Capture, Sound
+from ivr.phone.light import LightLine, Voices, open_light_line
 from ivr.phone.spec import CallReport, CallSpec
 
 SIP_PORT = 15060
@@ -119,6 +122,17 @@ class Phone:
         """Place one call and report; see ``CallSpec``."""
         return await caller.call(self.ari, self.link, spec, on_event)
 
+    async def place(self, spec: CallSpec) -> caller.Placed[LightLine]:
+        """Place one of many calls over a line that hardly costs anything; ``capture`` keeps its sound meanwhile, and
+        ``measured`` hears it afterwards."""
+        voices = Voices(self._settings.pbx / "sounds/said", f"{self._settings.pbx_inside}/sounds/said")
+        opened = partial(open_light_line, self.ari, voices=voices)
+        return await caller.place(self.ari, self.link, spec, opened)
+
+    def capture(self, file: Path) -> Capture:
+        """What telephones say and hear while it is entered, kept in ``file``."""
+        return Capture(file, RTP_START, RTP_END)
+
     @asynccontextmanager
     async def adviser(self, name: str, plan: AdviserPlan) -> AsyncIterator[Adviser]:
         """Be registered as adviser ``name`` (an endpoint of the service) and react to calls as planned."""
@@ -169,6 +183,7 @@ class Phone:
             password=self._credentials.password,
             codecs=self._codecs,
             srtp=self._srtp,
+            talk_detect=True,
             service_host=self._host,
             service_port=self._service.sip_port,
             advisers=sorted(self._registered),
@@ -217,6 +232,14 @@ class Phone:
                     await self.ari.hangup(arrival.channel.id, "rejected")
                 else:
                     ringing.create_task(adviser.take(self.ari, self.link, arrival))
+
+
+def measured(placed: Sequence[caller.Placed[LightLine]], capture: Capture) -> list[CallReport]:
+    """What came of calls that were placed while ``capture`` was entered."""
+    sounds = capture.sounds()
+    for one in placed:
+        one.line.heard_from(sounds.get(one.line.port, Sound()))
+    return [caller.report(one) for one in placed]
 
 
 def _own_settings(service: Settings, host: str, bind: str, *, tls: bool) -> Settings:

@@ -21,22 +21,33 @@ HOLE_S = 0.04
 
 @dataclass(frozen=True)
 class Block:
-    """Audio (s16le mono 16 kHz) and the latest possible time of its end, in samples from the start."""
+    """Audio (s16le mono) and the latest possible time of its end, in samples from the start."""
 
     pcm: bytes
     end: int
 
 
-class Track:
-    """Collects blocks in order; ``pcm(length)`` is the leg."""
+@dataclass(frozen=True)
+class Legs:
+    """Both sides of a call (s16le mono 16 kHz, from the answer on), and the holes in what the service sent: start and
+    length in seconds."""
 
-    def __init__(self) -> None:
+    caller: bytes
+    service: bytes
+    holes: tuple[tuple[float, float], ...]
+
+
+class Track:
+    """Collects blocks in order, at ``rate`` Hz; ``pcm(length)`` is the leg."""
+
+    def __init__(self, rate: int = RATE) -> None:
+        self._rate = rate
         self._blocks: list[Block] = []
 
     def add(self, pcm: bytes, end_s: float) -> None:
         """Add audio that had ended ``end_s`` seconds from the start at the latest."""
         if pcm:
-            self._blocks.append(Block(pcm, round(end_s * RATE)))
+            self._blocks.append(Block(pcm, round(end_s * self._rate)))
 
     def __len__(self) -> int:
         return len(self._blocks)
@@ -45,17 +56,17 @@ class Track:
         """Where nothing came for more than 40 ms: start and length in seconds."""
         found: list[tuple[float, float]] = []
         cursor: int | None = None
-        for start, pcm in place(self._blocks):
-            if cursor is not None and start - cursor > HOLE_S * RATE:
-                found.append((round(cursor / RATE, 3), round((start - cursor) / RATE, 3)))
+        for start, pcm in place(self._blocks, self._rate):
+            if cursor is not None and start - cursor > HOLE_S * self._rate:
+                found.append((round(cursor / self._rate, 3), round((start - cursor) / self._rate, 3)))
             cursor = start + len(pcm) // 2
         return tuple(found)
 
     def pcm(self, length_s: float) -> bytes:
         """The leg from the start on, exactly ``length_s`` seconds; what did not come is silence."""
-        size = round(length_s * RATE) * 2
+        size = round(length_s * self._rate) * 2
         leg = bytearray(size)
-        for start, pcm in place(self._blocks):
+        for start, pcm in place(self._blocks, self._rate):
             at = max(0, start * 2)
             skip = max(0, -start * 2)
             piece = pcm[skip : skip + max(0, size - at)]
@@ -63,13 +74,13 @@ class Track:
         return bytes(leg)
 
 
-def place(blocks: list[Block]) -> list[tuple[int, bytes]]:
-    """Where each block starts, in samples (negative: before the start)."""
+def place(blocks: list[Block], rate: int = RATE) -> list[tuple[int, bytes]]:
+    """Where each block starts, in samples at ``rate`` Hz (negative: before the start)."""
     latest = _latest_starts(blocks)
     placed: list[tuple[int, bytes]] = []
     cursor: int | None = None
     for block, start in zip(blocks, latest, strict=True):
-        late = cursor is None or start - cursor > JITTER_S * RATE
+        late = cursor is None or start - cursor > JITTER_S * rate
         begin = start if late or cursor is None else cursor
         placed.append((begin, block.pcm))
         cursor = begin + len(block.pcm) // 2

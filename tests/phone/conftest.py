@@ -10,7 +10,7 @@ import pytest
 from ivr.asterisk.config import remove, render
 from ivr.asterisk.lines import Lines
 from ivr.asterisk.process import Asterisk
-from ivr.audio import PHONE_RATE, resample, write_wav
+from ivr.audio import PHONE_RATE, resample, silence, write_wav
 from ivr.phone.phone import Phone
 from tests.asterisk.peers import tone
 from tests.conftest import Resident, fresh_settings
@@ -26,6 +26,9 @@ exten => twice,1,Answer()
  same => n,Wait(1.5)
  same => n,Playback({sounds}/word)
  same => n,Wait(0.5)
+ same => n,Hangup()
+exten => pause,1,Answer()
+ same => n,Playback({sounds}/pause)
  same => n,Hangup()
 exten => long,1,Answer()
  same => n,Playback({sounds}/long)
@@ -68,6 +71,9 @@ def exchange(hold: Callable[[], Resident]) -> Iterator[Exchange]:
     for name, seconds in (("word", 0.8), ("long", 8.0)):
         pcm = resample(tone(seconds), 16_000, PHONE_RATE)
         write_wav(settings.pbx / f"sounds/{name}.wav", pcm, PHONE_RATE)
+    word = resample(tone(0.8), 16_000, PHONE_RATE)
+    pause = word + silence(1.5, PHONE_RATE) + word + silence(0.5, PHONE_RATE)
+    write_wav(settings.pbx / "sounds/pause.wav", pause, PHONE_RATE)
     pbx, telephone = hold(), hold()
     asterisk = pbx.enter(Asterisk(settings))
     yield Exchange(telephone.enter(Phone(settings)), asterisk, settings.sip_port)

@@ -1,0 +1,155 @@
+"""A telephone line that hardly costs anything, for many callers at once: Asterisk itself plays what the caller says
+and tells when it hears a voice, and the sound is kept on the network (``ivr.phone.capture``).
+
+To the service it is the same caller as ``ivr.phone.line`` makes; there each frame goes through our own process, and
+forty telephones took a third of the machine whose service they measured.  The service must send all the time, as ours
+does: in what does not come Asterisk hears no silence.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from ivr.asterisk import ari_events as ev
+from ivr.asterisk.ari import Ari
+from ivr.audio import PHONE_RATE, RATE, alaw_decode, alaw_encode, resample
+from ivr.errors import AriError
+from ivr.phone.capture import Packet, Sound
+from ivr.phone.track import Legs, Track
+
+QUIET_MS = 200
+"""Silence after which Asterisk says that nobody speaks any more."""
+LOUD = 180
+"""Mean amplitude of 16-bit samples from which it takes them for a voice: -45 dB against full scale."""
+PLAY_S = 60.0
+"""Longest time a sound may take to be played."""
+FRAME_S = 0.02
+
+
+class Voices:
+    """What callers say, as A-law files that Asterisk finds: ``folder`` is ``inside`` its own file system."""
+
+    def __init__(self, folder: Path, inside: str) -> None:
+        self._folder, self._inside = folder, inside
+
+    def file(self, pcm: bytes) -> str:
+        """Where Asterisk finds these slin16 samples, without the ending."""
+        name = hashlib.sha256(pcm).hexdigest()[:16]
+        path = self._folder / f"{name}.alaw"
+        if not path.exists():
+            self._folder.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(alaw_encode(resample(pcm, RATE, PHONE_RATE)))
+        return f"{self._inside}/{name}"
+
+
+class LightLine:
+    """One caller's line; made by ``open_light_line``.  ``heard_from`` gives it its sound when the call is over."""
+
+    def __init__(self, ari: Ari, channel_id: str, voices: Voices) -> None:
+        self.channel_id = channel_id
+        self.ended = asyncio.Event()
+        self.port = 0
+        self._ari, self._voices = ari, voices
+        self._zero, self._answered = time.monotonic(), time.time()
+        self._speaks = False
+        self._last_voice: float | None = None
+        self._changed = asyncio.Condition()
+        self._played = asyncio.Event()
+        self._sound = Sound()
+
+    @property
+    def now(self) -> float:
+        """Seconds since the answer."""
+        return time.monotonic() - self._zero
+
+    async def answered(self) -> None:
+        """This is the moment of the answer: times count from here."""
+        self._zero, self._answered = time.monotonic(), time.time()
+        self._speaks, self._last_voice = False, None
+        await self._ari.start_silence(self.channel_id)
+        await self._ari.set_variable(self.channel_id, "TALK_DETECT(set)", f"{QUIET_MS},{LOUD}")
+        source = await self._ari.variable(self.channel_id, "CHANNEL(rtp,src)")
+        self.port = int(source.rpartition(":")[2])
+
+    async def noticed(self, event: ev.AriEvent) -> None:
+        """What Asterisk tells of this channel."""
+        match event:
+            case ev.ChannelTalkingStarted():
+                await self._voice(speaks=True, at=self.now)
+            case ev.ChannelTalkingFinished():
+                await self._voice(speaks=False, at=self.now - QUIET_MS / 1000)
+            case ev.PlaybackFinished():
+                self._played.set()
+
+    async def say(self, pcm: bytes) -> None:
+        """Speak; returns when it has been played."""
+        self._played.clear()
+        await self._ari.stop_silence(self.channel_id)
+        await self._ari.play(self.channel_id, self._voices.file(pcm))
+        async with asyncio.timeout(PLAY_S):
+            await self._played.wait()
+        await self._ari.start_silence(self.channel_id)
+
+    async def press(self, keys: str) -> None:
+        """Press keys (RFC 4733)."""
+        await self._ari.send_dtmf(self.channel_id, keys)
+
+    async def until_speaking(self, since: float, patience_s: float) -> bool:
+        """Wait until the other side speaks, or has spoken, after ``since``; False when patience ran out."""
+        try:
+            async with asyncio.timeout(patience_s), self._changed:
+                await self._changed.wait_for(lambda: self._speaks or (self._last_voice or 0.0) > since)
+        except TimeoutError:
+            return False
+        return True
+
+    async def until_quiet(self, quiet_s: float) -> None:
+        """Wait until the other side has said nothing for ``quiet_s``."""
+        while True:
+            async with self._changed:
+                await self._changed.wait_for(lambda: not self._speaks)
+            left = quiet_s - (self.now - self._last_voice) if self._last_voice is not None else 0.0
+            if left <= 0:
+                return
+            await asyncio.sleep(left)
+
+    def heard_from(self, sound: Sound) -> None:
+        """This is what went over its port."""
+        self._sound = sound
+
+    def legs(self, length_s: float) -> Legs:
+        """Both sides from the answer on.  A telephone sends what was said in the 20 ms before, and plays what came in
+        the 20 ms after."""
+        said = self._track(self._sound.sent, length_s, 0.0)
+        heard = self._track(self._sound.received, length_s, FRAME_S)
+        caller, service = (resample(leg.pcm(length_s), PHONE_RATE) for leg in (said, heard))
+        return Legs(caller, service, heard.holes())
+
+    def _track(self, packets: Sequence[Packet], length_s: float, later_s: float) -> Track:
+        leg = Track(PHONE_RATE)
+        for packet in packets:
+            at = packet.time - self._answered
+            if 0 <= at <= length_s:  # other calls had this port before and after
+                leg.add(alaw_decode(packet.alaw), at + later_s)
+        return leg
+
+    async def _voice(self, *, speaks: bool, at: float) -> None:
+        async with self._changed:
+            self._speaks, self._last_voice = speaks, at
+            self._changed.notify_all()
+
+
+@asynccontextmanager
+async def open_light_line(ari: Ari, channel_id: str, voices: Voices) -> AsyncIterator[tuple[LightLine, str]]:
+    """A line for the coming SIP channel, which needs no bridge; on leaving the channel is hung up."""
+    try:
+        yield LightLine(ari, channel_id, voices), ""
+    finally:
+        with contextlib.suppress(AriError):  # when Asterisk is gone so is the channel
+            await asyncio.shield(ari.hangup(channel_id))
