@@ -1,6 +1,4 @@
-"""The sockets to Asterisk: events in (AriLink) and media both ways (MediaLink).  A thin shell around
-``ari_events`` and ``media``: connecting, reconnecting, routing, bounded queues.
-"""
+"""The event socket to Asterisk: a thin shell around ``ari_events`` that connects, reconnects and routes."""
 
 from __future__ import annotations
 
@@ -11,7 +9,6 @@ from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from enum import StrEnum
-from types import TracebackType
 from typing import Self
 
 from websockets.asyncio.client import ClientConnection, connect
@@ -21,7 +18,7 @@ from websockets.typing import Subprotocol
 from ivr.asterisk import ari_events as ev
 from ivr.asterisk.ari import Ari
 from ivr.asterisk.mailbox import Mailbox
-from ivr.asterisk.media import AHEAD, AudioFrame, MediaEvent, MediaProtocol
+from ivr.asterisk.media_link import why
 from ivr.errors import AriError, LinkLost
 
 log = logging.getLogger(__name__)
@@ -37,8 +34,6 @@ EARLY_CHANNELS, EARLY_EVENTS = 64, 16
 """Events of channels nobody has asked for yet are kept for this many channels, the last so many each."""
 CALLS_WAITING = 64
 """Arrived callers not yet taken by ``calls()``; beyond, a caller is left to the dialplan unclaimed."""
-FRAMES_WAITING = 1500
-"""Media events not yet read: 30 s of frames, then the oldest frame is dropped."""
 
 
 class LinkState(StrEnum):
@@ -169,7 +164,7 @@ class AriLink:
                     delay = RETRY_FIRST_S
                     await self._session(socket, tasks)
             except (OSError, TimeoutError, InvalidHandshake, InvalidMessage, ConnectionClosed) as error:
-                log.info("event link: %s; trying again", _why(error))
+                log.info("event link: %s; trying again", why(error))
             except LinkLost as error:
                 return error
             finally:
@@ -277,134 +272,5 @@ class AriLink:
             self._on_state(LinkState.CONNECTED if connected else LinkState.DISCONNECTED)
 
 
-class MediaLink:
-    """One media websocket: ``send`` / ``mark`` / ``flush`` out, ``async for`` events in.
-
-    The iteration yields AudioFrame, Dtmf, MarkProcessed, QueueDrained, Flow, MediaTrouble and, last,
-    Closed.  Somebody must iterate: 30 s of frames are kept, then the oldest frames go (``dropped`` counts
-    them); marks, keys and Closed never do.  ``send`` waits while half of Asterisk's patience is used up,
-    so call it from a task of its own.
-    """
-
-    def __init__(self, socket: ClientConnection, *, ahead: int = AHEAD) -> None:
-        self._socket = socket
-        self._protocol = MediaProtocol(ahead)
-        self._box: Mailbox[MediaEvent] = Mailbox(FRAMES_WAITING, lambda event: isinstance(event, AudioFrame))
-        self._room = asyncio.Event()
-        self._turn = asyncio.Lock()
-        self._flushes = 0
-        self._reader = asyncio.create_task(self._read(), name="media link")
-
-    @classmethod
-    async def connect(
-        cls, base: str, connection_id: str, *, ahead: int = AHEAD, timeout_s: float = 5.0
-    ) -> Self:
-        """Dial in to the media channel ``connection_id`` of the Asterisk at ``base`` (``http://...``).
-
-        ``ahead``: samples (16 kHz) sent ahead of what is being played.  Raises LinkLost.
-        """
-        try:
-            socket = await connect(
-                f"{base.rstrip('/').replace('http', 'ws', 1)}/media/{connection_id}",
-                subprotocols=[Subprotocol("media")],
-                ping_interval=PING_S,
-                ping_timeout=PING_S * 2,
-                open_timeout=timeout_s,
-                close_timeout=1,
-                max_size=None,
-                compression=None,
-                logger=_socket_log,
-                proxy=None,
-            )
-        except (OSError, TimeoutError, InvalidHandshake, InvalidMessage, ConnectionClosed) as error:
-            raise LinkLost(f"media link: {_why(error)}") from None
-        return cls(socket, ahead=ahead)
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self.close()
-
-    @property
-    def ahead(self) -> int:
-        """Samples sent and not known to be played yet."""
-        return self._protocol.ahead
-
-    @property
-    def dropped(self) -> int:
-        """Frames of the other party that were thrown away because nobody read them."""
-        return self._box.dropped
-
-    async def send(self, pcm: bytes) -> bool:
-        """Queue audio (s16le mono 16 kHz, any even length), waiting for room.
-
-        Returns False when a ``flush`` cut it short.  Sends of several tasks do not mix.  Raises LinkLost.
-        """
-        flushes = self._flushes
-        async with self._turn:
-            rest = memoryview(pcm)
-            while rest and flushes == self._flushes:
-                taken = self._protocol.audio(bytes(rest[: self._protocol.room]))
-                rest = rest[taken:]
-                await self._write()
-                if rest and not self._protocol.room:
-                    self._room.clear()
-                    await self._room.wait()
-            return flushes == self._flushes
-
-    async def mark(self, id: str) -> None:
-        """Ask for a MarkProcessed with this id when all that was sent before has been played."""
-        self._protocol.mark(id)
-        await self._write()
-
-    async def flush(self) -> None:
-        """Silence within 20 ms: what is queued is thrown away, pending marks come back as flushed."""
-        self._flushes += 1
-        self._protocol.flush()
-        await self._write()
-        self._deliver()
-
-    async def close(self) -> None:
-        """Close the socket; Asterisk removes the media channel."""
-        await self._socket.close()
-        await self._reader
-
-    def __aiter__(self) -> AsyncIterator[MediaEvent]:
-        return self._box
-
-    async def _write(self) -> None:
-        try:
-            for message in self._protocol.messages():
-                await self._socket.send(message)
-        except ConnectionClosed as error:
-            raise LinkLost(f"media link: {_why(error)}") from None
-
-    async def _read(self) -> None:
-        reason = "closed"
-        try:
-            async for message in self._socket:
-                self._protocol.receive(message)
-                self._deliver()
-        except ConnectionClosed as error:
-            reason = _why(error)
-        finally:
-            self._protocol.close(reason)
-            self._deliver()
-            self._box.close()
-
-    def _deliver(self) -> None:
-        for event in self._protocol.events():
-            self._box.put(event)
-        self._room.set()
-
-
 def _expendable(event: ev.AriEvent) -> bool:
     return isinstance(event, ev.ChannelDtmfReceived | ev.ChannelStateChange | ev.Unknown | ev.Dial)
-
-
-def _why(error: BaseException) -> str:
-    text = str(error).split("\n", 1)[0]
-    return f"{type(error).__name__}: {text}" if text else type(error).__name__

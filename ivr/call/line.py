@@ -14,8 +14,9 @@ from collections.abc import AsyncIterator, Callable
 
 from ivr.asterisk import ari_events as ev
 from ivr.asterisk.ari import Ari
-from ivr.asterisk.link import AriLink, MediaLink
+from ivr.asterisk.link import AriLink
 from ivr.asterisk.media import AudioFrame, Closed, Dtmf, MarkProcessed, MediaTrouble
+from ivr.asterisk.media_link import MediaLink
 from ivr.audio import FRAME_BYTES
 from ivr.errors import AriError, CallerGone, LinkLost
 

@@ -98,7 +98,7 @@ class Adviser:
         async with open_line(ari, link, arrival.channel.id) as (line, bridge):
             await ari.answer(arrival.channel.id)
             await ari.add_channel(bridge, arrival.channel.id)
-            await line.answered()
+            line.answered()
             talking = asyncio.create_task(self._speak(line, words))
             try:
                 await asyncio.wait(

@@ -37,7 +37,8 @@ class Telephone(Protocol):
 
     @property
     def now(self) -> float: ...
-    async def answered(self) -> None: ...
+    def answered(self) -> None: ...
+    async def attend(self) -> None: ...
     async def noticed(self, event: ev.AriEvent) -> None: ...
     async def say(self, pcm: bytes) -> None: ...
     async def press(self, keys: str) -> None: ...
@@ -83,9 +84,14 @@ async def place(
     channel_id = f"call-{secrets.token_hex(6)}"
     with link.events(channel_id) as events:
         async with opened(channel_id) as (line, bridge):
-            failure = await _dial(ari, spec, line, bridge, events)
+            failure = await _dial(ari, spec, channel_id, bridge, events)
             if failure:
                 return Placed(spec, line, "nobody", failure=failure)
+            line.answered()
+            try:
+                await line.attend()
+            except AriError as error:
+                return Placed(spec, line, "nobody", failure=str(error))
             on_event({"event": "answered", "t": 0.0})
             call_id = await _call_id(ari, channel_id)
             by = await _talk(ari, line, spec, utterances, events)
@@ -115,9 +121,8 @@ def report(placed: Placed[L]) -> CallReport:
     )
 
 
-async def _dial(ari: Ari, spec: CallSpec, line: Telephone, bridge: str, events: ChannelEvents) -> str:
+async def _dial(ari: Ari, spec: CallSpec, channel_id: str, bridge: str, events: ChannelEvents) -> str:
     """Call and wait for the answer; returns why there was none, or an empty string."""
-    channel_id = line.channel_id
     try:
         await ari.create_channel(f"PJSIP/service/{address(spec.to)}", channel_id, caller_id=spec.caller_id)
         await _wait_for(events, ev.StasisStart)
@@ -125,10 +130,7 @@ async def _dial(ari: Ari, spec: CallSpec, line: Telephone, bridge: str, events: 
             await ari.add_channel(bridge, channel_id)
         await ari.dial(channel_id, spec.ring_s)
         async with asyncio.timeout(spec.ring_s + 5):
-            failure = await _outcome(events)
-        if not failure:
-            await line.answered()
-        return failure
+            return await _outcome(events)
     except (AriError, TimeoutError) as error:
         return str(error) or "no answer"
 

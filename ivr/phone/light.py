@@ -68,10 +68,13 @@ class LightLine:
         """Seconds since the answer."""
         return time.monotonic() - self._zero
 
-    async def answered(self) -> None:
+    def answered(self) -> None:
         """This is the moment of the answer: times count from here."""
         self._zero, self._answered = time.monotonic(), time.time()
         self._speaks, self._last_voice = False, None
+
+    async def attend(self) -> None:
+        """Let Asterisk send, listen and say which port the sound takes."""
         await self._ari.start_silence(self.channel_id)
         await self._ari.set_variable(self.channel_id, "TALK_DETECT(set)", f"{QUIET_MS},{LOUD}")
         source = await self._ari.variable(self.channel_id, "CHANNEL(rtp,src)")

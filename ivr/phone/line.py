@@ -19,8 +19,9 @@ import numpy as np
 
 from ivr.asterisk import ari_events as ev
 from ivr.asterisk.ari import Ari
-from ivr.asterisk.link import AriLink, ChannelEvents, MediaLink
+from ivr.asterisk.link import AriLink, ChannelEvents
 from ivr.asterisk.media import AudioFrame, Closed, Dtmf, Played
+from ivr.asterisk.media_link import MediaLink
 from ivr.audio import FRAME_BYTES, FRAME_MS, RATE, to_floats
 from ivr.errors import AriError, LinkLost
 from ivr.phone.track import Legs, Track
@@ -59,7 +60,7 @@ class Line:
         """Seconds since the answer."""
         return self._clock() - self._zero
 
-    async def answered(self) -> None:
+    def answered(self) -> None:
         """This is the moment of the answer: times count from here."""
         self._zero = self._clock()
         self.said, self.heard = Track(), Track()
@@ -91,6 +92,9 @@ class Line:
             if left <= 0:
                 return
             await asyncio.sleep(left)
+
+    async def attend(self) -> None:
+        """``run`` speaks and listens already."""
 
     async def noticed(self, event: ev.AriEvent) -> None:
         """What Asterisk tells of the channel says nothing new here: we hear ourselves."""

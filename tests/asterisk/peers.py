@@ -11,7 +11,8 @@ import numpy as np
 
 from ivr.asterisk.ari import Ari
 from ivr.asterisk.config import ARI_USER
-from ivr.asterisk.link import AriLink, Arrival, MediaLink
+from ivr.asterisk.link import AriLink, Arrival
+from ivr.asterisk.media_link import MediaLink
 from ivr.asterisk.process import Asterisk
 from ivr.audio import RATE
 from ivr.config import Settings

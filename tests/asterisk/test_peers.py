@@ -12,8 +12,9 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
 from ivr.asterisk import ari_events as ev
-from ivr.asterisk.link import LinkState, MediaLink
+from ivr.asterisk.link import LinkState
 from ivr.asterisk.media import AudioFrame, Closed, Dtmf, MarkProcessed, QueueDrained
+from ivr.asterisk.media_link import MediaLink
 from ivr.audio import RATE, to_samples
 from ivr.errors import AriConflict, AriNotFound, AriRefused, LinkLost
 from tests.asterisk.peers import FakePeer, RealPeer, desk, id_of, tone, until
@@ -263,7 +264,7 @@ async def test_a_cut_media_socket_is_seen_and_the_caller_stays(peer: Peer) -> No
     async with desk(peer) as worker, peer.caller() as caller:
         arrival = await worker.arrival()
         async with worker.media(arrival) as media:
-            media._socket.transport.abort()
+            media._socket.underlying_transport.abort()
             events = await gather_events(media, Closed)
             assert isinstance(events[-1], Closed)
             with pytest.raises(LinkLost):

@@ -138,7 +138,7 @@ async def test_a_slow_reader_loses_old_frames_but_no_key(fake: FakePeer) -> None
             await caller.say(tone(40))
             await until(lambda: media.dropped > 0)
             await caller.hang_up()
-            await media._socket.close()
+            await media.close()
             kinds = [type(event).__name__ async for event in media]
     assert kinds.count("Dtmf") == 1 and kinds[-1] == "Closed" and kinds.count("AudioFrame") <= 1500
 

@@ -164,3 +164,13 @@ async def test_flush_of_a_line_without_media_is_no_error() -> None:
         async with asyncio.timeout(5):
             [played] = await playing
         assert played.interrupted
+
+
+async def test_a_prompt_does_not_wait_for_the_silence_before_it() -> None:
+    async with telephone() as phone:
+        await until(lambda: len(phone.media.played) >= 30)
+        for pause in range(5):  # wherever the silence is in its four frames
+            await asyncio.sleep(0.5 + pause * 0.02)
+            before = len(phone.media.played)
+            await phone.play(counted(0.1))
+            assert any(phone.media.played[before : before + 2][-1] or b"")
