@@ -30,7 +30,6 @@ from ivr.call.outlook import Outlook
 from ivr.call.session import Desk, Session
 from ivr.call.unrecord import unrecorder
 from ivr.callflow import Callflow, load_callflow
-from ivr.collector import Collector
 from ivr.config import Settings
 from ivr.emergency import load_emergency
 from ivr.errors import AriError, IvrError
@@ -47,6 +46,7 @@ from ivr.store.asked import Asked
 from ivr.store.journal import Journal
 from ivr.store.messages import Pending
 from ivr.store.tapes import NoTape, Tape, no_tape
+from ivr.transcriber import Transcriber
 from ivr.urgency import load_urgency
 
 log = logging.getLogger(__name__)
@@ -88,10 +88,10 @@ class Worker:
                 Outlook(settings, office.callflow).foresee,
             )  # fmt: skip
             urgency = load_urgency(settings.root, self._office.emergency)
-            collector = Collector(settings, ari, journal, pending, self._recogniser, urgency)
+            transcriber = Transcriber(settings, journal, self._recogniser, urgency)
             async with asyncio.TaskGroup() as tasks:
                 parts = [tasks.create_task(part) for part in (
-                    journal.run(), collector.run(), asked.run(), link.run(), self._accept(link, desk, tasks),
+                    journal.run(), transcriber.run(), asked.run(), link.run(), self._accept(link, desk, tasks),
                     self._tell_crowded(ari),
                 )]  # fmt: skip
                 await self._until(stop, retire)

@@ -1,53 +1,51 @@
-"""What calls leave behind: recordings joined and measured, messages moved and transcribed, endings noted."""
+"""``python -m ivr.collector``: what calls leave behind is put in its place: recordings joined and measured, messages
+moved, endings noted; `ivr run` starts it.
+
+A process of its own with the lowest priority: with forty callers this was a fifth of the worker's time, and nobody
+waits for it on the line.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import fcntl
 import logging
+import os
+import signal
+import sys
 import time
 from dataclasses import asdict
 from pathlib import Path
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from ivr import events, generations, mouth_to_ear
+from ivr import config, events, generations, logs, mouth_to_ear
 from ivr.analysis import analyse
 from ivr.asterisk.ari import Ari
-from ivr.audio import read_audio, read_channels
+from ivr.asterisk.config import ARI_USER
+from ivr.audio import read_channels
 from ivr.config import Settings
-from ivr.errors import AriError, AudioError, EngineError
-from ivr.speech.stt import Recogniser
+from ivr.errors import AriError, AudioError, IvrError
 from ivr.store import contents, queries, recordings
 from ivr.store.journal import Journal
 from ivr.store.messages import Pending
 from ivr.store.tables import open_store
-from ivr.urgency import Urgency
 
 log = logging.getLogger(__name__)
 
 EVERY_S = 2.0
 DAY_S = 86_400.0
-DECODED_S = 60.0
-"""A decode of half a minute takes two seconds; one that takes so long never ends, and other messages wait for it."""
 MEASURED_AT_ONCE = 5
-"""Recordings a round: a minute of sound costs up to 0.2 s of computing, beside calls that go on."""
+"""Recordings a round: a minute of sound costs up to 0.2 s of computing, and messages are not to wait for it."""
+LEAST_PRIORITY = 19
+"""Of Unix (nice): what it computes, calls do not need now."""
 
 
 class Collector:
     """Runs beside the calls, every few seconds; everything it does can be done again after a crash."""
 
-    def __init__(
-        self,
-        settings: Settings,
-        ari: Ari,
-        journal: Journal,
-        pending: Pending,
-        recogniser: Recogniser,
-        urgency: Urgency,
-    ) -> None:
-        self._settings, self._ari, self._journal = settings, ari, journal
-        self._pending, self._recogniser, self._urgency = pending, recogniser, urgency
+    def __init__(self, settings: Settings, ari: Ari, journal: Journal, pending: Pending) -> None:
+        self._settings, self._ari, self._journal, self._pending = settings, ari, journal, pending
         self._numbers = events.Sequence()
         self._generations_noted = False
         self._lock = settings.state / "collector.lock"
@@ -57,7 +55,7 @@ class Collector:
         while True:
             try:
                 await self.once()
-            except Exception:  # the top of a job: it must not end the calls of this worker
+            except Exception:  # the top of a job: what this round met the next one may not
                 log.exception("ALARM: a round of collecting failed; it is tried again in %g s", EVERY_S)
             await asyncio.sleep(EVERY_S)
 
@@ -73,9 +71,8 @@ class Collector:
             with self._lock.open("w") as lock:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 await asyncio.to_thread(self._collect, alive, spooled, notes)
-                await self._transcribe()
         except BlockingIOError:
-            return  # another worker is at it
+            return  # another one is at it
         except OSError as error:
             log.error("ALARM: %s: messages and recordings wait in Asterisk's spool", error)
         except SQLAlchemyError as error:
@@ -109,7 +106,7 @@ class Collector:
             engine.dispose()
 
     def _note_generations(self) -> None:
-        """Once: a worker serves one generation, which was published before it began."""
+        """Once: this process begins anew with each generation, which was published before."""
         if self._generations_noted:
             return
         engine = open_store(self._settings.database)
@@ -141,41 +138,6 @@ class Collector:
         caller, service = channels[0], channels[-1]
         return list(mouth_to_ear.measured(story, analyse(caller, service, rate)))
 
-    async def _transcribe(self) -> None:
-        engine = open_store(self._settings.database)
-        try:
-            waiting = await asyncio.to_thread(queries.untranscribed, engine, self._settings.instance)
-        finally:
-            engine.dispose()
-        for message in waiting:
-            text, confidence = await self._text_of(message["file"], message["lang"])
-            urgent = ", ".join(self._urgency.found(text, message["lang"]))
-            found = events.MessageTranscribed(message["id"], text, round(confidence, 3), urgent[:255])
-            self._note(message["call_id"], found)
-        if waiting:
-            await asyncio.to_thread(self._journal.drain)
-
-    async def _text_of(self, file: str, lang: str) -> tuple[str, float]:
-        """Thirty seconds at a time: that is what a recogniser takes."""
-        langs = [lang] if lang in self._recogniser.languages else sorted(self._recogniser.languages)
-        try:
-            pcm = await asyncio.to_thread(read_audio, self._settings.state / file)
-            texts, least = [], 1.0
-            for start in range(0, len(pcm), 28 * 32_000):
-                utterance = self._recogniser.utterance(langs)
-                utterance.feed(pcm[start : start + 28 * 32_000])
-                async with asyncio.timeout(DECODED_S):
-                    heard = await utterance.decode()
-                texts.append(heard.text)
-                least = min(least, heard.confidence)
-            return " ".join(filter(None, texts)), least
-        except TimeoutError:
-            log.error("ALARM: message %s has no transcript: the recogniser hangs", file)
-            return "", 0.0
-        except (AudioError, OSError, EngineError) as error:
-            log.warning("message %s could not be transcribed: %s", file, error)
-            return "", 0.0
-
     def _note(self, call_id: str, event: events.Event) -> None:
         self._journal.append(events.Stamped(call_id, self._numbers.next(), 0.0, event))
 
@@ -197,3 +159,35 @@ def _ending(story: list[events.Stamped]) -> events.CallFinished:
 def _hung_up_on_adviser(kinds: list[events.Event]) -> bool:
     talks = [event for event in kinds if isinstance(event, events.PersonLeft)]
     return bool(talks) and talks[-1].by == "caller"
+
+
+async def _collecting(settings: Settings) -> None:
+    """Until SIGTERM or SIGINT."""
+    stop = asyncio.Event()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(name, stop.set)
+    journal = Journal(settings.state / "spool", settings.database, settings.pseudonyms)
+    async with Ari(settings.ari_url, ARI_USER, settings.secrets["ARI_PASSWORD"], settings.app) as ari:
+        collector = Collector(settings, ari, journal, Pending(settings))
+        async with asyncio.TaskGroup() as tasks:
+            parts = [tasks.create_task(part) for part in (journal.run(), collector.run())]
+            await stop.wait()
+            for part in parts:
+                part.cancel()
+
+
+def main() -> int:
+    """Entry point of the collector's process."""
+    os.nice(LEAST_PRIORITY)
+    settings = config.load()
+    logs.set_up(settings)
+    try:
+        asyncio.run(_collecting(settings))
+    except IvrError as error:
+        log.error("%s", error)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

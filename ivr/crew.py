@@ -31,6 +31,8 @@ RESTART_S, RESTART_MAX_S = 0.2, 10.0
 STEADY_S = 30.0
 """A worker that lived so long is started again at once when it dies; one that dies young waits longer."""
 END_S = 8.0
+LIBRARIES = {"OPENBLAS_NUM_THREADS": "1"}
+"""numpy's own threads only wait, and by spinning: decodes and calls lie side by side already."""
 
 
 class Crew:
@@ -162,7 +164,7 @@ def environment(settings: Settings) -> dict[str, str]:
         else:
             del inherited[f"{name}_FILE"]
     package = str(Path(__file__).resolve().parent.parent)
-    return {**inherited, **ours, "PYTHONPATH": package}
+    return {**LIBRARIES, **inherited, **ours, "PYTHONPATH": package}
 
 
 def ending(status: int) -> str:

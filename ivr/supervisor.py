@@ -42,6 +42,7 @@ class Service:
         self._say = say
         self._crew = Crew(self._crew_settings(0))
         self._console = Child(self._crew.settings, "ivr.console", "console")
+        self._collector = Child(self._crew.settings, "ivr.collector", "collector")
         self._crews = 0
         self._retiring: set[asyncio.Task[None]] = set()
         self._changing = asyncio.Lock()
@@ -67,6 +68,8 @@ class Service:
             await self.asterisk.start()
             stack.push_async_callback(self._stop_crews)
             await self._crew.start(self._say)
+            stack.push_async_callback(self._collector.stop)
+            self._collector.start()
             if settings.console_port:
                 stack.push_async_callback(self._console.stop)
                 self._console.start()
@@ -88,6 +91,7 @@ class Service:
                 log.error("ALARM: the new content was not taken up, the old one stays: %s", error)
                 return
             old, self._crew = self._crew, fresh
+            await self._collector.restart(fresh.settings)
             if fresh.settings.console_port:
                 await self._console.restart(fresh.settings)
             leaving = asyncio.create_task(old.retire())

@@ -16,11 +16,12 @@ import sqlalchemy as sa
 from ivr import events
 from ivr.asterisk.ari import Ari
 from ivr.audio import PHONE_RATE, wav_bytes
-from ivr.collector import EVERY_S, Collector
+from ivr.collector import Collector
 from ivr.emergency import load_emergency
 from ivr.store import queries, tables
 from ivr.store.journal import Journal
 from ivr.store.tables import open_store
+from ivr.transcriber import EVERY_S, Transcriber
 from ivr.urgency import load_urgency
 from tests.call.hearing import Reader, speech
 from tests.conftest import ROOT
@@ -40,12 +41,15 @@ class Round:
         self.spool, self.fake, self.recogniser = spool, fake, Reader()
         self.journal = Journal(spool.settings.state / "spool", spool.settings.database, PSEUDONYMS)
         urgency = load_urgency(ROOT, load_emergency(ROOT))
-        self.collector = Collector(spool.settings, ari, self.journal, spool.pending, self.recogniser, urgency)
+        self.collector = Collector(spool.settings, ari, self.journal, spool.pending)
+        self.transcriber = Transcriber(spool.settings, self.journal, self.recogniser, urgency)
 
     async def go(self, times: int = 1) -> None:
         """Collect, and store what came of it."""
         for _ in range(times):
             await self.collector.once()
+            self.journal.drain()
+            await self.transcriber.once()
             self.journal.drain()
 
     def happened(self, call_id: str, *what: events.Event, first: int = 0) -> None:
@@ -270,11 +274,13 @@ async def test_a_round_that_fails_unforeseen_does_not_end_the_calls(tmp_path: Pa
     async with instance(tmp_path) as here:
         here.spool.record(wav_bytes(speech("please call me back tomorrow")))
         here.recogniser.fails, here.recogniser.error = True, ZeroDivisionError("nobody thought of that")
-        collecting = asyncio.create_task(here.collector.run())
+        await here.collector.once()
+        here.journal.drain()
+        transcribing = asyncio.create_task(here.transcriber.run())
         await asyncio.sleep(3 * EVERY_S)
-        assert not collecting.done() and here.recogniser.decoded
+        assert not transcribing.done() and here.recogniser.decoded
         here.recogniser.fails = False
         await asyncio.sleep(2 * EVERY_S)
         here.journal.drain()
         assert here.messages()[0]["transcript"] == "please call me back tomorrow"
-        collecting.cancel()
+        transcribing.cancel()

@@ -18,8 +18,8 @@ from ivr.asterisk.media import AHEAD, AudioFrame, MediaEvent, MediaProtocol, Mes
 from ivr.errors import LinkLost
 
 PING_S = 7.5
-"""Seconds without a word from Asterisk until it is pinged, and those that its answer may take: a black-holed socket is
-seen within 15."""
+"""Seconds without a word from Asterisk until it is pinged, and those that its answer may take: a black-holed socket
+is seen within 15."""
 CLOSE_S = 1.0
 FRAMES_WAITING = 1500
 """Media events not yet read: 30 s of frames, then the oldest frame is dropped."""
