@@ -57,6 +57,10 @@ class Mailbox(Generic[T]):
             await self._wake.wait()
         return self._waiting.popleft()
 
+    def get_nowait(self) -> T:
+        """The next event, which is there."""
+        return self._waiting.popleft()
+
     def __aiter__(self) -> Mailbox[T]:
         return self
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from types import TracebackType
 from typing import Self
 
@@ -29,9 +29,9 @@ class MediaLink:
     """One media websocket: ``send`` / ``mark`` / ``flush`` out, ``async for`` events in.
 
     The iteration yields AudioFrame, Dtmf, MarkProcessed, QueueDrained, Flow, MediaTrouble and, last,
-    Closed.  Somebody must iterate: 30 s of frames are kept, then the oldest frames go (``dropped`` counts
-    them); marks, keys and Closed never do.  ``send`` waits while half of Asterisk's patience is used up,
-    so call it from a task of its own.
+    Closed.  Somebody must iterate, or take them as they come (``hand_to``): 30 s of frames are kept, then the
+    oldest frames go (``dropped`` counts them); marks, keys and Closed never do.  ``send`` waits while half of
+    Asterisk's patience is used up, so call it from a task of its own.
     """
 
     def __init__(self, *, ahead: int = AHEAD) -> None:
@@ -41,6 +41,7 @@ class MediaLink:
         self._turn = asyncio.Lock()
         self._flushes = 0
         self._socket: WSTransport | None = None
+        self._take: Callable[[MediaEvent], None] = self._box.put
 
     @classmethod
     async def connect(
@@ -125,6 +126,13 @@ class MediaLink:
     def __aiter__(self) -> AsyncIterator[MediaEvent]:
         return self._box
 
+    def hand_to(self, take: Callable[[MediaEvent], None]) -> None:
+        """From now on ``take`` gets each event as it comes, first those that wait: a task that is woken for each of
+        two thousand frames a second costs more than what it does with them."""
+        self._take = take
+        while self._box:
+            take(self._box.get_nowait())
+
     def received(self, message: Message) -> None:
         """From the socket: a message has come."""
         self._protocol.receive(message)
@@ -146,7 +154,7 @@ class MediaLink:
 
     def _deliver(self) -> None:
         for event in self._protocol.events():
-            self._box.put(event)
+            self._take(event)
         self._room.set()
 
 

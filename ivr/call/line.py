@@ -11,11 +11,12 @@ import contextlib
 import logging
 import uuid
 from collections.abc import AsyncIterator, Callable
+from functools import partial
 
 from ivr.asterisk import ari_events as ev
 from ivr.asterisk.ari import Ari
 from ivr.asterisk.link import AriLink
-from ivr.asterisk.media import AudioFrame, Closed, Dtmf, MarkProcessed, MediaTrouble
+from ivr.asterisk.media import AudioFrame, Closed, Dtmf, MarkProcessed, MediaEvent, MediaTrouble
 from ivr.asterisk.media_link import MediaLink
 from ivr.audio import FRAME_BYTES
 from ivr.errors import AriError, CallerGone, LinkLost
@@ -87,7 +88,7 @@ class Line:
         Raises LinkLost when that fails.
         """
         while True:
-            reason = await self._pass_on(self.media)
+            reason = await self._passed_on(self.media)
             self.on_lost()
             await self._rebuild(reason)
 
@@ -127,9 +128,16 @@ class Line:
             except (TimeoutError, StopAsyncIteration):
                 raise LinkLost("the media channel did not enter our application") from None
 
-    async def _pass_on(self, media: MediaLink) -> str:
+    async def _passed_on(self, media: MediaLink) -> str:
         """Events of one media link until it closes; returns why."""
-        async for event in media:
+        closed: asyncio.Future[str] = self._loop.create_future()
+        media.hand_to(partial(self._pass_on, closed))
+        return await closed
+
+    def _pass_on(self, closed: asyncio.Future[str], event: MediaEvent) -> None:
+        if closed.done():  # or given up: nobody listens any more
+            return
+        try:
             match event:
                 case AudioFrame(pcm):
                     self._due = self._loop.time() + FRAME_WAIT_S
@@ -141,8 +149,9 @@ class Line:
                 case MediaTrouble(text):
                     log.warning("%s: media: %s", self.channel_id, text)
                 case Closed(reason):
-                    return reason
-        return "ended"
+                    closed.set_result(reason)
+        except Exception as error:  # noqa: BLE001  # the socket is no place for it: whoever waits gets it
+            closed.set_exception(error)
 
     async def _rebuild(self, reason: str) -> None:
         self._rebuilds += 1
