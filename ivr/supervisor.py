@@ -33,7 +33,7 @@ log = logging.getLogger(__name__)
 class Service:
     """A whole running installation: ``async with Service(settings).running()``.
 
-    ``asterisk``, ``worker_pid`` and ``console_pid`` are there for drills.
+    ``asterisk`` and the process ids are there for drills.
     """
 
     def __init__(self, settings: Settings, say: Callable[[str], None] = log.info) -> None:
@@ -56,6 +56,11 @@ class Service:
     def console_pid(self) -> int:
         """Process id of the console; 0 while it is down."""
         return self._console.pid
+
+    @property
+    def collector_pid(self) -> int:
+        """Process id of the collector; 0 while it is down."""
+        return self._collector.pid
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[Service]:

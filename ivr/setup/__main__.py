@@ -16,6 +16,7 @@ from rich.console import Console
 from ivr.config import Settings, load
 from ivr.errors import IvrError
 from ivr.paths import stamps
+from ivr.phone import capture
 from ivr.setup import asterisk, content, fail2ban, models, postgresql, rasa, system
 from ivr.setup.progress import Board
 from ivr.setup.steps import Step, run_all
@@ -24,7 +25,7 @@ KINDS: tuple[models.Kind, ...] = get_args(models.Kind)
 SERVING: tuple[models.Kind, ...] = ("recogniser", "endpointing", "voice")
 """What a service in containers needs; the others are for tests and trials in a checkout."""
 
-AS_ROOT = ("system", "asterisk", "postgresql")
+AS_ROOT = ("system", "asterisk", "postgresql", "tcpdump")
 AUTHORITIES = Path("/etc/ssl/certs/ca-certificates.crt")
 
 STEPS = (
@@ -74,6 +75,14 @@ FOR_TESTS = (
         lambda settings: [fail2ban.PACKAGE],
         fail2ban.present,
         ("postgresql",),  # one apt-get at a time
+    ),
+    Step(
+        "tcpdump",
+        "tcpdump for the tests",
+        lambda settings, task: system.add([capture.PACKAGE], task),
+        lambda settings: [capture.PACKAGE],
+        lambda settings: not system.missing([capture.PACKAGE]),
+        ("fail2ban",),
     ),
 )
 

@@ -30,15 +30,14 @@ def present(settings: Settings) -> bool:
 
 def install(settings: Settings, task: Task) -> Sequence[str]:
     """Install what is missing; raises SetupError with the command to run when we may not."""
-    add(PACKAGES, task)
-    return []
+    return add(PACKAGES, task)
 
 
-def add(packages: Sequence[str], task: Task) -> None:
-    """Install those of them that are missing."""
+def add(packages: Sequence[str], task: Task) -> Sequence[str]:
+    """Install those of them that are missing; there is nothing that a person should read of it."""
     wanted = missing(packages)
     if not wanted:
-        return
+        return []
     need_root(f"apt-get install {' '.join(wanted)}")
     env = {"DEBIAN_FRONTEND": "noninteractive"}
     run(["dpkg", "--configure", "-a"], what="dpkg", env=env)  # an installation that was cut in the middle
@@ -48,6 +47,7 @@ def add(packages: Sequence[str], task: Task) -> None:
     task.at(0.3, f"apt-get install {' '.join(wanted)}")
     command = ["apt-get", "install", "-q", "-y", "--no-install-recommends", *wanted]
     run(command, what="apt-get install", env=env, line=lambda text: task.at(None, text[:60]))
+    return []
 
 
 def need_root(what: str) -> None:

@@ -21,14 +21,14 @@ pytestmark = [pytest.mark.asterisk, pytest.mark.side_by_side]
 
 
 def processes(house: House) -> list[psutil.Process]:
-    """Asterisk, worker, console, and what they have started."""
+    """Asterisk, worker, collector, console, and what they have started."""
     service = house.service
     found = [
         psutil.Process(pid)
-        for pid in (service.asterisk.pid or 0, service.worker_pid, service.console_pid)
+        for pid in (service.asterisk.pid or 0, service.worker_pid, service.collector_pid, service.console_pid)
         if pid
     ]
-    assert len(found) == 3
+    assert len(found) == 4
     return [*found, *(child for process in found for child in process.children(recursive=True))]
 
 

@@ -106,12 +106,14 @@ async def is_answered_once(house: House, desk: httpx.AsyncClient, id: str) -> No
 
 
 async def comes_back(house: House, desk: httpx.AsyncClient) -> None:
-    """A console that is killed is started again; the worker and its calls know nothing of it."""
+    """A console and a collector that are killed are started again; the worker and its calls know nothing of it."""
     worker = house.service.worker_pid
-    os.kill(house.service.console_pid, signal.SIGKILL)
+    for pid in (house.service.console_pid, house.service.collector_pid):
+        os.kill(pid, signal.SIGKILL)
     async with house.call("en", ENGLISH.prefix) as caller:
         await caller.press(ENGLISH.key)
         await caller.until_prompt("how_can_i_help", "en")
         await caller.hang_up()
     await until_up(desk)
+    await house.store.finished(caller.number)  # with its recording
     assert house.service.worker_pid == worker
