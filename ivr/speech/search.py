@@ -13,7 +13,6 @@ from typing import Any, Final
 import numpy as np
 
 from ivr.speech.decoder import HIDDEN, Decoder, Heard, Next, Rows, value
-from ivr.speech.workers import go_on
 
 NO_REPEAT: Final = 3
 """Tokens in a row that a text which may not repeat itself has only once."""
@@ -56,9 +55,8 @@ def likeliest(
 ) -> Text:
     """The likeliest text of at most ``longest`` tokens; without ``repeats``, of those that say no three tokens twice.
 
-    Raises EngineError, and GivenUp where nobody waits for it any more.
+    Raises EngineError.
     """
-    go_on()
     length = len(rules.prompt)
     prompt = Rows(rules.prompt, range(length), np.tri(length, dtype=bool), [rules.start, length - 1])
     after = decoder.read(heard, decoder.empty, prompt, rules.not_first, 2 * beam)
@@ -74,7 +72,6 @@ def likeliest(
         live.sees = np.concatenate([live.sees[parents], np.eye(count, dtype=bool)], axis=1)
         rows = Rows([text[-1] for text in live.texts], [place] * count, live.sees, range(count))
         never = rules.never if repeats else _unrepeated(live.texts, rules)
-        go_on()
         after = decoder.read(heard, after.cache, rows, never, 2 * beam)
     else:
         ended += map(Text, live.texts, live.scores)

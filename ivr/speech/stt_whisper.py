@@ -34,7 +34,7 @@ from ivr.speech.stt import Tape, Transcript
 from ivr.speech.vad import has_speech
 from ivr.speech.vocabulary import reduced
 from ivr.speech.window import CUT, POSITIONS
-from ivr.speech.workers import Workers, go_on
+from ivr.speech.workers import Workers
 
 TOKENS_PER_S: Final = 12
 """Twice what fast speech needs: bounds the time a repetition loop can take."""
@@ -102,16 +102,9 @@ class Whisper:
         await asyncio.to_thread(self._workers.close)
 
     async def aside(self, rank: Rank, work: Callable[..., T], *given: Any) -> T:
-        """Its result, worked out in one of the engine's threads; who no longer waits for it ends it.
-
-        Raises RecogniserError.
-        """
-        job = self._workers.submit(rank, work, *given)
+        """Its result, worked out in one of the engine's threads; raises RecogniserError."""
         try:
-            return await asyncio.wrap_future(job)
-        except asyncio.CancelledError:
-            job.give_up()
-            raise
+            return await asyncio.wrap_future(self._workers.submit(rank, work, *given))
         except (EngineError, RuntimeError, ValueError) as error:  # the latter CTranslate2, out of memory too
             raise RecogniserError(f"Whisper: {error}") from error
 
@@ -123,7 +116,6 @@ class Whisper:
         """The half of the work that any reading begins with; blocks for 0.1 to 0.2 s."""
         if not has_speech(pcm):
             return Encoded(langs[0])
-        go_on()
         sound = self._whisper.encode(CUT.features(self._whisper.feature_extractor, pcm))
         heard = self._decoder.hear(np.asarray(sound)[0])
         return Encoded(self._language(heard, langs), heard, seconds(pcm))

@@ -7,7 +7,7 @@ from concurrent.futures import CancelledError
 
 import pytest
 
-from ivr.speech.workers import GivenUp, Workers, go_on
+from ivr.speech.workers import Workers
 
 
 @pytest.fixture
@@ -48,51 +48,6 @@ def test_what_is_given_up_before_its_turn_is_not_done(held: tuple[Workers, threa
     kept.result(timeout=5)
     workers.close()
     assert order == ["kept"]
-
-
-def test_work_that_is_given_up_ends_where_it_next_asks() -> None:
-    workers = Workers(1, "test")
-    begun, rounds = threading.Event(), 0
-
-    def work() -> None:
-        nonlocal rounds
-        while True:
-            rounds += 1
-            go_on()
-            begun.set()
-
-    job, kept = workers.submit(0, work), workers.submit(0, go_on)
-    begun.wait()
-    job.give_up()
-    with pytest.raises(GivenUp):
-        job.result(timeout=5)
-    kept.result(timeout=5)  # another's is not
-    workers.close()
-    assert rounds > 1
-    go_on()  # nor what is done in no worker
-
-
-def test_work_lets_pass_what_is_more_urgent() -> None:
-    workers = Workers(1, "test")
-    begun, waits, order = threading.Event(), threading.Event(), []
-
-    def slow() -> str:
-        begun.set()
-        waits.wait()
-        go_on()
-        order.append("slow")
-        return "slow"
-
-    job = workers.submit(1, slow)
-    begun.wait()
-    given = [(2, "again"), (1, "well"), (0, "first"), (0, "next first")]
-    results = [workers.submit(rank, order.append, name) for rank, name in given]
-    waits.set()
-    assert job.result(timeout=5) == "slow"
-    for result in results:
-        result.result(timeout=5)
-    workers.close()
-    assert order == ["first", "next first", "slow", "well", "again"]
 
 
 def test_who_waits_hears_of_a_failure() -> None:
