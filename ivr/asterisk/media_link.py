@@ -1,6 +1,7 @@
 """The media socket to Asterisk: a thin shell around ``media`` with a bounded queue.
 
-Forty callers are some three thousand messages a second: so it is picows, which does in C what websockets does in Python.
+Forty callers are some three thousand messages a second: so it is picows, which does in C what websockets does in
+Python.
 """
 
 from __future__ import annotations
