@@ -57,7 +57,7 @@ SCENES = (
         "Non merci, au revoir.", "+33612345678",
     ),
     Scene(
-        "en", "2", "Hello, do I need to book to visit Notre-Dame, or is it free?", "notredame.access",
+        "en", "2", "Hello, do I need to book to visit Notre-Dame?", "notredame.access",
         "No thank you, goodbye.", "+442071234567",
     ),
 )  # fmt: skip

@@ -23,7 +23,7 @@ FRENCH = Tourist(
     "Non merci, au revoir.",
 )  # fmt: skip
 ENGLISH = Tourist(
-    "en", "2", "+447", "Hello, do I need to book to visit Notre-Dame, or is it free?", "notredame.access",
+    "en", "2", "+447", "Hello, do I need to book to visit Notre-Dame?", "notredame.access",
     "No, thank you. Goodbye.",
 )  # fmt: skip
 SPANISH = Tourist(
