@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
@@ -80,3 +81,11 @@ def exchange(hold: Callable[[], Resident]) -> Iterator[Exchange]:
     telephone.leave()
     pbx.leave()
     remove(settings)
+
+
+@pytest.fixture
+def word(tmp_path: Path) -> Path:
+    """Something to say: 0.6 s."""
+    path = tmp_path / "word.wav"
+    write_wav(path, tone(0.6, 600))
+    return path

@@ -7,23 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from ivr.audio import write_wav
 from ivr.errors import SetupError
 from ivr.phone.capture import Capture
 from ivr.phone.phone import measured
 from ivr.phone.spec import CallReport, CallSpec, Digits, HangUp, Interrupt, Say, Wait
-from tests.asterisk.peers import tone
 from tests.phone.conftest import Exchange
 
 pytestmark = pytest.mark.asterisk
-
-
-@pytest.fixture
-def word(tmp_path: Path) -> Path:
-    """Something to say: 0.6 s."""
-    path = tmp_path / "word.wav"
-    write_wav(path, tone(0.6, 600))
-    return path
 
 
 async def call(exchange: Exchange, spec: CallSpec, folder: Path) -> CallReport:

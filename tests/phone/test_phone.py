@@ -10,24 +10,15 @@ from pathlib import Path
 import pytest
 
 from ivr.analysis import silent_gaps, speech
-from ivr.audio import PHONE_RATE, RATE, read_channels, write_wav
+from ivr.audio import PHONE_RATE, RATE, read_channels
 from ivr.config import Settings
 from ivr.errors import UsageError
 from ivr.phone.caller import address
 from ivr.phone.phone import Phone
 from ivr.phone.spec import CallSpec, Digits, HangUp, Interrupt, Say, Wait
-from tests.asterisk.peers import tone
 from tests.phone.conftest import Exchange
 
 pytestmark = pytest.mark.asterisk
-
-
-@pytest.fixture
-def word(tmp_path: Path) -> Path:
-    """Something to say: 0.6 s."""
-    path = tmp_path / "word.wav"
-    write_wav(path, tone(0.6, 600))
-    return path
 
 
 async def test_an_echo_comes_back_in_step(exchange: Exchange, word: Path, tmp_path: Path) -> None:
