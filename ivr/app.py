@@ -15,7 +15,7 @@ from functools import partial
 
 import uvloop
 
-from ivr import config, generations, logs
+from ivr import generations, logs, process
 from ivr.asterisk.ari import Ari
 from ivr.asterisk.ari_events import Channel
 from ivr.asterisk.config import ARI_USER
@@ -32,7 +32,7 @@ from ivr.call.unrecord import unrecorder
 from ivr.callflow import Callflow, load_callflow
 from ivr.config import Settings
 from ivr.emergency import load_emergency
-from ivr.errors import AriError, IvrError
+from ivr.errors import AriError
 from ivr.events import Stamped
 from ivr.faq import load_faq
 from ivr.nlu import Understanding
@@ -171,9 +171,8 @@ def now(settings: Settings, callflow: Callflow) -> dt.datetime:
 
 async def work(settings: Settings) -> None:
     """Load, warm up, serve; SIGTERM and SIGINT end it, SIGUSR1 lets it finish its calls first."""
-    stop, retire = asyncio.Event(), asyncio.Event()
-    for name, event in ((signal.SIGTERM, stop), (signal.SIGINT, stop), (signal.SIGUSR1, retire)):
-        asyncio.get_running_loop().add_signal_handler(name, event.set)
+    stop, retire = process.stopping(), asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, retire.set)
     callflow = load_callflow(settings.root)
     langs = [str(lang) for lang in callflow.languages]
     recogniser = await asyncio.to_thread(_recogniser, settings, langs)
@@ -202,14 +201,7 @@ async def _warm_up(recogniser: Recogniser, lang: str) -> None:
 
 def main() -> int:
     """Entry point of the worker process."""
-    settings = config.load()
-    logs.set_up(settings)
-    try:
-        uvloop.run(work(settings))
-    except IvrError as error:
-        log.error("%s", error)
-        return 1
-    return 0
+    return process.run(work, uvloop.run)
 
 
 if __name__ == "__main__":

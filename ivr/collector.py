@@ -8,10 +8,8 @@ waits for it on the line.
 from __future__ import annotations
 
 import asyncio
-import fcntl
 import logging
 import os
-import signal
 import sys
 import time
 from dataclasses import asdict
@@ -19,13 +17,14 @@ from pathlib import Path
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from ivr import config, events, generations, logs, mouth_to_ear
+from ivr import events, generations, mouth_to_ear, process
 from ivr.analysis import analyse
 from ivr.asterisk.ari import Ari
 from ivr.asterisk.config import ARI_USER
 from ivr.audio import read_channels
 from ivr.config import Settings
-from ivr.errors import AriError, AudioError, IvrError
+from ivr.errors import AriError, AudioError
+from ivr.rounds import EVERY_S, alone, keep
 from ivr.store import contents, queries, recordings
 from ivr.store.journal import Journal
 from ivr.store.messages import Pending
@@ -33,7 +32,6 @@ from ivr.store.tables import open_store
 
 log = logging.getLogger(__name__)
 
-EVERY_S = 2.0
 DAY_S = 86_400.0
 MEASURED_AT_ONCE = 5
 """Recordings a round: a minute of sound costs up to 0.2 s of computing, and messages are not to wait for it."""
@@ -52,12 +50,7 @@ class Collector:
 
     async def run(self) -> None:
         """Until cancelled."""
-        while True:
-            try:
-                await self.once()
-            except Exception:  # the top of a job: what this round met the next one may not
-                log.exception("ALARM: a round of collecting failed; it is tried again in %g s", EVERY_S)
-            await asyncio.sleep(EVERY_S)
+        await keep(self.once, "collecting")
 
     async def once(self) -> None:
         """One round.  A full disk or a database that is away is an alarm, and tried again."""
@@ -68,8 +61,7 @@ class Collector:
         except AriError:
             return  # Asterisk is away: its calls may come back, nothing is taken from under them
         try:
-            with self._lock.open("w") as lock:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            with alone(self._lock):
                 await asyncio.to_thread(self._collect, alive, spooled, notes)
         except BlockingIOError:
             return  # another one is at it
@@ -163,9 +155,7 @@ def _hung_up_on_adviser(kinds: list[events.Event]) -> bool:
 
 async def _collecting(settings: Settings) -> None:
     """Until SIGTERM or SIGINT."""
-    stop = asyncio.Event()
-    for name in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(name, stop.set)
+    stop = process.stopping()
     journal = Journal(settings.state / "spool", settings.database, settings.pseudonyms)
     async with Ari(settings.ari_url, ARI_USER, settings.secrets["ARI_PASSWORD"], settings.app) as ari:
         collector = Collector(settings, ari, journal, Pending(settings))
@@ -179,14 +169,7 @@ async def _collecting(settings: Settings) -> None:
 def main() -> int:
     """Entry point of the collector's process."""
     os.nice(LEAST_PRIORITY)
-    settings = config.load()
-    logs.set_up(settings)
-    try:
-        asyncio.run(_collecting(settings))
-    except IvrError as error:
-        log.error("%s", error)
-        return 1
-    return 0
+    return process.run(_collecting)
 
 
 if __name__ == "__main__":

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
-import signal
 import sys
 
+from ivr import process
 from ivr.config import Settings
 from ivr.supervisor import Service
 
@@ -16,9 +15,7 @@ async def run_until_interrupted(settings: Settings) -> None:
     from ivr import check
 
     check.refuse_errors(settings)
-    stop = asyncio.Event()
-    for name in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(name, stop.set)
+    stop = process.stopping()
     async with Service(settings, _say).running():
         _say(how_to_call(settings))
         await stop.wait()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import fcntl
 import logging
 
 from sqlalchemy.exc import SQLAlchemyError
@@ -12,6 +11,7 @@ from ivr import events
 from ivr.audio import read_audio
 from ivr.config import Settings
 from ivr.errors import AudioError, EngineError
+from ivr.rounds import alone, keep
 from ivr.speech.stt import Recogniser
 from ivr.store import queries
 from ivr.store.journal import Journal
@@ -20,7 +20,6 @@ from ivr.urgency import Urgency
 
 log = logging.getLogger(__name__)
 
-EVERY_S = 2.0
 DECODED_S = 60.0
 """A decode of half a minute takes two seconds; one that takes so long never ends, and other messages wait for it."""
 
@@ -38,18 +37,12 @@ class Transcriber:
 
     async def run(self) -> None:
         """Until cancelled."""
-        while True:
-            try:
-                await self.once()
-            except Exception:  # the top of a job: it must not end the calls of this worker
-                log.exception("ALARM: a round of transcribing failed; it is tried again in %g s", EVERY_S)
-            await asyncio.sleep(EVERY_S)
+        await keep(self.once, "transcribing")
 
     async def once(self) -> None:
         """All messages that are stored and have no transcript.  A database that is away is tried again."""
         try:
-            with self._lock.open("w") as lock:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            with alone(self._lock):
                 await self._transcribe()
         except BlockingIOError:
             return  # another worker is at it

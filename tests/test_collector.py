@@ -18,10 +18,11 @@ from ivr.asterisk.ari import Ari
 from ivr.audio import PHONE_RATE, wav_bytes
 from ivr.collector import Collector
 from ivr.emergency import load_emergency
+from ivr.rounds import EVERY_S
 from ivr.store import queries, tables
 from ivr.store.journal import Journal
 from ivr.store.tables import open_store
-from ivr.transcriber import EVERY_S, Transcriber
+from ivr.transcriber import Transcriber
 from ivr.urgency import load_urgency
 from tests.call.hearing import Reader, speech
 from tests.conftest import ROOT

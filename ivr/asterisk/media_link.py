@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 from collections.abc import AsyncIterator, Callable
 from types import TracebackType
 from typing import Self
@@ -19,9 +18,6 @@ from ivr.asterisk.mailbox import Mailbox
 from ivr.asterisk.media import AHEAD, AudioFrame, MediaEvent, MediaProtocol, Message
 from ivr.errors import LinkLost
 
-logging.getLogger("picows").setLevel(
-    logging.WARNING
-)  # it tells of each connection, and at DEBUG of its address
 PING_S = 7.5
 """Seconds without a word from Asterisk until it is pinged, and those that its answer may take: a black-holed socket
 is seen within 15."""

@@ -21,6 +21,7 @@ from ivr.asterisk.ari import Ari
 from ivr.audio import PHONE_RATE, RATE, alaw_decode, alaw_encode, resample
 from ivr.errors import AriError
 from ivr.phone.capture import Packet, Sound
+from ivr.phone.end import End
 from ivr.phone.track import Legs, Track
 
 QUIET_MS = 200
@@ -48,30 +49,21 @@ class Voices:
         return f"{self._inside}/{name}"
 
 
-class LightLine:
+class LightLine(End):
     """One caller's line; made by ``open_light_line``.  ``heard_from`` gives it its sound when the call is over."""
 
     def __init__(self, ari: Ari, channel_id: str, voices: Voices) -> None:
-        self.channel_id = channel_id
-        self.ended = asyncio.Event()
+        super().__init__(ari, channel_id)
         self.port = 0
-        self._ari, self._voices = ari, voices
-        self._zero, self._answered = time.monotonic(), time.time()
-        self._speaks = False
-        self._last_voice: float | None = None
-        self._changed = asyncio.Condition()
+        self._voices = voices
+        self._answered = time.time()
         self._played = asyncio.Event()
         self._sound = Sound()
 
-    @property
-    def now(self) -> float:
-        """Seconds since the answer."""
-        return time.monotonic() - self._zero
-
     def answered(self) -> None:
         """This is the moment of the answer: times count from here."""
-        self._zero, self._answered = time.monotonic(), time.time()
-        self._speaks, self._last_voice = False, None
+        super().answered()
+        self._answered = time.time()
 
     async def attend(self) -> None:
         """Let Asterisk send, listen and say which port the sound takes."""
@@ -84,9 +76,9 @@ class LightLine:
         """What Asterisk tells of this channel."""
         match event:
             case ev.ChannelTalkingStarted():
-                await self._voice(speaks=True, at=self.now)
+                await self._note_voice(self.now, speaks=True)
             case ev.ChannelTalkingFinished():
-                await self._voice(speaks=False, at=self.now - QUIET_MS / 1000)
+                await self._note_voice(self.now - QUIET_MS / 1000)
             case ev.PlaybackFinished():
                 self._played.set()
 
@@ -98,29 +90,6 @@ class LightLine:
         async with asyncio.timeout(PLAY_S):
             await self._played.wait()
         await self._ari.start_silence(self.channel_id)
-
-    async def press(self, keys: str) -> None:
-        """Press keys (RFC 4733)."""
-        await self._ari.send_dtmf(self.channel_id, keys)
-
-    async def until_speaking(self, since: float, patience_s: float) -> bool:
-        """Wait until the other side speaks, or has spoken, after ``since``; False when patience ran out."""
-        try:
-            async with asyncio.timeout(patience_s), self._changed:
-                await self._changed.wait_for(lambda: self._speaks or (self._last_voice or 0.0) > since)
-        except TimeoutError:
-            return False
-        return True
-
-    async def until_quiet(self, quiet_s: float) -> None:
-        """Wait until the other side has said nothing for ``quiet_s``."""
-        while True:
-            async with self._changed:
-                await self._changed.wait_for(lambda: not self._speaks)
-            left = quiet_s - (self.now - self._last_voice) if self._last_voice is not None else 0.0
-            if left <= 0:
-                return
-            await asyncio.sleep(left)
 
     def heard_from(self, sound: Sound) -> None:
         """This is what went over its port."""
@@ -141,11 +110,6 @@ class LightLine:
             if 0 <= at <= length_s:  # other calls had this port before and after
                 leg.add(alaw_decode(packet.alaw), at + later_s)
         return leg
-
-    async def _voice(self, *, speaks: bool, at: float) -> None:
-        async with self._changed:
-            self._speaks, self._last_voice = speaks, at
-            self._changed.notify_all()
 
 
 @asynccontextmanager

@@ -11,7 +11,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import math
-import time
 from collections import deque
 from collections.abc import AsyncIterator
 
@@ -24,6 +23,7 @@ from ivr.asterisk.media import AudioFrame, Closed, Dtmf, Played
 from ivr.asterisk.media_link import MediaLink
 from ivr.audio import FRAME_BYTES, FRAME_MS, RATE, to_floats
 from ivr.errors import AriError, LinkLost
+from ivr.phone.end import End
 from ivr.phone.track import Legs, Track
 
 FRAME_S = FRAME_MS / 1000
@@ -37,61 +37,28 @@ VOICE_FRAMES = 2
 """So many loud frames in a row are speech."""
 
 
-class Line:
+class Line(End):
     """Speak into it and listen to it; made by ``open_line``."""
 
     def __init__(self, ari: Ari, channel_id: str, media: MediaLink) -> None:
-        self.channel_id = channel_id
+        super().__init__(ari, channel_id)
         self.said, self.heard = Track(), Track()
         self.keys: list[str] = []
-        self.ended = asyncio.Event()
-        self.speaking_since: float | None = None
-        self.last_voice: float | None = None
-        self._ari, self._media = ari, media
-        self._clock = time.monotonic
-        self._zero = self._clock()
+        self._media = media
         self._queue: deque[tuple[bytes, asyncio.Event]] = deque()
         self._sent: deque[tuple[int, bytes]] = deque()
         self._loud = 0
-        self._voice = asyncio.Condition()
-
-    @property
-    def now(self) -> float:
-        """Seconds since the answer."""
-        return self._clock() - self._zero
 
     def answered(self) -> None:
         """This is the moment of the answer: times count from here."""
-        self._zero = self._clock()
+        super().answered()
         self.said, self.heard = Track(), Track()
-        self.last_voice = self.speaking_since = None
 
     async def say(self, pcm: bytes) -> None:
         """Speak; returns when it has been handed out.  Several sayings follow each other."""
         done = asyncio.Event()
         self._queue.append((pcm, done))
         await done.wait()
-
-    async def press(self, keys: str) -> None:
-        """Press keys (RFC 4733)."""
-        await self._ari.send_dtmf(self.channel_id, keys)
-
-    async def until_speaking(self, since: float, patience_s: float) -> bool:
-        """Wait until the other side speaks, or has spoken, after ``since``; False when patience ran out."""
-        try:
-            async with asyncio.timeout(patience_s), self._voice:
-                await self._voice.wait_for(lambda: self.last_voice is not None and self.last_voice > since)
-        except TimeoutError:
-            return False
-        return True
-
-    async def until_quiet(self, quiet_s: float) -> None:
-        """Wait until the other side has said nothing for ``quiet_s``."""
-        while True:
-            left = quiet_s - (self.now - self.last_voice) if self.last_voice is not None else 0.0
-            if left <= 0:
-                return
-            await asyncio.sleep(left)
 
     async def attend(self) -> None:
         """``run`` speaks and listens already."""
@@ -153,13 +120,8 @@ class Line:
         now = self.now
         self.heard.add(pcm, now + FRAME_S)  # heard from its arrival on
         self._loud = self._loud + 1 if _level_db(pcm) > VOICE_DB else 0
-        if self._loud < VOICE_FRAMES:
-            return
-        async with self._voice:
-            if self.last_voice is None or now - self.last_voice > 0.3:
-                self.speaking_since = now
-            self.last_voice = now
-            self._voice.notify_all()
+        if self._loud >= VOICE_FRAMES:
+            await self._note_voice(now)
 
 
 @contextlib.asynccontextmanager
