@@ -37,8 +37,7 @@ from ivr.events import Stamped
 from ivr.faq import load_faq
 from ivr.nlu import Understanding
 from ivr.phrases import load_phrases
-from ivr.speech import stt
-from ivr.speech.endpoint import with_endpointing
+from ivr.speech.apart import Apart
 from ivr.speech.prompts import Prompts, open_prompts
 from ivr.speech.stt import Recogniser
 from ivr.speech.vad import Together, Vad
@@ -175,28 +174,20 @@ async def work(settings: Settings) -> None:
     asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, retire.set)
     callflow = load_callflow(settings.root)
     langs = [str(lang) for lang in callflow.languages]
-    recogniser = await asyncio.to_thread(_recogniser, settings, langs)
-    log.info("Recogniser: %s", recogniser.name)
-    await _warm_up(recogniser, langs[0])
-    await asyncio.to_thread(digits.prepare, langs)
-    prompts = await asyncio.to_thread(open_prompts, settings, langs)
+    recogniser = Apart()
+    recogniser.start()  # loads its models beside us
     try:
-        await Worker(settings, open_office(settings, callflow), recogniser, prompts).run(stop, retire)
+        Vad().probability(silence(0.1))  # the first look of a process is slow
+        await asyncio.to_thread(digits.prepare, langs)
+        prompts = await asyncio.to_thread(open_prompts, settings, langs)
+        try:
+            await recogniser.ready()
+            log.info("Recogniser: %s", recogniser.name)
+            await Worker(settings, open_office(settings, callflow), recogniser, prompts).run(stop, retire)
+        finally:
+            await prompts.close()
     finally:
-        await prompts.close()
         await recogniser.close()
-
-
-def _recogniser(settings: Settings, langs: list[str]) -> Recogniser:
-    return with_endpointing(settings, stt.choose(settings, langs))
-
-
-async def _warm_up(recogniser: Recogniser, lang: str) -> None:
-    """The first decode of a process is slow, and loading a model; no caller shall wait for it."""
-    Vad().probability(silence(0.1))
-    utterance = recogniser.utterance([lang])
-    utterance.feed(silence(1.0))
-    await utterance.decode()
 
 
 def main() -> int:

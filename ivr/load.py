@@ -34,7 +34,13 @@ EDGE_S = 0.05
 """A hole in words has words this close on both sides."""
 SAMPLE_S = 1.0
 LANGS = ("fr", "en")
-PARTS = {"worker": "ivr.app", "rasa": "rasa", "console": "ivr.console", "collector": "ivr.collector"}
+PARTS = {
+    "worker": "ivr.app",
+    "recogniser": "ivr.recogniser",
+    "rasa": "rasa",
+    "console": "ivr.console",
+    "collector": "ivr.collector",
+}
 """Our processes, by what stands in their command lines."""
 
 

@@ -24,7 +24,7 @@ from faster_whisper import WhisperModel
 from faster_whisper.tokenizer import Tokenizer
 from faster_whisper.transcribe import get_suppressed_tokens
 
-from ivr.audio import seconds
+from ivr.audio import seconds, silence
 from ivr.errors import EngineError, RecogniserError
 from ivr.speech.decoder import Decoder, Heard
 from ivr.speech.modelfile import variables
@@ -92,6 +92,7 @@ class Whisper:
         )
         self._workers = Workers(WORKERS, "whisper")
         self._rules = lru_cache(maxsize=64)(partial(rules, self._whisper, self._decoder))
+        self._warm_up(langs[0])
 
     def utterance(self, langs: Sequence[str], hotwords: str = "") -> WhisperUtterance:
         """Starts listening to one utterance."""
@@ -137,6 +138,11 @@ class Whisper:
         if logprob < NEVER_RIGHT or (found.no_speech > NO_SPEECH and logprob < NEVER_RIGHT / 2):
             return nothing
         return replace(nothing, text=once(text), confidence=confidence(logprob) if text else 0.0)
+
+    def _warm_up(self, lang: str) -> None:
+        """A first decode takes half as long again: no caller waits for it.  Of silence nothing is decoded else."""
+        sound = self._whisper.encode(CUT.features(self._whisper.feature_extractor, silence(1.0)))
+        self.read(Encoded(lang, self._decoder.hear(np.asarray(sound)[0]), 1.0))
 
     def _language(self, heard: Heard, langs: tuple[str, ...]) -> str:
         """The likeliest of the languages offered; the others do not compete."""

@@ -1,0 +1,246 @@
+"""A recogniser in a process of its own: what it computes holds up no call, and where it crashes, calls go on.
+
+One process of Python computes in one thread at a time.  With forty callers a decode waited for the calls, and the
+calls for the decodes, while a third of the machine lay idle (docs/speech.md, "Many callers").
+
+Both sides speak over a pair of sockets: a line of JSON, and the sound that belongs to it.  The other side is
+``ivr.recogniser``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import json
+import logging
+import socket
+import sys
+import time
+import weakref
+from asyncio import StreamReader, StreamWriter
+from asyncio.subprocess import Process
+from collections.abc import AsyncIterator, Callable, Sequence
+from typing import Any, Final
+
+from ivr.errors import RecogniserError
+from ivr.speech.stt import Tape, Transcript
+
+log = logging.getLogger(__name__)
+
+MODULE: Final = "ivr.recogniser"
+LIMIT_S: Final = 10.0
+"""What has no answer by then gets none: the process is ended and started again."""
+READY_S: Final = 100.0
+RESTART_S, RESTART_MAX_S = 0.2, 10.0
+END_S: Final = 2.0
+STEADY_S: Final = 30.0
+"""One that lived so long is started again at once when it dies; one that dies young waits longer."""
+LONGEST_LINE: Final = 1 << 20
+
+Message = dict[str, Any]
+
+
+def send(writer: StreamWriter, message: Message, pcm: bytes = b"") -> None:
+    """One message, with the sound that belongs to it; never waits."""
+    writer.write(json.dumps({**message, "bytes": len(pcm)}).encode() + b"\n" + pcm)
+
+
+async def received(reader: StreamReader) -> AsyncIterator[tuple[Message, bytes]]:
+    """Messages with their sound, until the other side is gone."""
+    try:
+        while line := await reader.readline():
+            message = json.loads(line)
+            yield message, await reader.readexactly(message.pop("bytes"))
+    except (ConnectionError, asyncio.IncompleteReadError):
+        return
+
+
+class Apart:
+    """A ``Recogniser``: ``start`` it, wait until it is ``ready``, ``close`` it."""
+
+    name = ""
+    languages: frozenset[str] = frozenset()
+
+    def __init__(self, module: str = MODULE) -> None:
+        """``module``: what is run."""
+        self._module = module
+        self._numbers = itertools.count(1)
+        self._process: Process | None = None
+        self._writer: StreamWriter | None = None  # None while there is nobody to ask
+        self._lives = 0
+        self._asked: dict[int, asyncio.Future[Message]] = {}
+        self._ready: asyncio.Future[None] | None = None
+        self._keeper: asyncio.Task[None] | None = None
+
+    @property
+    def pid(self) -> int:
+        """Process id; 0 while there is none."""
+        running = self._process is not None and self._process.returncode is None
+        return self._process.pid if self._process is not None and running else 0
+
+    def start(self) -> None:
+        """Returns at once; from now on it is kept up."""
+        self._ready = asyncio.get_running_loop().create_future()
+        self._keeper = asyncio.create_task(self._keep(), name="recogniser")
+
+    async def ready(self) -> None:
+        """Returns when it has its models and its ``name`` is known; raises RecogniserError where that cannot be."""
+        assert self._ready is not None, "start() comes first"
+        try:
+            async with asyncio.timeout(READY_S):
+                await self._ready
+        except TimeoutError:
+            raise RecogniserError(f"the recogniser was not ready within {READY_S:g} s") from None
+
+    def utterance(self, langs: Sequence[str], hotwords: str = "") -> ApartUtterance:
+        """Starts listening."""
+        return ApartUtterance(self, next(self._numbers), langs, hotwords)
+
+    async def close(self) -> None:
+        """Ends the process; who waits for an answer gets RecogniserError."""
+        if self._keeper is not None:
+            self._keeper.cancel()
+            await asyncio.wait({self._keeper})
+
+    async def ask(self, message: Message, news: Callable[[int], bytes]) -> Message:
+        """The answer.  ``news``: the sound that this process (by its number) has not got yet.
+
+        Raises RecogniserError where there is no answer.
+        """
+        if self._writer is None:
+            raise RecogniserError("the recogniser is away, and being started again")
+        life, number = self._lives, next(self._numbers)
+        answer: asyncio.Future[Message] = asyncio.get_running_loop().create_future()
+        self._asked[number] = answer
+        send(self._writer, {**message, "ask": number}, news(life))
+        try:
+            async with asyncio.timeout(LIMIT_S):
+                return await answer
+        except TimeoutError:
+            self._kill(life)
+            raise RecogniserError(f"the recogniser did not answer within {LIMIT_S:g} s") from None
+        except asyncio.CancelledError:
+            self._tell(life, {"cancel": number})
+            raise
+        finally:
+            del self._asked[number]
+
+    def forget(self, utterance: int) -> None:
+        """Nobody asks about this utterance any more."""
+        self._tell(self._lives, {"forget": utterance})
+
+    def _tell(self, life: int, message: Message) -> None:
+        if self._writer is not None and life == self._lives:
+            send(self._writer, message)
+
+    def _kill(self, life: int) -> None:
+        if self._process is not None and life == self._lives and self.pid:
+            self._process.kill()
+
+    async def _keep(self) -> None:
+        delay = RESTART_S
+        while True:
+            begun = time.monotonic()
+            try:
+                ending = await self._live()
+            except OSError as error:  # no memory: calls go on by keys
+                ending = str(error)
+            assert self._ready is not None
+            if not self._ready.done():  # it never was: whoever starts us decides
+                self._ready.set_exception(RecogniserError(f"the recogniser did not start ({ending})"))
+                return
+            log.error("ALARM: the recogniser ended (%s); starting it again", ending)
+            delay = RESTART_S if time.monotonic() - begun > STEADY_S else min(delay * 2, RESTART_MAX_S)
+            await asyncio.sleep(delay)
+
+    async def _live(self) -> str:
+        """One process, from its start to its end; how it ended."""
+        ours, theirs = socket.socketpair()
+        with theirs:
+            self._process = await asyncio.create_subprocess_exec(
+                sys.executable, "-m", self._module, str(theirs.fileno()), pass_fds=[theirs.fileno()],
+                stdin=asyncio.subprocess.DEVNULL,
+            )  # fmt: skip
+        reader, writer = await asyncio.open_connection(sock=ours, limit=LONGEST_LINE)
+        self._lives += 1
+        try:
+            async for message, _ in received(reader):
+                self._take(message, writer)
+        finally:
+            self._writer = None
+            for answer in self._asked.values():
+                if not answer.done():
+                    answer.set_exception(RecogniserError("the recogniser ended"))
+            writer.close()
+            status = await _ended(self._process)
+        return f"status {status}"
+
+    def _take(self, message: Message, writer: StreamWriter) -> None:
+        assert self._ready is not None
+        match message:
+            case {"answer": number}:
+                answer = self._asked.get(number)
+                if answer is not None and not answer.done():
+                    answer.set_result(message)
+            case {"name": name, "languages": languages}:
+                self.name, self.languages, self._writer = name, frozenset(languages), writer
+                if not self._ready.done():
+                    self._ready.set_result(None)
+            case {"failed": why}:
+                if not self._ready.done():
+                    self._ready.set_exception(RecogniserError(why))
+
+
+async def _ended(process: Process) -> int:
+    """Its status; one that does not end by itself, whose worker is gone, is killed: it keeps nothing."""
+    try:
+        async with asyncio.timeout(END_S):
+            return await process.wait()
+    except TimeoutError:
+        process.kill()
+        return await process.wait()
+
+
+class ApartUtterance:
+    """One utterance: its sound here, what is made of it there; a process that is new gets it again."""
+
+    def __init__(self, engine: Apart, number: int, langs: Sequence[str], hotwords: str) -> None:
+        self._engine = engine
+        self._message: Message = {"utterance": number, "langs": list(langs), "hotwords": hotwords}
+        self._tape = Tape()
+        self._life = self._known = 0
+        weakref.finalize(self, engine.forget, number)
+
+    def feed(self, pcm: bytes) -> None:
+        """Adds slin16."""
+        self._tape.add(pcm)
+
+    async def partial(self) -> Transcript | None:
+        """The engine's."""
+        return await self._ask("partial")
+
+    async def quick(self) -> Transcript | None:
+        """The engine's."""
+        return await self._ask("quick")
+
+    async def decode(self) -> Transcript:
+        """The engine's."""
+        transcript = await self._ask("decode")
+        assert transcript is not None
+        return transcript
+
+    async def again(self) -> Transcript | None:
+        """The engine's."""
+        return await self._ask("again")
+
+    def _news(self, life: int) -> bytes:
+        known = self._known if life == self._life else 0
+        pcm = self._tape.pcm()
+        self._life, self._known = life, len(pcm)
+        return pcm[known:]
+
+    async def _ask(self, how: str) -> Transcript | None:
+        answer = await self._engine.ask({**self._message, "how": how}, self._news)
+        if error := answer.get("error"):
+            raise RecogniserError(error)
+        return Transcript(**answer["transcript"]) if answer["transcript"] else None
