@@ -182,7 +182,6 @@ async def work(settings: Settings) -> None:
         prompts = await asyncio.to_thread(open_prompts, settings, langs)
         try:
             await recogniser.ready()
-            log.info("Recogniser: %s", recogniser.name)
             await Worker(settings, open_office(settings, callflow), recogniser, prompts).run(stop, retire)
         finally:
             await prompts.close()

@@ -44,13 +44,13 @@ class Hearer:
         """One message of the worker's."""
         match message:
             case {"ask": number, "how": how} if how in HOWS:
+                for gone in message["forget"]:
+                    self._utterances.pop(gone, None)
                 utterance = self._utterance(message)
                 utterance.feed(pcm)
                 self._asked[number] = asyncio.create_task(self._answer(number, utterance, how))
             case {"cancel": number} if number in self._asked:
                 self._asked[number].cancel()
-            case {"forget": number}:
-                self._utterances.pop(number, None)
 
     def _utterance(self, message: Message) -> Utterance:
         number = message["utterance"]
@@ -63,6 +63,8 @@ class Hearer:
         try:
             transcript = await getattr(utterance, how)()
             answer["transcript"] = transcript and asdict(transcript)
+        except asyncio.CancelledError:
+            answer["error"] = "given up"  # a sign of life nevertheless
         except EngineError as error:
             answer["error"] = str(error)
         except Exception as error:  # a fault of ours: the caller goes on by keys

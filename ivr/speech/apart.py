@@ -28,9 +28,10 @@ from ivr.speech.stt import Tape, Transcript
 log = logging.getLogger(__name__)
 
 MODULE: Final = "ivr.recogniser"
-LIMIT_S: Final = 10.0
-"""What has no answer by then gets none: the process is ended and started again."""
+LIMIT_S: Final = 6.0
+"""Where nobody got an answer for so long, the process is ended and started again."""
 READY_S: Final = 100.0
+"""The same for one that does not have its models by then."""
 RESTART_S, RESTART_MAX_S = 0.2, 10.0
 END_S: Final = 2.0
 STEADY_S: Final = 30.0
@@ -68,7 +69,9 @@ class Apart:
         self._process: Process | None = None
         self._writer: StreamWriter | None = None  # None while there is nobody to ask
         self._lives = 0
+        self._answered = 0.0
         self._asked: dict[int, asyncio.Future[Message]] = {}
+        self._gone: list[int] = []
         self._ready: asyncio.Future[None] | None = None
         self._keeper: asyncio.Task[None] | None = None
 
@@ -84,13 +87,9 @@ class Apart:
         self._keeper = asyncio.create_task(self._keep(), name="recogniser")
 
     async def ready(self) -> None:
-        """Returns when it has its models and its ``name`` is known; raises RecogniserError where that cannot be."""
+        """Returns when it has its models and can be asked; raises RecogniserError where that cannot be."""
         assert self._ready is not None, "start() comes first"
-        try:
-            async with asyncio.timeout(READY_S):
-                await self._ready
-        except TimeoutError:
-            raise RecogniserError(f"the recogniser was not ready within {READY_S:g} s") from None
+        await self._ready
 
     def utterance(self, langs: Sequence[str], hotwords: str = "") -> ApartUtterance:
         """Starts listening."""
@@ -112,29 +111,26 @@ class Apart:
         life, number = self._lives, next(self._numbers)
         answer: asyncio.Future[Message] = asyncio.get_running_loop().create_future()
         self._asked[number] = answer
-        send(self._writer, {**message, "ask": number}, news(life))
+        gone, self._gone = self._gone, []
+        send(self._writer, {**message, "ask": number, "forget": gone}, news(life))
+        asyncio.get_running_loop().call_later(LIMIT_S, self._look, life, time.monotonic())
         try:
-            async with asyncio.timeout(LIMIT_S):
-                return await answer
-        except TimeoutError:
-            self._kill(life)
-            raise RecogniserError(f"the recogniser did not answer within {LIMIT_S:g} s") from None
+            return await answer
         except asyncio.CancelledError:
-            self._tell(life, {"cancel": number})
+            if self._writer is not None and life == self._lives:
+                send(self._writer, {"cancel": number})
             raise
         finally:
             del self._asked[number]
 
     def forget(self, utterance: int) -> None:
-        """Nobody asks about this utterance any more."""
-        self._tell(self._lives, {"forget": utterance})
+        """Nobody asks about this utterance any more; any thread may say so."""
+        self._gone.append(utterance)
 
-    def _tell(self, life: int, message: Message) -> None:
-        if self._writer is not None and life == self._lives:
-            send(self._writer, message)
-
-    def _kill(self, life: int) -> None:
-        if self._process is not None and life == self._lives and self.pid:
+    def _look(self, life: int, since: float) -> None:
+        """Whether anybody got an answer; whoever asked may have given up long ago."""
+        if self._process is not None and life == self._lives and self.pid and self._answered < since:
+            log.error("ALARM: the recogniser has not answered for %g s; ending it", LIMIT_S)
             self._process.kill()
 
     async def _keep(self) -> None:
@@ -143,11 +139,10 @@ class Apart:
             begun = time.monotonic()
             try:
                 ending = await self._live()
-            except OSError as error:  # no memory: calls go on by keys
-                ending = str(error)
-            assert self._ready is not None
-            if not self._ready.done():  # it never was: whoever starts us decides
-                self._ready.set_exception(RecogniserError(f"the recogniser did not start ({ending})"))
+            except OSError as error:  # no memory, or not ready in time: calls go on by keys
+                ending = str(error) or type(error).__name__
+            if not self.name:  # it never was there: whoever starts us decides
+                self._failed(f"the recogniser did not start ({ending})")
                 return
             log.error("ALARM: the recogniser ended (%s); starting it again", ending)
             delay = RESTART_S if time.monotonic() - begun > STEADY_S else min(delay * 2, RESTART_MAX_S)
@@ -164,10 +159,14 @@ class Apart:
         reader, writer = await asyncio.open_connection(sock=ours, limit=LONGEST_LINE)
         self._lives += 1
         try:
-            async for message, _ in received(reader):
-                self._take(message, writer)
+            async with asyncio.timeout(READY_S) as limit:
+                async for message, _ in received(reader):
+                    limit.reschedule(None)
+                    self._take(message, writer)
         finally:
             self._writer = None
+            if self.name:
+                self._ready = asyncio.get_running_loop().create_future()
             for answer in self._asked.values():
                 if not answer.done():
                     answer.set_exception(RecogniserError("the recogniser ended"))
@@ -175,20 +174,24 @@ class Apart:
             status = await _ended(self._process)
         return f"status {status}"
 
+    def _failed(self, why: str) -> None:
+        if self._ready is not None and not self._ready.done():
+            self._ready.set_exception(RecogniserError(why))
+
     def _take(self, message: Message, writer: StreamWriter) -> None:
         assert self._ready is not None
         match message:
             case {"answer": number}:
+                self._answered = time.monotonic()
                 answer = self._asked.get(number)
                 if answer is not None and not answer.done():
                     answer.set_result(message)
             case {"name": name, "languages": languages}:
                 self.name, self.languages, self._writer = name, frozenset(languages), writer
-                if not self._ready.done():
-                    self._ready.set_result(None)
+                log.info("Recogniser: %s, process %d", name, self.pid)
+                self._ready.set_result(None)
             case {"failed": why}:
-                if not self._ready.done():
-                    self._ready.set_exception(RecogniserError(why))
+                self._failed(why)
 
 
 async def _ended(process: Process) -> int:
@@ -209,7 +212,7 @@ class ApartUtterance:
         self._message: Message = {"utterance": number, "langs": list(langs), "hotwords": hotwords}
         self._tape = Tape()
         self._life = self._known = 0
-        weakref.finalize(self, engine.forget, number)
+        weakref.finalize(self, engine.forget, number).atexit = False
 
     def feed(self, pcm: bytes) -> None:
         """Adds slin16."""

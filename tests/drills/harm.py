@@ -31,6 +31,15 @@ async def freeze_worker(stage: Stage) -> None:
     await _frozen(stage.service.worker_pid)
 
 
+async def kill_recogniser(stage: Stage) -> None:
+    os.kill(stage.recogniser_pid, signal.SIGKILL)
+
+
+async def freeze_recogniser(stage: Stage) -> None:
+    """It stands still until somebody ends it."""
+    os.kill(stage.recogniser_pid, signal.SIGSTOP)
+
+
 async def kill_asterisk(stage: Stage) -> None:
     await stage.service.asterisk.kill()
 
@@ -180,6 +189,8 @@ DRILLS = {
     "database-frozen": Drill("SIGSTOP to PostgreSQL, 12 s", freeze_database, Needs(database=True)),
     "asterisk-killed": Drill("SIGKILL to Asterisk", kill_asterisk, lines_drop=True, kills=True),
     "asterisk-frozen": Drill("SIGSTOP to Asterisk, 12 s", freeze_asterisk, step_s=FROZEN_S + STEP_S),
+    "recogniser-killed": Drill("SIGKILL to the recogniser", kill_recogniser),
+    "recogniser-frozen": Drill("SIGSTOP to the recogniser, for good", freeze_recogniser, step_s=FROZEN_STEP_S),
     "recogniser-fails": Drill("every decode is an error, 12 s long", illness("fails"), Needs(sick=True)),
     "recogniser-hangs": Drill(
         "no decode ends, 12 s long", illness("hangs"), Needs(sick=True), FROZEN_STEP_S

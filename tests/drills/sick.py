@@ -20,8 +20,9 @@ from pathlib import Path
 from ivr import app
 from ivr.config import Settings, load
 from ivr.errors import RecogniserError, VoiceError
-from ivr.speech import stt, tts
-from ivr.speech.stt import Recogniser, Transcript, Utterance
+from ivr.speech import tts
+from ivr.speech.apart import Apart
+from ivr.speech.stt import Transcript, Utterance
 from ivr.speech.tts import Voice
 
 STUCK_S = 20.0
@@ -84,18 +85,11 @@ class SickUtterance:
                 time.sleep(STUCK_S)  # noqa: ASYNC251  # that is the harm
 
 
-class SickRecogniser:
+class SickRecogniser(Apart):
     """The real engine, with a chart."""
 
-    def __init__(self, well: Recogniser, chart: Chart) -> None:
-        self.name, self.languages = well.name, well.languages
-        self._well, self._chart = well, chart
-
-    def utterance(self, langs: Sequence[str], hotwords: str = "") -> Utterance:
-        return SickUtterance(self._well.utterance(langs, hotwords), self._chart)
-
-    async def close(self) -> None:
-        await self._well.close()
+    def utterance(self, langs: Sequence[str], hotwords: str = "") -> Utterance:  # type: ignore[override]
+        return SickUtterance(super().utterance(langs, hotwords), Chart.of(load()))
 
 
 class SickVoice:
@@ -120,8 +114,8 @@ async def _count(path: Path) -> None:
 def main() -> int:
     """Engines are chosen as ever, and each gets the chart; tasks are counted."""
     chart = Chart.of(load())
-    choose_ear, choose_voice = stt.choose, tts.choose
-    stt.choose = lambda *chosen: SickRecogniser(choose_ear(*chosen), chart)
+    choose_voice = tts.choose
+    app.Apart = SickRecogniser
     tts.choose = lambda *chosen: SickVoice(choose_voice(*chosen), chart)
     work = app.work
 

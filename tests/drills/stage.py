@@ -31,6 +31,7 @@ from tests.drills.clock import Clock
 from tests.drills.ledger import Ledger
 from tests.drills.sick import Chart
 from tests.postgres import Server, server
+from tests.processes import recogniser_of
 
 TODAY = "2026-11-24T10:00"
 """Opening hours, and nobody at the desk: who wants a person leaves a message."""
@@ -93,13 +94,18 @@ class Stage:
                     return process.pid
         return 0
 
+    @property
+    def recogniser_pid(self) -> int:
+        """The worker's; 0 while it is away."""
+        return recogniser_of(self.service.worker_pid)
+
     def pids(self) -> tuple[int, int, int]:
         """Of worker, Asterisk and Rasa."""
         return self.service.worker_pid, self.service.asterisk.pid or 0, self.rasa_pid
 
     async def whole(self) -> bool:
         """Whether a call would be taken and understood, and stored, now."""
-        parts = (self._worker(), self._rasa(), self._stores())
+        parts = (self._worker(), self._hears(), self._rasa(), self._stores())
         with contextlib.suppress(TimeoutError, AriError, httpx.HTTPError, sa.exc.SQLAlchemyError):
             async with asyncio.timeout(4):
                 return all(await asyncio.gather(*parts))
@@ -111,6 +117,14 @@ class Stage:
             links = psutil.Process(self.service.worker_pid).net_connections("tcp")
             linked = any(link.raddr and link.raddr.port == self.settings.http_port for link in links)
             return linked and await self.ari.application() is not None
+        return False
+
+    async def _hears(self) -> bool:
+        """Its process has its models, and does not stand still."""
+        pid, log = self.recogniser_pid, self.settings.state / "logs/worker.log"
+        with contextlib.suppress(psutil.Error, OSError):
+            told = f"process {pid}\n" in await asyncio.to_thread(log.read_text, "utf-8", "replace")
+            return told and psutil.Process(pid).status() != psutil.STATUS_STOPPED
         return False
 
     async def _rasa(self) -> bool:

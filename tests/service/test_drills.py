@@ -11,6 +11,7 @@ import pytest
 from ivr import events
 from ivr.audio import read_audio, seconds
 from ivr.errors import AriError
+from tests.processes import recogniser_of
 from tests.service import sounds, words
 from tests.service.caller import Caller
 from tests.service.house import House
@@ -129,6 +130,40 @@ async def test_killed_in_mid_answer(drill: House) -> None:
     assert (record.row["outcome"], record.row["lang"]) == ("answered", "en")
     assert decided.decision == "answer"
     await is_answered(drill, ENGLISH)
+    await drill.empty()
+
+
+def recogniser_there(drill: House) -> int:
+    """The process id of the worker's recogniser once it has its models; else 0."""
+    pid = recogniser_of(drill.service.worker_pid)
+    return pid if f"process {pid}\n" in drill.log() else 0
+
+
+@pytest.mark.parametrize("harm", [signal.SIGKILL, signal.SIGSTOP])
+async def test_the_recogniser_is_lost_in_mid_question(drill: House, harm: signal.Signals) -> None:
+    """The caller is told to press keys, the same worker goes on with him, and the next question is heard again."""
+    worker, lost = drill.service.worker_pid, recogniser_there(drill)
+    async with drill.call("en", ENGLISH.prefix) as caller:
+        await caller.press(ENGLISH.key)
+        question = await caller.words(ENGLISH.question)
+        await caller.hears_out()
+        speaking = asyncio.create_task(caller.speak(question))
+        await asyncio.sleep(seconds(question) - 0.5)
+        os.kill(lost, harm)
+        await speaking
+        fault = await caller.until(events.Fault)
+        moment = caller.now
+
+        async def back() -> bool:
+            return recogniser_there(drill) not in (0, lost)
+
+        await until(back, "the recogniser was not started again", 60)
+        await caller.ask(words.EIFFEL_PRICE)
+        await caller.until(events.Decided, lambda decided: decided.intent == "eiffel.price")
+        await caller.listen(1.0)
+        await caller.hang_up()
+    assert (fault.part, drill.service.worker_pid) == ("recogniser", worker)
+    speaks_again_within(caller.heard(), moment, RESCUED_S)
     await drill.empty()
 
 

@@ -57,6 +57,12 @@ def endpointing(installed: Settings, whisper: Whisper) -> Recogniser:
     return with_endpointing(installed, whisper)
 
 
+@pytest.fixture
+def whisper_ear(endpointing: Recogniser) -> Ear:
+    """What calls use."""
+    return Ear(endpointing, "en", _golden("en-eiffel.wav"), "eiffel", _golden("en-museum.wav"), "museum")
+
+
 @pytest.fixture(params=["whisper", "endpointing", "vosk"])
 def ear(request: pytest.FixtureRequest) -> Ear:
     """Every recogniser, with speech it knows."""
