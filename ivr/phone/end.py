@@ -9,7 +9,10 @@ from ivr.asterisk.ari import Ari
 
 
 class End:
-    """Whoever hears notes it (``_note_voice``); times are seconds from the answer."""
+    """Whoever hears notes it (``_note_voice``); times are seconds from the answer.
+
+    ``last_voice``: when the other side was last heard to speak; None before.
+    """
 
     def __init__(self, ari: Ari, channel_id: str) -> None:
         self.channel_id = channel_id
@@ -17,7 +20,7 @@ class End:
         self._ari = ari
         self._zero = time.monotonic()
         self._speaks = False
-        self._last_voice: float | None = None
+        self.last_voice: float | None = None
         self._voice = asyncio.Condition()
 
     @property
@@ -28,7 +31,7 @@ class End:
     def answered(self) -> None:
         """This is the moment of the answer: times count from here."""
         self._zero = time.monotonic()
-        self._speaks, self._last_voice = False, None
+        self._speaks, self.last_voice = False, None
 
     async def press(self, keys: str) -> None:
         """Press keys (RFC 4733)."""
@@ -38,7 +41,7 @@ class End:
         """Wait until the other side speaks, or has spoken, after ``since``; False when patience ran out."""
         try:
             async with asyncio.timeout(patience_s), self._voice:
-                await self._voice.wait_for(lambda: self._speaks or (self._last_voice or 0.0) > since)
+                await self._voice.wait_for(lambda: self._speaks or (self.last_voice or 0.0) > since)
         except TimeoutError:
             return False
         return True
@@ -48,7 +51,7 @@ class End:
         while True:
             async with self._voice:
                 await self._voice.wait_for(lambda: not self._speaks)
-            left = quiet_s - (self.now - self._last_voice) if self._last_voice is not None else 0.0
+            left = quiet_s - (self.now - self.last_voice) if self.last_voice is not None else 0.0
             if left <= 0:
                 return
             await asyncio.sleep(left)
@@ -56,5 +59,5 @@ class End:
     async def _note_voice(self, at: float, *, speaks: bool = False) -> None:
         """The other side was heard ``at`` that time; ``speaks``: until further notice."""
         async with self._voice:
-            self._speaks, self._last_voice = speaks, at
+            self._speaks, self.last_voice = speaks, at
             self._voice.notify_all()

@@ -115,7 +115,7 @@ def main() -> int:
     """Engines are chosen as ever, and each gets the chart; tasks are counted."""
     chart = Chart.of(load())
     choose_voice = tts.choose
-    app.Apart = SickRecogniser
+    app.Apart = SickRecogniser  # type: ignore[attr-defined]  # in its place
     tts.choose = lambda *chosen: SickVoice(choose_voice(*chosen), chart)
     work = app.work
 

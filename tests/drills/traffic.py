@@ -119,7 +119,7 @@ class Author:
 
     def _message(self, lang: str, voice: str) -> Sequence[Step]:
         message = self._says(lang, MESSAGES[lang], voice)
-        person = [Digits(KEYS[lang]), Wait(1.0), Digits("0"), Wait(1.0)]
+        person: list[Step] = [Digits(KEYS[lang]), Wait(1.0), Digits("0"), Wait(1.0)]
         return [*person, message, Wait(2.0), Digits("#"), Wait(4.0), HangUp()]
 
     def _asks(self, lang: str, voice: str, count: int) -> list[Say]:
