@@ -49,6 +49,8 @@ class Hearer:
                 utterance = self._utterance(message)
                 utterance.feed(pcm)
                 self._asked[number] = asyncio.create_task(self._answer(number, utterance, how))
+            case {"ping": _}:
+                send(self._writer, message)
             case {"cancel": number} if number in self._asked:
                 self._asked[number].cancel()
 
@@ -64,7 +66,7 @@ class Hearer:
             transcript = await getattr(utterance, how)()
             answer["transcript"] = transcript and asdict(transcript)
         except asyncio.CancelledError:
-            answer["error"] = "given up"  # a sign of life nevertheless
+            answer["error"] = "given up"
         except EngineError as error:
             answer["error"] = str(error)
         except Exception as error:  # a fault of ours: the caller goes on by keys

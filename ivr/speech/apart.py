@@ -28,8 +28,9 @@ from ivr.speech.stt import Tape, Transcript
 log = logging.getLogger(__name__)
 
 MODULE: Final = "ivr.recogniser"
-LIMIT_S: Final = 6.0
-"""Where nobody got an answer for so long, the process is ended and started again."""
+PING_S: Final = 1.0
+MISSED: Final = 5
+"""After so many pings without a sign of life the process is ended and started again."""
 READY_S: Final = 100.0
 """The same for one that does not have its models by then."""
 RESTART_S, RESTART_MAX_S = 0.2, 10.0
@@ -69,7 +70,7 @@ class Apart:
         self._process: Process | None = None
         self._writer: StreamWriter | None = None  # None while there is nobody to ask
         self._lives = 0
-        self._answered = 0.0
+        self._missed = 0
         self._asked: dict[int, asyncio.Future[Message]] = {}
         self._gone: list[int] = []
         self._ready: asyncio.Future[None] | None = None
@@ -113,7 +114,6 @@ class Apart:
         self._asked[number] = answer
         gone, self._gone = self._gone, []
         send(self._writer, {**message, "ask": number, "forget": gone}, news(life))
-        asyncio.get_running_loop().call_later(LIMIT_S, self._look, life, time.monotonic())
         try:
             return await answer
         except asyncio.CancelledError:
@@ -127,11 +127,15 @@ class Apart:
         """Nobody asks about this utterance any more; any thread may say so."""
         self._gone.append(utterance)
 
-    def _look(self, life: int, since: float) -> None:
-        """Whether anybody got an answer; whoever asked may have given up long ago."""
-        if self._process is not None and life == self._lives and self.pid and self._answered < since:
-            log.error("ALARM: the recogniser has not answered for %g s; ending it", LIMIT_S)
-            self._process.kill()
+    async def _watch(self, process: Process, writer: StreamWriter) -> None:
+        """Ends one that stands still.  Pings are counted: after a halt of ours it has its time to answer."""
+        self._missed = 0
+        while self._missed < MISSED:
+            self._missed += self._writer is writer  # it has its models
+            send(writer, {"ping": self._missed})
+            await asyncio.sleep(PING_S)
+        log.error("ALARM: the recogniser has shown no sign of life for %g s; ending it", MISSED * PING_S)
+        process.kill()
 
     async def _keep(self) -> None:
         delay = RESTART_S
@@ -158,12 +162,14 @@ class Apart:
             )  # fmt: skip
         reader, writer = await asyncio.open_connection(sock=ours, limit=LONGEST_LINE)
         self._lives += 1
+        watching = asyncio.create_task(self._watch(self._process, writer))
         try:
             async with asyncio.timeout(READY_S) as limit:
                 async for message, _ in received(reader):
                     limit.reschedule(None)
                     self._take(message, writer)
         finally:
+            watching.cancel()
             self._writer = None
             if self.name:
                 self._ready = asyncio.get_running_loop().create_future()
@@ -180,9 +186,9 @@ class Apart:
 
     def _take(self, message: Message, writer: StreamWriter) -> None:
         assert self._ready is not None
+        self._missed = 0
         match message:
             case {"answer": number}:
-                self._answered = time.monotonic()
                 answer = self._asked.get(number)
                 if answer is not None and not answer.done():
                     answer.set_result(message)
