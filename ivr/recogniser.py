@@ -48,7 +48,8 @@ class Hearer:
                     self._utterances.pop(gone, None)
                 utterance = self._utterance(message)
                 utterance.feed(pcm)
-                self._asked[number] = asyncio.create_task(self._answer(number, utterance, how))
+                task = self._asked[number] = asyncio.create_task(self._answer(number, utterance, how))
+                task.add_done_callback(lambda _: self._asked.pop(number))  # cancelled before it began, too
             case {"ping": _}:
                 send(self._writer, message)
             case {"cancel": number} if number in self._asked:
@@ -72,8 +73,6 @@ class Hearer:
         except Exception as error:  # a fault of ours: the caller goes on by keys
             log.exception("%s failed", how)
             answer["error"] = f"{type(error).__name__}: {error}"
-        finally:
-            del self._asked[number]
         send(self._writer, answer)
 
 
@@ -92,7 +91,7 @@ async def _hear(link: socket.socket, settings: Settings) -> None:
     hearer = Hearer(recogniser, writer)
     async for message, pcm in received(reader):
         hearer.take(message, pcm)
-    os._exit(0)  # not before the last decode is over, else
+    os._exit(0)  # nobody waits for the decodes that run
 
 
 def _loaded(settings: Settings, langs: list[str]) -> Recogniser:
