@@ -7,6 +7,16 @@ import contextlib
 import psutil
 
 
+def linked(pid: int, port: int) -> bool:
+    """Whether that process holds a connection to Asterisk's HTTP port: Asterisk knows the name of an application that
+    is gone, too."""
+    with contextlib.suppress(psutil.Error):
+        return any(
+            link.raddr and link.raddr.port == port for link in psutil.Process(pid).net_connections("tcp")
+        )
+    return False
+
+
 def recogniser_of(worker_pid: int) -> int:
     """Process id of a worker's recogniser; 0 while there is none."""
     with contextlib.suppress(psutil.Error):

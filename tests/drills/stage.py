@@ -31,7 +31,7 @@ from tests.drills.clock import Clock
 from tests.drills.ledger import Ledger
 from tests.drills.sick import Chart
 from tests.postgres import Server, server
-from tests.processes import recogniser_of
+from tests.processes import linked, recogniser_of
 
 TODAY = "2026-11-24T10:00"
 """Opening hours, and nobody at the desk: who wants a person leaves a message."""
@@ -112,12 +112,8 @@ class Stage:
         return False
 
     async def _worker(self) -> bool:
-        """Asterisk knows the name of an application that is gone, too: it must also be connected."""
-        with contextlib.suppress(psutil.Error):
-            links = psutil.Process(self.service.worker_pid).net_connections("tcp")
-            linked = any(link.raddr and link.raddr.port == self.settings.http_port for link in links)
-            return linked and await self.ari.application() is not None
-        return False
+        there = linked(self.service.worker_pid, self.settings.http_port)
+        return there and await self.ari.application() is not None
 
     async def _hears(self) -> bool:
         """Its process has its models, and does not stand still."""

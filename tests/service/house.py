@@ -20,12 +20,14 @@ from ivr.callflow import load_callflow
 from ivr.config import Settings
 from ivr.crew import environment
 from ivr.demo import nearest_answer
+from ivr.errors import AriError
 from ivr.phone.adviser import Adviser, AdviserPlan
 from ivr.phone.phone import Phone
 from ivr.speech.prompts import open_prompts
 from ivr.speech.stt import Recogniser
 from ivr.supervisor import Service
 from ivr.wording import LANGUAGES
+from tests.processes import linked
 from tests.service import sounds
 from tests.service.caller import Caller, Record, calling
 from tests.service.store import Store, until
@@ -179,3 +181,26 @@ async def open_house(settings: Settings, ears: Recogniser) -> AsyncIterator[Hous
                 await house.close()
     finally:
         await asyncio.to_thread(remove, settings)
+
+
+async def registered(house: House) -> None:
+    """Until a worker holds the application's name."""
+
+    async def held() -> bool:
+        try:
+            return await house.ari.application() is not None
+        except AriError:
+            return False
+
+    await until(held, "no worker is registered", 60)
+
+
+async def new_worker(house: House, old: int) -> None:
+    """Until another worker is there to take calls."""
+
+    async def there() -> bool:
+        pid = house.service.worker_pid
+        return pid not in (0, old) and linked(pid, house.settings.http_port)
+
+    await until(there, "the worker was not started again", 60)
+    await registered(house)

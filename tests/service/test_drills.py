@@ -10,11 +10,10 @@ import pytest
 
 from ivr import events
 from ivr.audio import read_audio, seconds
-from ivr.errors import AriError
 from tests.processes import recogniser_of
 from tests.service import sounds, words
 from tests.service.caller import Caller
-from tests.service.house import House
+from tests.service.house import House, new_worker, registered
 from tests.service.store import until
 from tests.service.words import ENGLISH, FRENCH, Tourist
 
@@ -68,29 +67,6 @@ async def message_is_kept(house: House, number: str, least_s: float = 6.0) -> No
     assert (message["lang"], message["why"]) == ("en", "fallback")
     assert message["call_id"] == (await house.store.call(number))["id"]
     assert message["id"] in {row["id"] for row in await house.rows("voicemails")}
-
-
-async def new_worker(house: House, old: int) -> None:
-    """Until another worker is registered with Asterisk."""
-
-    async def there() -> bool:
-        return house.service.worker_pid not in (0, old) and house.log().count("Recogniser:") > starts
-
-    starts = house.log().count("Recogniser:")
-    await until(there, "the worker was not started again", 60)
-    await registered(house)
-
-
-async def registered(house: House) -> None:
-    """Until a worker holds the application's name."""
-
-    async def held() -> bool:
-        try:
-            return await house.ari.application() is not None
-        except AriError:
-            return False
-
-    await until(held, "no worker is registered", 60)
 
 
 async def asterisk_dies(drill: House) -> None:

@@ -17,7 +17,7 @@ from ivr.setup.callers import caller_wav
 from tests.service import sounds, words
 from tests.service.caller import Caller
 from tests.service.counting import by_hand
-from tests.service.house import ADVISER, House
+from tests.service.house import ADVISER, House, new_worker
 from tests.service.store import until
 from tests.service.words import ENGLISH
 
@@ -143,7 +143,8 @@ async def test_the_queue_goes_on_when_the_application_is_killed(desk: House) -> 
     async with desk.adviser(talks(None, after_s=3.0)) as adviser, desk.call("en", ENGLISH.prefix) as caller:
         await asks_for_a_person(caller)
         await adviser.rung.wait()
-        os.kill(desk.service.worker_pid, signal.SIGKILL)
+        killed = desk.service.worker_pid
+        os.kill(killed, signal.SIGKILL)
         caller.acts()
         await caller.hears(over_the_phone(await caller.words(words.ADVISER_EN)))
         answered = await caller.until(events.PersonAnswered)
@@ -152,6 +153,7 @@ async def test_the_queue_goes_on_when_the_application_is_killed(desk: House) -> 
         left = await caller.until(events.PersonLeft)
     assert talk.answered and talk.ended_by == "caller"
     assert answered.adviser == left.adviser == "desk" and left.by == "caller"
+    await new_worker(desk, killed)  # whoever rings next is served
 
 
 async def test_the_report_says_of_real_calls_what_one_counts_by_hand(desk: House) -> None:

@@ -27,9 +27,9 @@ def test_it_hears_what_faster_whisper_hears(whisper: Whisper) -> None:
         ours = whisper.decode_now(pcm, (lang,))
         segments = list(whole.transcribe(to_floats(pcm), lang, without_timestamps=True)[0])
         theirs = " ".join(segment.text for segment in segments)
-        # a word of seven that both doubt may differ
-        wrong = Levenshtein.distance(normalise(ours.text).split(), normalise(theirs).split())
-        assert wrong <= 1
+        # in what both doubt processors differ, too: "le miser du l'ouvre" is four letters from "le musée du Louvre"
+        wrong = Levenshtein.normalized_distance(normalise(ours.text), normalise(theirs))
+        assert wrong <= (0.12 if ours.confidence < 0.6 else 0.0)
         near = 0.3 if wrong else 0.1
         assert ours.confidence == pytest.approx(confidence(segments[0].avg_logprob), abs=near)
         assert whisper.decode_now(pcm, LANGUAGES).lang == whole.detect_language(to_floats(pcm))[0] == lang
