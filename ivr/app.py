@@ -16,6 +16,7 @@ from functools import partial
 import uvloop
 
 from ivr import generations, logs, process
+from ivr.apart import Apart
 from ivr.asterisk.ari import Ari
 from ivr.asterisk.ari_events import Channel
 from ivr.asterisk.config import ARI_USER
@@ -37,7 +38,6 @@ from ivr.events import Stamped
 from ivr.faq import load_faq
 from ivr.nlu import Understanding
 from ivr.phrases import load_phrases
-from ivr.speech.apart import Apart
 from ivr.speech.prompts import Prompts, open_prompts
 from ivr.speech.stt import Recogniser
 from ivr.speech.vad import Together, Vad

@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import sys
-import time
 
 from ivr.config import Settings
-from ivr.crew import END_S, RESTART_S, STEADY_S, ending, environment
+from ivr.crew import END_S, ending, environment
+from ivr.restarts import Restarts, ended, pid_of
 
 log = logging.getLogger(__name__)
 
@@ -27,8 +27,7 @@ class Child:
     @property
     def pid(self) -> int:
         """Process id; 0 while there is none."""
-        running = self._process is not None and self._process.returncode is None
-        return self._process.pid if self._process is not None and running else 0
+        return pid_of(self._process)
 
     def start(self) -> None:
         """Returns at once: nobody waits for it to be ready."""
@@ -43,11 +42,7 @@ class Child:
         if process is None or process.returncode is not None:
             return
         process.terminate()
-        try:
-            await asyncio.wait_for(process.wait(), END_S)
-        except TimeoutError:
-            process.kill()
-            await process.wait()
+        await ended(process, END_S)
 
     async def restart(self, settings: Settings) -> None:
         """Again, with other settings."""
@@ -56,17 +51,16 @@ class Child:
         self.start()
 
     async def _keep(self) -> None:
-        delay = RESTART_S
+        restarts = Restarts(RESTART_MAX_S)
         while True:
-            begun = time.monotonic()
+            restarts.begins()
             try:
                 self._process = await self._begin()
                 status = ending(await self._process.wait())
             except OSError as error:  # no memory, no disk: the line must go on
                 status = str(error)
             log.error("ALARM: the %s ended (%s); starting it again", self._name, status)
-            delay = RESTART_S if time.monotonic() - begun > STEADY_S else min(delay * 2, RESTART_MAX_S)
-            await asyncio.sleep(delay)
+            await restarts.pause()
 
     async def _begin(self) -> asyncio.subprocess.Process:
         logs = self.settings.state / "logs"

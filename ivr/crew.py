@@ -22,14 +22,13 @@ from ivr.asterisk.config import ARI_USER
 from ivr.config import Settings, given
 from ivr.errors import AriError, SetupError
 from ivr.rasa import RasaServer
+from ivr.restarts import Restarts, ended
 from ivr.workshop import serve
 
 log = logging.getLogger(__name__)
 
 READY_S = 120.0
-RESTART_S, RESTART_MAX_S = 0.2, 10.0
-STEADY_S = 30.0
-"""A worker that lived so long is started again at once when it dies; one that dies young waits longer."""
+RESTART_MAX_S = 10.0
 END_S = 8.0
 LIBRARIES = {"OPENBLAS_NUM_THREADS": "1"}
 """numpy's own threads only wait, and by spinning: decodes and calls lie side by side already."""
@@ -98,9 +97,9 @@ class Crew:
         return rescued
 
     async def _keep(self) -> None:
-        delay = RESTART_S
+        restarts = Restarts(RESTART_MAX_S)
         while True:
-            begun = time.monotonic()
+            restarts.begins()
             self._worker = await self._start_worker()
             self.worker_pid = self._worker.pid
             status = await self._worker.wait()
@@ -111,8 +110,7 @@ class Crew:
             log.error("%d call(s) handed to the dialplan", rescued)
             if self._retiring:
                 return
-            delay = RESTART_S if time.monotonic() - begun > STEADY_S else min(delay * 2, RESTART_MAX_S)
-            await asyncio.sleep(delay)
+            await restarts.pause()
 
     async def _ready(self) -> None:
         """Until the worker has registered with Asterisk."""
@@ -141,11 +139,7 @@ class Crew:
             return
         worker.send_signal(signal.SIGTERM)
         worker.send_signal(signal.SIGCONT)
-        try:
-            await asyncio.wait_for(worker.wait(), END_S)
-        except TimeoutError:
-            worker.kill()
-            await worker.wait()
+        await ended(worker, END_S)
         await self.rescue()
 
     def _ari(self) -> Ari:

@@ -1,6 +1,6 @@
 """``python -m ivr.recogniser FD``: speech to text for one worker, which starts it and asks through that socket.
 
-A process of its own (``ivr.speech.apart`` says why); it ends when the worker does.
+A process of its own (``ivr.apart`` says why); it ends when the worker does.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from functools import partial
 import uvloop
 
 from ivr import process
+from ivr.apart import LONGEST_LINE, Message, received, send
 from ivr.audio import silence
 from ivr.callflow import load_callflow
 from ivr.config import Settings
 from ivr.errors import EngineError, IvrError
 from ivr.speech import stt
-from ivr.speech.apart import LONGEST_LINE, Message, received, send
 from ivr.speech.endpoint import with_endpointing
 from ivr.speech.stt import Recogniser, Utterance
 
@@ -66,8 +66,6 @@ class Hearer:
         try:
             transcript = await getattr(utterance, how)()
             answer["transcript"] = transcript and asdict(transcript)
-        except asyncio.CancelledError:
-            answer["error"] = "given up"
         except EngineError as error:
             answer["error"] = str(error)
         except Exception as error:  # a fault of ours: the caller goes on by keys

@@ -25,3 +25,9 @@ def recogniser_of(worker_pid: int) -> int:
                 if "ivr.recogniser" in process.cmdline():
                     return process.pid
     return 0
+
+
+def hearing_recogniser_of(worker_pid: int, log: str) -> int:
+    """The same once it has its models, as the worker's log tells; 0 before."""
+    pid = recogniser_of(worker_pid)
+    return pid if f"process {pid}\n" in log else 0

@@ -18,10 +18,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ivr import app
+from ivr.apart import Apart
 from ivr.config import Settings, load
 from ivr.errors import RecogniserError, VoiceError
 from ivr.speech import tts
-from ivr.speech.apart import Apart
 from ivr.speech.stt import Transcript, Utterance
 from ivr.speech.tts import Voice
 

@@ -31,7 +31,7 @@ from tests.drills.clock import Clock
 from tests.drills.ledger import Ledger
 from tests.drills.sick import Chart
 from tests.postgres import Server, server
-from tests.processes import linked, recogniser_of
+from tests.processes import hearing_recogniser_of, linked, recogniser_of
 
 TODAY = "2026-11-24T10:00"
 """Opening hours, and nobody at the desk: who wants a person leaves a message."""
@@ -117,10 +117,11 @@ class Stage:
 
     async def _hears(self) -> bool:
         """Its process has its models, and does not stand still."""
-        pid, log = self.recogniser_pid, self.settings.state / "logs/worker.log"
+        log = self.settings.state / "logs/worker.log"
         with contextlib.suppress(psutil.Error, OSError):
-            told = f"process {pid}\n" in await asyncio.to_thread(log.read_text, "utf-8", "replace")
-            return told and psutil.Process(pid).status() != psutil.STATUS_STOPPED
+            told = await asyncio.to_thread(log.read_text, "utf-8", "replace")
+            pid = hearing_recogniser_of(self.service.worker_pid, told)
+            return bool(pid) and psutil.Process(pid).status() != psutil.STATUS_STOPPED
         return False
 
     async def _rasa(self) -> bool:

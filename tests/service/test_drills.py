@@ -10,7 +10,7 @@ import pytest
 
 from ivr import events
 from ivr.audio import read_audio, seconds
-from tests.processes import recogniser_of
+from tests.processes import hearing_recogniser_of
 from tests.service import sounds, words
 from tests.service.caller import Caller
 from tests.service.house import House, new_worker, registered
@@ -111,8 +111,7 @@ async def test_killed_in_mid_answer(drill: House) -> None:
 
 def recogniser_there(drill: House) -> int:
     """The process id of the worker's recogniser once it has its models; else 0."""
-    pid = recogniser_of(drill.service.worker_pid)
-    return pid if f"process {pid}\n" in drill.log() else 0
+    return hearing_recogniser_of(drill.service.worker_pid, drill.log())
 
 
 @pytest.mark.parametrize("harm", [signal.SIGKILL, signal.SIGSTOP])

@@ -13,9 +13,9 @@ from contextlib import asynccontextmanager
 import psutil
 import pytest
 
+from ivr import apart
+from ivr.apart import Apart
 from ivr.errors import RecogniserError
-from ivr.speech import apart
-from ivr.speech.apart import Apart
 from ivr.speech.stt import Recogniser
 from tests.speech.conftest import ROOT, Ear
 
@@ -121,7 +121,7 @@ async def test_one_that_dies_at_its_start_is_told(monkeypatch: pytest.MonkeyPatc
 
 WORKER = """
 import asyncio
-from ivr.speech.apart import Apart
+from ivr.apart import Apart
 
 async def work():
     recogniser = Apart()

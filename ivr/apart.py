@@ -15,7 +15,6 @@ import json
 import logging
 import socket
 import sys
-import time
 import weakref
 from asyncio import StreamReader, StreamWriter
 from asyncio.subprocess import Process
@@ -23,6 +22,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any, Final
 
 from ivr.errors import RecogniserError
+from ivr.restarts import Restarts, ended, pid_of
 from ivr.speech.stt import Tape, Transcript
 
 log = logging.getLogger(__name__)
@@ -33,10 +33,8 @@ MISSED: Final = 5
 """After so many pings without a sign of life the process is ended and started again."""
 READY_S: Final = 100.0
 """The same for one that does not have its models by then."""
-RESTART_S, RESTART_MAX_S = 0.2, 10.0
+RESTART_MAX_S: Final = 10.0
 END_S: Final = 2.0
-STEADY_S: Final = 30.0
-"""One that lived so long is started again at once when it dies; one that dies young waits longer."""
 LONGEST_LINE: Final = 1 << 20
 
 Message = dict[str, Any]
@@ -63,9 +61,7 @@ class Apart:
     name = ""
     languages: frozenset[str] = frozenset()
 
-    def __init__(self, module: str = MODULE) -> None:
-        """``module``: what is run."""
-        self._module = module
+    def __init__(self) -> None:
         self._numbers = itertools.count(1)
         self._process: Process | None = None
         self._writer: StreamWriter | None = None  # None while there is nobody to ask
@@ -79,8 +75,7 @@ class Apart:
     @property
     def pid(self) -> int:
         """Process id; 0 while there is none."""
-        running = self._process is not None and self._process.returncode is None
-        return self._process.pid if self._process is not None and running else 0
+        return pid_of(self._process)
 
     def start(self) -> None:
         """Returns at once; from now on it is kept up."""
@@ -107,18 +102,18 @@ class Apart:
 
         Raises RecogniserError where there is no answer.
         """
-        if self._writer is None:
+        writer, number = self._writer, next(self._numbers)
+        if writer is None:
             raise RecogniserError("the recogniser is away, and being started again")
-        life, number = self._lives, next(self._numbers)
         answer: asyncio.Future[Message] = asyncio.get_running_loop().create_future()
         self._asked[number] = answer
         gone, self._gone = self._gone, []
-        send(self._writer, {**message, "ask": number, "forget": gone}, news(life))
+        send(writer, {**message, "ask": number, "forget": gone}, news(self._lives))
         try:
             return await answer
         except asyncio.CancelledError:
-            if self._writer is not None and life == self._lives:
-                send(self._writer, {"cancel": number})
+            if self._writer is writer:
+                send(writer, {"cancel": number})
             raise
         finally:
             del self._asked[number]
@@ -138,9 +133,9 @@ class Apart:
         process.kill()
 
     async def _keep(self) -> None:
-        delay = RESTART_S
+        restarts = Restarts(RESTART_MAX_S)
         while True:
-            begun = time.monotonic()
+            restarts.begins()
             try:
                 ending = await self._live()
             except OSError as error:  # no memory, or not ready in time: calls go on by keys
@@ -149,15 +144,14 @@ class Apart:
                 self._failed(f"the recogniser did not start ({ending})")
                 return
             log.error("ALARM: the recogniser ended (%s); starting it again", ending)
-            delay = RESTART_S if time.monotonic() - begun > STEADY_S else min(delay * 2, RESTART_MAX_S)
-            await asyncio.sleep(delay)
+            await restarts.pause()
 
     async def _live(self) -> str:
         """One process, from its start to its end; how it ended."""
         ours, theirs = socket.socketpair()
         with theirs:
             self._process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", self._module, str(theirs.fileno()), pass_fds=[theirs.fileno()],
+                sys.executable, "-m", MODULE, str(theirs.fileno()), pass_fds=[theirs.fileno()],
                 stdin=asyncio.subprocess.DEVNULL,
             )  # fmt: skip
         reader, writer = await asyncio.open_connection(sock=ours, limit=LONGEST_LINE)
@@ -177,7 +171,7 @@ class Apart:
                 if not answer.done():
                     answer.set_exception(RecogniserError("the recogniser ended"))
             writer.close()
-            status = await _ended(self._process)
+            status = await ended(self._process, END_S)  # without us it ends by itself
         return f"status {status}"
 
     def _failed(self, why: str) -> None:
@@ -198,16 +192,6 @@ class Apart:
                 self._ready.set_result(None)
             case {"failed": why}:
                 self._failed(why)
-
-
-async def _ended(process: Process) -> int:
-    """Its status; one that does not end by itself, whose worker is gone, is killed: it keeps nothing."""
-    try:
-        async with asyncio.timeout(END_S):
-            return await process.wait()
-    except TimeoutError:
-        process.kill()
-        return await process.wait()
 
 
 class ApartUtterance:

@@ -1,0 +1,45 @@
+"""Processes of ours that are kept up: when one that died is started again, and how one ends."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from asyncio.subprocess import Process
+
+RESTART_S = 0.2
+STEADY_S = 30.0
+"""One that lived so long is started again at once when it dies; one that dies young waits longer."""
+
+
+class Restarts:
+    """The pauses between a death and the next start; ``longest_s`` for one that dies young again and again."""
+
+    def __init__(self, longest_s: float) -> None:
+        self._longest_s = longest_s
+        self._pause_s = RESTART_S
+        self._begun = 0.0
+
+    def begins(self) -> None:
+        """It is started now."""
+        self._begun = time.monotonic()
+
+    async def pause(self) -> None:
+        """It has died: until it may be started again."""
+        steady = time.monotonic() - self._begun > STEADY_S
+        self._pause_s = RESTART_S if steady else min(self._pause_s * 2, self._longest_s)
+        await asyncio.sleep(self._pause_s)
+
+
+def pid_of(process: Process | None) -> int:
+    """Process id; 0 while there is none."""
+    return process.pid if process is not None and process.returncode is None else 0
+
+
+async def ended(process: Process, within_s: float) -> int:
+    """Its status; killed when it does not end by itself in time."""
+    try:
+        async with asyncio.timeout(within_s):
+            return await process.wait()
+    except TimeoutError:
+        process.kill()
+        return await process.wait()
