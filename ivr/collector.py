@@ -12,6 +12,7 @@ import logging
 import os
 import sys
 import time
+from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
 
@@ -23,7 +24,7 @@ from ivr.asterisk.ari import Ari
 from ivr.asterisk.config import ARI_USER
 from ivr.audio import read_channels
 from ivr.config import Settings
-from ivr.errors import AriError, AudioError
+from ivr.errors import AriError, AudioError, StoreError
 from ivr.rounds import EVERY_S, alone, keep
 from ivr.store import contents, queries, recordings
 from ivr.store.journal import Journal
@@ -54,15 +55,16 @@ class Collector:
 
     async def once(self) -> None:
         """One round.  A full disk or a database that is away is an alarm, and tried again."""
-        # listed before the channels: what a call that begins meanwhile records is not taken for left behind
+        # listed before the channels: a call that begins meanwhile, and what it records, is not taken for left behind
         spooled, notes = recordings.waiting(self._settings), self._pending.waiting()
+        begun = await asyncio.to_thread(self._begun)
         try:
             alive = {channel.id for channel in await self._ari.channels()}
         except AriError:
             return  # Asterisk is away: its calls may come back, nothing is taken from under them
         try:
             with alone(self._lock):
-                await asyncio.to_thread(self._collect, alive, spooled, notes)
+                await asyncio.to_thread(self._collect, alive, spooled, notes, begun)
         except BlockingIOError:
             return  # another one is at it
         except OSError as error:
@@ -70,25 +72,38 @@ class Collector:
         except SQLAlchemyError as error:
             log.warning("database away (%s)", type(error).__name__)
 
-    def _collect(self, alive: set[str], spooled: list[Path], notes: list[Path]) -> None:
+    def _collect(self, alive: set[str], spooled: list[Path], notes: list[Path], begun: list[str]) -> None:
         for call_id, kept in recordings.collect(self._settings, alive, spooled):
             self._note(call_id, kept)
         for item in self._pending.collect(alive, notes):
             self._note(item.call_id or f"{self._settings.instance}-fallback-{item.event.message}", item.event)
-        self._finish_left_calls(alive)
+        self._finish(call_id for call_id in begun if call_id not in alive)
         self._measure()
         self._note_generations()
 
-    def _finish_left_calls(self, alive: set[str]) -> None:
+    def _begun(self) -> list[str]:
+        """Calls that nobody has seen end; none while the database is away."""
+        try:
+            engine = open_store(self._settings.database)
+        except (SQLAlchemyError, StoreError):
+            return []
+        try:
+            return queries.unfinished(engine, time.time() - DAY_S, self._settings.instance)
+        except SQLAlchemyError:
+            return []
+        finally:
+            engine.dispose()
+
+    def _finish(self, left: Iterable[str]) -> None:
         """Calls that ended in the dialplan, or under a worker that was killed."""
         if not self._journal.drain():
             return  # how they ended may still wait in the spool
         engine = open_store(self._settings.database)
         try:
-            for call_id in queries.unfinished(engine, time.time() - DAY_S, self._settings.instance):
-                if call_id in alive:
-                    continue
+            for call_id in left:
                 told = queries.events_of(engine, call_id)
+                if not told or any(isinstance(item.event, events.CallFinished) for item in told):
+                    continue  # erased, or its own ending has come, meanwhile
                 # a recording is kept after the end: it tells nothing of when that was
                 story = [item for item in told if not isinstance(item.event, events.RecordingKept)] or told
                 if time.time() - story[-1].at < 2 * EVERY_S:

@@ -187,6 +187,16 @@ async def test_a_call_whose_own_ending_may_be_on_its_way_is_given_time(tmp_path:
         assert here.call("c1")["outcome"] == ""
 
 
+async def test_a_call_that_begins_during_a_round_goes_on(tmp_path: Path) -> None:
+    async with instance(tmp_path) as here:
+        caller = here.fake.ring()
+        del here.fake.channels[caller.id]
+        # its first event is old when this round comes to it: a round may take long, and so may an answer
+        here.fake.meanwhile.append(lambda: here.happened(caller.id, STARTED))
+        await here.go()
+        assert here.call(caller.id)["outcome"] == ""
+
+
 async def test_recordings_are_joined_and_noted(tmp_path: Path) -> None:
     async with instance(tmp_path) as here:
         here.happened("c1", STARTED)

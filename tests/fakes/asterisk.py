@@ -48,7 +48,7 @@ class FakeAsterisk:
     ``tick_s`` is how long a 20 ms frame takes to play; ``start_delay_s`` how long after its websocket a
     media channel enters the application.  Troubles are switched on by the attributes ``booting``
     (handshakes fail), ``deaf`` (requests are never answered) and ``failing`` (a status for every
-    request).
+    request); ``meanwhile`` is what happens between its next answer and the asker's having it.
     """
 
     def __init__(self, tick_s: float = 0.02, start_delay_s: float = 0.003) -> None:
@@ -59,6 +59,7 @@ class FakeAsterisk:
         self.media: dict[str, FakeMedia] = {}
         self.recordings: dict[str, FakeChannel] = {}
         self.targets: list[str] = []
+        self.meanwhile: list[Callable[[], None]] = []
         self._tick_s, self.start_delay_s = tick_s, start_delay_s
         self._sockets: dict[str, list[Socket]] = {}
         self._serial = 0
@@ -184,7 +185,10 @@ class FakeAsterisk:
             "bridges": self._bridges,
             "events": self._claim,
         }
-        return handlers[kind](asked, rest)
+        answer = handlers[kind](asked, rest)
+        while self.meanwhile:
+            self.meanwhile.pop()()
+        return answer
 
     def _application(self, asked: Asked, rest: list[str]) -> Answer:
         held = [channel.id for channel in self.channels.values() if channel.app == rest[0]]

@@ -21,7 +21,7 @@ from ivr.phone.phone import Phone
 from ivr.phone.spec import CallSpec
 from ivr.setup.callers import caller_wav
 from tests.service import sounds
-from tests.service.store import Store
+from tests.service.store import Store, told
 
 E = TypeVar("E", bound=events.Event)
 PATIENCE_S = 30.0
@@ -50,11 +50,15 @@ class Record:
         """Keys of what the service said, in order."""
         return [said.key for said in self.all(events.Said)]
 
+    @property
+    def told(self) -> str:
+        """All that happened, a line each, for a test that fails."""
+        return told(self.story)
+
     def prompt(self, key: str) -> events.Said:
         """The first thing said under that key."""
         found = [said for said in self.all(events.Said) if said.key == key]
-        heard = [(event.text, event.confidence) for event in self.all(events.Heard)]
-        assert found, f"{key} was never said, only {self.prompts}, to {heard}"
+        assert found, f"{key} was never said:\n{self.told}"
         return found[0]
 
     def audio_of(self, said: events.Said) -> bytes:
@@ -95,6 +99,14 @@ class Caller:
         pcm = await self.words(text, lang)
         await self.hears_out()
         await self.speak(pcm)
+
+    async def decided(self, question: str) -> events.Decided:
+        """What was made of his question; asked once more where it was badly heard and the service asks back."""
+        first = await self.until(events.Decided)
+        if first.decision != "confirm":
+            return first
+        await self.ask(question)
+        return await self.until(events.Decided, lambda decided: decided.decision != "confirm")
 
     async def hears_out(self) -> None:
         """Until the service has said all it had to say since the caller's last act."""

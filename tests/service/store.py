@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, TypeVar
 
 from sqlalchemy import Engine
@@ -31,6 +31,11 @@ async def until(probe: Callable[[], Awaitable[T | None]], what: str, timeout_s: 
             return found
         assert time.monotonic() < deadline, what
         await asyncio.sleep(0.1)
+
+
+def told(story: Iterable[events.Stamped]) -> str:
+    """A line for each event: the call's time in seconds, and what happened."""
+    return "\n".join(f"{item.t:8.2f} {item.event}" for item in story)
 
 
 class Store:
@@ -76,8 +81,7 @@ class Store:
         try:
             return await until(found, f"no such {kind.kind} in the call from {number}", timeout_s)
         except AssertionError as error:
-            told = "\n".join(f"{item.t:8.2f} {item.event}" for item in await self.story(number))
-            raise AssertionError(f"{error}, only:\n{told}") from None
+            raise AssertionError(f"{error}, only:\n{told(await self.story(number))}") from None
 
     async def finished(
         self, number: str, *, recording: bool = True

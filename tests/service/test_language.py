@@ -34,7 +34,7 @@ async def test_a_caller_who_simply_asks_is_answered(house: House) -> None:
     async with house.call("en", ENGLISH.prefix) as caller:
         await caller.cut_in(ENGLISH.question, after_s=1.5)
         chosen = await caller.until(events.LanguageChosen)
-        decided = await caller.until(events.Decided)
+        decided = await caller.decided(ENGLISH.question)
         await caller.hears_out()
     record = await caller.record()
     assert (chosen.lang, chosen.how) == ("en", "question")
