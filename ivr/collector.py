@@ -25,7 +25,7 @@ from ivr.asterisk.config import ARI_USER
 from ivr.audio import read_channels
 from ivr.config import Settings
 from ivr.errors import AriError, AudioError, StoreError
-from ivr.rounds import EVERY_S, alone, keep
+from ivr.rounds import alone, keep
 from ivr.store import contents, queries, recordings
 from ivr.store.journal import Journal
 from ivr.store.messages import Pending
@@ -34,6 +34,9 @@ from ivr.store.tables import open_store
 log = logging.getLogger(__name__)
 
 DAY_S = 86_400.0
+GRACE_S = 6.0
+"""Seconds after its channel is gone in which a call's own ending may still come: a worker's journal that found the
+database away tries again after 5."""
 MEASURED_AT_ONCE = 5
 """Recordings a round: a minute of sound costs up to 0.2 s of computing, and messages are not to wait for it."""
 LEAST_PRIORITY = 19
@@ -47,6 +50,7 @@ class Collector:
         self._settings, self._ari, self._journal, self._pending = settings, ari, journal, pending
         self._numbers = events.Sequence()
         self._generations_noted = False
+        self._gone: dict[str, float] = {}  # unfinished calls that Asterisk no longer has, and since when
         self._lock = settings.state / "collector.lock"
 
     async def run(self) -> None:
@@ -64,7 +68,8 @@ class Collector:
             return  # Asterisk is away: its calls may come back, nothing is taken from under them
         try:
             with alone(self._lock):
-                await asyncio.to_thread(self._collect, alive, spooled, notes, begun)
+                left = self._left(call_id for call_id in begun if call_id not in alive)
+                await asyncio.to_thread(self._collect, alive, spooled, notes, left)
         except BlockingIOError:
             return  # another one is at it
         except OSError as error:
@@ -72,12 +77,12 @@ class Collector:
         except SQLAlchemyError as error:
             log.warning("database away (%s)", type(error).__name__)
 
-    def _collect(self, alive: set[str], spooled: list[Path], notes: list[Path], begun: list[str]) -> None:
-        for call_id, kept in recordings.collect(self._settings, alive, spooled):
-            self._note(call_id, kept)
+    def _collect(self, alive: set[str], spooled: list[Path], notes: list[Path], left: list[str]) -> None:
         for item in self._pending.collect(alive, notes):
             self._note(item.call_id or f"{self._settings.instance}-fallback-{item.event.message}", item.event)
-        self._finish(call_id for call_id in begun if call_id not in alive)
+        for call_id, kept in recordings.collect(self._settings, alive, spooled):
+            self._note(call_id, kept)
+        self._finish(left)
         self._measure()
         self._note_generations()
 
@@ -94,6 +99,12 @@ class Collector:
         finally:
             engine.dispose()
 
+    def _left(self, gone: Iterable[str]) -> list[str]:
+        """Those that have been gone for so long that nobody else will tell how they ended."""
+        now = asyncio.get_running_loop().time()
+        self._gone = {call_id: self._gone.get(call_id, now) for call_id in gone}
+        return [call_id for call_id, since in self._gone.items() if now - since >= GRACE_S]
+
     def _finish(self, left: Iterable[str]) -> None:
         """Calls that ended in the dialplan, or under a worker that was killed."""
         if not self._journal.drain():
@@ -106,8 +117,6 @@ class Collector:
                     continue  # erased, or its own ending has come, meanwhile
                 # a recording is kept after the end: it tells nothing of when that was
                 story = [item for item in told if not isinstance(item.event, events.RecordingKept)] or told
-                if time.time() - story[-1].at < 2 * EVERY_S:
-                    continue  # its own ending may still be on its way
                 self._note(call_id, _ending(story))
         finally:
             engine.dispose()

@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from ivr import events
 from ivr.asterisk.ari import Ari
 from ivr.audio import PHONE_RATE, wav_bytes
-from ivr.collector import Collector
+from ivr.collector import GRACE_S, Collector
 from ivr.emergency import load_emergency
 from ivr.rounds import EVERY_S
 from ivr.store import queries, tables
@@ -176,15 +176,23 @@ async def test_a_call_that_nobody_saw_end_is_ended(
 ) -> None:
     async with instance(tmp_path) as here:
         here.happened("c1", *story)
-        await here.go(2)
+        await here.go()
+        await asyncio.sleep(GRACE_S)
+        await here.go()
         assert (here.call("c1")["outcome"], here.call("c1")["ended_by"]) == (outcome, "dialplan")
 
 
 async def test_a_call_whose_own_ending_may_be_on_its_way_is_given_time(tmp_path: Path) -> None:
     async with instance(tmp_path) as here:
-        here.happened("c1", STARTED, first=events.Sequence().next())
-        await here.go(2)
+        here.happened("c1", STARTED)  # a minute ago: what is said for long is noted when it has been said
+        await here.go()
+        await asyncio.sleep(GRACE_S - 0.1)
+        await here.go()
         assert here.call("c1")["outcome"] == ""
+        here.happened("c1", events.CallFinished("answered", "service", 60.0), first=events.Sequence().next())
+        await asyncio.sleep(GRACE_S)
+        await here.go(2)
+        assert (here.call("c1")["outcome"], here.call("c1")["ended_by"]) == ("answered", "service")
 
 
 async def test_a_call_that_begins_during_a_round_goes_on(tmp_path: Path) -> None:
@@ -193,6 +201,9 @@ async def test_a_call_that_begins_during_a_round_goes_on(tmp_path: Path) -> None
         del here.fake.channels[caller.id]
         # its first event is old when this round comes to it: a round may take long, and so may an answer
         here.fake.meanwhile.append(lambda: here.happened(caller.id, STARTED))
+        await here.go()
+        here.fake.channels[caller.id] = caller
+        await asyncio.sleep(GRACE_S)
         await here.go()
         assert here.call(caller.id)["outcome"] == ""
 
@@ -223,6 +234,8 @@ async def test_a_recording_is_measured_once_its_call_is_over(tmp_path: Path) -> 
         await here.go(2)
         assert here.measured(caller.id) == []
         here.fake.hang_up(caller)
+        await here.go()
+        await asyncio.sleep(GRACE_S)
         await here.go(2)
         turn, mark = here.measured(caller.id)
         assert isinstance(turn, events.MouthToEar) and turn.seconds == pytest.approx(0.8, abs=0.02)
