@@ -24,19 +24,18 @@ from ivr.asterisk.ari import Ari
 from ivr.asterisk.config import ARI_USER
 from ivr.audio import read_channels
 from ivr.config import Settings
-from ivr.errors import AriError, AudioError, StoreError
+from ivr.errors import AriError, AudioError
 from ivr.rounds import alone, keep
 from ivr.store import contents, queries, recordings
-from ivr.store.journal import Journal
+from ivr.store.journal import RETRY_S, Journal
 from ivr.store.messages import Pending
 from ivr.store.tables import open_store
 
 log = logging.getLogger(__name__)
 
 DAY_S = 86_400.0
-GRACE_S = 6.0
-"""Seconds after its channel is gone in which a call's own ending may still come: a worker's journal that found the
-database away tries again after 5."""
+GRACE_S = RETRY_S + 1.0
+"""Seconds after its channel is gone in which a call's own ending may still come out of a worker's journal."""
 MEASURED_AT_ONCE = 5
 """Recordings a round: a minute of sound costs up to 0.2 s of computing, and messages are not to wait for it."""
 LEAST_PRIORITY = 19
@@ -50,6 +49,7 @@ class Collector:
         self._settings, self._ari, self._journal, self._pending = settings, ari, journal, pending
         self._numbers = events.Sequence()
         self._generations_noted = False
+        self._now = asyncio.get_running_loop().time
         self._gone: dict[str, float] = {}  # unfinished calls that Asterisk no longer has, and since when
         self._lock = settings.state / "collector.lock"
 
@@ -59,17 +59,15 @@ class Collector:
 
     async def once(self) -> None:
         """One round.  A full disk or a database that is away is an alarm, and tried again."""
-        # listed before the channels: a call that begins meanwhile, and what it records, is not taken for left behind
+        # listed before the channels: what a call that begins meanwhile records is not taken for left behind
         spooled, notes = recordings.waiting(self._settings), self._pending.waiting()
-        begun = await asyncio.to_thread(self._begun)
         try:
             alive = {channel.id for channel in await self._ari.channels()}
         except AriError:
             return  # Asterisk is away: its calls may come back, nothing is taken from under them
         try:
             with alone(self._lock):
-                left = self._left(call_id for call_id in begun if call_id not in alive)
-                await asyncio.to_thread(self._collect, alive, spooled, notes, left)
+                await asyncio.to_thread(self._collect, alive, spooled, notes)
         except BlockingIOError:
             return  # another one is at it
         except OSError as error:
@@ -77,49 +75,40 @@ class Collector:
         except SQLAlchemyError as error:
             log.warning("database away (%s)", type(error).__name__)
 
-    def _collect(self, alive: set[str], spooled: list[Path], notes: list[Path], left: list[str]) -> None:
+    def _collect(self, alive: set[str], spooled: list[Path], notes: list[Path]) -> None:
+        # messages first: whoever finds a call's recording finds its message, too
         for item in self._pending.collect(alive, notes):
             self._note(item.call_id or f"{self._settings.instance}-fallback-{item.event.message}", item.event)
         for call_id, kept in recordings.collect(self._settings, alive, spooled):
             self._note(call_id, kept)
-        self._finish(left)
+        self._finish_left_calls(alive)
         self._measure()
         self._note_generations()
 
-    def _begun(self) -> list[str]:
-        """Calls that nobody has seen end; none while the database is away."""
-        try:
-            engine = open_store(self._settings.database)
-        except (SQLAlchemyError, StoreError):
-            return []
-        try:
-            return queries.unfinished(engine, time.time() - DAY_S, self._settings.instance)
-        except SQLAlchemyError:
-            return []
-        finally:
-            engine.dispose()
-
-    def _left(self, gone: Iterable[str]) -> list[str]:
-        """Those that have been gone for so long that nobody else will tell how they ended."""
-        now = asyncio.get_running_loop().time()
-        self._gone = {call_id: self._gone.get(call_id, now) for call_id in gone}
-        return [call_id for call_id, since in self._gone.items() if now - since >= GRACE_S]
-
-    def _finish(self, left: Iterable[str]) -> None:
+    def _finish_left_calls(self, alive: set[str]) -> None:
         """Calls that ended in the dialplan, or under a worker that was killed."""
         if not self._journal.drain():
-            return  # how they ended may still wait in the spool
+            self._gone = {}  # how they ended may still wait in the spool, and in other processes' too
+            return
         engine = open_store(self._settings.database)
         try:
-            for call_id in left:
+            unfinished = queries.unfinished(engine, time.time() - DAY_S, self._settings.instance)
+            for call_id in self._left(call_id for call_id in unfinished if call_id not in alive):
                 told = queries.events_of(engine, call_id)
-                if not told or any(isinstance(item.event, events.CallFinished) for item in told):
-                    continue  # erased, or its own ending has come, meanwhile
                 # a recording is kept after the end: it tells nothing of when that was
                 story = [item for item in told if not isinstance(item.event, events.RecordingKept)] or told
                 self._note(call_id, _ending(story))
         finally:
             engine.dispose()
+
+    def _left(self, gone: Iterable[str]) -> list[str]:
+        """Those that have been gone, round after round, for so long that nobody else will tell how they ended.
+
+        One that begins during a round seems gone, too, and is there in the next.
+        """
+        now = self._now()
+        self._gone = {call_id: self._gone.get(call_id, now) for call_id in gone}
+        return [call_id for call_id, since in self._gone.items() if now - since >= GRACE_S]
 
     def _note_generations(self) -> None:
         """Once: this process begins anew with each generation, which was published before."""
