@@ -3,8 +3,8 @@
 One process of Python computes in one thread at a time.  With forty callers a decode waited for the calls, and the
 calls for the decodes, while a third of the machine lay idle (docs/speech.md, "Many callers").
 
-Both sides speak over a pair of sockets: a line of JSON, and the sound that belongs to it.  The other side is
-``ivr.recogniser``.
+Both sides speak over a socket: a line of JSON, and the sound that belongs to it.  The other side is
+``ivr.recogniser``, which ``ivr.keeper`` keeps up.
 """
 
 from __future__ import annotations
@@ -13,28 +13,19 @@ import asyncio
 import itertools
 import json
 import logging
-import socket
-import sys
 import weakref
 from asyncio import StreamReader, StreamWriter
-from asyncio.subprocess import Process
 from collections.abc import AsyncIterator, Callable, Sequence
+from pathlib import Path
 from typing import Any, Final
 
 from ivr.errors import RecogniserError
-from ivr.restarts import Restarts, ended, pid_of
 from ivr.speech.stt import Tape, Transcript
 
 log = logging.getLogger(__name__)
 
-MODULE: Final = "ivr.recogniser"
-PING_S: Final = 1.0
-MISSED: Final = 5
-"""After so many pings without a sign of life the process is ended and started again."""
 READY_S: Final = 100.0
-"""The same for one that does not have its models by then."""
-RESTART_MAX_S: Final = 10.0
-END_S: Final = 2.0
+AGAIN_S: Final = 0.5
 LONGEST_LINE: Final = 1 << 20
 
 Message = dict[str, Any]
@@ -56,46 +47,44 @@ async def received(reader: StreamReader) -> AsyncIterator[tuple[Message, bytes]]
 
 
 class Apart:
-    """A ``Recogniser``: ``start`` it, wait until it is ``ready``, ``close`` it."""
+    """A ``Recogniser``: ``start`` it, wait until it is ``ready``, ``close`` it.  ``path``: where it is asked."""
 
     name = ""
     languages: frozenset[str] = frozenset()
 
-    def __init__(self) -> None:
+    def __init__(self, path: Path) -> None:
+        self._path = path
         self._numbers = itertools.count(1)
-        self._process: Process | None = None
         self._writer: StreamWriter | None = None  # None while there is nobody to ask
         self._lives = 0
-        self._missed = 0
         self._asked: dict[int, asyncio.Future[Message]] = {}
         self._gone: list[int] = []
         self._ready: asyncio.Future[None] | None = None
-        self._keeper: asyncio.Task[None] | None = None
-
-    @property
-    def pid(self) -> int:
-        """Process id; 0 while there is none."""
-        return pid_of(self._process)
+        self._link: asyncio.Task[None] | None = None
 
     def start(self) -> None:
-        """Returns at once; from now on it is kept up."""
+        """Returns at once; from now on whoever is there is asked."""
         self._ready = asyncio.get_running_loop().create_future()
-        self._keeper = asyncio.create_task(self._keep(), name="recogniser")
+        self._link = asyncio.create_task(self._stay_linked(), name="recogniser")
 
     async def ready(self) -> None:
         """Returns when it has its models and can be asked; raises RecogniserError where that cannot be."""
         assert self._ready is not None, "start() comes first"
-        await self._ready
+        try:
+            async with asyncio.timeout(READY_S):
+                await asyncio.shield(self._ready)
+        except TimeoutError:
+            raise RecogniserError(f"the recogniser did not start in {READY_S:g} s") from None
 
     def utterance(self, langs: Sequence[str], hotwords: str = "") -> ApartUtterance:
         """Starts listening."""
         return ApartUtterance(self, next(self._numbers), langs, hotwords)
 
     async def close(self) -> None:
-        """Ends the process; who waits for an answer gets RecogniserError."""
-        if self._keeper is not None:
-            self._keeper.cancel()
-            await asyncio.wait({self._keeper})
+        """Asks nobody any more; who waits for an answer gets RecogniserError."""
+        if self._link is not None:
+            self._link.cancel()
+            await asyncio.wait({self._link})
 
     async def ask(self, message: Message, news: Callable[[int], bytes]) -> Message:
         """The answer.  ``news``: the sound that this process (by its number) has not got yet.
@@ -122,76 +111,44 @@ class Apart:
         """Nobody asks about this utterance any more; any thread may say so."""
         self._gone.append(utterance)
 
-    async def _watch(self, process: Process, writer: StreamWriter) -> None:
-        """Ends one that stands still.  Pings are counted: after a halt of ours it has its time to answer."""
-        self._missed = 0
-        while self._missed < MISSED:
-            self._missed += self._writer is writer  # it has its models
-            send(writer, {"ping": self._missed})
-            await asyncio.sleep(PING_S)
-        log.error("ALARM: the recogniser has shown no sign of life for %g s; ending it", MISSED * PING_S)
-        process.kill()
-
-    async def _keep(self) -> None:
-        restarts = Restarts(RESTART_MAX_S)
+    async def _stay_linked(self) -> None:
         while True:
-            restarts.begins()
             try:
-                ending = await self._live()
-            except OSError as error:  # no memory, or not ready in time: calls go on by keys
-                ending = str(error) or type(error).__name__
-            if not self.name:  # it never was there: whoever starts us decides
-                self._failed(f"the recogniser did not start ({ending})")
-                return
-            log.error("ALARM: the recogniser ended (%s); starting it again", ending)
-            await restarts.pause()
+                reader, writer = await asyncio.open_unix_connection(self._path, limit=LONGEST_LINE)
+            except OSError:  # its keeper is gone
+                await asyncio.sleep(AGAIN_S)
+            else:
+                await self._live(reader, writer)
 
-    async def _live(self) -> str:
-        """One process, from its start to its end; how it ended."""
-        ours, theirs = socket.socketpair()
-        with theirs:
-            self._process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", MODULE, str(theirs.fileno()), pass_fds=[theirs.fileno()],
-                stdin=asyncio.subprocess.DEVNULL,
-            )  # fmt: skip
-        reader, writer = await asyncio.open_connection(sock=ours, limit=LONGEST_LINE)
+    async def _live(self, reader: StreamReader, writer: StreamWriter) -> None:
+        """One process, for as long as we are linked to it."""
         self._lives += 1
-        watching = asyncio.create_task(self._watch(self._process, writer))
         try:
-            async with asyncio.timeout(READY_S) as limit:
-                async for message, _ in received(reader):
-                    limit.reschedule(None)
-                    self._take(message, writer)
+            async for message, _ in received(reader):
+                self._take(message, writer)
         finally:
-            watching.cancel()
-            self._writer = None
-            if self.name:
+            if self._writer is not None:
+                log.warning("the recogniser is gone; waiting for the next one")
+                self._writer = None
                 self._ready = asyncio.get_running_loop().create_future()
             for answer in self._asked.values():
                 if not answer.done():
                     answer.set_exception(RecogniserError("the recogniser ended"))
             writer.close()
-            status = await ended(self._process, END_S)  # without us it ends by itself
-        return f"status {status}"
-
-    def _failed(self, why: str) -> None:
-        if self._ready is not None and not self._ready.done():
-            self._ready.set_exception(RecogniserError(why))
 
     def _take(self, message: Message, writer: StreamWriter) -> None:
         assert self._ready is not None
-        self._missed = 0
         match message:
             case {"answer": number}:
                 answer = self._asked.get(number)
                 if answer is not None and not answer.done():
                     answer.set_result(message)
-            case {"name": name, "languages": languages}:
+            case {"name": name, "languages": languages, "pid": pid}:
                 self.name, self.languages, self._writer = name, frozenset(languages), writer
-                log.info("Recogniser: %s, process %d", name, self.pid)
+                log.info("Recogniser: %s, process %d", name, pid)
                 self._ready.set_result(None)
-            case {"failed": why}:
-                self._failed(why)
+            case {"failed": why} if not self.name and not self._ready.done():  # whoever starts us decides
+                self._ready.set_exception(RecogniserError(why))
 
 
 class ApartUtterance:

@@ -1,4 +1,4 @@
-"""The worker: settings -> engines -> calls, in one task group.  `ivr run` starts ``python -m ivr.app``."""
+"""The worker: settings -> engines -> calls, in one task group.  `ivr run` starts ``python -m ivr.app EARS``."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 
 import uvloop
 
@@ -168,14 +169,17 @@ def now(settings: Settings, callflow: Callflow) -> dt.datetime:
     return settings.now(callflow.hours.zone)
 
 
-async def work(settings: Settings) -> None:
-    """Load, warm up, serve; SIGTERM and SIGINT end it, SIGUSR1 lets it finish its calls first."""
+async def work(ears: Path, settings: Settings) -> None:
+    """Load, warm up, serve; SIGTERM and SIGINT end it, SIGUSR1 lets it finish its calls first.
+
+    ``ears``: the socket at which the recogniser is asked.
+    """
     stop, retire = process.stopping(), asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, retire.set)
     callflow = load_callflow(settings.root)
     langs = [str(lang) for lang in callflow.languages]
-    recogniser = Apart()
-    recogniser.start()  # loads its models beside us
+    recogniser = Apart(ears)
+    recogniser.start()
     try:
         Vad().probability(silence(0.1))  # the first look of a process is slow
         await asyncio.to_thread(digits.prepare, langs)
@@ -191,7 +195,7 @@ async def work(settings: Settings) -> None:
 
 def main() -> int:
     """Entry point of the worker process."""
-    return process.run(work, uvloop.run)
+    return process.run(partial(work, Path(sys.argv[1])), uvloop.run)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
-"""A crew: one worker process and its Rasa, on one generation of the content.
+"""A crew: one worker process, its recogniser and its Rasa, on one generation of the content.
 
-Kept up until it is retired: a worker that dies is started again, after its callers were rescued.  A new
-generation gets a crew of its own; the old one finishes its calls and goes.
+Kept up until it is retired: a worker that dies is started again, after its callers were rescued; the others, which
+take longer to load, stay where they are.  A new generation gets a crew of its own; the old one finishes its calls
+and goes.
 """
 
 from __future__ import annotations
@@ -9,37 +10,36 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import os
 import signal
-import sys
 import time
 from collections.abc import Callable
-from dataclasses import fields
-from pathlib import Path
 
 from ivr.asterisk.ari import Ari
 from ivr.asterisk.config import ARI_USER
-from ivr.config import Settings, given
+from ivr.child import END_S, begin
+from ivr.config import Settings
 from ivr.errors import AriError, SetupError
+from ivr.keeper import Keeper
 from ivr.rasa import RasaServer
-from ivr.restarts import Restarts, ended
+from ivr.restarts import Restarts, ended, ending
 from ivr.workshop import serve
 
 log = logging.getLogger(__name__)
 
 READY_S = 120.0
 RESTART_MAX_S = 10.0
-END_S = 8.0
-LIBRARIES = {"OPENBLAS_NUM_THREADS": "1"}
-"""numpy's own threads only wait, and by spinning: decodes and calls lie side by side already."""
 
 
 class Crew:
     """``start`` it, then ``retire`` (when its calls are over) or ``stop`` (now)."""
 
+    worker = "ivr.app"
+
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.worker_pid = 0
+        self.recogniser = Keeper(settings)
+        self.worker_environment: dict[str, str] = {}
         self._worker: asyncio.subprocess.Process | None = None
         self._keeper: asyncio.Task[None] | None = None
         self._stack = contextlib.AsyncExitStack()
@@ -51,7 +51,11 @@ class Crew:
             if self.settings.rasa_url and self.settings.rasa_workshop_url:
                 await serve(self.settings)
             say(f"Starting the receptionist{'' if self.settings.rasa_url else ' and Rasa'}")
-            self._keeper = asyncio.create_task(self._keep())  # loads beside Rasa, and waits for it
+            self._stack.push_async_callback(self.recogniser.stop)
+            self.recogniser.start()
+            self._keeper = asyncio.create_task(
+                self._keep()
+            )  # all three load side by side; the worker waits for both
             if not self.settings.rasa_url:
                 await self._stack.enter_async_context(RasaServer(self.settings))
             await self._ready()
@@ -100,7 +104,9 @@ class Crew:
         restarts = Restarts(RESTART_MAX_S)
         while True:
             restarts.begins()
-            self._worker = await self._start_worker()
+            self._worker = await begin(
+                self.settings, self.worker, "worker", str(self.recogniser.path), more=self.worker_environment
+            )
             self.worker_pid = self._worker.pid
             status = await self._worker.wait()
             if self._retiring and status == 0:
@@ -124,15 +130,6 @@ class Crew:
                 await asyncio.sleep(0.1)
         raise SetupError(f"the worker did not start: see {self.settings.state / 'logs/worker.log'}")
 
-    async def _start_worker(self) -> asyncio.subprocess.Process:
-        logs = self.settings.state / "logs"
-        logs.mkdir(parents=True, exist_ok=True)
-        with (logs / "worker.log").open("ab") as output:
-            return await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "ivr.app", stdin=asyncio.subprocess.DEVNULL, stdout=output,
-                stderr=output, env=environment(self.settings), start_new_session=True,
-            )  # fmt: skip
-
     async def _end_worker(self) -> None:
         worker = self._worker
         if worker is None or worker.returncode is not None:
@@ -145,22 +142,3 @@ class Crew:
     def _ari(self) -> Ari:
         settings = self.settings
         return Ari(settings.ari_url, ARI_USER, settings.secrets["ARI_PASSWORD"], settings.app, timeout=2.0)
-
-
-def environment(settings: Settings) -> dict[str, str]:
-    """The environment that makes a child process load the same settings."""
-    names = [spec.name for spec in fields(Settings) if spec.name != "secrets"]
-    ours = {f"IVR_{name.upper()}": str(getattr(settings, name)) for name in names}
-    inherited = dict(os.environ)
-    for name in [name for name in ours if f"{name}_FILE" in inherited]:
-        if ours[name] == given(os.environ, name):
-            del ours[name]  # the child reads it where we did: a password stays out of environments
-        else:
-            del inherited[f"{name}_FILE"]
-    package = str(Path(__file__).resolve().parent.parent)
-    return {**LIBRARIES, **inherited, **ours, "PYTHONPATH": package}
-
-
-def ending(status: int) -> str:
-    """An exit status in words."""
-    return f"signal {signal.Signals(-status).name}" if status < 0 else f"status {status}"

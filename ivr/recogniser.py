@@ -1,6 +1,7 @@
-"""``python -m ivr.recogniser FD``: speech to text for one worker, which starts it and asks through that socket.
+"""``python -m ivr.recogniser FD``: speech to text for the workers that ask at that listening socket.
 
-A process of its own (``ivr.apart`` says why); it ends when the worker does.
+A process of its own (``ivr.apart`` says why) that outlives a worker; ``ivr.keeper`` keeps it up.  It ends when its
+keeper is gone and nobody asks any more: a worker that lost its supervisor still hears its callers.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import logging
 import os
 import socket
 import sys
-from asyncio import StreamWriter, Task
+from asyncio import StreamReader, StreamWriter, Task
 from dataclasses import asdict
 from functools import partial
 
@@ -39,6 +40,11 @@ class Hearer:
         self._recogniser, self._writer = recogniser, writer
         self._utterances: dict[int, Utterance] = {}
         self._asked: dict[int, Task[None]] = {}
+
+    def close(self) -> None:
+        """The worker is gone: nobody waits for what is being decoded."""
+        for task in self._asked.values():
+            task.cancel()
 
     def take(self, message: Message, pcm: bytes) -> None:
         """One message of the worker's."""
@@ -74,22 +80,68 @@ class Hearer:
         send(self._writer, answer)
 
 
-async def _hear(link: socket.socket, settings: Settings) -> None:
-    """Until the worker is gone."""
-    reader, writer = await asyncio.open_connection(sock=link, limit=LONGEST_LINE)
-    langs = [str(lang) for lang in load_callflow(settings.root).languages]
-    try:
-        recogniser = await asyncio.to_thread(_loaded, settings, langs)
-        await _warm_up(recogniser, langs[0])
-    except IvrError as error:
-        send(writer, {"failed": str(error)})
-        await writer.drain()
-        raise
-    send(writer, {"name": recogniser.name, "languages": sorted(recogniser.languages)})
-    hearer = Hearer(recogniser, writer)
-    async for message, pcm in received(reader):
-        hearer.take(message, pcm)
-    os._exit(0)  # nobody waits for the decodes that run
+class Recognition:
+    """One engine, and the workers that ask it; those who come early wait until it has its models."""
+
+    def __init__(self) -> None:
+        self._recogniser: asyncio.Future[Recogniser] = asyncio.get_running_loop().create_future()
+        self._links: set[Task[None]] = set()
+        self._kept = True
+
+    async def serve(self, listener: socket.socket, settings: Settings) -> None:
+        """For good; raises ConfigError and RecogniserError, which those who wait are told, when it cannot."""
+        asyncio.get_running_loop().add_reader(sys.stdin.fileno(), self._unkept)
+        langs = [str(lang) for lang in load_callflow(settings.root).languages]
+        async with await asyncio.start_unix_server(
+            self._welcome, sock=listener, limit=LONGEST_LINE
+        ) as server:
+            try:
+                recogniser = await asyncio.to_thread(_loaded, settings, langs)
+                await _warm_up(recogniser, langs[0])
+            except IvrError as error:
+                self._recogniser.set_exception(error)
+                await asyncio.gather(*self._links)
+                raise
+            self._recogniser.set_result(recogniser)
+            await server.serve_forever()
+
+    async def _welcome(self, reader: StreamReader, writer: StreamWriter) -> None:
+        link = asyncio.current_task()
+        assert link is not None
+        self._links.add(link)
+        try:
+            await self._hear(reader, writer)
+        finally:
+            writer.close()
+            self._links.discard(link)
+            self._end_if_alone()
+
+    async def _hear(self, reader: StreamReader, writer: StreamWriter) -> None:
+        """One worker, until it is gone."""
+        try:
+            recogniser = await asyncio.shield(self._recogniser)
+        except IvrError as error:
+            send(writer, {"failed": str(error)})
+            await writer.drain()
+            return
+        send(writer, {"name": recogniser.name, "languages": sorted(recogniser.languages), "pid": os.getpid()})
+        hearer = Hearer(recogniser, writer)
+        async for message, pcm in received(reader):
+            hearer.take(message, pcm)
+        hearer.close()
+
+    def _unkept(self) -> None:
+        asyncio.get_running_loop().remove_reader(sys.stdin.fileno())
+        self._kept = False
+        self._end_if_alone()
+
+    def _end_if_alone(self) -> None:
+        if not self._kept and not self._links:
+            os._exit(0)  # nobody waits for the decodes that run
+
+
+async def _recognise(listener: socket.socket, settings: Settings) -> None:
+    await Recognition().serve(listener, settings)
 
 
 def _loaded(settings: Settings, langs: list[str]) -> Recogniser:
@@ -105,8 +157,8 @@ async def _warm_up(recogniser: Recogniser, lang: str) -> None:
 
 def main() -> int:
     """Entry point of the recogniser's process."""
-    link = socket.socket(fileno=int(sys.argv[1]))
-    return process.run(partial(_hear, link), uvloop.run)
+    listener = socket.socket(fileno=int(sys.argv[1]))
+    return process.run(partial(_recognise, listener), uvloop.run)
 
 
 if __name__ == "__main__":

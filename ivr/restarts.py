@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import time
 from asyncio.subprocess import Process
 
@@ -43,3 +44,8 @@ async def ended(process: Process, within_s: float) -> int:
     except TimeoutError:
         process.kill()
         return await process.wait()
+
+
+def ending(status: int) -> str:
+    """An exit status in words."""
+    return f"signal {signal.Signals(-status).name}" if status < 0 else f"status {status}"

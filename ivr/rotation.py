@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 EVERY_S = 30.0
 KEPT = 5
 """Full logs that are kept of each kind."""
-OURS = ("worker.log", "collector.log", "console.log")
+OURS = ("worker.log", "recogniser.log", "collector.log", "console.log")
 RASAS = ("rasa.log", "asterisk.out")
 """Written by programs that never open their log again: what is in it is copied, then they begin at its start."""
 ASTERISKS = ("asterisk.log", "security.log", "queue_log")

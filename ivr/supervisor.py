@@ -22,9 +22,10 @@ from ivr.asterisk.process import Asterisk
 from ivr.callflow import Callflow, load_callflow
 from ivr.child import Child
 from ivr.config import Settings
-from ivr.crew import RESTART_MAX_S, Crew, ending
+from ivr.crew import RESTART_MAX_S, Crew
 from ivr.errors import IvrError, SetupError
 from ivr.lines import lines
+from ivr.restarts import ending
 from ivr.sounds import write_sounds
 
 log = logging.getLogger(__name__)
@@ -51,6 +52,11 @@ class Service:
     def worker_pid(self) -> int:
         """Process id of the worker that takes new calls."""
         return self._crew.worker_pid
+
+    @property
+    def recogniser_pid(self) -> int:
+        """Process id of the recogniser that hears new calls; 0 while it is down."""
+        return self._crew.recogniser.pid
 
     @property
     def console_pid(self) -> int:

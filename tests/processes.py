@@ -6,6 +6,8 @@ import contextlib
 
 import psutil
 
+from ivr.supervisor import Service
+
 
 def linked(pid: int, port: int) -> bool:
     """Whether that process holds a connection to Asterisk's HTTP port: Asterisk knows the name of an application that
@@ -17,17 +19,6 @@ def linked(pid: int, port: int) -> bool:
     return False
 
 
-def recogniser_of(worker_pid: int) -> int:
-    """Process id of a worker's recogniser; 0 while there is none."""
-    with contextlib.suppress(psutil.Error):
-        for process in psutil.Process(worker_pid).children():
-            with contextlib.suppress(psutil.Error):
-                if "ivr.recogniser" in process.cmdline():
-                    return process.pid
-    return 0
-
-
-def hearing_recogniser_of(worker_pid: int, log: str) -> int:
-    """The same once it has its models, as the worker's log tells; 0 before."""
-    pid = recogniser_of(worker_pid)
-    return pid if f"process {pid}\n" in log else 0
+def hears(service: Service, log: str) -> bool:
+    """Whether the recogniser that is there now has its models, and the worker knows, as its log tells."""
+    return f"process {service.recogniser_pid}\n" in log

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from ivr.child import environment
 from ivr.config import SECRET_NAMES, Settings, load
-from ivr.crew import environment
 from ivr.errors import ConfigError
 
 WORDS = {

@@ -32,12 +32,12 @@ async def freeze_worker(stage: Stage) -> None:
 
 
 async def kill_recogniser(stage: Stage) -> None:
-    os.kill(stage.recogniser_pid, signal.SIGKILL)
+    os.kill(stage.service.recogniser_pid, signal.SIGKILL)
 
 
 async def freeze_recogniser(stage: Stage) -> None:
     """It stands still until somebody ends it."""
-    os.kill(stage.recogniser_pid, signal.SIGSTOP)
+    os.kill(stage.service.recogniser_pid, signal.SIGSTOP)
 
 
 async def kill_asterisk(stage: Stage) -> None:

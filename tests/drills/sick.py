@@ -119,9 +119,9 @@ def main() -> int:
     tts.choose = lambda *chosen: SickVoice(choose_voice(*chosen), chart)
     work = app.work
 
-    async def counted(settings: Settings) -> None:
+    async def counted(ears: Path, settings: Settings) -> None:
         counting = asyncio.create_task(_count(settings.state / "tasks"))
-        await work(settings)
+        await work(ears, settings)
         counting.cancel()
 
     app.work = counted

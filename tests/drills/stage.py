@@ -21,7 +21,6 @@ from ivr import config
 from ivr.asterisk.ari import Ari
 from ivr.asterisk.config import ARI_USER, remove
 from ivr.config import Settings
-from ivr.crew import Crew, environment
 from ivr.demo import own_instance
 from ivr.errors import AriError
 from ivr.phone.phone import Phone
@@ -31,7 +30,7 @@ from tests.drills.clock import Clock
 from tests.drills.ledger import Ledger
 from tests.drills.sick import Chart
 from tests.postgres import Server, server
-from tests.processes import hearing_recogniser_of, linked, recogniser_of
+from tests.processes import hears, linked
 
 TODAY = "2026-11-24T10:00"
 """Opening hours, and nobody at the desk: who wants a person leaves a message."""
@@ -94,11 +93,6 @@ class Stage:
                     return process.pid
         return 0
 
-    @property
-    def recogniser_pid(self) -> int:
-        """The worker's; 0 while it is away."""
-        return recogniser_of(self.service.worker_pid)
-
     def pids(self) -> tuple[int, int, int]:
         """Of worker, Asterisk and Rasa."""
         return self.service.worker_pid, self.service.asterisk.pid or 0, self.rasa_pid
@@ -120,8 +114,8 @@ class Stage:
         log = self.settings.state / "logs/worker.log"
         with contextlib.suppress(psutil.Error, OSError):
             told = await asyncio.to_thread(log.read_text, "utf-8", "replace")
-            pid = hearing_recogniser_of(self.service.worker_pid, told)
-            return bool(pid) and psutil.Process(pid).status() != psutil.STATUS_STOPPED
+            stopped = psutil.Process(self.service.recogniser_pid).status() == psutil.STATUS_STOPPED
+            return hears(self.service, told) and not stopped
         return False
 
     async def _rasa(self) -> bool:
@@ -131,24 +125,6 @@ class Stage:
 
     async def _stores(self) -> bool:
         return self.database is None or await asyncio.to_thread(self.database._answers)
-
-
-class HarmedCrew(Crew):
-    """Its worker has engines that fall ill (``sick``), or a clock that is wrong (``clock``)."""
-
-    def __init__(self, settings: Settings, *, sick: bool, clock: dict[str, str]) -> None:
-        super().__init__(settings)
-        self._module = "tests.drills.sick" if sick else "ivr.app"
-        self._clock = clock
-
-    async def _start_worker(self) -> asyncio.subprocess.Process:
-        logs = self.settings.state / "logs"
-        logs.mkdir(parents=True, exist_ok=True)
-        with (logs / "worker.log").open("ab") as output:
-            return await asyncio.create_subprocess_exec(
-                sys.executable, "-m", self._module, stdin=asyncio.subprocess.DEVNULL, stdout=output,
-                stderr=output, env=environment(self.settings) | self._clock, start_new_session=True,
-            )  # fmt: skip
 
 
 @asynccontextmanager
@@ -178,8 +154,11 @@ async def open_stage(name: str, needs: Needs, rasa_url: str, *, keep: bool = Fal
             await stack.enter_async_context(_disk(settings.state, needs.state_mb))
         service = Service(settings)
         if needs.sick or needs.clock:
-            clock = await asyncio.to_thread(Clock(settings.state).make) if needs.clock else {}
-            service._crew = HarmedCrew(service._crew.settings, sick=needs.sick, clock=clock)
+            crew = service._crew
+            crew.worker = "tests.drills.sick" if needs.sick else crew.worker
+            crew.worker_environment = (
+                await asyncio.to_thread(Clock(settings.state).make) if needs.clock else {}
+            )
         await stack.enter_async_context(service.running())
         phone = await stack.enter_async_context(Phone(settings))
         ari = Ari(settings.ari_url, ARI_USER, settings.secrets["ARI_PASSWORD"], settings.app, timeout=3.0)

@@ -17,8 +17,8 @@ from ivr.asterisk.ari import Ari
 from ivr.asterisk.config import ARI_USER, remove
 from ivr.asterisk.process import Asterisk
 from ivr.callflow import load_callflow
+from ivr.child import environment
 from ivr.config import Settings
-from ivr.crew import environment
 from ivr.demo import nearest_answer
 from ivr.errors import AriError
 from ivr.phone.adviser import Adviser, AdviserPlan

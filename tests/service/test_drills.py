@@ -10,7 +10,7 @@ import pytest
 
 from ivr import events
 from ivr.audio import read_audio, seconds
-from tests.processes import hearing_recogniser_of
+from tests.processes import hears
 from tests.service import sounds, words
 from tests.service.caller import Caller
 from tests.service.house import House, new_worker, registered
@@ -109,15 +109,10 @@ async def test_killed_in_mid_answer(drill: House) -> None:
     await drill.empty()
 
 
-def recogniser_there(drill: House) -> int:
-    """The process id of the worker's recogniser once it has its models; else 0."""
-    return hearing_recogniser_of(drill.service.worker_pid, drill.log())
-
-
 @pytest.mark.parametrize("harm", [signal.SIGKILL, signal.SIGSTOP])
 async def test_the_recogniser_is_lost_in_mid_question(drill: House, harm: signal.Signals) -> None:
     """The caller is told to press keys, the same worker goes on with him, and the next question is heard again."""
-    worker, lost = drill.service.worker_pid, recogniser_there(drill)
+    worker, lost = drill.service.worker_pid, drill.service.recogniser_pid
     async with drill.call("en", ENGLISH.prefix) as caller:
         await caller.press(ENGLISH.key)
         question = await caller.words(ENGLISH.question)
@@ -130,7 +125,7 @@ async def test_the_recogniser_is_lost_in_mid_question(drill: House, harm: signal
         moment = caller.now
 
         async def back() -> bool:
-            return recogniser_there(drill) not in (0, lost)
+            return drill.service.recogniser_pid != lost and hears(drill.service, drill.log())
 
         await until(back, "the recogniser was not started again", 60)
         await caller.ask(words.EIFFEL_PRICE)

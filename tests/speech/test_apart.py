@@ -1,28 +1,50 @@
-"""A recogniser in a process of its own: it hears the same, and its death is one question's trouble."""
+"""A recogniser in a process of its own: it hears the same, its death is one question's trouble, and it outlives
+whoever asks it."""
 
 from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import signal
 import sys
-from asyncio.subprocess import PIPE
+from asyncio.subprocess import DEVNULL, PIPE
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
 
 import psutil
 import pytest
 
-from ivr import apart
+from ivr import apart, config, keeper
 from ivr.apart import Apart
+from ivr.child import environment
+from ivr.config import Settings
 from ivr.errors import RecogniserError
+from ivr.keeper import Keeper
 from ivr.speech.stt import Recogniser
 from tests.speech.conftest import ROOT, Ear
 
 
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return replace(config.load(), instance=str(tmp_path))  # an absolute one: nothing is left in ours
+
+
 @asynccontextmanager
-async def running() -> AsyncIterator[Apart]:
-    recogniser = Apart()
+async def kept(settings: Settings) -> AsyncIterator[Keeper]:
+    its = Keeper(settings)
+    its.start()
+    try:
+        yield its
+    finally:
+        await its.stop()
+
+
+@asynccontextmanager
+async def asked(its: Keeper) -> AsyncIterator[Apart]:
+    recogniser = Apart(its.path)
     recogniser.start()
     try:
         await recogniser.ready()
@@ -31,8 +53,22 @@ async def running() -> AsyncIterator[Apart]:
         await recogniser.close()
 
 
-async def test_it_hears_what_the_engine_hears(whisper_ear: Ear, endpointing: Recogniser) -> None:
-    async with running() as recogniser:
+@asynccontextmanager
+async def running(settings: Settings) -> AsyncIterator[tuple[Keeper, Apart]]:
+    async with kept(settings) as its, asked(its) as recogniser:
+        yield its, recogniser
+
+
+async def gone(process: psutil.Process) -> bool:
+    """Within five seconds."""
+    ended, alive = await asyncio.to_thread(psutil.wait_procs, [process], 5)
+    return bool(ended) and not alive
+
+
+async def test_it_hears_what_the_engine_hears(
+    settings: Settings, whisper_ear: Ear, endpointing: Recogniser
+) -> None:
+    async with running(settings) as (its, recogniser):
         assert (recogniser.name, recogniser.languages) == (endpointing.name, endpointing.languages)
         here, there = (one.utterance(["en"], "Eiffel Tower") for one in (endpointing, recogniser))
         for half in (whisper_ear.first[:40_000], whisper_ear.first[40_000:]):
@@ -40,20 +76,22 @@ async def test_it_hears_what_the_engine_hears(whisper_ear: Ear, endpointing: Rec
                 utterance.feed(half)
             for how in ("partial", "quick", "decode", "again"):
                 assert await getattr(there, how)() == await getattr(here, how)(), how
-    assert recogniser.pid == 0
+    assert its.pid == 0 and not its.path.exists()
 
 
-async def test_two_languages_compete_there_too(whisper_ear: Ear) -> None:
-    async with running() as recogniser:
+async def test_two_languages_compete_there_too(settings: Settings, whisper_ear: Ear) -> None:
+    async with running(settings) as (_, recogniser):
         utterance = recogniser.utterance(["fr", "en"])
         utterance.feed(whisper_ear.first)
         assert (await utterance.decode()).lang == "en"
 
 
-async def test_killed_while_it_decodes(whisper_ear: Ear, caplog: pytest.LogCaptureFixture) -> None:
+async def test_killed_while_it_decodes(
+    settings: Settings, whisper_ear: Ear, caplog: pytest.LogCaptureFixture
+) -> None:
     """Who waits is told at once; the next process hears the same utterance, of which it has had nothing."""
-    async with running() as recogniser:
-        utterance, killed = recogniser.utterance(["en"]), recogniser.pid
+    async with running(settings) as (its, recogniser):
+        utterance, killed = recogniser.utterance(["en"]), its.pid
         utterance.feed(whisper_ear.first)
         decode = asyncio.create_task(utterance.decode())
         await asyncio.sleep(0.02)
@@ -63,31 +101,31 @@ async def test_killed_while_it_decodes(whisper_ear: Ear, caplog: pytest.LogCaptu
         with pytest.raises(RecogniserError, match="away, and being started again"):
             await utterance.decode()
         await recogniser.ready()
-        assert recogniser.pid != killed
+        assert its.pid != killed
         assert whisper_ear.first_word in (await utterance.decode()).text.casefold()
-    assert "ALARM: the recogniser ended (status -9); starting it again" in caplog.text
+    assert "ALARM: the recogniser ended (signal SIGKILL); starting it again" in caplog.text
 
 
 async def test_one_that_stands_still_is_ended(
-    whisper_ear: Ear, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    settings: Settings, whisper_ear: Ear, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Before anybody asks it, too."""
-    monkeypatch.setattr(apart, "PING_S", 0.2)
-    async with running() as recogniser:
-        utterance, frozen = recogniser.utterance(["en"]), recogniser.pid
+    monkeypatch.setattr(keeper, "PING_S", 0.2)
+    async with running(settings) as (its, recogniser):
+        utterance, frozen = recogniser.utterance(["en"]), its.pid
         utterance.feed(whisper_ear.first)
         os.kill(frozen, signal.SIGSTOP)
         await asyncio.sleep(0.5)
         with pytest.raises(RecogniserError, match="the recogniser ended"):
             await utterance.decode()
         await recogniser.ready()
-        assert recogniser.pid != frozen
+        assert its.pid != frozen
         assert "ALARM: the recogniser has shown no sign of life for 1 s; ending it" in caplog.text
         assert whisper_ear.first_word in (await utterance.decode()).text.casefold()
 
 
-async def test_a_question_that_is_given_up_holds_up_nobody(whisper_ear: Ear) -> None:
-    async with running() as recogniser:
+async def test_a_question_that_is_given_up_holds_up_nobody(settings: Settings, whisper_ear: Ear) -> None:
+    async with running(settings) as (_, recogniser):
         given_up = recogniser.utterance(["en"])
         given_up.feed(whisper_ear.first * 5)
         waiting = [asyncio.create_task(given_up.again()) for _ in range(20)]
@@ -101,44 +139,91 @@ async def test_a_question_that_is_given_up_holds_up_nobody(whisper_ear: Ear) -> 
             assert whisper_ear.second_word in (await utterance.quick() or pytest.fail()).text.casefold()
 
 
-async def test_why_it_cannot_start_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("IVR_RECOGNISER", "vosk")
-    recogniser = Apart()
-    recogniser.start()
-    with pytest.raises(RecogniserError, match="no Vosk model for fr"):
-        await recogniser.ready()
-    await recogniser.close()
+async def test_the_next_worker_is_heard_at_once(settings: Settings, whisper_ear: Ear) -> None:
+    """What the one before it wanted to know is dropped, and the process is the same."""
+    async with kept(settings) as its:
+        async with asked(its) as lost:
+            utterance, pid = lost.utterance(["en"]), its.pid
+            utterance.feed(whisper_ear.first * 5)
+            waiting = [asyncio.create_task(utterance.again()) for _ in range(20)]
+            await asyncio.sleep(0.1)
+        for task in waiting:
+            with pytest.raises(RecogniserError, match="the recogniser ended"):
+                await task
+        async with asyncio.timeout(5), asked(its) as recogniser:
+            utterance = recogniser.utterance(["en"])
+            utterance.feed(whisper_ear.second)
+            assert whisper_ear.second_word in (await utterance.quick() or pytest.fail()).text.casefold()
+        assert its.pid == pid
 
 
-async def test_one_that_dies_at_its_start_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("IVR_SIP_PORT", "five thousand")
-    recogniser = Apart()
-    recogniser.start()
-    with pytest.raises(RecogniserError, match=r"did not start \(status 1\)"):
-        await recogniser.ready()
-    await recogniser.close()
+async def test_why_it_cannot_start_is_told(settings: Settings) -> None:
+    async with kept(replace(settings, recogniser="vosk")) as its:
+        recogniser = Apart(its.path)
+        recogniser.start()
+        with pytest.raises(RecogniserError, match="no Vosk model for fr"):
+            await recogniser.ready()
+        await recogniser.close()
 
 
-WORKER = """
+async def test_one_that_dies_at_its_start_is_told(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """By its keeper, and to who waits for it when that has been long enough."""
+    monkeypatch.setattr(apart, "READY_S", 4.0)
+    async with kept(replace(settings, sip_port="five thousand")) as its:  # type: ignore[arg-type]
+        recogniser = Apart(its.path)
+        recogniser.start()
+        with pytest.raises(RecogniserError, match=r"did not start in 4 s"):
+            await recogniser.ready()
+        await recogniser.close()
+    assert "ALARM: the recogniser ended (status 1); starting it again" in caplog.text
+
+
+SUPERVISOR = """
 import asyncio
+from ivr import config
 from ivr.apart import Apart
+from ivr.keeper import Keeper
 
 async def work():
-    recogniser = Apart()
+    its = Keeper(config.load())
+    its.start()
+    print(its.path, flush=True)
+    recogniser = Apart(its.path)
     recogniser.start()
     await recogniser.ready()
-    print(recogniser.pid, flush=True)
+    print(its.pid, flush=True)
     await asyncio.Event().wait()
 
 asyncio.run(work())
 """
 
 
-async def test_it_ends_with_its_worker() -> None:
-    worker = await asyncio.create_subprocess_exec(sys.executable, "-c", WORKER, stdout=PIPE, cwd=ROOT)
-    assert worker.stdout is not None
-    recogniser = psutil.Process(int(await worker.stdout.readline()))
-    worker.kill()
-    await worker.wait()
-    gone, alive = await asyncio.to_thread(psutil.wait_procs, [recogniser], 5)
-    assert gone and not alive
+@pytest.mark.parametrize("asking", [True, False])
+async def test_it_ends_with_its_keeper(settings: Settings, whisper_ear: Ear, asking: bool) -> None:
+    """But not before the worker that asks it: its callers have not noticed."""
+    supervisor = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", SUPERVISOR, stdin=DEVNULL, stdout=PIPE, cwd=ROOT, env=environment(settings)
+    )
+    assert supervisor.stdout is not None
+    path = Path((await supervisor.stdout.readline()).decode().strip())
+    process = psutil.Process(int(await supervisor.stdout.readline()))
+    try:
+        if not asking:
+            supervisor.kill()
+            await supervisor.wait()
+        else:
+            recogniser = Apart(path)
+            recogniser.start()
+            await recogniser.ready()
+            supervisor.kill()
+            await supervisor.wait()
+            await asyncio.sleep(0.5)
+            utterance = recogniser.utterance(["en"])
+            utterance.feed(whisper_ear.second)
+            assert whisper_ear.second_word in (await utterance.quick() or pytest.fail()).text.casefold()
+            await recogniser.close()
+        assert await gone(process)
+    finally:
+        await asyncio.to_thread(shutil.rmtree, path.parent, ignore_errors=True)

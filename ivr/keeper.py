@@ -1,0 +1,91 @@
+"""Keeps a crew's recogniser up: it outlives the worker, and the next one is heard by it at once.
+
+To load its models takes some seconds, in which the callers of a worker that died would wait.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import socket
+import tempfile
+from asyncio import StreamReader, StreamWriter
+from pathlib import Path
+from typing import Final
+
+from ivr.apart import received, send
+from ivr.child import Child
+from ivr.config import Settings
+
+log = logging.getLogger(__name__)
+
+MODULE: Final = "ivr.recogniser"
+RESTART_MAX_S: Final = 10.0
+PING_S: Final = 1.0
+MISSED: Final = 5
+"""After so many pings without a sign of life the process is ended and started again."""
+LOADING: Final = 100
+"""The same for one that does not have its models yet."""
+
+
+class Keeper:
+    """``start`` it, ``stop`` it; between these, ``ivr.apart`` asks at the socket ``path``."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._child = Child(settings, MODULE, "recogniser", RESTART_MAX_S)
+        self._stack = contextlib.AsyncExitStack()
+        self.path = Path()
+
+    @property
+    def pid(self) -> int:
+        """Process id of the recogniser; 0 while there is none."""
+        return self._child.pid
+
+    def start(self) -> None:
+        """Returns at once; whoever asks now waits until it has its models."""
+        # not in the folder of our state: a socket's path may have 107 bytes (unix(7))
+        self.path = (
+            Path(self._stack.enter_context(tempfile.TemporaryDirectory(prefix="accueil-"))) / "recogniser"
+        )
+        listener = self._stack.enter_context(socket.socket(socket.AF_UNIX))
+        listener.bind(str(self.path))
+        listener.listen()  # by us: who comes while there is no process waits for the next one
+        self._stack.push_async_callback(self._child.stop)
+        self._child.start(listener)
+        self._stack.callback(asyncio.create_task(self._watch(), name="recogniser watched").cancel)
+
+    async def stop(self) -> None:
+        """The process ends; safe to call twice, and before ``start``."""
+        await self._stack.aclose()
+
+    async def _watch(self) -> None:
+        while True:
+            reader, writer = await asyncio.open_unix_connection(self.path)
+            try:
+                await self._alive(reader, writer)
+            finally:
+                writer.close()
+            await asyncio.sleep(PING_S)
+
+    async def _alive(self, reader: StreamReader, writer: StreamWriter) -> None:
+        """Until it has ended, or stood still and was ended.  Pings are counted: after a halt of ours it has its
+        time to answer."""
+        missed, allowed = 0, LOADING
+
+        async def hear() -> None:
+            nonlocal missed, allowed
+            async for _ in received(reader):
+                missed, allowed = 0, MISSED
+
+        hearing = asyncio.create_task(hear())
+        try:
+            while not hearing.done() and missed < allowed:
+                missed += 1
+                send(writer, {"ping": missed})
+                await asyncio.wait({hearing}, timeout=PING_S)
+        finally:
+            hearing.cancel()
+        if missed >= allowed:
+            log.error("ALARM: the recogniser has shown no sign of life for %g s; ending it", missed * PING_S)
+            self._child.kill()
