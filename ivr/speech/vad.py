@@ -33,6 +33,12 @@ GATHER_S, LONGEST_S = 0.0005, 0.01
 """Seconds, for each caller and at most, in which windows of several callers are gathered for one look."""
 LOUD: Final = 0.02
 """Root mean square (-34 dBFS) from which on a window counts as speech where the model cannot tell."""
+QUIET: Final = 0.001
+"""Largest sample (-60 dBFS) of a window in which nobody can speak."""
+RESTS_AFTER: Final = 16
+"""So many quiet windows (0.5 s), and the model is not asked any more until one is not: it has nothing new to say."""
+UNSURE: Final = 0.1
+"""But for one that it takes for speech nevertheless, or nearly so."""
 _RATE: Final = np.array(RATE, dtype=np.int64)
 
 
@@ -44,6 +50,12 @@ class Vad:
         self.state = np.zeros((2, 1, 128), np.float32)
         self.window = np.zeros((1, BEFORE + WINDOW), np.float32)
         self._waiting = bytearray()
+        self._quiet = 0
+
+    @property
+    def resting(self) -> bool:
+        """Whether there is nothing for the model in the window: its answer, and its state, are as before."""
+        return self._quiet > RESTS_AFTER and self.latest < UNSURE
 
     def probability(self, frame: bytes) -> float:
         """The probability (0..1) of speech in the newest 32 ms, after this frame of any length.
@@ -65,6 +77,7 @@ class Vad:
         self.window[:, :BEFORE] = self.window[:, WINDOW:]
         self.window[:, BEFORE:] = to_floats(bytes(self._waiting[:WINDOW_BYTES]))
         del self._waiting[:WINDOW_BYTES]
+        self._quiet = self._quiet + 1 if np.abs(self.window[0, BEFORE:]).max() < QUIET else 0
 
 
 class Together:
@@ -142,17 +155,20 @@ class OneOf:
 def look(vads: Sequence[Vad]) -> None:
     """At the next window of each, which is there: moves on, sets ``latest`` and ``state``.
 
-    Blocks for 0.1 ms where the model is in the cache (0.5 where not), and 0.05 more for each.
+    Blocks for 0.1 ms where the model is in the cache (0.5 where not), and 0.05 more for each that does not rest.
     """
     for vad in vads:
         vad.move()
+    awake = [vad for vad in vads if not vad.resting]
+    if not awake:
+        return
     inputs = {
-        "input": np.concatenate([vad.window for vad in vads]),
-        "state": np.concatenate([vad.state for vad in vads], axis=1),
+        "input": np.concatenate([vad.window for vad in awake]),
+        "state": np.concatenate([vad.state for vad in awake], axis=1),
         "sr": _RATE,
     }
     found, states = run(_session(), inputs)
-    for place, vad in enumerate(vads):
+    for place, vad in enumerate(awake):
         vad.latest, vad.state = float(found[place, 0]), states[:, place : place + 1]
 
 
