@@ -39,7 +39,7 @@ NewSettings = Callable[..., Settings]
 _serial = itertools.count(1)
 
 HEARD = 0.6
-"""A prompt with a greater ``share`` was heard: of three pieces one may hold a frame that came late."""
+"""A prompt with a greater ``share`` was heard: of six pieces two may hold a frame that came late."""
 
 
 class House:

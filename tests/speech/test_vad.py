@@ -31,6 +31,25 @@ def test_silence_and_noise_are_not_speech() -> None:
     assert not has_speech(silence(2.0)) and not has_speech(hiss) and not has_speech(b"")
 
 
+def test_who_was_silent_for_long_is_noticed_as_soon() -> None:
+    """The model rests meanwhile: asked all the time it drifts, and notices him later."""
+    words = trim(read_audio(GOLDEN / "en-museum.wav"))
+    soon, late = (activity(silence(quiet_s) + words)[round(quiet_s / 0.02) :] for quiet_s in (0.4, 20.0))
+    assert late.index(True) <= soon.index(True)
+    assert sum(one != other for one, other in zip(late, soon, strict=True)) <= 5
+
+
+def test_it_rests_in_silence_only() -> None:
+    vad = Vad()
+    rested = []
+    for frame in frames(silence(1.0) + QUESTION + silence(1.0) + to_pcm(np.full(8000, 0.002))):
+        vad.probability(frame)
+        rested.append(vad.resting)
+    assert rested[40] and not rested[20]
+    words = round((1.0 + seconds(QUESTION)) / 0.02)
+    assert not any(rested[52:words]) and rested[words + 45] and not any(rested[words + 52 :])
+
+
 def test_speech_is_found_in_noise_over_the_phone() -> None:
     assert has_speech(over_the_phone(add_noise(QUESTION, 15)))
 
