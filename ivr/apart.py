@@ -10,6 +10,7 @@ Both sides speak over a socket: a line of JSON, and the sound that belongs to it
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 import json
 import logging
@@ -37,13 +38,22 @@ def send(writer: StreamWriter, message: Message, pcm: bytes = b"") -> None:
 
 
 async def received(reader: StreamReader) -> AsyncIterator[tuple[Message, bytes]]:
-    """Messages with their sound, until the other side is gone."""
+    """Messages with their sound, until the other side is gone, or talks what is none: then it is left alone."""
     try:
         while line := await reader.readline():
             message = json.loads(line)
             yield message, await reader.readexactly(message.pop("bytes"))
     except (ConnectionError, asyncio.IncompleteReadError):
         return
+    except (ValueError, KeyError, AttributeError, TypeError) as error:
+        log.error("the recogniser's socket: no message of ours (%s)", type(error).__name__)
+
+
+async def closed(writer: StreamWriter) -> None:
+    """Closes it; what was on its way to one that is gone is of no interest."""
+    writer.transport.abort()
+    with contextlib.suppress(OSError):
+        await writer.wait_closed()
 
 
 class Apart:
@@ -113,12 +123,9 @@ class Apart:
 
     async def _stay_linked(self) -> None:
         while True:
-            try:
-                reader, writer = await asyncio.open_unix_connection(self._path, limit=LONGEST_LINE)
-            except OSError:  # its keeper is gone
-                await asyncio.sleep(AGAIN_S)
-            else:
-                await self._live(reader, writer)
+            with contextlib.suppress(OSError):  # its keeper is gone
+                await self._live(*await asyncio.open_unix_connection(self._path, limit=LONGEST_LINE))
+            await asyncio.sleep(AGAIN_S)
 
     async def _live(self, reader: StreamReader, writer: StreamWriter) -> None:
         """One process, for as long as we are linked to it."""
@@ -126,15 +133,15 @@ class Apart:
         try:
             async for message, _ in received(reader):
                 self._take(message, writer)
+            log.warning("the recogniser is gone; waiting for the next one")
         finally:
             if self._writer is not None:
-                log.warning("the recogniser is gone; waiting for the next one")
                 self._writer = None
                 self._ready = asyncio.get_running_loop().create_future()
             for answer in self._asked.values():
                 if not answer.done():
                     answer.set_exception(RecogniserError("the recogniser ended"))
-            writer.close()
+            await closed(writer)
 
     def _take(self, message: Message, writer: StreamWriter) -> None:
         assert self._ready is not None

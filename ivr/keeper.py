@@ -14,9 +14,10 @@ from asyncio import StreamReader, StreamWriter
 from pathlib import Path
 from typing import Final
 
-from ivr.apart import received, send
+from ivr.apart import closed, received, send
 from ivr.child import Child
 from ivr.config import Settings
+from ivr.errors import SetupError
 
 log = logging.getLogger(__name__)
 
@@ -43,29 +44,38 @@ class Keeper:
         return self._child.pid
 
     def start(self) -> None:
-        """Returns at once; whoever asks now waits until it has its models."""
-        # not in the folder of our state: a socket's path may have 107 bytes (unix(7))
-        self.path = (
-            Path(self._stack.enter_context(tempfile.TemporaryDirectory(prefix="accueil-"))) / "recogniser"
-        )
-        listener = self._stack.enter_context(socket.socket(socket.AF_UNIX))
-        listener.bind(str(self.path))
-        listener.listen()  # by us: who comes while there is no process waits for the next one
+        """Returns at once; whoever asks now waits until it has its models.  Raises SetupError."""
+        try:
+            listener = self._listen()
+        except OSError as error:
+            raise SetupError(f"no place for the recogniser's socket: {error}") from error
         self._stack.push_async_callback(self._child.stop)
         self._child.start(listener)
-        self._stack.callback(asyncio.create_task(self._watch(), name="recogniser watched").cancel)
+        self._stack.push_async_callback(
+            _cancelled, asyncio.create_task(self._watch(), name="recogniser watched")
+        )
 
     async def stop(self) -> None:
         """The process ends; safe to call twice, and before ``start``."""
         await self._stack.aclose()
 
+    def _listen(self) -> socket.socket:
+        # not in the folder of our state: a socket's path may have 107 bytes (unix(7))
+        folder = self._stack.enter_context(tempfile.TemporaryDirectory(prefix="accueil-"))  # mode 0700
+        self.path = Path(folder) / "recogniser"
+        listener = self._stack.enter_context(socket.socket(socket.AF_UNIX))
+        listener.bind(str(self.path))
+        listener.listen()  # by us: who comes while there is no process waits for the next one
+        return listener
+
     async def _watch(self) -> None:
         while True:
-            reader, writer = await asyncio.open_unix_connection(self.path)
-            try:
-                await self._alive(reader, writer)
-            finally:
-                writer.close()
+            with contextlib.suppress(OSError):  # too many open files: it is watched again when there is room
+                reader, writer = await asyncio.open_unix_connection(self.path)
+                try:
+                    await self._alive(reader, writer)
+                finally:
+                    await closed(writer)
             await asyncio.sleep(PING_S)
 
     async def _alive(self, reader: StreamReader, writer: StreamWriter) -> None:
@@ -89,3 +99,8 @@ class Keeper:
         if missed >= allowed:
             log.error("ALARM: the recogniser has shown no sign of life for %g s; ending it", missed * PING_S)
             self._child.kill()
+
+
+async def _cancelled(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.wait({task})

@@ -157,6 +157,44 @@ async def test_the_next_worker_is_heard_at_once(settings: Settings, whisper_ear:
         assert its.pid == pid
 
 
+@pytest.mark.parametrize(
+    "line", [b"hello\n", b'{"answer": 1}\n', b"[1]\n", b'"x"\n', b'{"name": 1, "bytes": "y"}\n']
+)
+async def test_who_talks_something_else_is_left_alone(
+    settings: Settings, whisper_ear: Ear, tmp_path: Path, line: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    """On either side; the next one is asked, and others are heard."""
+    talked = asyncio.Event()
+
+    async def babble(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(line)
+        await reader.read()
+        await apart.closed(writer)
+        talked.set()
+
+    path = tmp_path / "babbler"
+    babbler = await asyncio.start_unix_server(babble, path)
+    recogniser = Apart(path)
+    recogniser.start()
+    async with asyncio.timeout(5):
+        await talked.wait()
+    babbler.close()
+    path.unlink()
+    async with kept(settings) as its:
+        path.symlink_to(its.path)
+        await recogniser.ready()
+        reader, writer = await asyncio.open_unix_connection(its.path)
+        writer.write(line)
+        await reader.readline()  # its name
+        assert await reader.read() == b"", "it was not left alone"
+        await apart.closed(writer)
+        utterance = recogniser.utterance(["en"])
+        utterance.feed(whisper_ear.second)
+        assert whisper_ear.second_word in (await utterance.quick() or pytest.fail()).text.casefold()
+        await recogniser.close()
+    assert "no message of ours" in caplog.text
+
+
 async def test_why_it_cannot_start_is_told(settings: Settings) -> None:
     async with kept(replace(settings, recogniser="vosk")) as its:
         recogniser = Apart(its.path)
