@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from ivr.errors import RecogniserError
+from ivr.restarts import cancelled
 from ivr.speech.stt import Tape, Transcript
 
 log = logging.getLogger(__name__)
@@ -93,8 +94,7 @@ class Apart:
     async def close(self) -> None:
         """Asks nobody any more; who waits for an answer gets RecogniserError."""
         if self._link is not None:
-            self._link.cancel()
-            await asyncio.wait({self._link})
+            await cancelled(self._link)
 
     async def ask(self, message: Message, news: Callable[[int], bytes]) -> Message:
         """The answer.  ``news``: the sound that this process (by its number) has not got yet.

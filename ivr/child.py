@@ -14,7 +14,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from ivr.config import Settings, given
-from ivr.restarts import Restarts, ended, ending, pid_of
+from ivr.restarts import Restarts, cancelled, ended, ending, pid_of
 
 log = logging.getLogger(__name__)
 
@@ -51,8 +51,7 @@ class Child:
     async def stop(self) -> None:
         """End it; killed when it does not end by itself in time.  Safe to call twice."""
         if self._keeper is not None:
-            self._keeper.cancel()
-            await asyncio.wait({self._keeper})
+            await cancelled(self._keeper)
         process = self._process
         if process is None or process.returncode is not None:
             return

@@ -21,7 +21,7 @@ from ivr.config import Settings
 from ivr.errors import AriError, SetupError
 from ivr.keeper import Keeper
 from ivr.rasa import RasaServer
-from ivr.restarts import Restarts, ended, ending
+from ivr.restarts import Restarts, cancelled, ended, ending
 from ivr.workshop import serve
 
 log = logging.getLogger(__name__)
@@ -53,9 +53,7 @@ class Crew:
             say(f"Starting the receptionist{'' if self.settings.rasa_url else ' and Rasa'}")
             self._stack.push_async_callback(self.recogniser.stop)
             self.recogniser.start()
-            self._keeper = asyncio.create_task(
-                self._keep()
-            )  # all three load side by side; the worker waits for both
+            self._keeper = asyncio.create_task(self._keep())  # loads beside both, and waits for them
             if not self.settings.rasa_url:
                 await self._stack.enter_async_context(RasaServer(self.settings))
             await self._ready()
@@ -75,8 +73,7 @@ class Crew:
     async def stop(self) -> None:
         """End now; callers go on in the dialplan."""
         if self._keeper is not None:
-            self._keeper.cancel()
-            await asyncio.wait({self._keeper})
+            await cancelled(self._keeper)
         await self._end_worker()
         await self._stack.aclose()
 

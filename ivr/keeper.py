@@ -18,6 +18,7 @@ from ivr.apart import closed, received, send
 from ivr.child import Child
 from ivr.config import Settings
 from ivr.errors import SetupError
+from ivr.restarts import cancelled
 
 log = logging.getLogger(__name__)
 
@@ -51,9 +52,8 @@ class Keeper:
             raise SetupError(f"no place for the recogniser's socket: {error}") from error
         self._stack.push_async_callback(self._child.stop)
         self._child.start(listener)
-        self._stack.push_async_callback(
-            _cancelled, asyncio.create_task(self._watch(), name="recogniser watched")
-        )
+        watching = asyncio.create_task(self._watch(), name="recogniser watched")
+        self._stack.push_async_callback(cancelled, watching)
 
     async def stop(self) -> None:
         """The process ends; safe to call twice, and before ``start``."""
@@ -99,8 +99,3 @@ class Keeper:
         if missed >= allowed:
             log.error("ALARM: the recogniser has shown no sign of life for %g s; ending it", missed * PING_S)
             self._child.kill()
-
-
-async def _cancelled(task: asyncio.Task[None]) -> None:
-    task.cancel()
-    await asyncio.wait({task})

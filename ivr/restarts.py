@@ -46,6 +46,12 @@ async def ended(process: Process, within_s: float) -> int:
         return await process.wait()
 
 
+async def cancelled(task: asyncio.Task[None]) -> None:
+    """Returns when it has ended."""
+    task.cancel()
+    await asyncio.wait({task})
+
+
 def ending(status: int) -> str:
     """An exit status in words."""
     return f"signal {signal.Signals(-status).name}" if status < 0 else f"status {status}"

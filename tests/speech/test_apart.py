@@ -248,15 +248,13 @@ async def test_it_ends_with_its_keeper(settings: Settings, whisper_ear: Ear, ask
     path = Path((await supervisor.stdout.readline()).decode().strip())
     process = psutil.Process(int(await supervisor.stdout.readline()))
     try:
-        if not asking:
-            supervisor.kill()
-            await supervisor.wait()
-        else:
-            recogniser = Apart(path)
+        recogniser = Apart(path)
+        if asking:
             recogniser.start()
             await recogniser.ready()
-            supervisor.kill()
-            await supervisor.wait()
+        supervisor.kill()
+        await supervisor.wait()
+        if asking:
             await asyncio.sleep(0.5)
             utterance = recogniser.utterance(["en"])
             utterance.feed(whisper_ear.second)
