@@ -9,12 +9,14 @@ time-outs and broken connections are AriUnavailable, which means that nobody kno
 from __future__ import annotations
 
 import base64
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 from urllib.parse import quote
 
-import httpx
+from aiohttp import ClientError, ClientSession, ClientTimeout, DummyCookieJar, TCPConnector
+from yarl import URL
 
 from ivr.asterisk.ari_events import Channel
 from ivr.asterisk.ari_events import channel as read_channel
@@ -22,6 +24,9 @@ from ivr.errors import AriConflict, AriError, AriNotFound, AriRefused, AriUnavai
 
 TIMEOUT = 5.0
 """Seconds a request may take: Asterisk answers in milliseconds or is in trouble."""
+IDLE_S = 10.0
+"""Seconds after which an idle connection is closed: before Asterisk does so (15 s, ``session_keep_alive``)."""
+CONNECTIONS = 200
 
 
 @dataclass(frozen=True)
@@ -53,13 +58,8 @@ class Ari:
         self.app = app
         token = base64.b64encode(f"{user}:{password}".encode()).decode()
         self._authorization = f"Basic {token}"
-        self._http = httpx.AsyncClient(
-            base_url=f"{self.base}/ari",
-            headers={"Authorization": self._authorization},
-            timeout=timeout,
-            trust_env=False,  # the address is ours: no proxy
-            limits=httpx.Limits(max_keepalive_connections=5, max_connections=200),
-        )
+        self._timeout = ClientTimeout(timeout)
+        self._session: ClientSession | None = None  # begun with the first request: it needs an event loop
 
     def __repr__(self) -> str:
         return f"Ari({self.base!r}, app={self.app!r})"
@@ -72,7 +72,8 @@ class Ari:
 
     async def close(self) -> None:
         """Close the connections."""
-        await self._http.aclose()
+        if self._session is not None:
+            await self._session.close()
 
     @property
     def authorization(self) -> str:
@@ -373,8 +374,7 @@ class Ari:
 
     async def stored_recording(self, name: str) -> bytes:
         """The WAV file of a stored recording."""
-        answer = await self._request("GET", f"/recordings/stored/{_part(name)}/file", {})
-        return answer.content
+        return await self._request("GET", f"/recordings/stored/{_part(name)}/file", {})
 
     async def delete_recording(self, name: str) -> None:
         """Remove a stored recording; one that is gone already is as good."""
@@ -384,28 +384,39 @@ class Ari:
             return
 
     async def _call(self, method: str, path: str, **body: object) -> Any:
-        answer = await self._request(method, path, body)
-        if not answer.content:
+        content = await self._request(method, path, body)
+        if not content:
             return {}
         try:
-            return answer.json()
+            return json.loads(content)
         except ValueError:
             raise AriUnavailable(f"{method} {path}: Asterisk's answer is no JSON") from None
 
-    async def _request(self, method: str, path: str, body: Mapping[str, object]) -> httpx.Response:
+    async def _request(self, method: str, path: str, body: Mapping[str, object]) -> bytes:
+        # GET takes its arguments in the query only; there they are names, never callers' words
+        query = {key: str(value) for key, value in body.items()} if method == "GET" else None
+        given = None if query or not body else body
+        address = URL(f"{self.base}/ari{path}", encoded=True)
         try:
-            # GET takes its arguments in the query only; there they are names, never callers' words
-            query = {key: str(value) for key, value in body.items()} if method == "GET" else None
-            answer = await self._http.request(
-                method, path, params=query, json=None if query or not body else body
-            )
-        except httpx.TimeoutException:
+            async with self._http().request(method, address, params=query, json=given) as answer:
+                content = await answer.read()
+        except TimeoutError:
             raise AriUnavailable(f"{method} {path}: no answer in time") from None
-        except httpx.HTTPError as error:
+        except ClientError as error:
             raise AriUnavailable(f"{method} {path}: {type(error).__name__}") from None
-        if answer.is_success:
-            return answer
-        raise _error(answer.status_code)(f"{method} {path}: {answer.status_code} {_reason(answer)}")
+        if answer.ok:
+            return content
+        raise _error(answer.status)(f"{method} {path}: {answer.status} {_reason(content)}")
+
+    def _http(self) -> ClientSession:
+        if self._session is None:
+            self._session = ClientSession(
+                headers={"Authorization": self._authorization},
+                timeout=self._timeout,
+                connector=TCPConnector(limit=CONNECTIONS, keepalive_timeout=IDLE_S),
+                cookie_jar=DummyCookieJar(),
+            )
+        return self._session
 
 
 def _part(text: str) -> str:
@@ -420,8 +431,8 @@ def _error(status: int) -> type[AriError]:
     return AriRefused if 400 <= status < 500 else AriUnavailable
 
 
-def _reason(answer: httpx.Response) -> str:
+def _reason(content: bytes) -> str:
     try:
-        return str(answer.json().get("message", ""))[:200]
+        return str(json.loads(content).get("message", ""))[:200]
     except (ValueError, AttributeError):
         return ""

@@ -12,6 +12,7 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
 from ivr.asterisk import ari_events as ev
+from ivr.asterisk.ari import Ari
 from ivr.asterisk.link import LinkState
 from ivr.asterisk.media import AudioFrame, Closed, Dtmf, MarkProcessed, QueueDrained
 from ivr.asterisk.media_link import MediaLink
@@ -168,9 +169,7 @@ async def test_callers_of_a_dead_worker_are_adopted(peer: Peer) -> None:
 
 
 async def test_wrong_password_is_refused(peer: Peer) -> None:
-    ari = peer.ari()
-    ari._http.headers["Authorization"] = "Basic bm9ib2R5Om5vdGhpbmc="
-    async with ari:
+    async with peer.ari() as known, Ari(known.base, "nobody", "nothing", known.app) as ari:
         with pytest.raises(AriRefused):
             await ari.application()
 
