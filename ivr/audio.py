@@ -152,6 +152,8 @@ def add_noise(pcm: bytes, snr_db: float, seed: int = 0) -> bytes:
 def read_audio(path: Path) -> bytes:
     """Any audio file as slin16 (channels mixed down); raises AudioError with one clear line."""
     channels, rate = read_channels(path)
+    if len(channels) == 1:
+        return resample(channels[0], rate)
     mixed = np.mean([to_samples(one) for one in channels], axis=0).astype("<i2").tobytes()
     return resample(mixed, rate)
 
@@ -175,12 +177,16 @@ def _decode(path: Path, content: bytes) -> tuple[Samples, int]:
     import soundfile  # slow to load, and a call reads no files
 
     try:
-        samples, rate = soundfile.read(io.BytesIO(content), dtype="float32", always_2d=True)
+        with soundfile.SoundFile(io.BytesIO(content)) as file:
+            rate = int(file.samplerate)
+            if file.subtype == "PCM_16":
+                return file.read(dtype="int16", always_2d=True), rate
+            samples = file.read(dtype="float32", always_2d=True)
     except (soundfile.LibsndfileError, RuntimeError, ValueError) as error:
         if shutil.which("ffmpeg"):
             return _decode_with_ffmpeg(path, content)
         raise AudioError(f"{path}: not audio in a known format (WAV, FLAC, Ogg, MP3)") from error
-    return to_samples(to_pcm(samples)).reshape(samples.shape), int(rate)
+    return to_samples(to_pcm(samples)).reshape(samples.shape), rate
 
 
 def _decode_with_ffmpeg(path: Path, content: bytes) -> tuple[Samples, int]:
@@ -221,6 +227,10 @@ def write_wav(path: Path, pcm: bytes, rate: int = RATE, channels: int = 1) -> No
     draft.replace(path)
 
 
+FLAC_LEVEL: Final = 0.4
+"""Of 0 to 1; libsndfile's own 0.6 takes half as long again for a file that is 1 % smaller."""
+
+
 def write_flac(path: Path, channels: list[bytes], rate: int) -> None:
     """Writes 16-bit channels of one length as FLAC: the same samples, in half the room or less.
 
@@ -231,7 +241,7 @@ def write_flac(path: Path, channels: list[bytes], rate: int) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     coded = io.BytesIO()
     samples = np.stack([to_samples(channel) for channel in channels], axis=1)
-    soundfile.write(coded, samples, rate, format="FLAC", subtype="PCM_16")
+    soundfile.write(coded, samples, rate, format="FLAC", subtype="PCM_16", compression_level=FLAC_LEVEL)
     draft = path.with_name(f".{path.name}.part")
     try:
         draft.write_bytes(coded.getvalue())

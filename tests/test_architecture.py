@@ -44,7 +44,17 @@ PURE = ("asterisk/ari_events", "asterisk/media", "call/turns", "call/language", 
         "call/appointment", "call/rendering", "gate", "faq", "phrases", "callflow/hours", "callflow/file",
         "callflow/opening", "callflow/windows", "callflow/numbers", "wording")  # fmt: skip
 """Bytes or words in, decisions out: no clock, no socket, no waiting."""
-WORLD = {"asyncio", "time", "socket", "threading", "subprocess", "aiohttp", "httpx", "websockets", "sqlalchemy"}
+WORLD = {
+    "asyncio",
+    "time",
+    "socket",
+    "threading",
+    "subprocess",
+    "aiohttp",
+    "httpx",
+    "websockets",
+    "sqlalchemy",
+}
 
 MODULES = {
     ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path

@@ -41,23 +41,23 @@ def derive(story: Iterable[kinds.Stamped]) -> list[Turn]:
     return found
 
 
+_THERE = sa.select(turns).where(turns.c.call_id == sa.bindparam("this"))
+_ONE = (turns.c.call_id == sa.bindparam("this")) & (turns.c.n == sa.bindparam("number"))
+_INSERT, _UPDATE, _DELETE = turns.insert(), turns.update().where(_ONE), turns.delete().where(_ONE)
+
+
 def store(connection: sa.Connection, call_id: str, story: Iterable[kinds.Stamped]) -> None:
     """Make the call's rows what its events say."""
-    chosen = sa.select(turns).where(turns.c.call_id == call_id)
-    there = {row["n"]: dict(row) for row in connection.execute(chosen).mappings()}
+    there = {row["n"]: dict(row) for row in connection.execute(_THERE, {"this": call_id}).mappings()}
     wanted = {turn["n"]: turn for turn in derive(story)}
     new = [turn for n, turn in wanted.items() if n not in there]
     if new:
-        connection.execute(turns.insert(), new)
+        connection.execute(_INSERT, new)
     for n, turn in wanted.items():
         if n in there and there[n] != turn:
-            connection.execute(turns.update().where(_is(call_id, n)).values(**turn))
+            connection.execute(_UPDATE, {"this": call_id, "number": n} | turn)
     for n in there.keys() - wanted.keys():
-        connection.execute(turns.delete().where(_is(call_id, n)))
-
-
-def _is(call_id: str, n: int) -> sa.ColumnElement[bool]:
-    return (turns.c.call_id == call_id) & (turns.c.n == n)
+        connection.execute(_DELETE, {"this": call_id, "number": n})
 
 
 def _begun(item: kinds.Stamped) -> Turn | None:

@@ -26,37 +26,53 @@ callback is another matter: he asks for it of his own will."""
 ABOUT_THE_CALLER = ("number", "text")
 
 
+_THIS: sa.BindParameter[str] = sa.bindparam("this")
+"""A call's id.  Statements are built once: to build one takes longer than SQLite takes for it."""
+_NUMBERS = sa.select(events.c.seq).where(events.c.call_id == _THIS)
+_STORY = sa.select(events.c.body).where(events.c.call_id == _THIS).order_by(events.c.seq)
+_CALL = sa.select(calls.c.refused).where(calls.c.id == _THIS)
+_EVENT = events.insert()
+
+
 def write(engine: sa.Engine, stamped: Iterable[kinds.Stamped], pseudonyms: Pseudonyms) -> int:
     """Store them in one transaction; returns how many were new."""
-    touched: list[str] = []
+    by_call: dict[str, list[kinds.Stamped]] = {}
+    for item in stamped:
+        by_call.setdefault(item.call_id, []).append(item)
     with engine.begin() as connection:
-        for item in stamped:
-            if _is_new(connection, item):
-                _insert(connection, item, pseudonyms)
-                touched.append(item.call_id)
-        for call_id in dict.fromkeys(touched):
-            turns.store(connection, call_id, story(connection, call_id))
-    return len(touched)
+        return sum(_write_call(connection, call_id, told, pseudonyms) for call_id, told in by_call.items())
 
 
 def story(connection: sa.Connection, call_id: str) -> list[kinds.Stamped]:
     """A call's events in their order."""
-    chosen = sa.select(events.c.body).where(events.c.call_id == call_id).order_by(events.c.seq)
-    return [kinds.from_json(json.loads(body)) for body in connection.scalars(chosen)]
+    return [kinds.from_json(json.loads(body)) for body in connection.scalars(_STORY, {"this": call_id})]
 
 
-def _is_new(connection: sa.Connection, item: kinds.Stamped) -> bool:
-    found = sa.select(events.c.seq).where(events.c.call_id == item.call_id, events.c.seq == item.seq)
-    return connection.execute(found).first() is None
+def _write_call(
+    connection: sa.Connection, call_id: str, told: Iterable[kinds.Stamped], pseudonyms: Pseudonyms
+) -> int:
+    stored = set(connection.scalars(_NUMBERS, {"this": call_id}))
+    new = {item.seq: item for item in told if item.seq not in stored}
+    if not new:
+        return 0
+    refused = _refused(connection, next(iter(new.values())))
+    refused = refused or any(isinstance(item.event, kinds.RecordingRefused) for item in new.values())
+    kept = [item for item in new.values() if not refused or isinstance(item.event, COUNTED)]
+    if kept:
+        connection.execute(_EVENT, [_row(item, pseudonyms, refused=refused) for item in kept])
+    for item in kept:
+        _follow(connection, item, pseudonyms, refused=refused)
+    turns.store(connection, call_id, story(connection, call_id))
+    return len(new)
 
 
-def _insert(connection: sa.Connection, item: kinds.Stamped, pseudonyms: Pseudonyms) -> None:
-    refused = _call(connection, item)
-    if refused and not isinstance(item.event, COUNTED):
-        return
-    body = _body(item, pseudonyms, refused=refused)
-    row = {"call_id": item.call_id, "seq": item.seq, "t": item.t, "kind": item.event.kind}
-    connection.execute(events.insert().values(**row, body=json.dumps(body, ensure_ascii=False)))
+def _row(item: kinds.Stamped, pseudonyms: Pseudonyms, *, refused: bool) -> dict[str, Any]:
+    body = json.dumps(_body(item, pseudonyms, refused=refused), ensure_ascii=False)
+    return {"call_id": item.call_id, "seq": item.seq, "t": item.t, "kind": item.event.kind, "body": body}
+
+
+def _follow(connection: sa.Connection, item: kinds.Stamped, pseudonyms: Pseudonyms, *, refused: bool) -> None:
+    """What an event changes beside the table of events."""
     match item.event:
         case kinds.CallStarted(part=0) as begun:
             _update(
@@ -94,9 +110,9 @@ def _body(item: kinds.Stamped, pseudonyms: Pseudonyms, *, refused: bool) -> dict
     return body | ({"number": pseudonyms.of(body["number"])} if "number" in body else {})
 
 
-def _call(connection: sa.Connection, item: kinds.Stamped) -> bool:
+def _refused(connection: sa.Connection, item: kinds.Stamped) -> bool:
     """A row for the call, made by whichever of its events comes first; returns whether he refused recording."""
-    found = connection.execute(sa.select(calls.c.refused).where(calls.c.id == item.call_id)).first()
+    found = connection.execute(_CALL, {"this": item.call_id}).first()
     if found is None:
         connection.execute(calls.insert().values(id=item.call_id, started=item.at))
     return bool(found and found.refused)
