@@ -100,6 +100,11 @@ class Settings:
         return self.var / "models"
 
     @property
+    def recogniser_sign(self) -> Path:
+        """A link to the socket at which the newest crew's recogniser is asked."""
+        return self.state / "recogniser"
+
+    @property
     def pseudonyms(self) -> Pseudonyms:
         """Telephone numbers as the store keeps them; raises ValueError without NUMBERS_KEY."""
         return Pseudonyms(self.secrets.get("NUMBERS_KEY", ""))

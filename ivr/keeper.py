@@ -37,6 +37,7 @@ class Keeper:
     def __init__(self, settings: Settings) -> None:
         self._child = Child(settings, MODULE, "recogniser", RESTART_MAX_S)
         self._stack = contextlib.AsyncExitStack()
+        self._sign = settings.recogniser_sign
         self.path = Path()
 
     @property
@@ -66,7 +67,24 @@ class Keeper:
         listener = self._stack.enter_context(socket.socket(socket.AF_UNIX))
         listener.bind(str(self.path))
         listener.listen()  # by us: who comes while there is no process waits for the next one
+        self._put_up_sign()
         return listener
+
+    def _put_up_sign(self) -> None:
+        """Where we are asked, for the console; of several crews the newest is shown."""
+        draft = self._sign.with_name(f".{self._sign.name}.{self.path.parent.name}")
+        try:
+            self._sign.parent.mkdir(parents=True, exist_ok=True)
+            draft.symlink_to(self.path)
+            draft.replace(self._sign)
+        except OSError as error:
+            log.warning("%s: %s; /readyz will say that the recogniser is away", self._sign, error.strerror)
+        self._stack.callback(self._take_down_sign)
+
+    def _take_down_sign(self) -> None:
+        with contextlib.suppress(OSError):
+            if self._sign.readlink() == self.path:
+                self._sign.unlink()
 
     async def _watch(self) -> None:
         while True:

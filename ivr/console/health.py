@@ -52,13 +52,14 @@ async def readyz(here: Here) -> JSONResponse:
 
 async def look(settings: Settings, engine: sa.Engine) -> dict[str, str]:
     """Every part's state, asked at the same time."""
-    line, rasa, disk, store = await asyncio.gather(
+    line, recogniser, rasa, disk, store = await asyncio.gather(
         _line(settings),
+        _recogniser(settings),
         _rasa(settings),
         asyncio.to_thread(_disk, settings),
         asyncio.to_thread(_store, engine),
     )
-    return {**line, "rasa": rasa, "disk": disk, "store": store}
+    return {**line, "recogniser": recogniser, "rasa": rasa, "disk": disk, "store": store}
 
 
 async def _line(settings: Settings) -> dict[str, str]:
@@ -70,6 +71,20 @@ async def _line(settings: Settings) -> dict[str, str]:
         except AriError:
             return {"asterisk": "does not answer", "worker": "unknown"}
     return {"asterisk": "ok", "worker": "ok" if registered else "not registered"}
+
+
+async def _recogniser(settings: Settings) -> str:
+    """It says its name to whoever comes, once it has its models."""
+    try:
+        async with asyncio.timeout(ANSWER_S):
+            reader, writer = await asyncio.open_unix_connection(settings.recogniser_sign.readlink())
+            try:
+                said = await reader.readline()
+            finally:
+                writer.close()
+    except (OSError, TimeoutError):
+        return "does not answer"
+    return "ok" if b'"name"' in said else "has no models"
 
 
 async def _rasa(settings: Settings) -> str:

@@ -21,9 +21,11 @@ from ivr import apart, config, keeper
 from ivr.apart import Apart
 from ivr.child import environment
 from ivr.config import Settings
+from ivr.console import health
 from ivr.errors import RecogniserError
 from ivr.keeper import Keeper
 from ivr.speech.stt import Recogniser
+from ivr.store.tables import open_store
 from tests.speech.conftest import ROOT, Ear
 
 
@@ -155,6 +157,30 @@ async def test_the_next_worker_is_heard_at_once(settings: Settings, whisper_ear:
             utterance.feed(whisper_ear.second)
             assert whisper_ear.second_word in (await utterance.quick() or pytest.fail()).text.casefold()
         assert its.pid == pid
+
+
+async def test_the_console_sees_whether_it_is_there(settings: Settings) -> None:
+    engine = open_store(settings.database)
+
+    async def seen() -> str:
+        return (await health.look(settings, engine))["recogniser"]
+
+    assert await seen() == "does not answer"
+    async with running(settings) as (its, _):
+        assert await seen() == "ok"
+        os.kill(its.pid, signal.SIGSTOP)
+        assert await seen() == "does not answer"
+    assert await seen() == "does not answer" and not settings.recogniser_sign.is_symlink()
+    engine.dispose()
+
+
+async def test_the_console_asks_the_newest(settings: Settings) -> None:
+    older, newer = Keeper(settings), Keeper(settings)
+    older.start()
+    newer.start()
+    await older.stop()
+    assert settings.recogniser_sign.readlink() == newer.path
+    await newer.stop()
 
 
 @pytest.mark.parametrize(
