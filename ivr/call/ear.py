@@ -111,7 +111,7 @@ class VoiceActivity(Protocol):
     def look(self, frame: bytes, tell: Callable[[float], None]) -> None: ...
 
 
-@dataclass
+@dataclass(slots=True)
 class _Frame:
     """The frame of that number, or a key or the end of a decode (``decoded``) that came after it.
 

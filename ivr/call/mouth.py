@@ -17,7 +17,7 @@ from ivr.call.line import Line
 from ivr.errors import LinkLost
 
 TICK_S = 0.02
-SILENCE = bytes(4 * FRAME_BYTES)
+SILENCE = bytes(10 * FRAME_BYTES)
 """Sent at a time: with single frames, sending silence to forty callers took a tenth of this process's time."""
 SILENCE_S = seconds(SILENCE)
 LEAD_S = 0.02

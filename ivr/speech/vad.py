@@ -19,7 +19,7 @@ from weakref import WeakSet
 import numpy as np
 import onnxruntime
 
-from ivr.audio import RATE, WIDTH, frames, to_floats
+from ivr.audio import RATE, WIDTH, frames, to_floats, to_samples
 from ivr.errors import EngineError
 from ivr.speech.network import on_one_thread, run
 
@@ -29,11 +29,12 @@ WINDOW: Final = 512
 """Samples (32 ms at 16 kHz) that the model looks at, after the last 64 of the window before."""
 BEFORE: Final = 64
 WINDOW_BYTES: Final = WINDOW * WIDTH
+BEFORE_BYTES: Final = BEFORE * WIDTH
 GATHER_S, LONGEST_S = 0.0005, 0.01
 """Seconds, for each caller and at most, in which windows of several callers are gathered for one look."""
 LOUD: Final = 0.02
 """Root mean square (-34 dBFS) from which on a window counts as speech where the model cannot tell."""
-QUIET: Final = 0.001
+QUIET: Final = 32
 """Largest sample (-60 dBFS) of a window in which nobody can speak."""
 RESTS_AFTER: Final = 16
 """So many quiet windows (0.5 s), and the model is not asked any more until one is not: it has nothing new to say."""
@@ -48,7 +49,7 @@ class Vad:
     def __init__(self) -> None:
         self.latest = 0.0
         self.state = np.zeros((2, 1, 128), np.float32)
-        self.window = np.zeros((1, BEFORE + WINDOW), np.float32)
+        self.sound = bytes(BEFORE_BYTES + WINDOW_BYTES)
         self._waiting = bytearray()
         self._quiet = 0
 
@@ -74,10 +75,12 @@ class Vad:
 
     def move(self) -> None:
         """On to the next window."""
-        self.window[:, :BEFORE] = self.window[:, WINDOW:]
-        self.window[:, BEFORE:] = to_floats(bytes(self._waiting[:WINDOW_BYTES]))
+        window = bytes(self._waiting[:WINDOW_BYTES])
         del self._waiting[:WINDOW_BYTES]
-        self._quiet = self._quiet + 1 if np.abs(self.window[0, BEFORE:]).max() < QUIET else 0
+        self.sound = self.sound[-BEFORE_BYTES:] + window
+        samples = to_samples(window)
+        quiet = samples.max() <= QUIET and samples.min() >= -QUIET
+        self._quiet = self._quiet + 1 if quiet else 0
 
 
 class Together:
@@ -127,7 +130,7 @@ class Together:
                 log.error("Voice activity failed, loud sounds count as speech now: %s", error)
             self._failed = True
             for vad in vads:
-                vad.latest = float(np.sqrt(np.mean(vad.window**2)) > LOUD)
+                vad.latest = float(np.sqrt(np.mean(to_floats(vad.sound) ** 2)) > LOUD)
         else:
             self._failed = False
 
@@ -163,7 +166,7 @@ def look(vads: Sequence[Vad]) -> None:
     if not awake:
         return
     inputs = {
-        "input": np.concatenate([vad.window for vad in awake]),
+        "input": to_floats(b"".join(vad.sound for vad in awake)).reshape(len(awake), BEFORE + WINDOW),
         "state": np.concatenate([vad.state for vad in awake], axis=1),
         "sr": _RATE,
     }
