@@ -13,7 +13,7 @@ import pytest
 from ivr.audio import over_the_phone, read_audio, seconds, silence
 from ivr.config import Settings
 from ivr.errors import RecogniserError
-from ivr.speech import endpoint
+from ivr.speech import endpoint, network
 from ivr.speech.endpoint import (
     MODEL,
     SHORTEST_S,
@@ -50,6 +50,16 @@ def test_a_whole_question_sounds_finished_and_a_broken_off_one_does_not(
     parts = [model.finished(spoken(file, share)) for share in (0.4, 0.5, 0.6, 0.7, 0.8)]
     whole = model.finished(spoken(file))
     assert min(parts) < 0.3 and statistics.median(parts) < 0.7 and max(parts) < whole and whole > sure
+
+
+def test_it_says_the_same_however_this_processor_adds_up(
+    model: SmartTurn, installed: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(network, "has_vnni", lambda: False)
+    exact = SmartTurn(installed.models / MODEL)
+    for share in (0.4, 0.6, 0.8, 1.0):
+        said = spoken("fr-louvre.wav", share)
+        assert model.finished(said) == exact.finished(said)
 
 
 def test_only_the_last_eight_seconds_count(model: SmartTurn) -> None:
