@@ -100,7 +100,7 @@ class Settings:
         return self.var / "models"
 
     @property
-    def recogniser_sign(self) -> Path:
+    def recogniser_socket(self) -> Path:
         """A link to the socket at which the newest crew's recogniser is asked."""
         return self.state / "recogniser"
 

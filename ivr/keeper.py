@@ -37,7 +37,7 @@ class Keeper:
     def __init__(self, settings: Settings) -> None:
         self._child = Child(settings, MODULE, "recogniser", RESTART_MAX_S)
         self._stack = contextlib.AsyncExitStack()
-        self._sign = settings.recogniser_sign
+        self._link = settings.recogniser_socket
         self.path = Path()
 
     @property
@@ -67,24 +67,24 @@ class Keeper:
         listener = self._stack.enter_context(socket.socket(socket.AF_UNIX))
         listener.bind(str(self.path))
         listener.listen()  # by us: who comes while there is no process waits for the next one
-        self._put_up_sign()
+        self._link_here()
         return listener
 
-    def _put_up_sign(self) -> None:
+    def _link_here(self) -> None:
         """Where we are asked, for the console; of several crews the newest is shown."""
-        draft = self._sign.with_name(f".{self._sign.name}.{self.path.parent.name}")
+        draft = self._link.with_name(f".{self._link.name}.{self.path.parent.name}")
         try:
-            self._sign.parent.mkdir(parents=True, exist_ok=True)
+            self._link.parent.mkdir(parents=True, exist_ok=True)
             draft.symlink_to(self.path)
-            draft.replace(self._sign)
+            draft.replace(self._link)
         except OSError as error:
-            log.warning("%s: %s; /readyz will say that the recogniser is away", self._sign, error.strerror)
-        self._stack.callback(self._take_down_sign)
+            log.warning("%s: %s; /readyz will say that the recogniser is away", self._link, error.strerror)
+        self._stack.callback(self._unlink)
 
-    def _take_down_sign(self) -> None:
+    def _unlink(self) -> None:
         with contextlib.suppress(OSError):
-            if self._sign.readlink() == self.path:
-                self._sign.unlink()
+            if self._link.readlink() == self.path:
+                self._link.unlink()
 
     async def _watch(self) -> None:
         while True:

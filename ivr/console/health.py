@@ -77,7 +77,7 @@ async def _recogniser(settings: Settings) -> str:
     """It says its name to whoever comes, once it has its models."""
     try:
         async with asyncio.timeout(ANSWER_S):
-            reader, writer = await asyncio.open_unix_connection(settings.recogniser_sign.readlink())
+            reader, writer = await asyncio.open_unix_connection(settings.recogniser_socket.readlink())
             try:
                 said = await reader.readline()
             finally:

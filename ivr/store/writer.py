@@ -56,12 +56,15 @@ def _write_call(
     if not new:
         return 0
     refused = _refused(connection, next(iter(new.values())))
-    refused = refused or any(isinstance(item.event, kinds.RecordingRefused) for item in new.values())
-    kept = [item for item in new.values() if not refused or isinstance(item.event, COUNTED)]
+    kept: list[tuple[kinds.Stamped, bool]] = []
+    for item in new.values():
+        if not refused or isinstance(item.event, COUNTED):
+            kept.append((item, refused))
+        refused = refused or isinstance(item.event, kinds.RecordingRefused)
     if kept:
-        connection.execute(_EVENT, [_row(item, pseudonyms, refused=refused) for item in kept])
-    for item in kept:
-        _follow(connection, item, pseudonyms, refused=refused)
+        connection.execute(_EVENT, [_row(item, pseudonyms, refused=then) for item, then in kept])
+    for item, then in kept:
+        _follow(connection, item, pseudonyms, refused=then)
     turns.store(connection, call_id, story(connection, call_id))
     return len(new)
 

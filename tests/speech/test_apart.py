@@ -170,7 +170,7 @@ async def test_the_console_sees_whether_it_is_there(settings: Settings) -> None:
         assert await seen() == "ok"
         os.kill(its.pid, signal.SIGSTOP)
         assert await seen() == "does not answer"
-    assert await seen() == "does not answer" and not settings.recogniser_sign.is_symlink()
+    assert await seen() == "does not answer" and not settings.recogniser_socket.is_symlink()
     engine.dispose()
 
 
@@ -179,7 +179,7 @@ async def test_the_console_asks_the_newest(settings: Settings) -> None:
     older.start()
     newer.start()
     await older.stop()
-    assert settings.recogniser_sign.readlink() == newer.path
+    assert settings.recogniser_socket.readlink() == newer.path
     await newer.stop()
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import sqlalchemy as sa
 from hypothesis import given, settings
@@ -244,6 +246,21 @@ def test_of_a_caller_who_refuses_to_be_recorded_only_counts_are_kept(store: sa.E
     for word in ("cuánto", "hola", "eiffel", "recordings/", CALLER, NUMBER, "#"):
         assert word not in stored, word
     assert queries.turns_of(store, "c1") == []
+
+
+@pytest.mark.parametrize("place", [1, 8])
+def test_a_refusal_is_the_same_in_one_portion_as_event_by_event(store: sa.Engine, place: int) -> None:
+    """As after an outage: what was known of the call before is known, too, but not what he said."""
+    happened = [*SAMPLES[:place], kinds.RecordingRefused(), *SAMPLES[place:]]
+    write(store, stamped("c1", *happened))
+    for item in stamped("c2", *happened):
+        write(store, [replace(item, call_id="c2")])
+    one, other = ({**row, "id": ""} for row in queries.recent_calls(store))
+    assert one == other and one["called"]
+    one_by_one, together = (
+        [replace(item, call_id="") for item in queries.events_of(store, call_id)] for call_id in ("c2", "c1")
+    )
+    assert one_by_one == together
 
 
 def test_a_message_left_after_a_refusal_is_kept_for_the_staff_alone(store: sa.Engine) -> None:
