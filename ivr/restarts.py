@@ -1,4 +1,4 @@
-"""Processes of ours that are kept up: when one that died is started again, and how one ends."""
+"""What is kept up: when a process or a job that died is started again, and how a process ends."""
 
 from __future__ import annotations
 

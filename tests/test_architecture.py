@@ -24,6 +24,7 @@ BASE = {
     "logs",
     "pseudonyms",
     "paths",
+    "restarts",
     "espeak",
     "yamlfile",
 }

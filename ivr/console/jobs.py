@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Callable
 from typing import Protocol
@@ -20,12 +19,11 @@ from ivr.console.mail import Mail
 from ivr.console.retention import Retention
 from ivr.console.traces import Traces
 from ivr.console.webhook import Webhook
+from ivr.restarts import Restarts
 
 log = logging.getLogger(__name__)
 
-RESTART_S, RESTART_MAX_S = 1.0, 60.0
-STEADY_S = 120.0
-"""A job that ran so long is started again at once when it fails; one that fails young waits longer."""
+RESTART_MAX_S = 60.0
 
 
 class Job(Protocol):
@@ -55,10 +53,10 @@ JOBS: tuple[Callable[[Context], Job], ...] = (
 
 async def keep(make: Callable[[], Job]) -> None:
     """Make a job and run it, again whenever it ends, with pauses that grow while it fails at once."""
-    loop = asyncio.get_running_loop()
-    delay = RESTART_S
+    restarts = Restarts(RESTART_MAX_S)
     while True:
-        begun, name = loop.time(), "a job"
+        restarts.begins()
+        name = "a job"
         try:
             job = make()
             name = job.name
@@ -68,5 +66,4 @@ async def keep(make: Callable[[], Job]) -> None:
             log.error("ALARM: %s: the store failed (%s); starting it again", name, type(error).__name__)
         except Exception:  # the top of a job: one that fails must not end the others
             log.exception("ALARM: %s failed; starting it again", name)
-        delay = RESTART_S if loop.time() - begun > STEADY_S else min(delay * 2, RESTART_MAX_S)
-        await asyncio.sleep(delay)
+        await restarts.pause()
