@@ -28,6 +28,8 @@ log = logging.getLogger(__name__)
 
 READY_S: Final = 100.0
 AGAIN_S: Final = 0.5
+BUSY_S: Final = 30.0
+"""So long what is not urgent lets callers go first."""
 LONGEST_LINE: Final = 1 << 20
 
 Message = dict[str, Any]
@@ -69,6 +71,8 @@ class Apart:
         self._writer: StreamWriter | None = None  # None while there is nobody to ask
         self._lives = 0
         self._asked: dict[int, asyncio.Future[Message]] = {}
+        self._unasked = asyncio.Event()
+        self._unasked.set()
         self._gone: list[int] = []
         self._ready: asyncio.Future[None] | None = None
         self._link: asyncio.Task[None] | None = None
@@ -96,6 +100,12 @@ class Apart:
         if self._link is not None:
             await cancelled(self._link)
 
+    async def quiet(self) -> None:
+        """Returns when nobody waits for an answer, or after ``BUSY_S``: what is not urgent may be asked then."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(BUSY_S):
+                await self._unasked.wait()
+
     async def ask(self, message: Message, news: Callable[[int], bytes]) -> Message:
         """The answer.  ``news``: the sound that this process (by its number) has not got yet.
 
@@ -106,6 +116,7 @@ class Apart:
             raise RecogniserError("the recogniser is away, and being started again")
         answer: asyncio.Future[Message] = asyncio.get_running_loop().create_future()
         self._asked[number] = answer
+        self._unasked.clear()
         gone, self._gone = self._gone, []
         send(writer, {**message, "ask": number, "forget": gone}, news(self._lives))
         try:
@@ -116,6 +127,8 @@ class Apart:
             raise
         finally:
             del self._asked[number]
+            if not self._asked:
+                self._unasked.set()
 
     def forget(self, utterance: int) -> None:
         """Nobody asks about this utterance any more; any thread may say so."""

@@ -40,7 +40,6 @@ from ivr.faq import load_faq
 from ivr.nlu import Understanding
 from ivr.phrases import load_phrases
 from ivr.speech.prompts import Prompts, open_prompts
-from ivr.speech.stt import Recogniser
 from ivr.speech.vad import Together, Vad
 from ivr.store.asked import Asked
 from ivr.store.journal import Journal
@@ -58,7 +57,7 @@ RASA_S = 30.0
 class Worker:
     """Takes calls until it is told to stop."""
 
-    def __init__(self, settings: Settings, office: Office, recogniser: Recogniser, prompts: Prompts) -> None:
+    def __init__(self, settings: Settings, office: Office, recogniser: Apart, prompts: Prompts) -> None:
         self._settings, self._office = settings, office
         self._recogniser, self._prompts = recogniser, prompts
         self._places = settings.places or office.callflow.limits.calls

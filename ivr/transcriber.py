@@ -1,18 +1,23 @@
-"""Messages that callers left, in words, for whoever calls back: by the worker, whose recogniser is loaded."""
+"""Messages that callers left, in words, for whoever calls back: by the worker, whose recogniser is loaded.
+
+Who is on the line comes first: a message is listened to in pieces, each when no caller waits for his words.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Iterator
 
+import numpy as np
 from sqlalchemy.exc import SQLAlchemyError
 
 from ivr import events
-from ivr.audio import read_audio
+from ivr.apart import Apart
+from ivr.audio import RATE, WIDTH, read_audio, seconds, to_floats
 from ivr.config import Settings
 from ivr.errors import AudioError, EngineError
 from ivr.rounds import alone, keep
-from ivr.speech.stt import Recogniser
 from ivr.store import queries
 from ivr.store.journal import Journal
 from ivr.store.tables import open_store
@@ -21,15 +26,17 @@ from ivr.urgency import Urgency
 log = logging.getLogger(__name__)
 
 DECODED_S = 60.0
-"""A decode of half a minute takes two seconds; one that takes so long never ends, and other messages wait for it."""
+"""One that takes so long never ends, and other messages wait for it."""
+LEAST_S, MOST_S = 5.0, 10.0
+"""Seconds of a piece.  Who asks while one is decoded waits half a second longer at most; of 28 s, two."""
+PAUSE_S = 0.2
+"""So long the quietest stretch, in whose middle a message is cut."""
 
 
 class Transcriber:
     """Runs beside the calls, every few seconds; everything it does can be done again after a crash."""
 
-    def __init__(
-        self, settings: Settings, journal: Journal, recogniser: Recogniser, urgency: Urgency
-    ) -> None:
+    def __init__(self, settings: Settings, journal: Journal, recogniser: Apart, urgency: Urgency) -> None:
         self._settings, self._journal = settings, journal
         self._recogniser, self._urgency = recogniser, urgency
         self._numbers = events.Sequence()
@@ -66,14 +73,14 @@ class Transcriber:
             await asyncio.to_thread(self._journal.drain)
 
     async def _text_of(self, file: str, lang: str) -> tuple[str, float]:
-        """Thirty seconds at a time: that is what a recogniser takes."""
         langs = [lang] if lang in self._recogniser.languages else sorted(self._recogniser.languages)
         try:
             pcm = await asyncio.to_thread(read_audio, self._settings.state / file)
             texts, least = [], 1.0
-            for start in range(0, len(pcm), 28 * 32_000):
+            for piece in pieces(pcm):
                 utterance = self._recogniser.utterance(langs)
-                utterance.feed(pcm[start : start + 28 * 32_000])
+                utterance.feed(piece)
+                await self._recogniser.quiet()
                 async with asyncio.timeout(DECODED_S):
                     heard = await utterance.decode()
                 texts.append(heard.text)
@@ -88,3 +95,20 @@ class Transcriber:
 
     def _note(self, call_id: str, event: events.Event) -> None:
         self._journal.append(events.Stamped(call_id, self._numbers.next(), 0.0, event))
+
+
+def pieces(pcm: bytes) -> Iterator[bytes]:
+    """slin16 of any length in pieces of at most ``MOST_S``, cut where it is quietest."""
+    while (length_s := seconds(pcm)) > MOST_S:
+        cut = _quietest(pcm, LEAST_S, min(MOST_S, length_s - LEAST_S))
+        yield pcm[:cut]
+        pcm = pcm[cut:]
+    yield pcm
+
+
+def _quietest(pcm: bytes, first_s: float, last_s: float) -> int:
+    """The byte in the middle of the quietest ``PAUSE_S`` between these two."""
+    first, last, pause = (round(length_s * RATE) for length_s in (first_s, last_s, PAUSE_S))
+    power = to_floats(pcm[first * WIDTH : last * WIDTH]).astype(np.float64) ** 2
+    so_far = np.concatenate(([0.0], np.cumsum(power)))
+    return (first + int(np.argmin(so_far[pause:] - so_far[:-pause])) + pause // 2) * WIDTH
