@@ -53,6 +53,9 @@ log = logging.getLogger(__name__)
 RASA_S = 30.0
 """Longest wait of a new worker for Rasa, which is started beside it; after that it takes calls without."""
 
+SETTLED_S = 5.0
+"""Callers of a worker that died come first; the voices are loaded after that."""
+
 
 class Worker:
     """Takes calls until it is told to stop."""
@@ -91,11 +94,15 @@ class Worker:
             async with asyncio.TaskGroup() as tasks:
                 parts = [tasks.create_task(part) for part in (
                     journal.run(), transcriber.run(), asked.run(), link.run(), self._accept(link, desk, tasks),
-                    self._tell_crowded(ari),
+                    self._tell_crowded(ari), self._warm_up(),
                 )]  # fmt: skip
                 await self._until(stop, retire)
                 for part in [*parts, *self._busy]:
                     part.cancel()
+
+    async def _warm_up(self) -> None:
+        await asyncio.sleep(SETTLED_S)
+        await self._prompts.warm_up()
 
     async def _understands(self, understanding: Understanding, stop: asyncio.Event) -> bool:
         """Whether Rasa answers, which may be loading still; who is stopped waits for nothing."""

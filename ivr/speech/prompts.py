@@ -90,6 +90,16 @@ class Prompts:
         except NotRendered:
             return await asyncio.shield(self._coming(text, lang, slow))
 
+    async def warm_up(self) -> None:
+        """A word in each voice, thrown away: until its voice and all that measures it are loaded, the first caller
+        who needs words that were not rendered would wait two seconds."""
+        loop = asyncio.get_running_loop()
+        for lang, voice in self._voices.items():
+            try:
+                await loop.run_in_executor(self._live, render, voice, self.spoken("1", lang))
+            except VoiceError as error:
+                log.warning("%s cannot speak: %s", voice.name, error)
+
     def _coming(self, text: str, lang: str, slow: bool) -> asyncio.Future[bytes]:
         """It is rendered once, however many calls want it at this moment."""
         path = self.path(text, lang, slow=slow)

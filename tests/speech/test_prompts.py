@@ -72,6 +72,22 @@ async def test_calls_that_want_the_same_words_at_once_wait_for_one_rendering(tmp
     await prompts.close()
 
 
+class Broken(Pico):
+    """A voice that cannot speak."""
+
+    def render(self, text: str, *, speed: float = 1.0) -> bytes:
+        raise VoiceError("the model is gone")
+
+
+async def test_voices_are_warmed_up_each_by_itself(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    voices = {"es": Broken("es"), "fr": Counted("fr")}
+    prompts = Prompts(tmp_path, voices, {lang: say.read(ROOT, lang) for lang in voices})
+    await prompts.warm_up()
+    assert voices["fr"].spoken == 1 and not list(tmp_path.iterdir())
+    assert "pico:es-ES-bright cannot speak: the model is gone" in caplog.text
+    await prompts.close()
+
+
 def test_all_are_rendered_once_and_counted(prompts: Prompts) -> None:
     seen: list[tuple[int, int]] = []
     items = [FRENCH, ENGLISH, FRENCH]
