@@ -100,7 +100,7 @@ class Transcriber:
 def pieces(pcm: bytes) -> Iterator[bytes]:
     """slin16 of any length in pieces of at most ``MOST_S``, cut where it is quietest."""
     while (length_s := seconds(pcm)) > MOST_S:
-        cut = _quietest(pcm, LEAST_S, min(MOST_S, length_s - LEAST_S))
+        cut = _quietest(pcm, LEAST_S, max(LEAST_S + PAUSE_S, min(MOST_S, length_s - LEAST_S)))
         yield pcm[:cut]
         pcm = pcm[cut:]
     yield pcm
