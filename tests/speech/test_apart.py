@@ -141,6 +141,22 @@ async def test_a_question_that_is_given_up_holds_up_nobody(settings: Settings, w
             assert whisper_ear.second_word in (await utterance.quick() or pytest.fail()).text.casefold()
 
 
+async def test_what_is_not_urgent_waits_until_nobody_is_asked_about(
+    settings: Settings, whisper_ear: Ear
+) -> None:
+    async with running(settings) as (_, recogniser):
+        await recogniser.quiet()
+        utterance = recogniser.utterance(["en"])
+        utterance.feed(whisper_ear.first)
+        ended: list[str] = []
+        parts = {"heard": utterance.decode(), "quiet": recogniser.quiet()}
+        tasks = [asyncio.create_task(part, name=name) for name, part in parts.items()]
+        for task in tasks:
+            task.add_done_callback(lambda done: ended.append(done.get_name()))
+        await asyncio.gather(*tasks)
+        assert ended == ["heard", "quiet"]
+
+
 async def test_the_next_worker_is_heard_at_once(settings: Settings, whisper_ear: Ear) -> None:
     """What the one before it wanted to know is dropped, and the process is the same."""
     async with kept(settings) as its:
