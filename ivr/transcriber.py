@@ -80,6 +80,7 @@ class Transcriber:
             for piece in pieces(pcm):
                 utterance = self._recogniser.utterance(langs)
                 utterance.feed(piece)
+                await self._recogniser.ready()  # one that died is there again in some seconds
                 await self._recogniser.quiet()
                 async with asyncio.timeout(DECODED_S):
                     heard = await utterance.decode()

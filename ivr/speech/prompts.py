@@ -99,6 +99,8 @@ class Prompts:
                 await loop.run_in_executor(self._live, render, voice, self.spoken("1", lang))
             except VoiceError as error:
                 log.warning("%s cannot speak: %s", voice.name, error)
+            except Exception:  # whatever a voice breaks with, calls go on without it
+                log.exception("%s cannot speak", voice.name)
 
     def _coming(self, text: str, lang: str, slow: bool) -> asyncio.Future[bytes]:
         """It is rendered once, however many calls want it at this moment."""

@@ -75,16 +75,22 @@ async def test_calls_that_want_the_same_words_at_once_wait_for_one_rendering(tmp
 class Broken(Pico):
     """A voice that cannot speak."""
 
+    why: Exception = VoiceError("the model is gone")
+
     def render(self, text: str, *, speed: float = 1.0) -> bytes:
-        raise VoiceError("the model is gone")
+        raise self.why
 
 
-async def test_voices_are_warmed_up_each_by_itself(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.parametrize("why", [VoiceError("the model is gone"), RuntimeError("the model is gone")])
+async def test_voices_are_warmed_up_each_by_itself(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch, why: Exception
+) -> None:
+    monkeypatch.setattr(Broken, "why", why)
     voices = {"es": Broken("es"), "fr": Counted("fr")}
     prompts = Prompts(tmp_path, voices, {lang: say.read(ROOT, lang) for lang in voices})
     await prompts.warm_up()
     assert voices["fr"].spoken == 1 and prompts.missing([("1", "fr")])
-    assert "pico:es-ES-bright cannot speak: the model is gone" in caplog.text
+    assert "pico:es-ES-bright cannot speak" in caplog.text and "the model is gone" in caplog.text
     await prompts.close()
 
 
