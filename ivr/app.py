@@ -52,9 +52,10 @@ log = logging.getLogger(__name__)
 
 RASA_S = 30.0
 """Longest wait of a new worker for Rasa, which is started beside it; after that it takes calls without."""
-
-SETTLED_S = 5.0
-"""Callers of a worker that died come first; the voices are loaded after that."""
+AT_ONCE_S = 0.5
+SETTLED_S = 20.0
+"""A recogniser that answers so soon was there before us: callers of a worker that died come first, and the voices are
+loaded after that."""
 
 
 class Worker:
@@ -191,12 +192,21 @@ async def work(ears: Path, settings: Settings) -> None:
         await asyncio.to_thread(digits.prepare, langs)
         prompts = await asyncio.to_thread(open_prompts, settings, langs)
         try:
-            await recogniser.ready()
+            await _loaded(recogniser, prompts)
             await Worker(settings, open_office(settings, callflow), recogniser, prompts).run(stop, retire)
         finally:
             await prompts.close()
     finally:
         await recogniser.close()
+
+
+async def _loaded(recogniser: Apart, prompts: Prompts) -> None:
+    """Returns when the recogniser is ready; while it loads its models, the voices are loaded, too."""
+    ready = asyncio.create_task(recogniser.ready())
+    waiting = (await asyncio.wait({ready}, timeout=AT_ONCE_S))[1]
+    if waiting:
+        await prompts.warm_up()
+    await ready
 
 
 def main() -> int:

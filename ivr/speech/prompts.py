@@ -52,6 +52,7 @@ class Prompts:
         self._memory = _Memory(MEMORY_BYTES)
         self._live = ThreadPoolExecutor(1, thread_name_prefix="voice")
         self._rendering: dict[Path, asyncio.Future[bytes]] = {}
+        self._warm = False
 
     def voice(self, lang: str) -> Voice:
         """The voice in use for a language."""
@@ -91,8 +92,11 @@ class Prompts:
             return await asyncio.shield(self._coming(text, lang, slow))
 
     async def warm_up(self) -> None:
-        """A word in each voice, thrown away: until its voice and all that measures it are loaded, the first caller
-        who needs words that were not rendered would wait two seconds."""
+        """A word in each voice, thrown away, once: until its voice and all that measures it are loaded, the first
+        caller who needs words that were not rendered would wait two seconds."""
+        if self._warm:
+            return
+        self._warm = True
         loop = asyncio.get_running_loop()
         for lang, voice in self._voices.items():
             try:
