@@ -22,7 +22,7 @@ from ivr.rounds import EVERY_S
 from ivr.store import queries, tables
 from ivr.store.journal import Journal
 from ivr.store.tables import open_store
-from ivr.transcriber import Transcriber
+from ivr.transcriber import MOST_S, Transcriber
 from ivr.urgency import load_urgency
 from tests.call.hearing import Reader, speech
 from tests.conftest import ROOT
@@ -35,11 +35,26 @@ pytestmark = pytest.mark.virtual_time(sockets=True)
 STARTED = events.CallStarted("+331", "accueil", "accueil-1")
 
 
+class Shared(Reader):
+    """A recogniser that callers use, too; ``unasked``: none of them waits for his words."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.unasked = asyncio.Event()
+        self.unasked.set()
+
+    async def ready(self) -> None:
+        pass
+
+    async def quiet(self) -> None:
+        await self.unasked.wait()
+
+
 class Round:
     """One instance with its store, its disk and its Asterisk."""
 
     def __init__(self, spool: Spool, fake: FakeAsterisk, ari: Ari) -> None:
-        self.spool, self.fake, self.recogniser = spool, fake, Reader()
+        self.spool, self.fake, self.recogniser = spool, fake, Shared()
         self.journal = Journal(spool.settings.state / "spool", spool.settings.database, PSEUDONYMS)
         urgency = load_urgency(ROOT, load_emergency(ROOT))
         self.collector = Collector(spool.settings, ari, self.journal, spool.pending)
@@ -106,13 +121,25 @@ async def test_urgent_words_of_a_message_are_found(tmp_path: Path) -> None:
 
 
 async def test_a_long_message_is_transcribed_to_its_end(tmp_path: Path) -> None:
-    """A recogniser takes half a minute at a time."""
+    """In pieces, which hold up callers for less than all of it would."""
     words = " ".join(f"word{number}" for number in range(250))
     async with instance(tmp_path) as here:
         here.spool.record(wav_bytes(speech(words)))
         await here.go(2)
         said = here.messages()[0]["transcript"].split()
-        assert len(here.recogniser.decoded) == 3 and list(dict.fromkeys(said)) == words.split()
+        assert max(here.recogniser.fed) <= MOST_S and list(dict.fromkeys(said)) == words.split()
+
+
+async def test_a_message_is_not_listened_to_while_callers_wait_for_their_words(tmp_path: Path) -> None:
+    async with instance(tmp_path) as here:
+        here.recogniser.unasked.clear()
+        here.spool.record(wav_bytes(speech("please call me back tomorrow")))
+        going = asyncio.create_task(here.go(2))
+        await asyncio.sleep(60.0)
+        assert here.messages() and not here.recogniser.decoded
+        here.recogniser.unasked.set()
+        await going
+        assert here.messages()[0]["transcript"] == "please call me back tomorrow"
 
 
 async def test_a_message_that_cannot_be_recognised_is_kept_and_tried_no_more(tmp_path: Path) -> None:
