@@ -71,8 +71,6 @@ class Apart:
         self._writer: StreamWriter | None = None  # None while there is nobody to ask
         self._lives = 0
         self._asked: dict[int, asyncio.Future[Message]] = {}
-        self._unasked = asyncio.Event()
-        self._unasked.set()
         self._gone: list[int] = []
         self._ready: asyncio.Future[None] | None = None
         self._link: asyncio.Task[None] | None = None
@@ -104,7 +102,8 @@ class Apart:
         """Returns when nobody waits for an answer, or after ``BUSY_S``: what is not urgent may be asked then."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(BUSY_S):
-                await self._unasked.wait()
+                while self._asked:
+                    await asyncio.wait(self._asked.values())
 
     async def ask(self, message: Message, news: Callable[[int], bytes]) -> Message:
         """The answer.  ``news``: the sound that this process (by its number) has not got yet.
@@ -116,7 +115,6 @@ class Apart:
             raise RecogniserError("the recogniser is away, and being started again")
         answer: asyncio.Future[Message] = asyncio.get_running_loop().create_future()
         self._asked[number] = answer
-        self._unasked.clear()
         gone, self._gone = self._gone, []
         send(writer, {**message, "ask": number, "forget": gone}, news(self._lives))
         try:
@@ -127,8 +125,6 @@ class Apart:
             raise
         finally:
             del self._asked[number]
-            if not self._asked:
-                self._unasked.set()
 
     def forget(self, utterance: int) -> None:
         """Nobody asks about this utterance any more; any thread may say so."""
