@@ -31,7 +31,7 @@ async def test_an_echo_comes_back_in_step(exchange: Exchange, word: Path, tmp_pa
     assert len(said) == len(heard) == 2
     for mouth, ear in zip(said, heard, strict=True):
         assert mouth.end - mouth.start == pytest.approx(0.6, abs=0.02)
-        assert 0.02 <= ear.start - mouth.start <= 0.08
+        assert 0.02 <= round(ear.start - mouth.start, 3) <= 0.08  # 1.805 - 1.785 is less than 0.02
         assert ear.end - ear.start == pytest.approx(0.6, abs=0.03)
     assert silent_gaps(report.service, heard) == []
     legs, rate = read_channels(record)
