@@ -196,9 +196,11 @@ class LiveCaller:
             cause = ended.cause if isinstance(ended, ev.RecordingFailed) else "the disk is full"
             self._alarm(name, cause or "Asterisk gave no reason")
             return Message(name, 0.0, failed=True)
-        # the silence that ended the message is not part of it
+        # the silence that ended the message is not part of it; Asterisk counts whole seconds, and too many of them
+        # where frames of the silence were lost: a file that the collector would throw away is no message either
         talked = ended.talking_duration if ended.talking_duration >= 0 else ended.duration
-        return Message(name, float(talked))
+        length = await asyncio.to_thread(self._pending.length, name)
+        return Message(name, float(talked) if length is None else min(float(talked), length))
 
     async def keep(self, message: Message) -> None:
         """The collector stores it."""

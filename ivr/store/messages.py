@@ -89,6 +89,14 @@ class Pending:
             log.warning("message %s cannot be played back: %s", name, error)
             return b""
 
+    def length(self, name: str) -> float | None:
+        """Seconds of sound in a recording, as the collector counts them; None where that cannot be told."""
+        source = self.spool / f"{name}.wav"
+        try:
+            return _length(source) if source.exists() else None
+        except OSError:
+            return None
+
     def disk_full(self) -> bool:
         """Whether there is no room left where Asterisk records: what it has recorded may be cut short."""
         try:

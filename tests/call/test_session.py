@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from ivr.audio import silence, write_wav
 from ivr.call.session import DEADMAN_S
 from ivr.callflow.waiting import Standing
 from ivr.events import CallbackWanted, CallFinished, Fault, HandOff, Heard, LanguageChosen, PersonWanted, Said
@@ -279,6 +280,24 @@ async def test_a_message_at_night_is_recorded_outside_the_bridge_and_sent(tmp_pa
         assert (here.pending.notes / f"{name}.json").read_text().count('"sent": true') == 1
         finished = here.last("call-finished")
         assert isinstance(finished, CallFinished) and finished.outcome == "message"
+
+
+async def test_a_recording_that_the_collector_would_throw_away_is_not_called_a_message(
+    tmp_path: Path,
+) -> None:
+    """Where frames of a silence are lost, Asterisk takes the rest of it for a second of talking."""
+    async with house(tmp_path, now=NIGHT) as here:
+        await here.menu()
+        here.fake.press(here.caller, "0")
+        await here.hears("voicemail_intro")
+        name = await here.records()
+        here.pending.spool.mkdir(parents=True)
+        write_wav(here.pending.spool / f"{name}.wav", silence(0.4))
+        here.fake.end_recording(name, talking_s=1)
+        await here.hears("voicemail_empty")
+        assert "voicemail_review" not in here.told() and here.pending.waiting() == []
+        here.fake.hang_up(here.caller)
+        await here.over()
 
 
 @pytest.mark.parametrize("how", ["hang-up", "failed"])

@@ -103,12 +103,12 @@ def cut(pcm: bytes, start_s: float, end_s: float) -> bytes:
     return pcm[max(0, round(start_s * RATE)) * WIDTH : max(0, round(end_s * RATE)) * WIDTH]
 
 
-async def beeps(pcm: bytes) -> list[tuple[float, float]]:
-    """Start and end of each pure tone of at least ``BEEP_S``, in seconds."""
-    return await asyncio.to_thread(_beeps, pcm)
+async def beeps(pcm: bytes, broken_s: float = 0.0) -> list[tuple[float, float]]:
+    """Start and end of each pure tone of at least ``BEEP_S``, in seconds; one may be broken for ``broken_s``."""
+    return await asyncio.to_thread(_beeps, pcm, broken_s)
 
 
-def _beeps(pcm: bytes) -> list[tuple[float, float]]:
+def _beeps(pcm: bytes, broken_s: float) -> list[tuple[float, float]]:
     frame, hop = RATE // 25, RATE // 100
     floats = np.pad(to_floats(pcm), (0, frame))
     parts = np.lib.stride_tricks.sliding_window_view(floats, frame)[::hop] * np.hanning(frame)
@@ -119,7 +119,10 @@ def _beeps(pcm: bytes) -> list[tuple[float, float]]:
     )
     pure = (total > 1.0) & (near > 0.97 * total) & (peak * RATE / frame > 350)
     edges = np.flatnonzero(np.diff(np.concatenate(([False], pure, [False])).astype(np.int8)))
-    spans = [(start * hop / RATE, end * hop / RATE) for start, end in edges.reshape(-1, 2)]
+    spans: list[tuple[float, float]] = []
+    for start, end in edges.reshape(-1, 2) * (hop / RATE):
+        begun = spans.pop()[0] if spans and start - spans[-1][1] <= broken_s else start
+        spans.append((float(begun), float(end)))
     return [(start, end) for start, end in spans if end - start >= BEEP_S]
 
 

@@ -78,6 +78,15 @@ def test_less_than_a_second_is_a_hang_up_and_no_message(spool: Spool, content: b
     assert collect(spool) == [] and spool.left() == []
 
 
+def test_a_recording_is_as_long_as_the_collector_finds_it(spool: Spool) -> None:
+    name = spool.record(wav(2.5))
+    assert spool.pending.length(name) == 2.5
+    assert spool.pending.length(spool.record(None, "c2")) is None
+    spool.pending.keep(name)
+    [found] = collect(spool)
+    assert found.event.seconds == 2.5
+
+
 def test_several_messages_of_several_calls_are_collected_in_their_order(spool: Spool) -> None:
     names = [spool.record(wav(2.0), call_id) for call_id in ("c1", "c2", "c3")]
     assert [item.event.message for item in collect(spool, "c2")] == [names[0], names[2]]
