@@ -101,19 +101,26 @@ class Crew:
         restarts = Restarts(RESTART_MAX_S)
         while True:
             restarts.begins()
-            self._worker = await begin(
-                self.settings, self.worker, "worker", str(self.recogniser.path), more=self.worker_environment
-            )
-            self.worker_pid = self._worker.pid
-            status = await self._worker.wait()
-            if self._retiring and status == 0:
-                return
-            log.error("ALARM: the worker ended (%s); rescuing its calls", ending(status))
-            rescued = await self.rescue()
-            log.error("%d call(s) handed to the dialplan", rescued)
+            try:
+                await self._work()
+            except OSError as error:  # no memory, no disk: the line must go on
+                log.error("ALARM: the worker cannot be started (%s); trying again", error)
             if self._retiring:
                 return
             await restarts.pause()
+
+    async def _work(self) -> None:
+        """From a worker's start to its end; its callers are rescued where it died.  Raises OSError."""
+        self._worker = await begin(
+            self.settings, self.worker, "worker", str(self.recogniser.path), more=self.worker_environment
+        )
+        self.worker_pid = self._worker.pid
+        status = await self._worker.wait()
+        if self._retiring and status == 0:
+            return
+        log.error("ALARM: the worker ended (%s); rescuing its calls", ending(status))
+        rescued = await self.rescue()
+        log.error("%d call(s) handed to the dialplan", rescued)
 
     async def _ready(self) -> None:
         """Until the worker has registered with Asterisk."""

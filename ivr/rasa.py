@@ -89,7 +89,10 @@ class RasaServer:
             status = await self._process.wait()
             log.error("ALARM: Rasa ended (%s); starting it again", status)
             await asyncio.sleep(RESTART_S)
-            await self._start(model)
+            try:
+                await self._start(model)
+            except OSError as error:  # no memory, no disk: tried again, since what has ended has ended still
+                log.error("Rasa cannot be started: %s", error)
 
     async def _end(self) -> None:
         if self._held is not None:

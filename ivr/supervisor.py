@@ -153,8 +153,8 @@ class Service:
             log.error("ALARM: Asterisk ended (%s); starting it again", ending(status))
             try:
                 await self.asterisk.start()
-            except SetupError as error:
-                log.error("%s", error)
+            except (SetupError, OSError) as error:
+                log.error("Asterisk cannot be started: %s", error)
                 await asyncio.sleep(RESTART_MAX_S)
 
 

@@ -171,6 +171,23 @@ async def test_hung_in_mid_answer(drill: House) -> None:
     await drill.empty()
 
 
+async def test_what_cannot_be_started_again_yet_is_started_later(drill: House) -> None:
+    """Nothing can be started while its log cannot be opened."""
+    logs, pid = drill.settings.state / "logs", drill.service.worker_pid
+    away = logs.rename(logs.with_name("logs.away"))
+    logs.touch()
+    try:
+        os.kill(pid, signal.SIGKILL)
+        await asyncio.sleep(2.0)
+        assert drill.service.worker_pid == pid
+    finally:
+        logs.unlink()
+        away.rename(logs)
+    await new_worker(drill, pid)
+    await is_answered(drill, FRENCH)
+    await drill.empty()
+
+
 async def test_asterisk_is_killed_while_calls_run(drill: House) -> None:
     async with drill.call("fr", FRENCH.prefix) as one, drill.call("en", ENGLISH.prefix) as other:
         await asyncio.gather(hears_an_answer(one, FRENCH), hears_an_answer(other, ENGLISH))
