@@ -14,7 +14,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from ivr.config import Settings, given
-from ivr.restarts import Restarts, cancelled, ended, ending, pid_of
+from ivr.restarts import Restarts, cancelled, ended, ending, own_group, pid_of
 
 log = logging.getLogger(__name__)
 
@@ -85,7 +85,7 @@ async def begin(
     listener: socket.socket | None = None,
     more: Mapping[str, str] = MappingProxyType({}),
 ) -> Process:
-    """``python -m MODULE ARGUMENTS`` in a session of its own, which writes to the log of that name.
+    """``python -m MODULE ARGUMENTS`` in a process group of its own, which writes to the log of that name.
 
     ``more``: what else its environment holds.  Raises OSError.
     """
@@ -95,7 +95,7 @@ async def begin(
     with (logs / f"{name}.log").open("ab") as output:
         return await asyncio.create_subprocess_exec(
             sys.executable, "-m", module, *arguments, *map(str, fds), pass_fds=fds, stdin=PIPE if fds else DEVNULL,
-            stdout=output, stderr=output, env={**environment(settings), **more}, start_new_session=True,
+            stdout=output, stderr=output, env={**environment(settings), **more}, preexec_fn=own_group,
         )  # fmt: skip
 
 

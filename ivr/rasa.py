@@ -15,6 +15,7 @@ from ivr.config import Settings
 from ivr.errors import SetupError
 from ivr.nlu import Understanding
 from ivr.paths import rasa_python
+from ivr.restarts import own_group
 
 log = logging.getLogger(__name__)
 
@@ -73,7 +74,7 @@ class RasaServer:
         with (logs / "rasa.log").open("ab") as output:
             self._process = await asyncio.create_subprocess_exec(
                 *command, cwd=logs, env=training.serving_environment(settings), stdin=asyncio.subprocess.DEVNULL,
-                stdout=output, stderr=output, start_new_session=True,
+                stdout=output, stderr=output, preexec_fn=own_group,
             )  # fmt: skip
 
     async def _ready(self) -> None:

@@ -1,8 +1,9 @@
-"""What is kept up: when a process or a job that died is started again, and how a process ends."""
+"""What is kept up: in which group it runs, when what died is started again, and how a process ends."""
 
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import time
 from asyncio.subprocess import Process
@@ -29,6 +30,15 @@ class Restarts:
         steady = time.monotonic() - self._begun > STEADY_S
         self._pause_s = RESTART_S if steady else min(self._pause_s * 2, self._longest_s)
         await asyncio.sleep(self._pause_s)
+
+
+def own_group() -> None:
+    """As ``preexec_fn``: a process group of its own, so that Ctrl-C reaches us alone, but no session of its own.
+
+    Linux may share the processors among sessions first (sched(7), "The autogroup feature").  With a session for each
+    process two decodes got the share of one, and a low priority gave way to nobody (docs/speech.md).
+    """
+    os.setpgrp()
 
 
 def pid_of(process: Process | None) -> int:

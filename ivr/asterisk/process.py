@@ -17,6 +17,7 @@ from ivr.asterisk.ari import Ari
 from ivr.asterisk.config import ARI_USER, remove
 from ivr.config import Settings
 from ivr.errors import AriError, SetupError
+from ivr.restarts import own_group
 
 log = logging.getLogger(__name__)
 
@@ -76,7 +77,7 @@ class Asterisk:
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
-                start_new_session=True,
+                preexec_fn=own_group,
             )
         try:
             await self._wait_ready()
