@@ -36,11 +36,11 @@ async def test_ten_calls_at_once(house: House) -> None:
 async def test_processors_are_shared_among_all_parts_as_one(house: House) -> None:
     """Among sessions Linux may share them first: a low priority, and who decodes, would count within one alone."""
     service = house.service
-    parts = [service.asterisk.pid or 0, service.worker_pid, service.recogniser_pid, service.console_pid]
-    for pid in (*parts, service.collector_pid):
+    worker, collector = service.worker_pid, service.collector_pid
+    for pid in (service.asterisk.pid or 0, worker, service.recogniser_pid, service.console_pid, collector):
         assert os.getsid(pid) == os.getsid(0)
         assert os.getpgid(pid) == pid
-    assert os.getpriority(os.PRIO_PROCESS, service.collector_pid) > os.getpriority(os.PRIO_PROCESS, parts[1])
+    assert os.getpriority(os.PRIO_PROCESS, collector) > os.getpriority(os.PRIO_PROCESS, worker)
 
 
 async def asks(house: House, tourist: Tourist, everybody_in: asyncio.Barrier) -> Record:
