@@ -23,9 +23,9 @@ import hypothesis
 import pytest
 
 from ivr.asterisk.config import remove, render
-from ivr.asterisk.lines import Lines
+from ivr.asterisk.parameters import Lines
 from ivr.asterisk.process import Asterisk
-from ivr.config import Settings, load
+from ivr.core.settings import Settings, load
 from tests.fakes.clock import VirtualLoop
 
 T = TypeVar("T")

@@ -6,7 +6,7 @@ import contextlib
 
 import psutil
 
-from ivr.supervisor import Service
+from ivr.service.supervisor import Service
 
 
 def linked(pid: int, port: int) -> bool:

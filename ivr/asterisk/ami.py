@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from types import TracebackType
 from typing import Self
 
-from ivr.errors import AmiError
+from ivr.core.errors import AmiError
 
 TIMEOUT_S = 5.0
 Fields = dict[str, str]

@@ -1,7 +1,7 @@
 """The verbs of Asterisk's REST interface that we use, and nothing else.
 
 The password travels in an ``Authorization`` header only, and all arguments in the JSON body, so that neither
-the password nor callers' words stand in a URL (HTTP clients log URLs).  Errors are those of ``ivr.errors``:
+the password nor callers' words stand in a URL (HTTP clients log URLs).  Errors are those of ``ivr.core.errors``:
 404 is AriNotFound (mostly: the caller hung up), 409, 412 and 422 AriConflict, other 4xx AriRefused; 5xx,
 time-outs and broken connections are AriUnavailable, which means that nobody knows whether it was done.
 """
@@ -20,7 +20,7 @@ from yarl import URL
 
 from ivr.asterisk.ari_events import Channel
 from ivr.asterisk.ari_events import channel as read_channel
-from ivr.errors import AriConflict, AriError, AriNotFound, AriRefused, AriUnavailable
+from ivr.core.errors import AriConflict, AriError, AriNotFound, AriRefused, AriUnavailable
 
 TIMEOUT = 5.0
 """Seconds a request may take: Asterisk answers in milliseconds or is in trouble."""

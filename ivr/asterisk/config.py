@@ -10,12 +10,12 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from ivr.asterisk.lines import Lines
-from ivr.asterisk.music import hold_music
+from ivr.asterisk.hold_music import hold_music
+from ivr.asterisk.parameters import Lines
 from ivr.asterisk.tls import CERTIFICATE, KEY, pair
-from ivr.audio import PHONE_RATE, write_wav
-from ivr.config import Settings
-from ivr.errors import SetupError
+from ivr.core.audio import PHONE_RATE, write_wav
+from ivr.core.errors import SetupError
+from ivr.core.settings import Settings
 
 ARI_USER = "accueil"
 SERVICE, PHONE = "asterisk", "asterisk/phone"

@@ -19,8 +19,8 @@ from collections import deque
 from dataclasses import dataclass
 from enum import StrEnum
 
-from ivr.audio import FRAME_BYTES, RATE
-from ivr.errors import LinkLost
+from ivr.core.audio import FRAME_BYTES, RATE
+from ivr.core.errors import LinkLost
 
 FRAME = FRAME_BYTES
 """Bytes of one 20 ms frame on the wire (slin16)."""

@@ -14,9 +14,9 @@ from typing import Self
 
 from picows import WSError, WSFrame, WSListener, WSMsgType, WSTransport, ws_connect
 
-from ivr.asterisk.mailbox import Mailbox
+from ivr.asterisk.event_queue import Mailbox
 from ivr.asterisk.media import AHEAD, AudioFrame, MediaEvent, MediaProtocol, Message
-from ivr.errors import LinkLost
+from ivr.core.errors import LinkLost
 
 PING_S = 7.5
 """Seconds without a word from Asterisk until it is pinged, and those that its answer may take: a black-holed socket

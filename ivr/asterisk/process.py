@@ -15,9 +15,9 @@ from typing import Self
 
 from ivr.asterisk.ari import Ari
 from ivr.asterisk.config import ARI_USER, remove
-from ivr.config import Settings
-from ivr.errors import AriError, SetupError
-from ivr.restarts import own_group
+from ivr.core.errors import AriError, SetupError
+from ivr.core.processes import own_group
+from ivr.core.settings import Settings
 
 log = logging.getLogger(__name__)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from ivr import events
+from ivr.core import events
 
 LEFT = {
     "CALLBACK": "callback", "MESSAGE": "message", "TIMEOUT": "timeout", "FULL": "timeout", "DECLINED": "declined",

@@ -14,8 +14,8 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from ivr.config import Settings
-from ivr.errors import SetupError
+from ivr.core.errors import SetupError
+from ivr.core.settings import Settings
 
 CERTIFICATE, KEY = "certificate.pem", "key.pem"
 """Their names, in ``state/tls`` and in Asterisk's ``etc``."""

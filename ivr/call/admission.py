@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Final
 
-from ivr import events
+from ivr.core import events
 
 FEW: Final = 4
 """With so many callers or fewer it is not they who make the machine slow, and keeping others out helps nobody."""

@@ -13,25 +13,25 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from ivr import events
 from ivr.asterisk import ari_events as ev
 from ivr.asterisk.ari import Ari
-from ivr.asterisk.lines import Lines
-from ivr.asterisk.link import AriLink, Arrival
-from ivr.call.dialogue import Dialogue
-from ivr.call.ear import Ear
-from ivr.call.handoff import LOST, was_served
-from ivr.call.line import Line
-from ivr.call.live import Engines, Foresee, LiveCaller
-from ivr.call.mouth import Mouth
-from ivr.call.office import Office
-from ivr.call.outlook import unknown
-from ivr.call.unrecord import Unrecorder, nothing
-from ivr.errors import AriError, CallEnded, CallerGone, LeftToDialplan, LinkLost
+from ivr.asterisk.ari_link import AriLink, Arrival
+from ivr.asterisk.parameters import Lines
+from ivr.call.audio.leg import Line
+from ivr.call.audio.listener import Ear
+from ivr.call.audio.player import Mouth
+from ivr.call.dialogue.handoff import LOST, was_served
+from ivr.call.dialogue.script import Dialogue
+from ivr.call.live_caller import Engines, Foresee, LiveCaller
+from ivr.call.queue_outlook import unknown
+from ivr.call.recording_optout import Unrecorder, nothing
+from ivr.content.bundle import Office
+from ivr.core import events
+from ivr.core.errors import AriError, CallEnded, CallerGone, LeftToDialplan, LinkLost
 from ivr.speech.stt import Recogniser
 from ivr.speech.vad import Together
+from ivr.store.audio_capture import NoTape, Tape, no_tape
 from ivr.store.messages import Pending
-from ivr.store.tapes import NoTape, Tape, no_tape
 
 log = logging.getLogger(__name__)
 

@@ -14,13 +14,13 @@ from ivr import __version__
 from ivr.cli import advisers, callbacks, privacy, voicemails
 from ivr.cli import replay as replaying
 from ivr.cli.bench import bench
+from ivr.cli.common import Json, exit_with, print_lines, run_async, with_settings
 from ivr.cli.content import content
 from ivr.cli.labels import labels
 from ivr.cli.report import report
-from ivr.cli.running import Json, exit_with, print_lines, run_async, with_settings
 from ivr.cli.unanswered import unanswered
-from ivr.config import Settings
-from ivr.errors import ConfigError, IvrError, UsageError
+from ivr.core.errors import ConfigError, IvrError, UsageError
+from ivr.core.settings import Settings
 
 app = typer.Typer(
     name="ivr", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
@@ -54,7 +54,7 @@ def _version(version: Annotated[bool, typer.Option("--version", help="Show the v
 @app.command()
 def run() -> None:
     """Answer calls until Ctrl-C."""
-    from ivr import service
+    from ivr.service import run as service
 
     run_async(service.run_until_interrupted)
 
@@ -62,7 +62,7 @@ def run() -> None:
 @app.command()
 def demo() -> None:
     """Start the service, place two real calls, show and check them."""
-    from ivr import demo as demonstration
+    from ivr.simulator import demo as demonstration
 
     exit_with(run_async(demonstration.run))
 
@@ -70,7 +70,7 @@ def demo() -> None:
 @app.command()
 def check() -> None:
     """Check everything an administrator edits; exit 1 on an error."""
-    from ivr import check as checking
+    from ivr.service import check as checking
 
     exit_with(with_settings(checking.command))
 
@@ -81,7 +81,7 @@ def ask(
     text: Annotated[str, typer.Option(help="One question; without it, JSON lines on standard input.")] = "",
 ) -> None:
     """What would the service say to a question?"""
-    from ivr import asking
+    from ivr.nlu import ask as asking
 
     def work(settings: Settings) -> None:
         questions = [{"lang": lang or "fr", "text": text}] if text else _json_lines(sys.stdin)
@@ -98,7 +98,7 @@ def listen(
     engine: Annotated[str, typer.Option(help="vosk, whisper or auto.")] = "auto",
 ) -> None:
     """Recognise and understand recorded speech, as if it had come over the phone."""
-    from ivr import listening
+    from ivr.evaluation import listen as listening
 
     async def work(settings: Settings) -> None:
         async for row in listening.listen(settings, files or [], lang=lang, tsv=tsv, engine=engine):
@@ -124,7 +124,7 @@ def call(
 
     Steps, in the order given: --digits D, --say WAV, --interrupt WAV, --wait S, --hangup.
     """
-    from ivr.phone import command
+    from ivr.simulator import command
 
     def work(settings: Settings) -> Coroutine[Any, Any, int]:
         spec = command.spec(
@@ -142,7 +142,7 @@ def calls(
     as_json: Json = False,
 ) -> None:
     """List calls, or show one as a timeline."""
-    from ivr import records
+    from ivr.cli.views import calls as records
 
     with_settings(lambda settings: records.calls(settings, call_id, limit, as_json=as_json))
 
@@ -155,7 +155,7 @@ def say(
     slow: Annotated[bool, typer.Option(help="More slowly.")] = False,
 ) -> None:
     """Speak a sentence into a WAV with the voice that callers hear."""
-    from ivr import records
+    from ivr.cli.views import calls as records
 
     with_settings(lambda settings: records.say(settings, text, lang, out, slow=slow))
 
@@ -163,7 +163,7 @@ def say(
 @app.command()
 def publish(note: Annotated[str, typer.Option(help="What was changed, for the list.")] = "") -> None:
     """Check, train, try, render and hear back what was edited; then new calls use it."""
-    from ivr import publishing
+    from ivr.service import publishing
 
     exit_with(with_settings(lambda settings: publishing.publish(settings, note)))
 
@@ -173,7 +173,7 @@ def rollback(
     number: Annotated[int | None, typer.Argument(help="Generation; 0: the files as edited.")] = None,
 ) -> None:
     """Back to the generation before, or to the one that is named."""
-    from ivr import publishing
+    from ivr.service import publishing
 
     exit_with(with_settings(lambda settings: publishing.rollback(settings, number)))
 
@@ -200,9 +200,9 @@ def eval_nlu(
     html: Annotated[Path | None, typer.Option(help="Write a report with curve and confusion matrix.")] = None,
 ) -> None:
     """The held-out questions: right, declined, wrong, per language."""
-    from ivr import evaluation
+    from ivr.evaluation import nlu
 
-    exit_with(with_settings(lambda settings: evaluation.run_nlu(settings, as_json=as_json, html=html)))
+    exit_with(with_settings(lambda settings: nlu.run_nlu(settings, as_json=as_json, html=html)))
 
 
 @evaluate.command("speech")
@@ -214,12 +214,12 @@ def eval_speech(
     as_json: Json = False,
 ) -> None:
     """Held-out questions asked aloud over the telephone: word errors and right decisions."""
-    from ivr import spoken
+    from ivr.evaluation import speech
 
-    aloud = spoken.Aloud(hotwords=not plain, menu=menu)
+    aloud = speech.Aloud(hotwords=not plain, menu=menu)
     exit_with(
         with_settings(
-            lambda settings: spoken.run(settings, count, lang or ["fr", "en"], aloud, as_json=as_json)
+            lambda settings: speech.run(settings, count, lang or ["fr", "en"], aloud, as_json=as_json)
         )
     )
 
@@ -231,9 +231,9 @@ def eval_prompts(
     html: Annotated[Path | None, typer.Option(help="Write the report here.")] = None,
 ) -> None:
     """Every prompt over the telephone to a recogniser: word errors by language, the worst, why each missed."""
-    from ivr import promptreport
+    from ivr.evaluation import prompts
 
-    exit_with(with_settings(lambda settings: promptreport.run(settings, lang or (), html, as_json=as_json)))
+    exit_with(with_settings(lambda settings: prompts.run(settings, lang or (), html, as_json=as_json)))
 
 
 def main() -> NoReturn:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from ivr.cli.running import Json, run_async
+from ivr.cli.common import Json, run_async
 
 app = typer.Typer(invoke_without_command=True, help="Advisers and their states.")
 
@@ -12,7 +12,7 @@ app = typer.Typer(invoke_without_command=True, help="Advisers and their states."
 @app.callback(invoke_without_command=True)
 def advisers(context: typer.Context, as_json: Json = False) -> None:
     """List the advisers with their states, and how many callers wait."""
-    from ivr import advisers as desk
+    from ivr.cli.views import advisers as desk
 
     if context.invoked_subcommand is None:
         run_async(lambda settings: desk.show(settings, as_json=as_json))
@@ -21,7 +21,7 @@ def advisers(context: typer.Context, as_json: Json = False) -> None:
 @app.command("list")
 def show(as_json: Json = False) -> None:
     """List the advisers with their states, and how many callers wait."""
-    from ivr import advisers as desk
+    from ivr.cli.views import advisers as desk
 
     run_async(lambda settings: desk.show(settings, as_json=as_json))
 
@@ -45,6 +45,6 @@ def resume(name: str) -> None:
 
 
 def _set(name: str, state: str) -> None:
-    from ivr import advisers as desk
+    from ivr.cli.views import advisers as desk
 
     run_async(lambda settings: desk.set_state(settings, name, state))

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ivr.cli.running import Json, with_settings
+from ivr.cli.common import Json, with_settings
 
 app = typer.Typer(invoke_without_command=True, help="Whom we have promised to call back.")
 
@@ -26,7 +26,7 @@ def callbacks(context: typer.Context, state: State = "", as_json: Json = False) 
 @app.command("list")
 def show_all(state: State = "", as_json: Json = False) -> None:
     """List the callbacks, open ones first."""
-    from ivr import callbacks as tasks
+    from ivr.cli.views import callbacks as tasks
 
     with_settings(lambda settings: tasks.show_all(settings, state, as_json=as_json))
 
@@ -34,7 +34,7 @@ def show_all(state: State = "", as_json: Json = False) -> None:
 @app.command()
 def show(callback: str, as_json: Json = False) -> None:
     """Show one with every attempt."""
-    from ivr import callbacks as tasks
+    from ivr.cli.views import callbacks as tasks
 
     with_settings(lambda settings: tasks.show(settings, callback, as_json=as_json))
 
@@ -42,7 +42,7 @@ def show(callback: str, as_json: Json = False) -> None:
 @app.command()
 def take(callback: str, by: By = "") -> None:
     """You call back yourself: no adviser is rung for it any more."""
-    from ivr import callbacks as tasks
+    from ivr.cli.views import callbacks as tasks
 
     with_settings(lambda settings: tasks.take(settings, callback, by or getpass.getuser()))
 
@@ -50,7 +50,7 @@ def take(callback: str, by: By = "") -> None:
 @app.command()
 def release(callback: str) -> None:
     """Give back one that was taken: advisers are rung for it again."""
-    from ivr import callbacks as tasks
+    from ivr.cli.views import callbacks as tasks
 
     with_settings(lambda settings: tasks.release(settings, callback))
 
@@ -68,7 +68,7 @@ def close(callback: str, why: Annotated[str, typer.Option("--why", help="Why not
 
 
 def _finish(callback: str, by: str, why: str, *, done: bool) -> None:
-    from ivr import callbacks as tasks
+    from ivr.cli.views import callbacks as tasks
 
     by = by or getpass.getuser()
     with_settings(lambda settings: tasks.finish(settings, callback, by, why, done=done))

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from ivr.cli.running import exit_with, with_settings
+from ivr.cli.common import exit_with, with_settings
 
 content = typer.Typer(no_args_is_help=True, help="What was published; examples as they are heard.")
 
@@ -14,7 +14,7 @@ content = typer.Typer(no_args_is_help=True, help="What was published; examples a
 @content.command("list")
 def content_list() -> None:
     """What was published when, and what is in use."""
-    from ivr import publishing
+    from ivr.service import publishing
 
     with_settings(publishing.show)
 
@@ -25,6 +25,6 @@ def content_hear(
     each: Annotated[int, typer.Option(help="Examples of each intent.")] = 8,
 ) -> None:
     """Write nlu/heard: examples as the recogniser hears them over the telephone (minutes a language)."""
-    from ivr import mishearing
+    from ivr.nlu import augmentation
 
-    exit_with(with_settings(lambda settings: mishearing.run(settings, lang or (), each)))
+    exit_with(with_settings(lambda settings: augmentation.run(settings, lang or (), each)))

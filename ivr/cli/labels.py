@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from ivr.cli.running import Json, exit_with, with_settings
+from ivr.cli.common import Json, exit_with, with_settings
 
 labels = typer.Typer(no_args_is_help=True, help="What callers really said and meant, as people hear it.")
 
@@ -25,7 +25,7 @@ def labels_next(
     as_json: Json = False,
 ) -> None:
     """The turn to label next, drawn by lot; exit 1 when nothing is left."""
-    from ivr.quality import labelling
+    from ivr.evaluation.labels import labelling
 
     exit_with(
         with_settings(
@@ -44,7 +44,7 @@ def labels_set(
     by: By = "",
 ) -> None:
     """Say what was really said and meant in a turn."""
-    from ivr.quality import labelling
+    from ivr.evaluation.labels import labelling
 
     with_settings(
         lambda settings: labelling.set_label(
@@ -60,7 +60,7 @@ def labels_list(
     as_json: Json = False,
 ) -> None:
     """Labelled turns, each with its labels."""
-    from ivr.quality import labelling
+    from ivr.evaluation.labels import labelling
 
     with_settings(lambda settings: labelling.show_list(settings, since, disputed=disputed, as_json=as_json))
 
@@ -68,7 +68,7 @@ def labels_list(
 @labels.command("score")
 def labels_score(since: Since = "30d", as_json: Json = False) -> None:
     """Word errors and right decisions on real traffic, by language, recogniser and hour."""
-    from ivr.quality import labelling
+    from ivr.evaluation.labels import labelling
 
     with_settings(lambda settings: labelling.show_scores(settings, since, as_json=as_json))
 
@@ -79,17 +79,17 @@ def labels_promote(
     out: Annotated[Path | None, typer.Option(help="Proposal to write (var/proposals/).")] = None,
 ) -> None:
     """Propose what went wrong as examples and held-out questions."""
-    from ivr.quality import promoting
+    from ivr.evaluation.labels import promotion
 
-    with_settings(lambda settings: promoting.promote(settings, since, out))
+    with_settings(lambda settings: promotion.promote(settings, since, out))
 
 
 @labels.command("accept")
 def labels_accept(file: Annotated[Path, typer.Argument(help="The proposal.")]) -> None:
     """Put a proposal into nlu/faq and nlu/heldout."""
-    from ivr.quality import promoting
+    from ivr.evaluation.labels import promotion
 
-    with_settings(lambda settings: promoting.accept(settings, file))
+    with_settings(lambda settings: promotion.accept(settings, file))
 
 
 def _person(by: str) -> str:

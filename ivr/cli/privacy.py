@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ivr.cli.running import exit_with, with_settings
+from ivr.cli.common import exit_with, with_settings
 
 app = typer.Typer(no_args_is_help=True, help="What is kept of callers: export, erase, retention, holds.")
 
@@ -20,46 +20,46 @@ def export(
     number: Number, out: Annotated[Path, typer.Option(help="New folder to write.")] = Path("export")
 ) -> None:
     """Write all that is kept of a number: data.json and the sound."""
-    from ivr import privacy
+    from ivr.service import data_subject_requests
 
-    exit_with(with_settings(lambda settings: privacy.export(settings, number, out)))
+    exit_with(with_settings(lambda settings: data_subject_requests.export(settings, number, out)))
 
 
 @app.command()
 def erase(number: Number) -> None:
     """Delete all that is kept of a number; exit 1 when something is left."""
-    from ivr import privacy
+    from ivr.service import data_subject_requests
 
-    exit_with(with_settings(lambda settings: privacy.erase(settings, number)))
+    exit_with(with_settings(lambda settings: data_subject_requests.erase(settings, number)))
 
 
 @app.command()
 def purge() -> None:
     """Delete what is past its retention, now; the console does so every hour."""
-    from ivr import privacy
+    from ivr.service import data_subject_requests
 
-    exit_with(with_settings(privacy.purge))
+    exit_with(with_settings(data_subject_requests.purge))
 
 
 @app.command()
 def hold(call: Call, why: Annotated[str, typer.Option(help="Why it must be kept.")]) -> None:
     """Keep a call whatever its age, against erasure too."""
-    from ivr import privacy
+    from ivr.service import data_subject_requests
 
-    exit_with(with_settings(lambda settings: privacy.hold(settings, call, why)))
+    exit_with(with_settings(lambda settings: data_subject_requests.hold(settings, call, why)))
 
 
 @app.command()
 def release(call: Call) -> None:
     """Hold a call no longer."""
-    from ivr import privacy
+    from ivr.service import data_subject_requests
 
-    exit_with(with_settings(lambda settings: privacy.hold(settings, call, "")))
+    exit_with(with_settings(lambda settings: data_subject_requests.hold(settings, call, "")))
 
 
 @app.command()
 def holds() -> None:
     """List the calls that are held."""
-    from ivr import privacy
+    from ivr.service import data_subject_requests
 
-    exit_with(with_settings(privacy.holds))
+    exit_with(with_settings(data_subject_requests.holds))

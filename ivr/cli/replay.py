@@ -9,8 +9,8 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperCommand
 
-from ivr.cli.running import Json, exit_with, print_lines, with_settings
-from ivr.config import Settings
+from ivr.cli.common import Json, exit_with, print_lines, with_settings
+from ivr.core.settings import Settings
 
 golden = typer.Typer(no_args_is_help=True, help="Recorded calls that must go on going well.")
 
@@ -45,7 +45,7 @@ def replay(
     as_json: Json = False,
 ) -> None:
     """Run recorded calls again through today's service: each turn then and now, and why it differs."""
-    from ivr.replay import command
+    from ivr.evaluation.replay import command
 
     wanted = command.Wanted(
         calls or (), since, suite, engine, workers or os.cpu_count() or 1, ray, anew, fail_on_change, as_json,
@@ -61,7 +61,7 @@ def golden_add(
     note: Annotated[str, typer.Option(help="What it is there for.")] = "",
 ) -> None:
     """Keep a recorded call in a set, expected to go as it went."""
-    from ivr.replay import command
+    from ivr.evaluation.replay import command
 
     with_settings(lambda settings: command.add_golden(settings, call, name, note))
 
@@ -69,7 +69,7 @@ def golden_add(
 @golden.command("list")
 def golden_list(as_json: Json = False) -> None:
     """The sets, their calls and turns."""
-    from ivr.replay import command
+    from ivr.evaluation.replay import command
 
     def work(settings: Settings) -> None:
         rows = command.golden_rows(settings)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ivr.cli.running import Json, with_settings
+from ivr.cli.common import Json, with_settings
 
 report = typer.Typer(invoke_without_command=True, help="Service level, waiting, containment, answer times.")
 
@@ -24,7 +24,7 @@ def _report(
     as_json: Json = False,
 ) -> None:
     """What the line achieved, for all calls, by language and by hour."""
-    from ivr.traffic import command
+    from ivr.reporting import command
 
     if context.invoked_subcommand is None:
         with_settings(
@@ -41,7 +41,7 @@ def simulate(
     hours: Annotated[int, typer.Option(help="Length of the day, 1 to 10.")] = 10,
 ) -> None:
     """Write the events of a day that never was, to try the report on."""
-    from ivr.traffic import command
+    from ivr.reporting import command
 
     facts = {"calls": calls, "advisers": advisers, "hours": hours}
     with_settings(lambda settings: command.simulated(settings, out, seed, **facts))

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ivr.cli.running import Json, with_settings
+from ivr.cli.common import Json, with_settings
 
 
 def unanswered(
@@ -17,6 +17,6 @@ def unanswered(
     as_json: Json = False,
 ) -> None:
     """What callers asked that could not be answered, questions of like meaning together."""
-    from ivr.quality import unanswered as grouping
+    from ivr.evaluation.labels import unanswered as grouping
 
     with_settings(lambda settings: grouping.show(settings, since, least, html, as_json=as_json))

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from ivr.cli.running import Json, with_settings
+from ivr.cli.common import Json, with_settings
 
 app = typer.Typer(invoke_without_command=True, help="Messages that callers left.")
 
@@ -27,7 +27,7 @@ def voicemails(context: typer.Context, state: State = "", as_json: Json = False)
 @app.command("list")
 def show(state: State = "", as_json: Json = False) -> None:
     """List the messages that callers left."""
-    from ivr import voicemails as messages
+    from ivr.cli.views import voicemails as messages
 
     with_settings(lambda settings: messages.show(settings, state, as_json=as_json))
 
@@ -37,7 +37,7 @@ def play(
     message: str, out: Annotated[Path, typer.Option(help="WAV to write.")] = Path("message.wav")
 ) -> None:
     """Write one message out as a WAV."""
-    from ivr import voicemails as messages
+    from ivr.cli.views import voicemails as messages
 
     with_settings(lambda settings: messages.play(settings, message, out))
 
@@ -69,12 +69,12 @@ def reopen(message: str, by: By = "", note: Note = "") -> None:
 @app.command("note")
 def add_note(message: str, text: str, by: By = "") -> None:
     """Note something about a message."""
-    from ivr import voicemails as messages
+    from ivr.cli.views import voicemails as messages
 
     with_settings(lambda settings: messages.note(settings, message, by or getpass.getuser(), text))
 
 
 def _change(message: str, what: str, by: str, note: str) -> None:
-    from ivr import voicemails as messages
+    from ivr.cli.views import voicemails as messages
 
     with_settings(lambda settings: messages.change(settings, message, what, by or getpass.getuser(), note))

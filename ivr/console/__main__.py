@@ -10,12 +10,13 @@ import sys
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from ivr import config, logs
-from ivr.config import Settings
+from ivr.console.api.server import Http
 from ivr.console.context import Context, open_context
-from ivr.console.http import Http
-from ivr.console.jobs import JOBS, keep
-from ivr.errors import IvrError
+from ivr.console.jobs.registry import JOBS, keep
+from ivr.core import logs
+from ivr.core import settings as config
+from ivr.core.errors import IvrError
+from ivr.core.settings import Settings
 
 log = logging.getLogger(__name__)
 

@@ -9,9 +9,9 @@ from typing import Annotated
 import sqlalchemy as sa
 from fastapi import Depends, Request
 
-from ivr.callflow import Callflow, load_callflow
-from ivr.config import Settings
-from ivr.store.tables import open_store
+from ivr.content.callflow import Callflow, load_callflow
+from ivr.core.settings import Settings
+from ivr.store.database import open_store
 
 
 @dataclass(frozen=True)

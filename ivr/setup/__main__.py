@@ -13,13 +13,13 @@ from typing import get_args
 
 from rich.console import Console
 
-from ivr.config import Settings, load
-from ivr.errors import IvrError
-from ivr.paths import stamps
-from ivr.phone import capture
+from ivr.core.errors import IvrError
+from ivr.core.paths import stamps
+from ivr.core.settings import Settings, load
 from ivr.setup import asterisk, content, fail2ban, models, postgresql, rasa, system
 from ivr.setup.progress import Board
 from ivr.setup.steps import Step, run_all
+from ivr.setup.system import PACKAGE
 
 KINDS: tuple[models.Kind, ...] = get_args(models.Kind)
 SERVING: tuple[models.Kind, ...] = ("recogniser", "endpointing", "voice")
@@ -79,9 +79,9 @@ FOR_TESTS = (
     Step(
         "tcpdump",
         "tcpdump for the tests",
-        lambda settings, task: system.add([capture.PACKAGE], task),
-        lambda settings: [capture.PACKAGE],
-        lambda settings: not system.missing([capture.PACKAGE]),
+        lambda settings, task: system.add([PACKAGE], task),
+        lambda settings: [PACKAGE],
+        lambda settings: not system.missing([PACKAGE]),
         ("fail2ban",),
     ),
 )

@@ -12,9 +12,9 @@ import subprocess
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
-from ivr.config import Settings
-from ivr.errors import SetupError
-from ivr.paths import stamps
+from ivr.core.errors import SetupError
+from ivr.core.paths import stamps
+from ivr.core.settings import Settings
 from ivr.setup.command import run
 from ivr.setup.progress import Task
 from ivr.setup.steps import build

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
-from ivr.errors import SetupError
+from ivr.core.errors import SetupError
 
 KEPT = 40
 """Last lines of output that a failed program's log keeps."""

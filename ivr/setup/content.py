@@ -7,43 +7,49 @@ import dataclasses
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from ivr.config import Settings
-from ivr.paths import prompts
+from ivr.core.paths import PACKAGE, prompts
+from ivr.core.settings import Settings
 from ivr.setup.progress import Task
 
 
 def training_inputs(settings: Settings) -> Iterable[str | Path]:
     """What the trained model depends on."""
+    from ivr.core import text
+    from ivr.nlu import training  # takes a moment to import
+
     root = settings.root
     nlu = [root / "nlu" / name for name in ("faq", "heard", "accueil_rasa", "config.yml", "rasa.lock")]
-    return [*nlu, root / "ivr" / "training.py", root / "ivr" / "wording.py"]
+    return [*nlu, Path(training.__file__), Path(text.__file__)]
 
 
 def trained(settings: Settings) -> bool:
     """Whether the model of today's examples is there (ConfigError when the content has faults)."""
-    from ivr import training  # takes a moment to import
+    from ivr.nlu import training  # takes a moment to import
 
     return training.model_path(settings).exists()
 
 
 def train(settings: Settings, task: Task) -> Sequence[str]:
     """Train Rasa on the FAQ; models that nobody needs any more go."""
-    from ivr import generations, training
+    from ivr.content import versions
+    from ivr.nlu import training
 
     training.train(settings, task.at)
-    training.clean(settings, generations.models(settings.var))
+    training.clean(settings, versions.models(settings.var))
     return []
 
 
 def write_line(settings: Settings, task: Task) -> Sequence[str]:
     """What an Asterisk and a Rasa of others' keeping start from: the content in use."""
-    from ivr import generations, supervisor, training, workshop
-    from ivr.callflow import load_callflow
+    from ivr.content import versions
+    from ivr.content.callflow import load_callflow
+    from ivr.nlu import remote, training
+    from ivr.service import supervisor
 
-    used = dataclasses.replace(settings, root=generations.root(settings))
+    used = dataclasses.replace(settings, root=versions.root(settings))
     if used.rasa_workshop_url:
         training.train(used, task.at)
-        asyncio.run(workshop.serve(used))
+        asyncio.run(remote.serve(used))
     supervisor.prepare(used, load_callflow(used.root))
     return []
 
@@ -53,7 +59,7 @@ def prompt_inputs(settings: Settings) -> Iterable[str | Path]:
     root = settings.root
     models = sorted(path.name for path in settings.models.glob("piper-*"))
     words = [root / "nlu" / "faq", root / "voices" / "phrases", root / "voices" / "say"]
-    return [*models, *words, root / "dialplans" / "callflow.yml", root / "ivr" / "speech"]
+    return [*models, *words, root / "dialplans" / "callflow.yml", PACKAGE / "speech"]
 
 
 def rendered(settings: Settings) -> bool:

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import certifi
 import httpx
 
-from ivr.errors import SetupError
+from ivr.core.errors import SetupError
 
 CONNECT_S = 3.0
 """Longest wait for a connection."""

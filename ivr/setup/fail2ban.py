@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-from ivr.config import Settings
+from ivr.core.settings import Settings
 from ivr.setup.command import run
 from ivr.setup.progress import Task
 

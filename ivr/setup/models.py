@@ -14,14 +14,14 @@ from typing import Literal, get_args
 from rich.console import Console
 from rich.table import Table
 
-from ivr.config import Settings
-from ivr.errors import SetupError
-from ivr.paths import downloads, models_file, models_lock, stamps
+from ivr.core.errors import SetupError
+from ivr.core.paths import downloads, models_file, models_lock, stamps
+from ivr.core.settings import Settings
+from ivr.core.yamlfile import Strict, load, refuse
 from ivr.setup import packages
 from ivr.setup.download import Downloader, Unreachable, sum_of
 from ivr.setup.progress import Board, Task
 from ivr.setup.steps import build, fingerprint
-from ivr.yamlfile import Strict, load, refuse
 
 PULL = ".venv/bin/ivr models pull"
 Kind = Literal["recogniser", "endpointing", "voice", "caller", "test"]

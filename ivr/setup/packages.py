@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-from ivr.errors import SetupError
+from ivr.core.errors import SetupError
 from ivr.setup.command import run
 from ivr.setup.download import sum_of
 

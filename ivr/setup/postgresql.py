@@ -6,8 +6,8 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from ivr.config import Settings
-from ivr.errors import SetupError
+from ivr.core.errors import SetupError
+from ivr.core.settings import Settings
 from ivr.setup import system
 from ivr.setup.progress import Task
 

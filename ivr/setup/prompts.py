@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from ivr import callflow, faq, phrases
-from ivr.call import rendering
-from ivr.config import Settings
+from ivr.call.dialogue import prompt_list
+from ivr.content import callflow, faq, phrases
+from ivr.core.settings import Settings
 from ivr.setup.progress import Task
 from ivr.speech.prompts import open_prompts
 
@@ -15,8 +15,8 @@ def render_all(settings: Settings, task: Task) -> None:
     words = phrases.load_phrases(settings.root)
     questions = faq.load_faq(settings.root, words)
     prompts = open_prompts(settings, flow.languages)
-    spoken = list(rendering.sentences(flow, questions, words))
-    slowly = list(rendering.answers(flow, questions))
+    spoken = list(prompt_list.sentences(flow, questions, words))
+    slowly = list(prompt_list.answers(flow, questions))
     both = max(1, len(prompts.missing(spoken)) + len(prompts.missing(slowly, slow=True)))
     first = len(prompts.missing(spoken))
     prompts.render_all(spoken, lambda done, total: task.at(done / both, f"{done} of {both}"))

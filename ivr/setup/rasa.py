@@ -7,9 +7,9 @@ import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from ivr.config import Settings
-from ivr.paths import rasa_env, rasa_python, stamps
-from ivr.setup import interpreter
+from ivr.core.paths import rasa_env, rasa_python, stamps
+from ivr.core.settings import Settings
+from ivr.setup import rasa_python as interpreter
 from ivr.setup.command import run
 from ivr.setup.progress import Task
 from ivr.setup.steps import build

@@ -11,9 +11,9 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ivr.config import Settings
-from ivr.errors import IvrError, SetupError
-from ivr.paths import stamps
+from ivr.core.errors import IvrError, SetupError
+from ivr.core.paths import stamps
+from ivr.core.settings import Settings
 from ivr.setup.progress import Board, Task
 
 Run = Callable[[Settings, Task], Sequence[str]]

@@ -7,11 +7,13 @@ import shutil
 import subprocess
 from collections.abc import Sequence
 
-from ivr.config import Settings
-from ivr.errors import SetupError
+from ivr.core.errors import SetupError
+from ivr.core.settings import Settings
 from ivr.setup.command import run
 from ivr.setup.progress import Task
 
+PACKAGE = "tcpdump"
+"""Debian's package of the program that captures the packets of benchmark calls."""
 PACKAGES = ("ca-certificates", "debian-archive-keyring", "debootstrap", "gpgv")
 
 

@@ -9,7 +9,7 @@ from typing import Any, Final
 import numpy as np
 import soxr
 
-from ivr.audio import RATE, Floats, quiet_pydub, seconds, to_floats, to_pcm
+from ivr.core.audio import RATE, Floats, quiet_pydub, seconds, to_floats, to_pcm
 
 TARGET_LUFS: Final = -19.0
 """Integrated loudness of a prompt (ITU-R BS.1770-4)."""

@@ -9,7 +9,7 @@ from typing import Any
 
 import onnxruntime
 
-from ivr.errors import EngineError
+from ivr.core.errors import EngineError
 
 
 def on_one_thread(model: str | bytes, *, exact: bool = True) -> onnxruntime.InferenceSession:

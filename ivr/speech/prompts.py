@@ -17,11 +17,11 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 from typing import Final
 
-from ivr.audio import RATE, read_audio, resample, write_wav
-from ivr.config import Settings
-from ivr.errors import AudioError, NotRendered, VoiceError
-from ivr.speech import loudness, say, tts
-from ivr.speech.say import Say
+from ivr.core.audio import RATE, read_audio, resample, write_wav
+from ivr.core.errors import AudioError, NotRendered, VoiceError
+from ivr.core.settings import Settings
+from ivr.speech import loudness, pronunciation, tts
+from ivr.speech.pronunciation import Say
 from ivr.speech.tts import Voice
 
 log = logging.getLogger(__name__)
@@ -164,7 +164,7 @@ def render(voice: Voice, spoken: str, speed: float = 1.0) -> bytes:
 def open_prompts(settings: Settings, langs: Iterable[str]) -> Prompts:
     """The prompts of an installation, with the voice of each language; says which voices are in use."""
     voices = {lang: tts.choose(settings, lang) for lang in langs}
-    says = {lang: say.read(settings.root, lang) for lang in voices}
+    says = {lang: pronunciation.read(settings.root, lang) for lang in voices}
     log.info("Voices: %s", ", ".join(f"{lang} {voice.name}" for lang, voice in voices.items()))
     return Prompts(settings.var / "prompts", voices, says)
 

@@ -5,12 +5,9 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Final, Protocol
 
-from ivr.audio import RATE, WIDTH
-from ivr.config import Settings
-from ivr.errors import SetupError
+from ivr.core.audio import RATE, WIDTH
 
 log = logging.getLogger(__name__)
 
@@ -91,43 +88,3 @@ class Tape:
     def pcm(self) -> bytes:
         """All that was kept, as slin16."""
         return bytes(self._pcm)
-
-
-class ByLanguage:
-    """Several engines as one: each language goes to the first engine that has it."""
-
-    def __init__(self, engines: Sequence[Recogniser]) -> None:
-        self._engines = tuple(engines)
-        self.name = "+".join(engine.name for engine in engines)
-        self.languages = frozenset().union(*(engine.languages for engine in engines))
-
-    def utterance(self, langs: Sequence[str], hotwords: str = "") -> Utterance:
-        """An utterance of the first engine that knows all the languages offered."""
-        for engine in self._engines:
-            if engine.languages.issuperset(langs):
-                return engine.utterance(langs, hotwords)
-        raise SetupError(f"no recogniser for {', '.join(langs)}: run `ivr models pull`")
-
-    async def close(self) -> None:
-        """Closes every engine."""
-        for engine in self._engines:
-            await engine.close()
-
-
-def choose(settings: Settings, langs: Sequence[str], engine: str = "") -> Recogniser:
-    """The recogniser for these languages: ``engine`` (or the setting) is auto, vosk or whisper.
-
-    Auto takes Vosk for the languages whose model is in ``var/models/vosk-<lang>`` and Whisper for the others.
-    """
-    from ivr.speech.stt_vosk import Vosk  # the engines import this module
-    from ivr.speech.stt_whisper import Whisper
-
-    wanted = engine or settings.recogniser
-    whisper = partial(Whisper, settings.models / "whisper-base", langs, settings.root)
-    vosk = {lang: folder for lang in langs if (folder := settings.models / f"vosk-{lang}").is_dir()}
-    if wanted == "whisper" or (wanted == "auto" and not vosk):
-        return whisper()
-    missing = [lang for lang in langs if lang not in vosk]
-    if wanted == "vosk" and missing:
-        raise SetupError(f"no Vosk model for {', '.join(missing)}: run `ivr models pull`")
-    return ByLanguage([Vosk(vosk), whisper()]) if missing else Vosk(vosk)

@@ -13,8 +13,8 @@ from typing import Any, Final
 
 import vosk
 
-from ivr.audio import RATE
-from ivr.errors import RecogniserError
+from ivr.core.audio import RATE
+from ivr.core.errors import RecogniserError
 from ivr.speech.stt import Tape, Transcript
 from ivr.speech.vad import has_speech
 

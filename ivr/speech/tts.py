@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from ivr.config import Settings
-from ivr.errors import VoiceError
+from ivr.core.errors import VoiceError
+from ivr.core.settings import Settings
 
 
 class Voice(Protocol):

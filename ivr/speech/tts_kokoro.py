@@ -17,9 +17,9 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
-from ivr import espeak as ipa
-from ivr.audio import silence, to_pcm
-from ivr.errors import VoiceError
+from ivr.core.audio import silence, to_pcm
+from ivr.core.errors import VoiceError
+from ivr.speech import phonemes as ipa
 
 RATE: Final = 24_000
 MODEL: Final = "kokoro-v1.0.int8.onnx"

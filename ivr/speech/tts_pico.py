@@ -15,8 +15,8 @@ from typing import IO, Final
 
 import numpy as np
 
-from ivr.audio import RATE, to_floats, to_pcm
-from ivr.errors import VoiceError
+from ivr.core.audio import RATE, to_floats, to_pcm
+from ivr.core.errors import VoiceError
 
 VOICES: Final = {"fr": "fr-FR", "es": "es-ES", "de": "de-DE", "it": "it-IT", "en": "en-GB"}
 BRIGHTEN: Final = 0.8

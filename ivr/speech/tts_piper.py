@@ -12,8 +12,8 @@ import onnxruntime
 from piper.config import PiperConfig, SynthesisConfig
 from piper.voice import PiperVoice
 
-from ivr.audio import silence
-from ivr.errors import VoiceError
+from ivr.core.audio import silence
+from ivr.core.errors import VoiceError
 from ivr.speech.network import on_one_thread
 
 SENTENCE_PAUSE_S: Final = 0.28

@@ -19,8 +19,8 @@ from weakref import WeakSet
 import numpy as np
 import onnxruntime
 
-from ivr.audio import RATE, WIDTH, frames, to_floats, to_samples
-from ivr.errors import EngineError
+from ivr.core.audio import RATE, WIDTH, frames, to_floats, to_samples
+from ivr.core.errors import EngineError
 from ivr.speech.network import on_one_thread, run
 
 log = logging.getLogger(__name__)

@@ -14,8 +14,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from ivr.errors import NotStored, Refused
-from ivr.events import CallbackWanted
+from ivr.core.errors import NotStored, Refused
+from ivr.core.events import CallbackWanted
 from ivr.store.tables import callback_attempts, callbacks, calls
 
 Row = Mapping[str, Any]

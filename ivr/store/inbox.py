@@ -13,7 +13,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from ivr.errors import NotStored, Refused
+from ivr.core.errors import NotStored, Refused
 from ivr.store.tables import message_changes, messages
 
 Row = Mapping[str, Any]

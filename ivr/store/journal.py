@@ -24,10 +24,10 @@ from typing import BinaryIO
 import sqlalchemy as sa
 from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
 
-from ivr import events
-from ivr.errors import StoreError
-from ivr.pseudonyms import Pseudonyms
-from ivr.store.tables import open_store
+from ivr.core import events
+from ivr.core.errors import StoreError
+from ivr.core.pseudonyms import Pseudonyms
+from ivr.store.database import open_store
 from ivr.store.writer import write
 
 log = logging.getLogger(__name__)

@@ -17,10 +17,10 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ivr.audio import read_audio, repair_wav, seconds, sync
-from ivr.config import Settings
-from ivr.errors import AudioError
-from ivr.events import MessageLeft
+from ivr.core.audio import read_audio, repair_wav, seconds, sync
+from ivr.core.errors import AudioError
+from ivr.core.events import MessageLeft
+from ivr.core.settings import Settings
 
 log = logging.getLogger(__name__)
 

@@ -10,16 +10,16 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from ivr.config import Settings
-from ivr.paths import proposals
-from ivr.store import recordings, retention, tapes
+from ivr.core.paths import proposals
+from ivr.core.settings import Settings
+from ivr.store import audio_capture, recordings, retention
 from ivr.store.tables import calls, messages
 
 log = logging.getLogger(__name__)
 
 DAY_S = 86_400.0
 STRAYS = (
-    ("recordings", "recordings"), (tapes.FOLDER, "recordings"), ("voicemail", "messages"),
+    ("recordings", "recordings"), (audio_capture.FOLDER, "recordings"), ("voicemail", "messages"),
     ("replays", "transcripts"),
 )  # fmt: skip
 """Folders of the state, and whose retention is that of files in them which no row names."""
@@ -29,7 +29,7 @@ _WAITED = re.compile(rb"\|ENTERQUEUE\|[^|\n]*\|([^|\n]*[^|\nx][^|\n]*)\|")
 def purge(
     settings: Settings, engine: sa.Engine, days: Mapping[str, float], now: float = 0.0
 ) -> dict[str, int]:
-    """Delete what is older than its ``days`` (kinds: ``ivr.callflow.Retention``); returns how many of each.
+    """Delete what is older than its ``days`` (kinds: ``ivr.content.callflow.Retention``); returns how many of each.
 
     ``now``: seconds since 1970, default the clock.  Doing it twice, or being killed in it, does no harm: a file
     whose row is gone is found by its age.
@@ -82,7 +82,7 @@ def _strays(settings: Settings, engine: sa.Engine, before: Mapping[str, float]) 
     with engine.connect() as connection:
         known = set(connection.scalars(sa.select(calls.c.recording)))
         known |= set(connection.scalars(sa.select(messages.c.file)))
-    known |= {str(tapes.ear_of(Path(file))) for file in known if file}
+    known |= {str(audio_capture.ear_of(Path(file))) for file in known if file}
     count = 0
     for folder, kind in STRAYS:
         for path in (settings.state / folder).glob("*"):

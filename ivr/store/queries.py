@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 import sqlalchemy as sa
 
-from ivr import events as kinds
+from ivr.core import events as kinds
 from ivr.store.tables import calls, events, messages, turns
 
 Row = Mapping[str, Any]
@@ -86,3 +87,50 @@ def unmeasured(engine: sa.Engine, since: float, instance: str = "") -> list[Row]
 def _rows(engine: sa.Engine, statement: sa.Select[Any]) -> list[Row]:
     with engine.connect() as connection:
         return [dict(row) for row in connection.execute(statement).mappings()]
+
+
+def earlier(engine: sa.Engine, call: Row, since: float) -> list[Row]:
+    """Calls of the same number before ``call``, from ``since`` (seconds since 1970) on, newest first."""
+    if not call["number"]:
+        return []
+    same = (
+        (calls.c.number == call["number"]) & (calls.c.started < call["started"]) & (calls.c.id != call["id"])
+    )
+    chosen = sa.select(calls).where(same, calls.c.started >= since).order_by(calls.c.started.desc()).limit(20)
+    with engine.connect() as connection:
+        return [dict(row) for row in connection.execute(chosen).mappings()]
+
+
+def happened(engine: sa.Engine, kinds: Collection[str], after: int) -> list[Row]:
+    """Events of these kinds since ``after`` (nanoseconds since 1970), in their order."""
+    chosen = sa.select(events).where(events.c.kind.in_(kinds), events.c.seq > after).order_by(events.c.seq)
+    with engine.connect() as connection:
+        return [dict(row) for row in connection.execute(chosen).mappings()]
+
+
+Story = tuple[str, list[kinds.Stamped]]
+"""A call's id and its events in their order."""
+
+
+AT_ONCE = 2000
+
+
+def stories(
+    engine: sa.Engine, start: float, end: float, of: Collection[type[kinds.Event]] = ()
+) -> Iterator[Story]:
+    """Calls that began from ``start`` to before ``end`` (seconds since 1970), oldest first.
+
+    ``of``: the kinds of events that matter, all of them without it.
+    """
+    chosen = (
+        sa.select(events.c.call_id, events.c.body)
+        .join(calls, calls.c.id == events.c.call_id)
+        .where(calls.c.started >= start, calls.c.started < end)
+        .order_by(calls.c.started, events.c.call_id, events.c.seq)
+    )
+    if of:
+        chosen = chosen.where(events.c.kind.in_([cls.kind for cls in of]))
+    with engine.connect() as connection:
+        rows = connection.execution_options(yield_per=AT_ONCE).execute(chosen)
+        for call_id, group in itertools.groupby(rows, key=lambda row: str(row[0])):
+            yield call_id, [kinds.from_json(json.loads(row[1])) for row in group]

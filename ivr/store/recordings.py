@@ -10,11 +10,11 @@ import time
 from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 
-from ivr.audio import RATE, read_audio, repair_wav, write_flac
-from ivr.config import Settings
-from ivr.errors import AudioError
-from ivr.events import RecordingKept
-from ivr.store import tapes
+from ivr.core.audio import RATE, read_audio, repair_wav, write_flac
+from ivr.core.errors import AudioError
+from ivr.core.events import RecordingKept
+from ivr.core.settings import Settings
+from ivr.store import audio_capture
 
 log = logging.getLogger(__name__)
 
@@ -38,14 +38,14 @@ def collect(
         if call_id in refused:
             forget(settings, call_id)
             continue
-        if call_id in alive or not service.exists() or tapes.running(settings, call_id):
+        if call_id in alive or not service.exists() or audio_capture.running(settings, call_id):
             continue
         event = _join(settings, call_id, caller, service)
         if event is not None:
             yield call_id, event
         caller.unlink(missing_ok=True)
         service.unlink(missing_ok=True)
-        tapes.forget(settings, call_id)
+        audio_capture.forget(settings, call_id)
 
 
 def _join(settings: Settings, call_id: str, caller: Path, service: Path) -> RecordingKept | None:
@@ -56,7 +56,7 @@ def _join(settings: Settings, call_id: str, caller: Path, service: Path) -> Reco
     longest = max(map(len, sides))
     target = settings.state / "recordings" / f"{call_id}.flac"
     write_flac(target, [side.ljust(longest, b"\0") for side in sides], RATE)
-    ear = tapes.join(settings, call_id, target)
+    ear = audio_capture.join(settings, call_id, target)
     return RecordingKept(str(target.relative_to(settings.state)), round(longest / 2 / RATE, 2), ear)
 
 
@@ -70,7 +70,7 @@ def refuse(settings: Settings, call_id: str) -> None:
 
 def forget(settings: Settings, call_id: str) -> None:
     """Delete what Asterisk and our ear have recorded of a call, and what is not joined yet."""
-    tapes.forget(settings, call_id)
+    audio_capture.forget(settings, call_id)
     for side in ("in", "out"):
         (settings.pbx / "spool/monitor" / f"{call_id}-{side}.wav16").unlink(missing_ok=True)
 
@@ -84,7 +84,7 @@ def delete(settings: Settings, file: str) -> None:
 def sounds(settings: Settings, file: str) -> list[Path]:
     """The files that are there of a recording."""
     path = settings.state / file
-    return [one for one in (path, tapes.ear_of(path)) if file and one.exists()]
+    return [one for one in (path, audio_capture.ear_of(path)) if file and one.exists()]
 
 
 def _refusals(settings: Settings, alive: Collection[str]) -> set[str]:

@@ -11,8 +11,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from ivr.errors import UsageError
-from ivr.pseudonyms import Pseudonyms, is_pseudonym
+from ivr.core.errors import UsageError
+from ivr.core.pseudonyms import Pseudonyms, is_pseudonym
 from ivr.store import queries
 from ivr.store.tables import callbacks, calls, events, labels, message_changes, messages, metadata, turns
 

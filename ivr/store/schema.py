@@ -14,7 +14,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.exc import DatabaseError
 
-from ivr.errors import StoreError
+from ivr.core.errors import StoreError
 from ivr.store.migrations import HEAD
 from ivr.store.tables import metadata
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from ivr import events as kinds
+from ivr.core import events as kinds
 from ivr.store.tables import turns
 
 Turn = dict[str, Any]

@@ -11,8 +11,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from ivr import events as kinds
-from ivr.pseudonyms import Pseudonyms, canonical
+from ivr.core import events as kinds
+from ivr.core.pseudonyms import Pseudonyms, canonical
 from ivr.store import callbacks, turns
 from ivr.store.tables import calls, events, messages
 

@@ -1,7 +1,7 @@
 """How a sentence sounds: groups of two to four phonemes, for what a recogniser misheard sounds like what was said.
 
 "l'étiquet" looks little like "les tickets" and sounds the same.  Rasa knows no phonemes: whoever asks, or trains,
-writes them behind the words (``ivr.nlu.question``): ``les tickets | letikɛ``.  This stands first in the pipeline; for
+writes them behind the words (``ivr.nlu.client.question``): ``les tickets | letikɛ``.  This stands first in the pipeline; for
 all that follow the text is the words alone.
 """
 

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from ivr.asterisk.config import remove, render
-from ivr.asterisk.lines import Lines, Queue, Telephone
+from ivr.asterisk.parameters import Lines, Queue, Telephone
 from ivr.asterisk.process import Asterisk
-from ivr.audio import PHONE_RATE, resample, write_wav
-from ivr.phone.phone import Phone
+from ivr.core.audio import PHONE_RATE, resample, write_wav
+from ivr.simulator.softphone import Phone
 from tests.asterisk.peers import FakePeer, RealPeer, tone
 from tests.conftest import Resident, fresh_settings
 from tests.fakes.asterisk import FakeAsterisk

@@ -10,16 +10,16 @@ from typing import Protocol
 import numpy as np
 
 from ivr.asterisk.ari import Ari
+from ivr.asterisk.ari_link import AriLink, Arrival
 from ivr.asterisk.config import ARI_USER
-from ivr.asterisk.link import AriLink, Arrival
 from ivr.asterisk.media_link import MediaLink
 from ivr.asterisk.process import Asterisk
-from ivr.audio import RATE
-from ivr.config import Settings
-from ivr.phone.caller import _dial
-from ivr.phone.line import Line, open_line
-from ivr.phone.phone import Phone
-from ivr.phone.spec import CallSpec
+from ivr.core.audio import RATE
+from ivr.core.settings import Settings
+from ivr.simulator.caller import _dial
+from ivr.simulator.scenario import CallSpec
+from ivr.simulator.sip_line import Line, open_line
+from ivr.simulator.softphone import Phone
 from tests.fakes.asterisk import PASSWORD, USER, FakeAsterisk, FakeChannel
 
 

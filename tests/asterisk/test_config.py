@@ -15,12 +15,12 @@ import numpy as np
 import pytest
 
 from ivr.asterisk.config import CUSTOM, render
-from ivr.asterisk.lines import Lines, Telephone, Trunk
-from ivr.asterisk.music import hold_music
+from ivr.asterisk.hold_music import hold_music
+from ivr.asterisk.parameters import Lines, Telephone, Trunk
 from ivr.asterisk.process import OWNER, Asterisk, _is_over, _who
-from ivr.audio import PHONE_RATE, read_audio, to_floats
-from ivr.config import Settings
-from ivr.errors import SetupError
+from ivr.core.audio import PHONE_RATE, read_audio, to_floats
+from ivr.core.errors import SetupError
+from ivr.core.settings import Settings
 
 
 def test_every_template_is_filled_in(settings: Settings) -> None:

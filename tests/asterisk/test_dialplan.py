@@ -13,17 +13,17 @@ import numpy as np
 import pytest
 
 from ivr.asterisk import ari_events as ev
-from ivr.asterisk import floor
+from ivr.asterisk import queues
 from ivr.asterisk.ari import Ari
-from ivr.asterisk.link import Arrival
-from ivr.audio import RATE, read_audio, to_floats, write_wav
-from ivr.call.outlook import Outlook
-from ivr.callflow import load_callflow
-from ivr.callflow.waiting import Standing
-from ivr.events import MessageLeft
-from ivr.phone.adviser import AdviserPlan, Reaction
-from ivr.phone.phone import Credentials, Phone
-from ivr.phone.spec import CallSpec, HangUp, Say, Wait
+from ivr.asterisk.ari_link import Arrival
+from ivr.call.queue_outlook import Outlook
+from ivr.content.callflow import load_callflow
+from ivr.content.callflow.wait_estimate import Standing
+from ivr.core.audio import RATE, read_audio, to_floats, write_wav
+from ivr.core.events import MessageLeft
+from ivr.simulator.adviser import AdviserPlan, Reaction
+from ivr.simulator.scenario import CallSpec, HangUp, Say, Wait
+from ivr.simulator.softphone import Credentials, Phone
 from ivr.store.messages import Pending
 from tests.asterisk.conftest import (
     CROWDED_HZ,
@@ -421,13 +421,13 @@ async def test_how_long_callers_take_is_measured(real: RealPeer, tmp_path: Path)
     async with AsyncExitStack() as stack:
         worker = await stack.enter_async_context(desk(real))
         await stack.enter_async_context(real.phone.adviser("adviser1", plan))
-        ami = await stack.enter_async_context(floor.connect(real.settings))
+        ami = await stack.enter_async_context(queues.connect(real.settings))
         await real.asterisk.command("queue unpause member Local/adviser1@ring/n")
         await real.asterisk.command("database deltree handled")
-        assert await floor.handled(ami) == (0, 0.0, 0.0)
+        assert await queues.handled(ami) == (0, 0.0, 0.0)
         await waits(real, worker, stack)
         assert (await come_back(worker)).args == ("return", "CONTINUE")
-        callers, mean, square = await floor.handled(ami)
+        callers, mean, square = await queues.handled(ami)
         assert callers == 1 and 2.0 <= mean <= 10.0 and square == mean**2
         await real.asterisk.command("database put handled callers 23")
         caller = await stack.enter_async_context(real.caller())
@@ -438,11 +438,11 @@ async def test_how_long_callers_take_is_measured(real: RealPeer, tmp_path: Path)
         await caller.hang_up()
 
         for _ in range(50):  # until Asterisk has noticed
-            if (await floor.handled(ami))[0] == 20:
+            if (await queues.handled(ami))[0] == 20:
                 break
             await asyncio.sleep(0.1)
-        assert (await floor.handled(ami))[0] == 20, "more than twenty are not counted"
-        assert abs((await floor.handled(ami))[1] - mean) < 0.5, "one of twenty"
+        assert (await queues.handled(ami))[0] == 20, "more than twenty are not counted"
+        assert abs((await queues.handled(ami))[1] - mean) < 0.5, "one of twenty"
 
 
 async def test_a_caller_who_was_told_his_time_counts_before_the_next_one(real: RealPeer) -> None:

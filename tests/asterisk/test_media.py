@@ -25,7 +25,7 @@ from ivr.asterisk.media import (
     Played,
     QueueDrained,
 )
-from ivr.errors import LinkLost
+from ivr.core.errors import LinkLost
 from tests.fakes.shapes import JSON
 
 

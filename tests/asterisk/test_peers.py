@@ -13,11 +13,11 @@ from websockets.exceptions import ConnectionClosed
 
 from ivr.asterisk import ari_events as ev
 from ivr.asterisk.ari import Ari
-from ivr.asterisk.link import LinkState
+from ivr.asterisk.ari_link import LinkState
 from ivr.asterisk.media import AudioFrame, Closed, Dtmf, MarkProcessed, QueueDrained
 from ivr.asterisk.media_link import MediaLink
-from ivr.audio import RATE, to_samples
-from ivr.errors import AriConflict, AriNotFound, AriRefused, LinkLost
+from ivr.core.audio import RATE, to_samples
+from ivr.core.errors import AriConflict, AriNotFound, AriRefused, LinkLost
 from tests.asterisk.peers import FakePeer, RealPeer, desk, id_of, tone, until
 
 Peer = FakePeer | RealPeer

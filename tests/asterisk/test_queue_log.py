@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from ivr import events
-from ivr.asterisk.floor import members
 from ivr.asterisk.queue_log import LEFT, Reading, parse
+from ivr.asterisk.queues import members
+from ivr.core import events
 
 WANTED = "1795321430|c1|desk-en|NONE|WANTED|1795321425500|30|1795321400.5"
 ENTERS = "1795321430|c1|desk-en|NONE|ENTERQUEUE||+33612345678|2"

@@ -13,13 +13,13 @@ from pathlib import Path
 import pytest
 
 from ivr.asterisk.config import remove, render
-from ivr.asterisk.lines import Lines
+from ivr.asterisk.parameters import Lines
 from ivr.asterisk.process import Asterisk
 from ivr.asterisk.tls import pair
-from ivr.config import Settings
-from ivr.errors import SetupError
-from ivr.phone.phone import Credentials, Phone
-from ivr.phone.spec import CallReport, CallSpec, HangUp, Wait
+from ivr.core.errors import SetupError
+from ivr.core.settings import Settings
+from ivr.simulator.scenario import CallReport, CallSpec, HangUp, Wait
+from ivr.simulator.softphone import Credentials, Phone
 from tests.asterisk.conftest import apology
 from tests.conftest import Resident, free_ports, fresh_settings
 

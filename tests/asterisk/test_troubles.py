@@ -9,12 +9,12 @@ import pytest
 
 from ivr.asterisk import ari_events as ev
 from ivr.asterisk.ari import Ari
+from ivr.asterisk.ari_link import EARLY_EVENTS, AriLink, LinkState
 from ivr.asterisk.config import ARI_USER, render
-from ivr.asterisk.lines import Lines
-from ivr.asterisk.link import EARLY_EVENTS, AriLink, LinkState
+from ivr.asterisk.parameters import Lines
 from ivr.asterisk.process import Asterisk
-from ivr.config import Settings
-from ivr.errors import AriConflict, AriNotFound, AriRefused, AriUnavailable, LinkLost
+from ivr.core.errors import AriConflict, AriNotFound, AriRefused, AriUnavailable, LinkLost
+from ivr.core.settings import Settings
 from tests.asterisk.peers import FakePeer, RealPeer, desk, tone, until
 from tests.fakes.asterisk import PASSWORD, USER, FakeAsterisk
 

@@ -11,16 +11,16 @@ from pathlib import Path
 import pytest
 
 from ivr.asterisk.config import remove, render
-from ivr.asterisk.lines import Lines, Queue, Telephone, Trunk
+from ivr.asterisk.parameters import Lines, Queue, Telephone, Trunk
 from ivr.asterisk.process import Asterisk
-from ivr.phone.adviser import AdviserPlan, Reaction
-from ivr.phone.phone import Credentials, Phone
-from ivr.phone.spec import CallSpec, Digits, HangUp, Wait
+from ivr.simulator.adviser import AdviserPlan, Reaction
+from ivr.simulator.scenario import CallSpec, Digits, HangUp, Wait
+from ivr.simulator.softphone import Credentials, Phone
 from tests.asterisk.conftest import apology, whisper
 from tests.asterisk.peers import RealPeer, desk
 from tests.asterisk.test_dialplan import ADVISER_HZ, come_back, hand_off, share, wav
 from tests.conftest import Resident, fresh_settings
-from tests.service.store import until
+from tests.service.calls.store import until
 
 pytestmark = pytest.mark.asterisk
 ON_CALL, OVERFLOW, FOREIGN = "+33612345678", "+33149520000", "+33899700700"

@@ -14,23 +14,23 @@ from pathlib import Path
 import numpy as np
 
 from ivr.asterisk.ari import Ari
-from ivr.asterisk.link import AriLink
-from ivr.audio import frames, to_samples
-from ivr.call.live import Engines
+from ivr.asterisk.ari_link import AriLink
+from ivr.call.live_caller import Engines
 from ivr.call.session import Desk, Session
-from ivr.callflow.waiting import Standing
-from ivr.config import Settings
-from ivr.errors import RecogniserError, VoiceError
-from ivr.events import Event, Stamped
-from ivr.nlu import Understanding
-from ivr.speech import say
+from ivr.content.callflow.wait_estimate import Standing
+from ivr.core.audio import frames, to_samples
+from ivr.core.errors import RecogniserError, VoiceError
+from ivr.core.events import Event, Stamped
+from ivr.core.settings import Settings
+from ivr.nlu.client import Understanding
+from ivr.speech import pronunciation
 from ivr.speech.prompts import Prompts
 from ivr.speech.stt import Transcript
 from ivr.speech.tts_pico import Pico
 from ivr.speech.vad import Together
 from ivr.store.messages import Pending
-from tests.call.lines import until
-from tests.call.script import LANGS, office
+from tests.call.audio.lines import until
+from tests.call.dialogue.scripted import LANGS, office
 from tests.conftest import ROOT
 from tests.fakes.asterisk import PASSWORD, USER, FakeAsterisk, FakeChannel
 from tests.fakes.rasa import FakeRasa
@@ -43,7 +43,7 @@ MEANINGS = {
     "an adviser": "human",
     "call me back please": "callback",
 }
-_says = {lang: say.read(ROOT, lang) for lang in LANGS}
+_says = {lang: pronunciation.read(ROOT, lang) for lang in LANGS}
 _cache = tempfile.TemporaryDirectory(prefix="accueil-test-prompts-")
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ivr import events
 from ivr.call.admission import FEW, RECENT, WINDOW_S, Admission
+from ivr.core import events
 
 LATE_S = 1.0
 

@@ -7,13 +7,22 @@ from pathlib import Path
 
 import pytest
 
-from ivr.audio import silence, write_wav
 from ivr.call.session import DEADMAN_S
-from ivr.callflow.waiting import Standing
-from ivr.events import CallbackWanted, CallFinished, Fault, HandOff, Heard, LanguageChosen, PersonWanted, Said
+from ivr.content.callflow.wait_estimate import Standing
+from ivr.core.audio import silence, write_wav
+from ivr.core.events import (
+    CallbackWanted,
+    CallFinished,
+    Fault,
+    HandOff,
+    Heard,
+    LanguageChosen,
+    PersonWanted,
+    Said,
+)
+from tests.call.audio.lines import until
+from tests.call.dialogue.scripted import NIGHT
 from tests.call.house import house, voice
-from tests.call.lines import until
-from tests.call.script import NIGHT
 
 pytestmark = pytest.mark.virtual_time(sockets=True)
 

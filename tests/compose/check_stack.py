@@ -20,16 +20,16 @@ from typing import Any
 
 import pytest
 
-from ivr.app import open_office
-from ivr.callflow import load_callflow
-from ivr.config import Settings, load
-from ivr.demo import heard_back, nearest_answer
-from ivr.phone.phone import Credentials, Phone
-from ivr.phone.spec import CallReport, CallSpec, Digits, HangUp, Say, Wait
-from ivr.setup.callers import caller_wav
-from ivr.speech import stt
+from ivr.content.bundle import open_office
+from ivr.content.callflow import load_callflow
+from ivr.core.settings import Settings, load
+from ivr.simulator.demo import heard_back, nearest_answer
+from ivr.simulator.scenario import CallReport, CallSpec, Digits, HangUp, Say, Wait
+from ivr.simulator.softphone import Credentials, Phone
+from ivr.speech.caller_voices import caller_wav
+from ivr.speech.engines import choose
 from tests.conftest import ROOT
-from tests.service.words import ENGLISH, LEAVE_MESSAGE_EN, MESSAGE_EN
+from tests.service.calls.words import ENGLISH, LEAVE_MESSAGE_EN, MESSAGE_EN
 
 COMPOSE = os.environ.get("COMPOSE", "docker compose").split()
 CONSOLE = f"http://127.0.0.1:{os.environ['CONSOLE_PORT']}"
@@ -137,7 +137,7 @@ def answered_intent(caller: Settings, report: CallReport) -> str:
     office = open_office(caller, load_callflow(caller.root))
 
     async def hear() -> str:
-        ears = await asyncio.to_thread(stt.choose, caller, ["en"], "whisper")
+        ears = await asyncio.to_thread(choose, caller, ["en"], "whisper")
         try:
             return await heard_back(ears, report, "en")
         finally:

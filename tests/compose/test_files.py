@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from ivr.config import SECRET_NAMES, load
+from ivr.core.settings import SECRET_NAMES, load
 from tests.conftest import ROOT
 
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text("utf-8"))

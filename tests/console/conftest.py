@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from ivr.config import Settings, load
+from ivr.core.settings import Settings, load
 from tests.conftest import ROOT, Resident, free_ports
 from tests.console.house import Desk, open_desk
 from tests.store.conftest import database, postgresql, store

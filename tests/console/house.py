@@ -9,10 +9,10 @@ from dataclasses import dataclass
 
 import httpx
 
-from ivr.config import Settings
+from ivr.console.api.server import Http
 from ivr.console.context import Context, open_context
-from ivr.console.http import Http
-from tests.service.store import until
+from ivr.core.settings import Settings
+from tests.service.calls.store import until
 
 
 @dataclass

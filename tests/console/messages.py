@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import sqlalchemy as sa
 
-from ivr import events
-from ivr.audio import PHONE_RATE, write_wav
-from ivr.config import Settings
+from ivr.core import events
+from ivr.core.audio import PHONE_RATE, write_wav
+from ivr.core.settings import Settings
 from ivr.store.writer import write
 from tests.store.calls import PSEUDONYMS
 

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from ivr import check
-from ivr.config import load
-from ivr.errors import ConfigError
-from ivr.faq import When, load_faq, resolve_follow_up, word_count
-from ivr.phrases import load_phrases
-from ivr.wording import LANGUAGES
+from ivr.content.faq import When, load_faq, resolve_follow_up, word_count
+from ivr.content.phrases import load_phrases
+from ivr.core.errors import ConfigError
+from ivr.core.settings import load
+from ivr.core.text import LANGUAGES
+from ivr.service import check
 
 ROOT = Path(__file__).parents[2]
 FAQ = load_faq(ROOT)

@@ -12,9 +12,10 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ivr import faq, yamlfile
-from ivr.callflow import Callflow
-from ivr.yamlfile import Document, Strict
+from ivr.content import faq
+from ivr.content.callflow import Callflow
+from ivr.core import yamlfile
+from ivr.core.yamlfile import Document, Strict
 from tests.conftest import ROOT
 
 FILES: dict[Path, type[Strict]] = {

@@ -7,7 +7,7 @@ import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ivr import events
+from ivr.core import events
 from tests.drills.guest import Visit
 from tests.drills.harm import Drill
 from tests.drills.ledger import Ledger

@@ -7,7 +7,7 @@ import struct
 import subprocess
 from pathlib import Path
 
-from ivr.errors import SetupError
+from ivr.core.errors import SetupError
 
 SOURCE = Path(__file__).with_name("clock.c")
 

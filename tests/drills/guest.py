@@ -14,22 +14,22 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
-from ivr import events
-from ivr.analysis import Span
 from ivr.asterisk import ari_events as ev
-from ivr.asterisk.link import ChannelEvents
-from ivr.audio import read_audio, seconds
-from ivr.errors import AriError
-from ivr.phone.caller import _dial
-from ivr.phone.line import Line, open_line
-from ivr.phone.phone import Phone
-from ivr.phone.spec import CallSpec
-from ivr.setup.callers import caller_wav
+from ivr.asterisk.ari_link import ChannelEvents
+from ivr.core import events
+from ivr.core.audio import read_audio, seconds
+from ivr.core.errors import AriError
+from ivr.reporting.recording_analysis import Span
+from ivr.simulator.caller import _dial
+from ivr.simulator.scenario import CallSpec
+from ivr.simulator.sip_line import Line, open_line
+from ivr.simulator.softphone import Phone
+from ivr.speech.caller_voices import caller_wav
 from tests.drills.ledger import Ledger
 from tests.drills.silence import Act, dead_air
 from tests.drills.traffic import MESSAGES
-from tests.service import sounds
-from tests.service.words import Tourist
+from tests.service.calls import sounds
+from tests.service.calls.words import Tourist
 
 RINGS = 4
 """So often he calls when nobody answers."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import psutil
 
-from ivr.errors import AriError
+from ivr.core.errors import AriError
 from tests.drills.stage import Stage
 
 EVERY_S = 2.0

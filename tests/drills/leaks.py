@@ -17,8 +17,8 @@ import sys
 import time
 from dataclasses import dataclass
 
-from ivr.phone.spec import CallSpec, Digits, HangUp, Say, Step, Wait
-from ivr.setup.callers import caller_wav
+from ivr.simulator.scenario import CallSpec, Digits, HangUp, Say, Step, Wait
+from ivr.speech.caller_voices import caller_wav
 from tests.drills.health import MORE_FILES, MORE_THREADS, Monitor, Pulse
 from tests.drills.stage import Needs, Stage, open_stage
 from tests.drills.worst_day import TOURISTS, one_rasa

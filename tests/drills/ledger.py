@@ -12,10 +12,11 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 
-from ivr import events
-from ivr.config import Settings
-from ivr.errors import StoreError
+from ivr.core import events
+from ivr.core.errors import StoreError
+from ivr.core.settings import Settings
 from ivr.store import queries, tables
+from ivr.store.database import open_store
 from ivr.store.messages import Pending
 
 EVERY_S = 0.4
@@ -88,7 +89,7 @@ class Ledger:
 
     def _open(self) -> sa.Engine:
         if self._engine is None:
-            self._engine = tables.open_store(self._settings.database)
+            self._engine = open_store(self._settings.database)
         return self._engine
 
     def _forget_engine(self) -> None:

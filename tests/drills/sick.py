@@ -1,4 +1,4 @@
-"""A worker whose engines fall ill on demand: ``python -m tests.drills.sick``, in the place of ``python -m ivr.app``.
+"""A worker whose engines fail on demand: ``python -m tests.drills.sick`` takes the place of ``ivr.service.worker``.
 
 The engines are the real ones; the file ``sick`` in the instance's state says what ails them:
 
@@ -17,12 +17,12 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from ivr import app
-from ivr.apart import Apart
-from ivr.config import Settings, load
-from ivr.errors import RecogniserError, VoiceError
+from ivr.core.errors import RecogniserError, VoiceError
+from ivr.core.settings import Settings, load
+from ivr.service import worker
 from ivr.speech import tts
 from ivr.speech.stt import Transcript, Utterance
+from ivr.speech.stt_remote import Apart
 from ivr.speech.tts import Voice
 
 STUCK_S = 20.0
@@ -115,17 +115,17 @@ def main() -> int:
     """Engines are chosen as ever, and each gets the chart; tasks are counted."""
     chart = Chart.of(load())
     choose_voice = tts.choose
-    app.Apart = SickRecogniser  # type: ignore[attr-defined]  # in its place
+    worker.Apart = SickRecogniser  # type: ignore[attr-defined]  # in its place
     tts.choose = lambda *chosen: SickVoice(choose_voice(*chosen), chart)
-    work = app.work
+    work = worker.work
 
     async def counted(ears: Path, settings: Settings) -> None:
         counting = asyncio.create_task(_count(settings.state / "tasks"))
         await work(ears, settings)
         counting.cancel()
 
-    app.work = counted
-    return app.main()
+    worker.work = counted
+    return worker.main()
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ivr.analysis import Span, speech
+from ivr.reporting.recording_analysis import Span, speech
 
 
 @dataclass(frozen=True)

@@ -11,12 +11,12 @@ import random
 import sys
 from collections.abc import Callable
 
-from ivr.audio import over_the_phone, read_audio, silence
-from ivr.call import digits
-from ivr.callflow import numbers
-from ivr.config import load
-from ivr.setup.callers import caller_wav
-from ivr.speech import stt
+from ivr.call.dialogue import number_words
+from ivr.content.callflow import phone_numbers
+from ivr.core.audio import over_the_phone, read_audio, silence
+from ivr.core.settings import load
+from ivr.speech.caller_voices import caller_wav
+from ivr.speech.engines import choose
 from ivr.speech.stt import Recogniser
 from tests.conftest import ROOT
 
@@ -27,7 +27,8 @@ def french(rng: random.Random) -> tuple[str, str]:
     """A mobile number as the French say it: two and two."""
     pairs = ["06", *(f"{rng.randrange(100):02d}" for _ in range(4))]
     said = ", ".join(
-        " ".join(digits.DIGITS["fr"][int(one)] for one in pair) if pair[0] == "0" else pair for pair in pairs
+        " ".join(number_words.DIGITS["fr"][int(one)] for one in pair) if pair[0] == "0" else pair
+        for pair in pairs
     )
     return "".join(pairs), f"{said}."
 
@@ -42,7 +43,7 @@ def _digits(group: str) -> str:
     words, index = [], 0
     while index < len(group):
         twice = group[index : index + 2] == group[index] * 2
-        word = "oh" if group[index] == "0" else digits.DIGITS["en"][int(group[index])]
+        word = "oh" if group[index] == "0" else number_words.DIGITS["en"][int(group[index])]
         words.append(f"double {word}" if twice else word)
         index += 1 + twice
     return " ".join(words)
@@ -55,7 +56,7 @@ def _one(lang: str, rng: random.Random) -> tuple[str, str]:
     """The next number that exists."""
     while True:
         wanted, said = SPEAKERS[lang](rng)
-        if numbers.e164(wanted, [numbers.HOME[lang]]):
+        if phone_numbers.e164(wanted, [phone_numbers.HOME[lang]]):
             return wanted, said
 
 
@@ -64,18 +65,18 @@ async def understood(recogniser: Recogniser, lang: str, said: str, voice: str) -
     utterance = recogniser.utterance([lang])
     utterance.feed(over_the_phone(silence(0.3) + read_audio(caller_wav(lang, said, voice)) + silence(0.8)))
     text = (await utterance.decode()).text
-    return text, numbers.e164(digits.said(text, lang), [numbers.HOME[lang]])
+    return text, phone_numbers.e164(number_words.said(text, lang), [phone_numbers.HOME[lang]])
 
 
 async def main(count: int, langs: list[str]) -> None:
     """Print them all."""
-    recogniser = await asyncio.to_thread(stt.choose, load(root=ROOT), langs, "")
+    recogniser = await asyncio.to_thread(choose, load(root=ROOT), langs, "")
     for lang in langs:
         rng, right = random.Random(1), 0
         for number in range(count):
             wanted, said = _one(lang, rng)
             text, found = await understood(recogniser, lang, said, VOICES[lang][number % 2])
-            fits = found == numbers.e164(wanted, [numbers.HOME[lang]])
+            fits = found == phone_numbers.e164(wanted, [phone_numbers.HOME[lang]])
             right += fits
             sys.stdout.write(f"{lang} {'right' if fits else 'WRONG'} {wanted} -> {found or '-'} ({text})\n")
         sys.stdout.write(f"{lang}: {right} of {count} understood ({recogniser.name})\n")

@@ -17,14 +17,14 @@ import httpx
 import psutil
 import sqlalchemy as sa
 
-from ivr import config
 from ivr.asterisk.ari import Ari
 from ivr.asterisk.config import ARI_USER, remove
-from ivr.config import Settings
-from ivr.demo import own_instance
-from ivr.errors import AriError
-from ivr.phone.phone import Phone
-from ivr.supervisor import Service
+from ivr.core import settings as config
+from ivr.core.errors import AriError
+from ivr.core.settings import Settings
+from ivr.service.supervisor import Service
+from ivr.simulator.harness import own_instance
+from ivr.simulator.softphone import Phone
 from tests.drills.between import Between
 from tests.drills.clock import Clock
 from tests.drills.ledger import Ledger

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from ivr.analysis import Span
-from ivr.audio import silence
+from ivr.core.audio import silence
+from ivr.reporting.recording_analysis import Span
 from tests.drills.silence import Act, dead_air
-from tests.service.sounds import hum
+from tests.service.calls.sounds import hum
 
 
 def leg(*parts: float) -> bytes:

@@ -17,13 +17,14 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ivr import config, heldout
-from ivr.config import Settings
-from ivr.demo import own_instance
-from ivr.phone.phone import Phone
-from ivr.phone.spec import CallReport, CallSpec, Digits, HangUp, Interrupt, Say, Step, Wait
-from ivr.setup.callers import VOICES, caller_wav
-from ivr.supervisor import Service
+from ivr.content import heldout
+from ivr.core import settings as config
+from ivr.core.settings import Settings
+from ivr.service.supervisor import Service
+from ivr.simulator.harness import own_instance
+from ivr.simulator.scenario import CallReport, CallSpec, Digits, HangUp, Interrupt, Say, Step, Wait
+from ivr.simulator.softphone import Phone
+from ivr.speech.caller_voices import VOICES, caller_wav
 
 KEYS = {"fr": "1", "en": "2", "es": "3", "de": "4", "it": "5"}
 PREFIXES = {"fr": "+3361", "en": "+4471", "es": "+3461", "de": "+4915", "it": "+3932"}

@@ -24,20 +24,20 @@ from pathlib import Path
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from ivr import config
 from ivr.asterisk.config import remove
-from ivr.demo import own_instance
-from ivr.errors import StoreError
-from ivr.phone.phone import free_port
-from ivr.rasa import RasaServer
-from ivr.setup.callers import caller_wav
+from ivr.core import settings as config
+from ivr.core.errors import StoreError
+from ivr.nlu.server import RasaServer
+from ivr.simulator.harness import own_instance
+from ivr.simulator.softphone import free_port
+from ivr.speech.caller_voices import caller_wav
 from tests.drills.account import Account, Harmed, account, as_json, table
 from tests.drills.guest import YES, Guest, Visit
 from tests.drills.harm import DRILLS, Drill
 from tests.drills.health import Monitor, Pulse
 from tests.drills.stage import Stage, open_stage
 from tests.drills.traffic import MESSAGES
-from tests.service.words import ENGLISH, FRENCH
+from tests.service.calls.words import ENGLISH, FRENCH
 
 TOURISTS = (ENGLISH, FRENCH)
 LEAVES_A_MESSAGE = 3

@@ -1,5 +1,5 @@
 """The event loop whose clock jumps, which replays use too."""
 
-from ivr.replay.clock import VirtualLoop
+from ivr.core.virtual_time import VirtualLoop
 
 __all__ = ["VirtualLoop"]

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Mapping
 from typing import Self
 
-from ivr.wording import normalise
+from ivr.core.text import normalise
 from tests.fakes.wire import Answer, Asked, Socket, Wire
 
 

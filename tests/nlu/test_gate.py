@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from ivr.callflow import GateOverride, GateSettings, Heard
-from ivr.gate import Decision, Verdict, decide
-from ivr.nlu import Intent
+from ivr.content.callflow import GateOverride, GateSettings, Heard
+from ivr.nlu.client import Intent
+from ivr.nlu.gate import Decision, Verdict, decide
 
 GATE = GateSettings(
     answer=0.6,

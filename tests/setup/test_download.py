@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from ivr.errors import SetupError
+from ivr.core.errors import SetupError
 from ivr.setup import download
 from ivr.setup.download import Downloader, Unreachable
 from tests.setup.server import Site, site

@@ -15,9 +15,9 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from ivr.config import Settings
-from ivr.errors import SetupError
-from ivr.setup import asterisk, command, interpreter, system
+from ivr.core.errors import SetupError
+from ivr.core.settings import Settings
+from ivr.setup import asterisk, command, rasa_python, system
 from ivr.setup.progress import Board, Task
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -52,10 +52,10 @@ def test_a_program_that_is_not_there_is_a_set_up_error() -> None:
 
 def test_a_shim_that_fails_is_no_interpreter(tmp_path: Path) -> None:
     shim = script(tmp_path / "python3.10", "echo 'pyenv: python3.10: command not found' >&2; exit 127")
-    assert not interpreter.works(shim, "3.10")
-    assert not interpreter.works(tmp_path / "absent", "3.10")
-    assert not interpreter.works(Path(sys.executable), "3.10")
-    assert interpreter.works(Path(sys.executable), f"{sys.version_info[0]}.{sys.version_info[1]}")
+    assert not rasa_python.works(shim, "3.10")
+    assert not rasa_python.works(tmp_path / "absent", "3.10")
+    assert not rasa_python.works(Path(sys.executable), "3.10")
+    assert rasa_python.works(Path(sys.executable), f"{sys.version_info[0]}.{sys.version_info[1]}")
 
 
 def test_the_named_interpreter_comes_first_then_whole_folders(
@@ -66,7 +66,7 @@ def test_the_named_interpreter_comes_first_then_whole_folders(
     known = script(tmp_path / "pyenv" / "versions" / "3.10.13" / "bin" / "python3.10", "")
     script(tmp_path / "pyenv" / "versions" / "3.11.7" / "bin" / "python3.11", "")
     settings = Settings(root=tmp_path, var=tmp_path / "var")
-    found = list(interpreter.candidates(settings))
+    found = list(rasa_python.candidates(settings))
     assert found[0] == Path("/opt/mine/python3.10")
     assert known in found
     assert not [path for path in found if "3.11" in str(path)]

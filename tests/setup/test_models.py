@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from ivr.config import Settings
-from ivr.errors import SetupError
+from ivr.core.errors import SetupError
+from ivr.core.settings import Settings
 from ivr.setup import models, packages
 from ivr.setup.models import KINDS, Kind, fetch_all
 from ivr.setup.progress import Board, Task

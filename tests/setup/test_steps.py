@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from ivr.config import Settings
-from ivr.errors import SetupError
+from ivr.core.errors import SetupError
+from ivr.core.settings import Settings
 from ivr.setup.progress import Board, Task
 from ivr.setup.steps import Run, Step, build, run_all
 

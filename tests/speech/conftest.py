@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from ivr.audio import read_audio
-from ivr.config import Settings, load
-from ivr.speech.endpoint import with_endpointing
+from ivr.core.audio import read_audio
+from ivr.core.settings import Settings, load
+from ivr.speech.end_of_turn import with_endpointing
 from ivr.speech.stt import Recogniser
 from ivr.speech.stt_vosk import Vosk
-from ivr.speech.stt_whisper import Whisper
+from ivr.speech.whisper.recogniser import Whisper
 
 ROOT = Path(__file__).resolve().parents[2]
 GOLDEN = Path(__file__).parent / "golden"

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from ivr.audio import RATE, add_noise, read_audio, seconds, silence, to_floats, to_pcm
+from ivr.core.audio import RATE, add_noise, read_audio, seconds, silence, to_floats, to_pcm
 from ivr.speech.loudness import PEAK_DBFS, loudness, normalise, trim, true_peak
 from tests.speech.conftest import GOLDEN
 

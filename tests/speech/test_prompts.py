@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from ivr.audio import read_audio, seconds
-from ivr.errors import NotRendered, VoiceError
-from ivr.speech import say
-from ivr.speech.hearback import clipped
+from ivr.core.audio import read_audio, seconds
+from ivr.core.errors import NotRendered, VoiceError
+from ivr.evaluation.hearback import clipped
+from ivr.speech import pronunciation
 from ivr.speech.loudness import loudness, true_peak
 from ivr.speech.prompts import Prompts, _Memory
 from ivr.speech.tts_pico import Pico
@@ -25,7 +25,7 @@ FRENCH, ENGLISH = ("Bonjour, comment puis-je vous aider ?", "fr"), ("How can I h
 @pytest.fixture
 def prompts(tmp_path: Path, runner: asyncio.Runner) -> Iterator[Prompts]:
     voices = {"fr": Pico("fr"), "en": Piper(embedded_english(), "en")}
-    made = Prompts(tmp_path, voices, {lang: say.read(ROOT, lang) for lang in voices})
+    made = Prompts(tmp_path, voices, {lang: pronunciation.read(ROOT, lang) for lang in voices})
     yield made
     runner.run(made.close())
 
@@ -63,7 +63,7 @@ class Counted(Pico):
 
 async def test_calls_that_want_the_same_words_at_once_wait_for_one_rendering(tmp_path: Path) -> None:
     voice = Counted("fr")
-    prompts = Prompts(tmp_path, {"fr": voice}, {"fr": say.read(ROOT, "fr")})
+    prompts = Prompts(tmp_path, {"fr": voice}, {"fr": pronunciation.read(ROOT, "fr")})
     wanted = [asyncio.ensure_future(prompts.audio_or_render(*FRENCH)) for _ in range(4)]
     await asyncio.sleep(0)
     wanted[0].cancel()  # he hung up
@@ -87,7 +87,7 @@ async def test_voices_are_warmed_up_each_by_itself(
 ) -> None:
     monkeypatch.setattr(Broken, "why", why)
     voices = {"es": Broken("es"), "fr": Counted("fr")}
-    prompts = Prompts(tmp_path, voices, {lang: say.read(ROOT, lang) for lang in voices})
+    prompts = Prompts(tmp_path, voices, {lang: pronunciation.read(ROOT, lang) for lang in voices})
     for _ in range(2):
         await prompts.warm_up()
     assert voices["fr"].spoken == 1 and prompts.missing([("1", "fr")])
@@ -111,9 +111,9 @@ def test_slow_is_another_prompt_and_longer(prompts: Prompts) -> None:
 
 
 def test_text_voice_and_pronunciation_each_make_another_prompt(tmp_path: Path) -> None:
-    french = say.read(ROOT, "fr")
+    french = pronunciation.read(ROOT, "fr")
     voices = {"fr": Pico("fr"), "en": Pico("en")}
-    one = Prompts(tmp_path, voices, {"fr": french, "en": say.read(ROOT, "en")})
+    one = Prompts(tmp_path, voices, {"fr": french, "en": pronunciation.read(ROOT, "en")})
     other = Prompts(tmp_path, {"fr": Pico("it")}, {"fr": french})
     assert one.path("Orsay", "fr") != one.path("Orly", "fr")
     assert one.path("Orsay", "fr") != other.path("Orsay", "fr")

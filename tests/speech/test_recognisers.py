@@ -9,7 +9,7 @@ import time
 import numpy as np
 import pytest
 
-from ivr.audio import add_noise, frames, silence, to_pcm
+from ivr.core.audio import add_noise, frames, silence, to_pcm
 from ivr.speech.stt import MAX_BYTES, Transcript, Utterance
 from tests.speech.conftest import Ear
 

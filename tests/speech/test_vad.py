@@ -5,7 +5,7 @@ import asyncio
 import numpy as np
 import pytest
 
-from ivr.audio import add_noise, frames, over_the_phone, read_audio, seconds, silence, to_pcm
+from ivr.core.audio import add_noise, frames, over_the_phone, read_audio, seconds, silence, to_pcm
 from ivr.speech.loudness import trim
 from ivr.speech.vad import Together, Vad, has_speech
 from tests.speech.conftest import GOLDEN

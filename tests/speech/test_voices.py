@@ -10,14 +10,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ivr.audio import RATE, over_the_phone, resample, seconds, to_floats
-from ivr.config import Settings
-from ivr.errors import VoiceError
+from ivr.core.audio import RATE, over_the_phone, resample, seconds, to_floats
+from ivr.core.errors import VoiceError
+from ivr.core.settings import Settings
 from ivr.speech import tts, tts_pico
-from ivr.speech.stt_whisper import Whisper
 from ivr.speech.tts import Voice
 from ivr.speech.tts_pico import VOICES, Pico
 from ivr.speech.tts_piper import Piper, embedded_english
+from ivr.speech.whisper.recogniser import Whisper
 
 SENTENCE = "The museum is open on Sunday morning. The ticket costs twelve euros."
 

@@ -12,7 +12,7 @@ import sys
 import time
 from pathlib import Path
 
-from ivr.events import Sequence, Stamped
+from ivr.core.events import Sequence, Stamped
 from ivr.store.journal import Journal
 from tests.store.calls import PSEUDONYMS, SAMPLES
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ivr import events
-from ivr.events import Stamped
-from ivr.pseudonyms import Pseudonyms
+from ivr.core import events
+from ivr.core.events import Stamped
+from ivr.core.pseudonyms import Pseudonyms
 
 SECOND = 1_000_000_000
 BEGUN = 1_795_302_000 * SECOND

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from ivr.store.tables import open_store
+from ivr.store.database import open_store
 from tests.postgres import Server, server
 
 Databases = Callable[[], str]

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ivr.store import queries
-from ivr.store.tables import open_store
+from ivr.store.database import open_store
 from tests.conftest import ROOT
 from tests.postgres import Server
 from tests.store.calls import SAMPLES

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ivr.audio import PHONE_RATE, wav_bytes
-from ivr.config import Settings
+from ivr.core.audio import PHONE_RATE, wav_bytes
+from ivr.core.settings import Settings
 from ivr.store.messages import Pending
 
 

@@ -9,10 +9,10 @@ from collections.abc import Callable
 import pytest
 import sqlalchemy as sa
 
-from ivr.errors import NotStored, Refused
-from ivr.events import CallbackWanted, CallStarted, Stamped
+from ivr.core.errors import NotStored, Refused
+from ivr.core.events import CallbackWanted, CallStarted, Stamped
 from ivr.store import callbacks
-from ivr.store.asked import Asked
+from ivr.store.callback_quota import Asked
 from ivr.store.callbacks import CLOSED, DONE, OPEN, Settled
 from ivr.store.writer import write
 from tests.store.calls import PSEUDONYMS

@@ -9,7 +9,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
-from ivr.errors import NotStored, Refused
+from ivr.core.errors import NotStored, Refused
 from ivr.store import inbox
 from ivr.store.inbox import CHANGES, STATES, Wanted
 from ivr.store.tables import messages

@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from ivr.events import CallStarted, Fault, KeyPressed, Said, Stamped
+from ivr.core.events import CallStarted, Fault, KeyPressed, Said, Stamped
+from ivr.store.database import open_store
 from ivr.store.journal import WAITING, Journal
 from ivr.store.queries import events_of
-from ivr.store.tables import open_store
 from tests.conftest import ROOT
 from tests.store.calls import PSEUDONYMS, kept, stamped
 

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from ivr.audio import read_audio, seconds
-from ivr.events import MessageLeft
+from ivr.core.audio import read_audio, seconds
+from ivr.core.events import MessageLeft
 from ivr.store.messages import Collected
 from tests.store.spool import FALLBACK_NOTE, Spool, cut_wav, wav
 

@@ -8,8 +8,8 @@ import subprocess
 from pathlib import Path
 
 from ivr.store import queries
+from ivr.store.database import open_store
 from ivr.store.journal import Journal
-from ivr.store.tables import open_store
 from tests.postgres import server
 from tests.store.calls import PSEUDONYMS
 from tests.store.outage import outage

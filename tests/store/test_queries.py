@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ivr import events as kinds
+from ivr.core import events as kinds
 from ivr.store import queries, writer
 from ivr.store.tables import metadata
 from tests.store.calls import BEGUN, CALLER, NUMBER, PSEUDONYMS, SAMPLES, SECOND, kept, stamped

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ivr.audio import read_channels, to_samples, wav_bytes
+from ivr.core.audio import read_channels, to_samples, wav_bytes
 from ivr.store import recordings
 from tests.store.spool import Spool, cut_wav, wav
 

@@ -11,10 +11,11 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
-from ivr.errors import StoreError
+from ivr.core.errors import StoreError
 from ivr.store import queries, schema
+from ivr.store.database import open_store
 from ivr.store.migrations import HEAD
-from ivr.store.tables import metadata, open_store
+from ivr.store.tables import metadata
 from ivr.store.writer import write
 from tests.conftest import ROOT
 from tests.store.calls import PSEUDONYMS, kept, stamped

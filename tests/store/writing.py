@@ -13,7 +13,7 @@ import sys
 import threading
 from pathlib import Path
 
-from ivr.events import Fault, Stamped
+from ivr.core.events import Fault, Stamped
 from ivr.store.journal import Journal
 from tests.store.calls import PSEUDONYMS
 

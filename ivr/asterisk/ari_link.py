@@ -1,0 +1,276 @@
+"""The event socket to Asterisk: a thin shell around ``ari_events`` that connects, reconnects and routes."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Self
+
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidMessage
+from websockets.typing import Subprotocol
+
+from ivr.asterisk import ari_events as ev
+from ivr.asterisk.ari import Ari
+from ivr.asterisk.event_queue import Mailbox
+from ivr.asterisk.media_link import why
+from ivr.core.errors import AriError, LinkLost
+
+log = logging.getLogger(__name__)
+_socket_log = logging.getLogger(f"{__name__}.socket")
+_socket_log.setLevel(logging.INFO)  # at DEBUG it would show the Authorization header
+
+PING_S = 5.0
+"""Seconds between pings, and seconds an answer may take: a black-holed socket is seen within ten."""
+RETRY_FIRST_S, RETRY_MAX_S = 0.1, 2.0
+"""Reconnect delays: first, and after doubling."""
+EVENTS_PER_CHANNEL = 256
+EARLY_CHANNELS, EARLY_EVENTS = 64, 16
+"""Events of channels nobody has asked for yet are kept for this many channels, the last so many each."""
+CALLS_WAITING = 64
+"""Arrived callers not yet taken by ``calls()``; beyond, a caller is left to the dialplan unclaimed."""
+
+
+class LinkState(StrEnum):
+    """What ``on_state`` is told."""
+
+    CONNECTED = "connected"
+    DISCONNECTED = "disconnected"
+    REPLACED = "replaced"  # another process uses our application name: this one gets no events any more
+
+
+class ChannelEvents:
+    """The events of one channel in order, from the first that was seen; ``async for`` or ``get()``.
+
+    Bounded; when full the oldest key press or state change goes, StasisStart, StasisEnd and ends are kept.
+    Close it (or leave ``async with``) when done: that ends the routing.
+    """
+
+    def __init__(self, channel_id: str, forget: Callable[[ChannelEvents], None]) -> None:
+        self.channel_id = channel_id
+        self.seen = self.left = False
+        self._box: Mailbox[ev.AriEvent] = Mailbox(EVENTS_PER_CHANNEL, _expendable)
+        self._forget = forget
+
+    async def get(self) -> ev.AriEvent:
+        """The next event; StopAsyncIteration after ``close``."""
+        return await self._box.get()
+
+    def __aiter__(self) -> AsyncIterator[ev.AriEvent]:
+        return self._box
+
+    def close(self) -> None:
+        """No more events for this channel, please."""
+        self._box.close()
+        self._forget(self)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    def _put(self, event: ev.AriEvent) -> None:
+        self.seen = True
+        self.left = self.left or isinstance(event, ev.StasisEnd | ev.ChannelDestroyed | ev.ChannelGone)
+        self._box.put(event)
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """A caller who has entered our application.
+
+    ``args``: empty for a new call, ``("return", status)`` from the dialplan (``ivr.call.dialogue.handoff``).
+    ``adopted``: found in our application after we (re)connected, so a worker before us had him.
+    ``events``: his events from now on; close it.
+    """
+
+    channel: ev.Channel
+    args: tuple[str, ...]
+    adopted: bool
+    events: ChannelEvents
+
+
+Admit = Callable[[ev.Channel], float | None]
+"""Called for each broadcast caller: seconds to wait before claiming him (0: at once), or None to let him
+go.
+"""
+
+
+class AriLink:
+    """The event socket of one application name: callers out of ``calls()``, events out of ``events(id)``.
+
+    ``run()`` is the one task; give it to your task group.  It reconnects for ever and ends only by
+    cancellation or, when another process took over the application name, with LinkLost.
+    """
+
+    def __init__(
+        self,
+        ari: Ari,
+        *,
+        admit: Admit = lambda channel: 0.0,
+        on_state: Callable[[LinkState], None] = lambda state: None,
+        ping_s: float = PING_S,
+    ) -> None:
+        self._ari = ari
+        self._admit = admit
+        self._on_state = on_state
+        self._ping_s = ping_s
+        self._calls: Mailbox[Arrival] = Mailbox(CALLS_WAITING)
+        self._open: dict[str, ChannelEvents] = {}
+        self._early: OrderedDict[str, list[ev.AriEvent]] = OrderedDict()
+        self._connected = asyncio.Event()
+
+    @property
+    def connected(self) -> bool:
+        """Whether the event socket is up now."""
+        return self._connected.is_set()
+
+    async def wait_connected(self) -> None:
+        """Return once the event socket is up."""
+        await self._connected.wait()
+
+    def calls(self) -> AsyncIterator[Arrival]:
+        """Callers as they enter our application: new ones, ones that return from a hand-off, adopted ones."""
+        return self._calls
+
+    def events(self, channel_id: str) -> ChannelEvents:
+        """Open the events of a channel, best before it is created, under an id that we chose.
+
+        Events that came before (within bounds) are delivered first.
+        """
+        opened = ChannelEvents(channel_id, self._close)
+        self._open[channel_id] = opened
+        for event in self._early.pop(channel_id, ()):
+            opened._put(event)
+        return opened
+
+    async def run(self) -> None:
+        """Keep the event socket up and route what arrives."""
+        async with asyncio.TaskGroup() as tasks:
+            replaced = await self._keep_connected(tasks)
+        raise replaced
+
+    async def _keep_connected(self, tasks: asyncio.TaskGroup) -> LinkLost:
+        delay = RETRY_FIRST_S
+        while True:
+            try:
+                async with self._connect() as socket:
+                    delay = RETRY_FIRST_S
+                    await self._session(socket, tasks)
+            except (OSError, TimeoutError, InvalidHandshake, InvalidMessage, ConnectionClosed) as error:
+                log.info("event link: %s; trying again", why(error))
+            except LinkLost as error:
+                return error
+            finally:
+                self._set_connected(False)
+            await asyncio.sleep(delay * random.uniform(0.8, 1.2))
+            delay = min(delay * 2, RETRY_MAX_S)
+
+    def _connect(self) -> connect:
+        address = self._ari.base.replace("http", "ws", 1)
+        return connect(
+            f"{address}/ari/events?app={self._ari.app}",
+            additional_headers={"Authorization": self._ari.authorization},
+            subprotocols=[Subprotocol("ari")],
+            ping_interval=self._ping_s,
+            ping_timeout=self._ping_s,
+            open_timeout=self._ping_s,
+            close_timeout=1,
+            compression=None,
+            logger=_socket_log,
+            proxy=None,
+        )
+
+    async def _session(self, socket: ClientConnection, tasks: asyncio.TaskGroup) -> None:
+        self._set_connected(True)
+        tasks.create_task(self._reconcile())
+        async for text in socket:
+            event = ev.parse(text)
+            match event:
+                case ev.Garbage():
+                    log.warning("event link: message ignored: %s", event.reason)
+                case ev.ApplicationReplaced():
+                    self._on_state(LinkState.REPLACED)
+                    raise LinkLost(f"another process has taken over the application name {self._ari.app}")
+                case ev.CallBroadcast():
+                    tasks.create_task(self._claim(event.channel))
+                case _:
+                    self._route(event)
+
+    def _route(self, event: ev.AriEvent) -> None:
+        channel_id = ev.channel_of(event)
+        if not channel_id:
+            return
+        opened = self._open.get(channel_id)
+        starts = isinstance(event, ev.StasisStart)
+        if opened is not None and not (starts and opened.left):
+            opened._put(event)
+        elif isinstance(event, ev.StasisStart) and not event.channel.is_media:
+            self._early.pop(channel_id, None)  # the end of his visit before a hand-off, when nobody listened
+            self._arrive(event.channel, event.args, adopted=False)
+        else:
+            self._keep_early(channel_id, event)
+
+    def _arrive(self, channel: ev.Channel, args: tuple[str, ...], *, adopted: bool) -> None:
+        opened = self.events(channel.id)
+        opened.seen = True
+        self._calls.put(Arrival(channel, args, adopted, opened))
+
+    def _keep_early(self, channel_id: str, event: ev.AriEvent) -> None:
+        kept = self._early.setdefault(channel_id, [])
+        kept.append(event)
+        del kept[:-EARLY_EVENTS]
+        self._early.move_to_end(channel_id)
+        while len(self._early) > EARLY_CHANNELS:
+            self._early.popitem(last=False)
+
+    async def _claim(self, channel: ev.Channel) -> None:
+        wait = self._admit(channel)
+        if wait is None or len(self._calls) >= CALLS_WAITING:
+            log.info("caller on %s left to the dialplan: no place", channel.id)
+            return
+        if wait > 0:
+            await asyncio.sleep(wait)
+        try:
+            won = await self._ari.claim(channel.id)
+        except AriError as error:
+            log.warning("claim of %s: %s", channel.id, error)
+            return
+        if not won:
+            log.debug("caller on %s was claimed by another worker", channel.id)
+
+    async def _reconcile(self) -> None:
+        """After (re)connecting: tell calls whose channel is gone, take up channels that nobody has."""
+        before = [opened for opened in self._open.values() if opened.seen and not opened.left]
+        try:
+            held = await self._ari.application()
+            present = {channel.id: channel for channel in await self._ari.channels()}
+        except AriError as error:
+            log.warning("event link: could not compare calls after connecting: %s", error)
+            return
+        for opened in before:
+            if opened.channel_id not in present and not opened.left:
+                opened._put(ev.ChannelGone(opened.channel_id))
+        for channel_id in held.channel_ids if held else ():
+            channel = present.get(channel_id)
+            if channel is not None and channel_id not in self._open and not channel.is_media:
+                self._arrive(channel, (), adopted=True)
+
+    def _close(self, opened: ChannelEvents) -> None:
+        if self._open.get(opened.channel_id) is opened:
+            del self._open[opened.channel_id]
+
+    def _set_connected(self, connected: bool) -> None:
+        if connected != self._connected.is_set():
+            self._connected.set() if connected else self._connected.clear()
+            self._on_state(LinkState.CONNECTED if connected else LinkState.DISCONNECTED)
+
+
+def _expendable(event: ev.AriEvent) -> bool:
+    return isinstance(event, ev.ChannelDtmfReceived | ev.ChannelStateChange | ev.Unknown | ev.Dial)

@@ -1,0 +1,124 @@
+"""The advisers as Asterisk's queues see them, and setting their states."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from ivr.asterisk.ami import Ami, Fields
+from ivr.asterisk.config import ARI_USER
+from ivr.core.settings import Settings
+
+AVAILABLE, PAUSED, AWAY = "available", "paused", "away"
+WRAP_UP = "wrap-up"
+SETTABLE = (AVAILABLE, PAUSED, AWAY)
+"""States that an adviser sets, or others for him."""
+_DEVICE = {"2": "in-call", "3": "in-call", "4": "unreachable", "5": "unreachable", "6": "ringing", "7": "in-call",
+           "8": "in-call"}  # fmt: skip
+"""Asterisk's device states -> ours."""
+
+
+@dataclass(frozen=True)
+class Member:
+    """One adviser by his ``id`` in the dialplan, the ``queues`` he serves, and how many ``calls`` he has taken.
+
+    ``state``: available, paused, away, ringing, in-call, wrap-up, unreachable; after a call he ``rests_s`` seconds.
+    """
+
+    id: str
+    state: str
+    queues: tuple[str, ...]
+    calls: int
+    rests_s: float = 0.0
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """A caller who waits: his call, queue, place from 1, seconds, channel; ``first`` above 0: before the others."""
+
+    call_id: str
+    queue: str
+    place: int
+    seconds: int
+    channel: str = ""
+    first: int = 0
+
+
+def connect(settings: Settings) -> Ami:
+    """A client for this instance; ``async with``."""
+    return Ami(settings.ami_port, ARI_USER, settings.secrets["AMI_PASSWORD"], settings.asterisk_host)
+
+
+async def look(ami: Ami) -> tuple[list[Member], list[Waiting]]:
+    """Advisers by their id, and those who wait in the order in which they are served; raises AmiError."""
+    found = await ami.listing("QueueStatus")
+    waiting = [_waiting(item) for item in found if item.get("Event") == "QueueEntry"]
+    return members(found, time.time()), sorted(waiting, key=lambda one: (-one.first, -one.seconds, one.place))
+
+
+async def handled(ami: Ami) -> tuple[int, float, float]:
+    """How long callers have taken advisers lately, as the dialplan measures it; raises AmiError.
+
+    How many callers (20 at most), the mean in seconds, and the mean of the squares; all 0 before the first.
+    """
+    found = {item["Key"]: item["Val"] for item in await ami.listing("DBGetTree", Family="handled")}
+    callers, mean, square = (
+        float(found.get(f"/handled/{what}", "0")) for what in ("callers", "mean", "square")
+    )
+    return int(callers), mean, square
+
+
+def _waiting(item: Fields) -> Waiting:
+    return Waiting(
+        item["Uniqueid"], item["Queue"], int(item["Position"]), int(item["Wait"]), item["Channel"],
+        int(item.get("Priority", "0") or 0),
+    )  # fmt: skip
+
+
+async def set_state(ami: Ami, id: str, state: str) -> None:
+    """Make an adviser AVAILABLE, PAUSED or AWAY in all his queues, kept over a restart; raises AmiError."""
+    assert state in SETTABLE
+    paused = "false" if state == AVAILABLE else "true"
+    await ami.action("QueuePause", Interface=interface(id), Paused=paused, Reason=state)
+    await ami.action("DBPut", Family="adviser", Key=id, Val=state)
+    await ami.action("DBPut", Family="missed", Key=id, Val="0")
+
+
+def interface(id: str) -> str:
+    """How the queues ring him: through the dialplan."""
+    return f"Local/{id}@ring/n"
+
+
+def members(found: Iterable[Fields], now: float) -> list[Member]:
+    """From QueueMember events; ``now`` in seconds since 1970.  Pure."""
+    rows: dict[str, list[Fields]] = {}
+    for item in found:
+        if item.get("Event") == "QueueMember":
+            rows.setdefault(item["Name"], []).append(item)
+    return [_member(id, own, now) for id, own in sorted(rows.items())]
+
+
+def _member(id: str, own: list[Fields], now: float) -> Member:
+    queues = tuple(sorted(row["Queue"] for row in own))
+    state, rests = _state(own, now), _rests(own, now)
+    return Member(
+        id, state, queues, sum(int(row["CallsTaken"]) for row in own), rests if state == WRAP_UP else 0.0
+    )
+
+
+def _state(own: list[Fields], now: float) -> str:
+    first = own[0]
+    busy = _DEVICE.get(first["Status"], "")
+    if any(row["InCall"] == "1" for row in own):
+        return "in-call"
+    if first["Paused"] == "1":
+        return first["PausedReason"] if first["PausedReason"] in SETTABLE else PAUSED
+    if busy:
+        return busy
+    return WRAP_UP if _rests(own, now) > 0 else AVAILABLE
+
+
+def _rests(own: list[Fields], now: float) -> float:
+    """Seconds of his rest that are left."""
+    return max(int(row["LastCall"]) for row in own) + int(own[0].get("Wrapuptime", "0") or 0) - now

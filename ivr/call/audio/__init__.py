@@ -1,0 +1,1 @@
+"""The sound of a call: its leg, the listener and the player."""

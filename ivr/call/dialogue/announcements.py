@@ -1,0 +1,83 @@
+"""What Asterisk says by itself, to those who wait and to advisers: file names and words.  Pure.
+
+``ivr/service/pbx_sounds.py`` writes the files, one folder for each language.  Asterisk chooses the folder by the
+channel's language.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from ivr.content.callflow import Callflow
+from ivr.content.callflow.wait_estimate import tellable, waiting_phrase
+from ivr.content.faq import Faq
+from ivr.content.phrases import Phrases
+
+PLACES = 20
+"""Places in a queue that are said as numbers."""
+DESK = {
+    "next": "queue_next", "number": "queue_number", "options": "queue_options", "accept": "adviser_accept",
+    "callback": "callback_whisper", "call-now": "callback_accept", "unanswered": "callback_unanswered",
+    "available": "adviser_available", "paused": "adviser_paused", "away": "adviser_away",
+}  # fmt: skip
+"""File -> phrase."""
+WHYS = ("asked", "not_understood", "silence", "urgent", "lost_child")
+"""Why an adviser is wanted, as far as he is told."""
+
+
+@dataclass(frozen=True)
+class Announcement:
+    """A sound ``file`` (without ending) of language ``lang``, and its words.
+
+    ``told_s``: it stands in the folder for those who are told this waiting time.
+    """
+
+    file: str
+    text: str
+    lang: str
+    told_s: int = 0
+
+    @property
+    def folder(self) -> str:
+        """The language as Asterisk knows it: ``en``, or ``en_60``, which falls back to ``en``."""
+        return f"{self.lang}_{self.told_s}" if self.told_s else self.lang
+
+
+def announcements(callflow: Callflow, faq: Faq, phrases: Phrases) -> Iterator[Announcement]:
+    """Every one of them, in every language."""
+    for lang in map(str, callflow.languages):
+        for file, phrase in DESK.items():
+            yield Announcement(f"desk/{file}", phrases.text(lang, phrase), lang)
+        for seconds in tellable(callflow):
+            text = f"{waiting_time(seconds, lang, callflow, phrases)} {phrases.text(lang, 'queue_options')}"
+            yield Announcement("desk/options", text, lang, seconds)
+        for place in range(1, PLACES + 1):
+            yield Announcement(f"digits/{place}", str(place), lang)
+        for other in callflow.languages:
+            yield Announcement(f"desk/lang-{other}", phrases.text(lang, f"whisper_{other}"), lang)
+        for why in WHYS:
+            yield Announcement(f"desk/why-{why}", phrases.text(lang, f"whisper_{why}"), lang)
+        for intent in faq.intents:
+            if faq.kind(intent) == "faq":
+                yield Announcement(f"desk/{_topic(intent)}", faq.name(intent, lang), lang)
+
+
+def waiting_time(seconds: int, lang: str, callflow: Callflow, phrases: Phrases) -> str:
+    """How a waiting time that is told (``ivr.content.callflow.wait_estimate.told``) is put into words."""
+    phrase, (length, fields) = waiting_phrase(seconds, callflow)
+    return phrases.text(lang, phrase, time=phrases.text(lang, length, **fields))
+
+
+def whisper(faq: Faq, lang: str, topic: str, why: str) -> str:
+    """The files that tell an adviser who waits: language, topic (empty: none), why he asks for a person."""
+    files = [f"desk/lang-{lang}"]
+    if topic and faq.kind(topic) == "faq":
+        files.append(f"desk/{_topic(topic)}")
+    known = why.replace("-", "_")
+    files.append(f"desk/why-{known if known in WHYS else 'asked'}")
+    return "&".join(files)
+
+
+def _topic(intent: str) -> str:
+    return "topic-" + intent.replace(".", "-")

@@ -1,0 +1,37 @@
+"""Which language does the caller want?  Pure: words and keys in, a language out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ivr.call.dialogue.caller import Heard
+from ivr.content.callflow import Callflow
+from ivr.content.languages import LanguageNames
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The language, and how it was chosen: key, voice or question."""
+
+    lang: str
+    how: str
+
+
+def choose(heard: Heard, callflow: Callflow, names: LanguageNames, *, asked: bool = False) -> Choice | None:
+    """The language of a key or of a spoken name; None when he gave neither.
+
+    ``asked``: we have just asked him which language, so that a whole sentence may hold the name.
+    """
+    if heard.key:
+        lang = callflow.language_of_key(heard.key)
+        return Choice(lang, "key") if lang else None
+    wanted = asked or _wants_another(heard, callflow)
+    lang = names.named_in(heard.text) or (names.meant_in(heard.text) if wanted else None)
+    return Choice(lang, "voice") if lang in callflow.languages else None
+
+
+def _wants_another(heard: Heard, callflow: Callflow) -> bool:
+    intent = heard.intent
+    return (
+        intent is not None and intent.name == "change_language" and intent.confidence >= callflow.gate.control
+    )

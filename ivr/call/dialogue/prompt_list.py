@@ -1,0 +1,70 @@
+"""Every sentence that a call can say, known before it begins: what is rendered in advance."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ivr.call.dialogue.announcements import announcements, waiting_time
+from ivr.call.dialogue.dtmf_menu import key_menu
+from ivr.content.callflow import Callflow
+from ivr.content.callflow.wait_estimate import tellable
+from ivr.content.faq import Faq
+from ivr.content.languages import key_word
+from ivr.content.phrases import Phrases
+
+Sentence = tuple[str, str]
+"""Text and language."""
+
+
+def sentences(callflow: Callflow, faq: Faq, phrases: Phrases) -> Iterator[Sentence]:
+    """Phrases, menu lines, questions back and answers in every language of the call flow."""
+    for lang, entry in callflow.languages.items():
+        for text in phrases.fixed(lang):
+            yield text, lang
+        yield phrases.text(lang, "menu_line", key=key_word(entry.key, lang)), lang
+        yield recording_notice(callflow, phrases, lang), lang
+        for text, _ in key_menu(callflow, faq, phrases, lang):
+            yield text, lang
+        for text in _questions_back(lang, faq, phrases):
+            yield text, lang
+        yield from answers_in(lang, faq)
+        for reason in _reasons(callflow, lang):
+            yield reason, lang
+        for seconds in tellable(callflow):
+            yield waiting_time(seconds, lang, callflow, phrases), lang
+    for one in announcements(callflow, faq, phrases):
+        yield one.text, one.lang
+
+
+def recording_notice(callflow: Callflow, phrases: Phrases, lang: str) -> str:
+    """That the call may be recorded, and the key to refuse."""
+    return phrases.text(lang, "recording_notice", key=key_word(callflow.recording.refuse_key, lang))
+
+
+def answers(callflow: Callflow, faq: Faq) -> Iterator[Sentence]:
+    """The answers alone: they are rendered slower too."""
+    for lang in callflow.languages:
+        yield from answers_in(lang, faq)
+
+
+def answers_in(lang: str, faq: Faq) -> Iterator[Sentence]:
+    """The answers of one language."""
+    for text in faq.spoken(lang):
+        yield text, lang
+
+
+def _reasons(callflow: Callflow, lang: str) -> Iterator[str]:
+    """Why a day differs."""
+    hours = callflow.hours
+    for reasons in (hours.holidays.reason, *(exception.reason for exception in hours.exceptions)):
+        yield from (text for code, text in reasons.items() if code == lang)
+
+
+def _questions_back(lang: str, faq: Faq, phrases: Phrases) -> Iterator[str]:
+    names = {intent: faq.name(intent, lang) for intent in faq.intents if faq.kind(intent) != "social"}
+    for intent, name in names.items():
+        yield phrases.text(lang, "confirm", name=name)
+        for other, second in names.items():
+            siblings = "." in intent and faq.topic(intent) == faq.topic(other) and intent != other
+            if siblings:
+                yield phrases.text(lang, "either", a=name, b=second)

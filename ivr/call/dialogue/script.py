@@ -1,0 +1,468 @@
+"""The conversation, top to bottom: a ``Caller`` to talk to and an ``Office`` that knows, no audio, no sockets.
+
+A hang-up is CallerGone and a hand-off LeftToDialplan; both simply end the script.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable
+
+from ivr.call.dialogue import handoff
+from ivr.call.dialogue.callback import CallbackTalk, Terms
+from ivr.call.dialogue.caller import Caller, Heard, Interrupted, Piece
+from ivr.call.dialogue.dtmf_menu import key_menu
+from ivr.call.dialogue.language import choose
+from ivr.call.dialogue.transfer import PersonTalk, Wanted
+from ivr.call.dialogue.voicemail import leave_message
+from ivr.content.bundle import Office
+from ivr.content.callflow.opening import intervals
+from ivr.content.faq import resolve_follow_up
+from ivr.core.errors import RecogniserError, VoiceError
+from ivr.nlu.gate import Decision, Verdict, decide
+
+CALLBACK_KEY = "1"
+"""As in the queue (``queue-keys`` of the dialplan)."""
+FAILURES = 2
+"""So often the recogniser may fail without an answer in between."""
+MENU_ROUNDS = 2
+"""How often the language menu is said before French and English go on by themselves."""
+
+
+class Dialogue:
+    """One conversation."""
+
+    def __init__(self, caller: Caller, office: Office) -> None:
+        self.caller = caller
+        self.office = office
+        self.answered = 0
+        self.last_answer = ""
+        self._last: tuple[Piece, ...] = ()
+        self._reprompts = 0
+        self._silences = 0
+        self._offered = False  # a person or the voicemail was
+        self._topic = ""  # what he asked about, for the adviser
+        self._alarm = ""  # urgent or lost-child, once he has cried for help
+        self._cut_off = False  # he has talked to an adviser
+        self._mute = False  # words made up for him could not be spoken
+        self._deaf = 0  # times the recogniser has failed since the last answer
+
+    async def run(self) -> None:
+        """A new call, from the greeting to the end."""
+        await self.serve(self._begin())
+
+    async def returned(self, status: str) -> None:
+        """The dialplan gives the caller back; ``status``: why (``ivr.call.dialogue.handoff``)."""
+        self._offered = True
+        await self.serve(self._welcome_back(status))
+
+    async def resumed(self, *, told: bool = False) -> None:
+        """The caller was in the middle of a conversation that we know nothing of; ``told``: he knows that we had to
+        begin again."""
+        await self.serve(self._apologise(told))
+
+    async def _begin(self) -> tuple[Piece, ...]:
+        return await self._open(await self.welcome())
+
+    async def _open(self, heard: Heard | None) -> tuple[Piece, ...]:
+        """The first words in his language; among them, that the call may be recorded.
+
+        A question is answered first; one who wants a person, and leaves us, is told before.  In an emergency nobody
+        is.
+        """
+        notice = self._recording_notice()
+        if heard is None:
+            return (self.piece("introduction"), *notice, self.piece("how_can_i_help"))
+        if not notice or heard.urgent:
+            return await self.respond(heard)
+        if heard.key or self.verdict(heard).decision in (Decision.CONTROL, Decision.HANDOFF):
+            await self.tell(*notice)
+            return await self.respond(heard)
+        *reply, last = await self.respond(heard)
+        return (*reply, *notice, last)
+
+    def _recording_notice(self) -> tuple[Piece, ...]:
+        recording = self.office.callflow.recording
+        if not (recording.enabled and recording.notice):
+            return ()
+        key = self.office.key_words(recording.refuse_key, self.caller.lang)
+        return (self.piece("recording_notice", key=key),)
+
+    def _refuses(self, key: str) -> bool:
+        recording = self.office.callflow.recording
+        return recording.enabled and key == recording.refuse_key
+
+    async def _welcome_back(self, status: str) -> tuple[Piece, ...]:
+        match status:
+            case handoff.SERVED:
+                self._cut_off = True  # should he ask again, he does not wait behind others
+                return (self.piece("back_to_service"),)
+            case handoff.CALLBACK:
+                return await self.callback()
+            case handoff.MESSAGE:
+                return await self.message()
+            case handoff.DECLINED | handoff.TIMEOUT | handoff.NO_ANSWER:
+                return await self._instead()
+        if status in handoff.EMPTY:
+            await PersonTalk(self.caller, self, self.office, Wanted("asked", self._topic)).to_a_spare()
+        await self.tell(self.piece("handoff_failed"))
+        return await self.message()
+
+    async def _instead(self) -> tuple[Piece, ...]:
+        """None of those who are there took him: a callback, or else a message."""
+        heard = await self.caller.ask(self.piece("handoff_declined"))
+        intent = heard.intent.name if heard.intent else ""
+        if heard.key == CALLBACK_KEY or intent in ("callback", "yes"):
+            return await self.callback()
+        if heard.key or heard.silent or intent in ("voicemail", "no") or not self._is_a_question(heard):
+            return await self.message()
+        return await self.respond(heard)
+
+    async def _apologise(self, told: bool) -> tuple[Piece, ...]:
+        apology = () if told else (self.piece("apology_wait"),)
+        return (*apology, self.piece("how_can_i_help"))
+
+    # the greeting and the language
+
+    async def welcome(self) -> Heard | None:
+        """Greet and settle the language; returns the question of a caller who asks one right away."""
+        order = self.office.callflow.order(self.caller.number)
+        menu = [self.piece("welcome", order[0]), *(self._menu_line(lang) for lang in order)]
+        for _ in range(MENU_ROUNDS):
+            heard = await self.caller.ask(*menu, langs=order)
+            if self._refuses(heard.key):
+                await self.caller.refuse_recording()
+            if heard.key == self.office.callflow.keys.person:
+                await self.caller.speaks(order[0], "default")
+                return heard
+            choice = choose(heard, self.office.callflow, self.office.names)
+            if choice is not None:
+                await self.caller.speaks(choice.lang, choice.how)
+                return None
+            if heard.spoke and self._is_a_question(heard):
+                await self.caller.speaks(heard.lang or order[0], "question")
+                return heard
+        return await self._without_a_language()
+
+    async def _without_a_language(self) -> Heard | None:
+        silent = self.office.callflow.silent_languages
+        heard = await self.caller.ask(*(self.piece("how_can_i_help", lang) for lang in silent), langs=silent)
+        choice = choose(heard, self.office.callflow, self.office.names)
+        if choice is not None:
+            await self.caller.speaks(choice.lang, choice.how)
+            return None
+        await self.caller.speaks(heard.lang or silent[0], "question" if heard.spoke else "default")
+        return None if heard.silent else heard
+
+    def _is_a_question(self, heard: Heard) -> bool:
+        return heard.urgent or self.verdict(heard).decision in (
+            Decision.ANSWER, Decision.CONFIRM, Decision.EITHER, Decision.CONTROL,
+        )  # fmt: skip
+
+    def _menu_line(self, lang: str) -> Piece:
+        key = self.office.callflow.languages[lang].key  # type: ignore[index]
+        return self.piece("menu_line", lang, key=self.office.key_words(key, lang))
+
+    # questions and answers
+
+    async def serve(self, coming: Awaitable[tuple[Piece, ...]]) -> None:
+        """Ask what is coming, listen, respond, for as long as the caller stays and the longest call allows."""
+        while True:
+            try:
+                prompt = await coming
+                if self.caller.with_us_s > self.office.callflow.limits.call_s:
+                    await self.caller.say(*(piece for piece in prompt if piece.key != "anything_else"))
+                    await self.goodbye("too_long")
+                heard = await self.caller.ask(*prompt)
+            except Interrupted as cut:
+                heard = cut.heard
+            except RecogniserError:
+                self._deaf += 1
+                if self._deaf > FAILURES:
+                    raise  # the dialplan takes him
+                coming = self.unheard()
+                continue
+            except VoiceError:
+                if self._mute:
+                    raise  # not even what was rendered: the dialplan takes him
+                self._mute = True
+                coming = self.message()
+                continue
+            coming = self.respond(heard)
+
+    async def tell(self, *pieces: Piece) -> None:
+        """Say what needs no answer; raises Interrupted when the caller has a word for us meanwhile."""
+        for _ in range(2):  # once more when what cut it short was nothing
+            heard = await self.caller.tell(*pieces)
+            if heard is None:
+                return
+            if heard.key or self._is_a_question(heard):
+                raise Interrupted(heard)
+
+    async def respond(self, heard: Heard) -> tuple[Piece, ...]:
+        """What to say next to what was heard; may end the conversation."""
+        if heard.silent:
+            return await self.nothing_heard()
+        self._silences = 0
+        if heard.urgent:
+            self._alarm = "lost-child" if handoff.is_about_a_child(heard.text) else "urgent"
+            return await self.emergency()
+        if heard.key:
+            return await self.pressed(heard.key)
+        if heard.text and heard.intent is None:  # Rasa is away
+            return await self.by_keys()
+        if heard.intent is not None and self._is_faq(heard.intent.name):
+            self._topic = heard.intent.name
+        verdict = self.verdict(heard)
+        if verdict.decision is not Decision.HANDOFF:  # noted where it happens, as it has other causes too
+            await self.caller.decided(verdict.decision, verdict.intent, verdict.other or "")
+        match verdict.decision:
+            case Decision.ANSWER:
+                return self.answer(verdict.intent)
+            case Decision.CONFIRM:
+                return await self.confirm(verdict.intent)
+            case Decision.EITHER:
+                return await self.either(verdict.intent, verdict.other or verdict.intent)
+            case Decision.CONTROL:
+                return await self.control(verdict.intent, heard.text)
+            case Decision.FOLLOW:
+                return await self.follow(verdict.intent)
+            case Decision.SOCIAL:
+                return (self.piece("anything_else" if verdict.intent == "thanks" else "how_can_i_help"),)
+            case Decision.HANDOFF:
+                return await self.person("not-understood")
+            case _:
+                return await self.not_understood()
+
+    def answer(self, intent: str) -> tuple[Piece, ...]:
+        """The answer of today, and whether there is anything else."""
+        lang = self.caller.lang
+        self._reprompts = self._deaf = 0
+        self.answered += 1
+        self.last_answer = intent
+        today = self.office.now().date()
+        said = self.office.faq.answer(intent, lang, today)
+        lines = () if said.expired else tuple(self.office.faq.today_lines(intent, lang, today))
+        body = said.text if said.expired else self.office.faq.entry(intent).answers[lang]  # type: ignore[index]
+        self._last = tuple(Piece(intent, text, lang) for text in (*lines, body))
+        return (*self._last, self.piece("anything_else"))
+
+    async def emergency(self) -> tuple[Piece, ...]:
+        """The number first, at once, and nothing asked back."""
+        await self.caller.decided(Decision.ANSWER, "emergency")
+        self.answered += 1
+        return (self.piece("emergency"), *self.answer("emergency")[:-1])
+
+    async def confirm(self, intent: str) -> tuple[Piece, ...]:
+        """Ask whether that was meant; anything but yes and no is a new turn."""
+        name = self.office.faq.name(intent, self.caller.lang)
+        heard = await self.caller.ask(self.piece("confirm", name=name))
+        match heard.intent.name if heard.intent else "":
+            case "yes":
+                return self.answer(intent) if self._is_faq(intent) else await self.control(intent)
+            case "no":
+                return await self.not_understood()
+        return await self.not_understood() if heard.silent else await self.respond(heard)
+
+    async def either(self, one: str, other: str) -> tuple[Piece, ...]:
+        """Two close subjects: ask which."""
+        names = [self.office.faq.name(intent, self.caller.lang) for intent in (one, other)]
+        heard = await self.caller.ask(self.piece("either", a=names[0], b=names[1]))
+        ranking = dict(heard.intent.ranking) if heard.intent else {}
+        scores = {intent: ranking.get(intent, 0.0) for intent in (one, other)}
+        best = max(scores, key=lambda intent: scores[intent])
+        if heard.intent is not None and (heard.intent.name in scores or scores[best] >= 0.2):
+            await self.caller.decided(Decision.ANSWER, best)
+            return self.answer(best)
+        match heard.intent.name if heard.intent else "":
+            case "yes":
+                return self.answer(one)
+            case "no":
+                return await self.not_understood()
+        return await self.not_understood() if heard.silent else await self.respond(heard)
+
+    async def follow(self, intent: str) -> tuple[Piece, ...]:
+        """ "And for children?": the same topic, another aspect of it."""
+        followed = resolve_follow_up(self.office.faq, self.last_answer, intent.removeprefix("follow."))
+        if followed is None:
+            return await self.not_understood()
+        await self.caller.decided(Decision.ANSWER, followed)
+        return self.answer(followed)
+
+    async def not_understood(self) -> tuple[Piece, ...]:
+        """Help once with examples; then a person."""
+        self._reprompts += 1
+        if self._reprompts > self.office.callflow.limits.reprompts:
+            return await self.person("not-understood")
+        return (self.piece("not_understood"), self.piece("reprompt_examples"))
+
+    async def nothing_heard(self) -> tuple[Piece, ...]:
+        """Silence: ask again, ask once more; then a person, or goodbye to one who had an answer or that offer."""
+        self._silences += 1
+        if self._silences > self.office.callflow.limits.silences:
+            if self.answered or self._offered:
+                await self.goodbye()
+            return await self.person("silence")
+        return (self.piece("no_input" if self._silences == 1 else "still_there"),)
+
+    # keys and orders
+
+    async def pressed(self, key: str) -> tuple[Piece, ...]:
+        """A key in the middle of the conversation."""
+        if self._refuses(key):
+            await self.caller.refuse_recording()
+            return (self.piece("recording_refused"), self.piece("how_can_i_help"))
+        order = self.office.callflow.keys.intents.get(key)
+        if order is not None:
+            await self.caller.decided(Decision.CONTROL, order)
+            return await (self.person("key") if order == "human" else self.control(order))
+        lang = self.office.callflow.language_of_key(key)
+        if lang is None or lang == self.caller.lang:
+            return (self.piece("how_can_i_help"),)
+        return await self._change_to(lang, "key")
+
+    async def control(self, intent: str, text: str = "") -> tuple[Piece, ...]:
+        """An order: human, voicemail, callback, repeat, slower, menu, change_language, goodbye, yes, no.
+
+        ``text``: how he put it.
+        """
+        self._reprompts = 0
+        match intent:
+            case "human":
+                return await self.person()
+            case "voicemail":
+                return await self.message()
+            case "callback":
+                return await self.callback()
+            case "repeat" | "slower":
+                return self._again(slow=intent == "slower")
+            case "menu":
+                return (self.piece("topics"), self.piece("how_can_i_help"))
+            case "change_language":
+                return await self.change_language(text)
+            case "yes":
+                return (self.piece("how_can_i_help"),)
+            case "goodbye" | "no":
+                await self.goodbye()
+        return (self.piece("anything_else"),)
+
+    def _again(self, *, slow: bool) -> tuple[Piece, ...]:
+        if not self._last:
+            return (self.piece("repeat_nothing"),)
+        last = tuple(Piece(piece.key, piece.text, piece.lang, slow) for piece in self._last)
+        return (*last, self.piece("anything_else"))
+
+    async def change_language(self, text: str = "") -> tuple[Piece, ...]:
+        """By the name that was in the order (``text``), or asked for."""
+        named = self.office.names.meant_in(text)
+        if named in self.office.callflow.languages and named != self.caller.lang:
+            return await self._change_to(str(named), "voice")
+        codes = tuple(str(code) for code in self.office.callflow.languages)
+        for _ in range(MENU_ROUNDS):
+            heard = await self.caller.ask(self.piece("language_which"), langs=codes)
+            choice = choose(heard, self.office.callflow, self.office.names, asked=True)
+            if choice is not None:
+                return await self._change_to(choice.lang, choice.how)
+            if heard.key or heard.urgent:
+                return await self.respond(heard)
+        return (self.piece("how_can_i_help"),)
+
+    async def _change_to(self, lang: str, how: str) -> tuple[Piece, ...]:
+        await self.caller.speaks(lang, how)
+        self._last = ()
+        return (self.piece("language_changed"), self.piece("how_can_i_help"))
+
+    # when nothing that is said can be understood
+
+    async def by_keys(self) -> tuple[Piece, ...]:
+        """The usual topics by their keys, and a person: for him at once when that was no help either."""
+        await self.caller.decided(Decision.CONTROL, "menu")
+        lang, office = self.caller.lang, self.office
+        menu = key_menu(office.callflow, office.faq, office.phrases, lang)
+        heard = await self.caller.ask(*(Piece(phrase, text, lang) for text, phrase in menu))
+        topic = office.callflow.topics_by_key.get(heard.key)
+        if topic is not None:
+            self._topic = topic
+            await self.caller.decided(Decision.ANSWER, topic)
+            return self.answer(topic)
+        if heard.key or heard.urgent or heard.intent is not None:
+            return await self.respond(heard)
+        return await self.person("not-understood")
+
+    async def unheard(self) -> tuple[Piece, ...]:
+        """The recogniser has failed: keys, and when it fails again a person."""
+        if not self.caller.lang:
+            await self.caller.speaks(self.office.callflow.order(self.caller.number)[0], "default")
+        return await (self.by_keys() if self._deaf < FAILURES else self.person("not-understood"))
+
+    # ways out
+
+    async def person(self, why: str = "asked") -> tuple[Piece, ...]:
+        """An adviser in opening hours, then who is on call, then the voicemail; ``why`` as in PersonWanted."""
+        await self.caller.decided(Decision.HANDOFF, "human")
+        why = self._alarm or why
+        self.caller.wants_person(why)
+        self._reprompts = self._silences = 0
+        self._offered = True
+        first = handoff.URGENT_FIRST if self._alarm else handoff.CUT_OFF_FIRST if self._cut_off else 0
+        await PersonTalk(self.caller, self, self.office, Wanted(why, self._topic, first)).run()
+        return await self.message()
+
+    async def message(self, intro: str = "voicemail_intro") -> tuple[Piece, ...]:
+        """Take a message, and what to say then."""
+        left = await leave_message(self.caller, self, self.office.callflow.voicemail.keys, intro)
+        self.answered += left.sent
+        return (self.piece("anything_else"),) if left.turn is None else await self.respond(left.turn)
+
+    async def callback(self) -> tuple[Piece, ...]:
+        """Agree on a callback; where that does not come about, take a message."""
+        ending = await CallbackTalk(self.caller, self, self._terms()).run()
+        if ending.turn is not None:
+            return await self.respond(ending.turn)
+        if ending.agreed:
+            self.answered += 1
+            return (self.piece("anything_else"),)
+        if not ending.lead:
+            return await self.message("callback_intro")
+        await self.tell(self.piece(ending.lead))
+        return await self.message()
+
+    def _terms(self) -> Terms:
+        office = self.office
+        return Terms(
+            office.callflow, office.phrases, office.key_words, lambda day: intervals(office.callflow.hours, day),
+            office.now(), self.last_answer, office.callbacks_asked,
+        )  # fmt: skip
+
+    async def goodbye(self, *before: str) -> None:
+        """Say it and hang up; not when he has another question after all."""
+        last = [self.piece(name) for name in (*before, "goodbye")]
+        heard = await self.caller.tell(*last)
+        if heard is not None:
+            if heard.urgent or not before and self.verdict(heard).decision is Decision.ANSWER:
+                raise Interrupted(heard)
+            await self.caller.say(*last)
+        await self.caller.hang_up()
+
+    # words
+
+    def piece(self, name: str, lang: str = "", /, **fields: str) -> Piece:
+        """A phrase in the caller's language (or ``lang``)."""
+        lang = lang or self.caller.lang
+        return Piece(name, self.office.phrases.text(lang, name, **fields), lang)
+
+    def verdict(self, heard: Heard) -> Verdict:
+        """What the gate makes of it; a replay leads the conversation by answering this for itself."""
+        if heard.intent is None:
+            return Verdict(Decision.REPROMPT)
+        named = self.office.names.named_in(heard.text)
+        if named is not None and named != (self.caller.lang or heard.lang):
+            return Verdict(Decision.CONTROL, "change_language")
+        lang = heard.lang or self.caller.lang
+        callflow, kinds = self.office.callflow, self.office.faq.kinds
+        return decide(
+            heard.confidence, heard.intent, callflow.gate, kinds, lang,
+            reprompts=self._reprompts, limit=callflow.limits.reprompts,
+        )  # fmt: skip
+
+    def _is_faq(self, intent: str) -> bool:
+        return self.office.faq.kind(intent) == "faq"

@@ -1,0 +1,78 @@
+"""To a person: the queue at the desk in opening hours, then who is on call, then the overflow."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from ivr.call.dialogue import handoff
+from ivr.call.dialogue.announcements import waiting_time
+from ivr.call.dialogue.caller import Caller, Piece
+from ivr.call.dialogue.handoff import Way
+from ivr.content.bundle import Office
+from ivr.content.callflow import wait_estimate
+from ivr.content.callflow.opening import open_at, reason
+
+
+class Words(Protocol):
+    """Phrases in the caller's language, and telling him something."""
+
+    def piece(self, name: str, lang: str = "", /, **fields: str) -> Piece: ...
+    async def tell(self, *pieces: Piece) -> None: ...
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """Why he wants a person (as in PersonWanted), what he asked about, his place before others (0: none)."""
+
+    why: str
+    topic: str = ""
+    first: int = 0
+
+
+class PersonTalk:
+    """Puts the caller through; what returns is a caller for whom nobody is there, and who knows it."""
+
+    def __init__(self, caller: Caller, words: Words, office: Office, wanted: Wanted) -> None:
+        self._caller, self._words, self._office, self._wanted = caller, words, office, wanted
+
+    async def run(self) -> None:
+        """Raises LeftToDialplan on the way to a person, Interrupted when he would rather say something."""
+        callflow, now = self._office.callflow, self._office.now()
+        is_open = open_at(callflow, now)
+        if is_open and handoff.advisers(callflow, self._caller.lang):
+            await self._to_the_desk()
+        await self.to_a_spare()
+        await self._words.tell(*([self._words.piece("handoff_failed")] if is_open else self._closed()))
+
+    async def to_a_spare(self) -> None:
+        """To who is on call, or the overflow; returns when there is neither at this hour."""
+        spares = handoff.spares(self._office.callflow, self._office.now())
+        if spares:
+            await self._words.tell(self._words.piece("handoff"))
+            then = spares[1] if spares[1:] else ""
+            wanted = self._wanted
+            await self._caller.transfer(
+                Way(spares[0], self._caller.lang, wanted.why, wanted.topic, then=then)
+            )
+
+    async def _to_the_desk(self) -> None:
+        """Into the queue of his language, told how long it takes; returns when nobody is there."""
+        callflow, lang, wanted = self._office.callflow, self._caller.lang, self._wanted
+        standing = await self._caller.standing(wanted.first)
+        if standing is not None and not standing.staffed:
+            return
+        told = wait_estimate.told(standing.wait_s, callflow) if standing is not None else 0
+        await self._words.tell(self._how_long(told) if told else self._words.piece("handoff"))
+        await self._caller.transfer(Way(handoff.QUEUE, lang, wanted.why, wanted.topic, told, wanted.first))
+
+    def _how_long(self, told: int) -> Piece:
+        callflow, lang = self._office.callflow, self._caller.lang
+        phrase, _ = wait_estimate.waiting_phrase(told, callflow)
+        return Piece(phrase, waiting_time(told, lang, callflow, self._office.phrases), lang)
+
+    def _closed(self) -> list[Piece]:
+        """That nobody is there, and why, if the day is a special one."""
+        lang = self._caller.lang
+        why = reason(self._office.callflow.hours, self._office.now(), lang)
+        return [*([Piece("closed_reason", why, lang)] if why else []), self._words.piece("closed")]

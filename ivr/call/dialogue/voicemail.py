@@ -1,0 +1,71 @@
+"""Leaving a message: say what to leave, beep, record, offer to listen, record again or send."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+from ivr.call.dialogue.caller import Caller, Heard, Message, Piece
+from ivr.content.callflow import ReviewKeys
+
+SHORTEST_S = 1.0
+"""A recording shorter than this (seconds) holds no message."""
+TRIES = 4
+
+
+class Words(Protocol):
+    """Phrases in the caller's language, as pieces."""
+
+    def piece(self, name: str, lang: str = "", /, **fields: str) -> Piece: ...
+
+
+@dataclass(frozen=True)
+class Left:
+    """Whether a message was left; ``turn``: the emergency that was heard instead of an approval."""
+
+    sent: bool
+    turn: Heard | None = None
+
+
+class _Choice(StrEnum):
+    SEND = "send"
+    AGAIN = "again"
+
+
+async def leave_message(
+    caller: Caller, words: Words, keys: ReviewKeys, intro: str = "voicemail_intro"
+) -> Left:
+    """Take one message; a caller who hangs up has left what he said."""
+    for tries_left in reversed(range(TRIES)):
+        message = await caller.record(caller.lang, words.piece(intro))
+        if message.failed:
+            await caller.say(words.piece("voicemail_failed"))
+            return Left(False)
+        if message.seconds < SHORTEST_S:
+            await caller.discard(message)
+            await caller.say(words.piece("voicemail_empty"))
+            continue
+        choice = await _review(caller, words, keys, message)
+        if choice is _Choice.AGAIN and tries_left:
+            await caller.discard(message)
+            continue
+        await caller.keep(message)
+        if isinstance(choice, Heard):
+            return Left(True, choice)
+        await caller.say(words.piece("voicemail_sent"))
+        return Left(True)
+    return Left(False)
+
+
+async def _review(caller: Caller, words: Words, keys: ReviewKeys, message: Message) -> _Choice | Heard:
+    """Send or again; silence, ``#`` and anything else send.  An emergency is given back as it was heard."""
+    heard = await caller.ask(words.piece("voicemail_review"))
+    for _ in range(TRIES):
+        if heard.key != keys.listen:
+            break
+        heard = await caller.ask(words.piece("voicemail_review"), after=message)
+    if heard.urgent:
+        return heard
+    refused = heard.intent is not None and heard.intent.name == "no"
+    return _Choice.AGAIN if refused or heard.key == keys.again else _Choice.SEND

@@ -1,0 +1,1 @@
+"""What the ``ivr`` command prints."""

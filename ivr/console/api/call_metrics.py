@@ -1,0 +1,86 @@
+"""What calls have been, as Prometheus counts it: each call once, when it is over and its recording was measured."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+import sqlalchemy as sa
+from prometheus_client import CollectorRegistry, Counter, Histogram
+
+from ivr.core import events
+from ivr.store import queries
+from ivr.store.tables import calls
+
+SETTLED_S = 30.0
+"""So long after its end a call's recording has been measured."""
+DAY_S = 86_400.0
+ANSWER_S = (0.3, 0.5, 0.7, 0.9, 1.2, 1.5, 2.0, 3.0, 5.0, 8.0)
+DECODE_S = (0.1, 0.2, 0.3, 0.5, 0.7, 1.0, 1.5, 2.0, 4.0)
+UNDERSTOOD_S = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0)
+WAITED_S = (5, 10, 20, 30, 60, 120, 180, 300, 600)
+
+
+class Meter:
+    """Counters of the calls that ended since it was made; a restart begins at zero, as Prometheus expects."""
+
+    def __init__(self, registry: CollectorRegistry, since: float | None = None) -> None:
+        self._since = time.time() if since is None else since
+        self._counted: dict[str, float] = {}
+        self._lock = threading.Lock()
+        self._calls = Counter("accueil_calls", "Calls that are over", ("lang", "outcome"), registry=registry)
+        self._decisions = Counter(
+            "accueil_decisions", "What was decided about questions", ("lang", "decision"), registry=registry
+        )
+        self._faults = Counter("accueil_faults", "Parts that failed in a call", ("part",), registry=registry)
+        self._answer = Histogram(
+            "accueil_mouth_to_ear_seconds", "From the caller's last sound to our first", ("lang",),
+            buckets=ANSWER_S, registry=registry,
+        )  # fmt: skip
+        self._decode = Histogram(
+            "accueil_recognition_seconds", "Recognising a question", ("lang",), buckets=DECODE_S,
+            registry=registry,
+        )  # fmt: skip
+        self._understood = Histogram(
+            "accueil_understanding_seconds",
+            "Understanding a question",
+            buckets=UNDERSTOOD_S,
+            registry=registry,
+        )
+        self._waited = Histogram(
+            "accueil_person_wait_seconds", "Waiting for a person who answered", buckets=WAITED_S,
+            registry=registry,
+        )  # fmt: skip
+
+    def update(self, engine: sa.Engine, now: float | None = None) -> None:
+        """Count the calls that have settled since the last time.  Blocks."""
+        now = time.time() if now is None else now
+        ended = calls.c.started + calls.c.seconds
+        chosen = sa.select(calls.c.id, calls.c.started, calls.c.lang, calls.c.outcome).where(
+            calls.c.outcome != "", calls.c.started > now - DAY_S, ended > self._since, ended < now - SETTLED_S
+        )
+        with self._lock:
+            with engine.connect() as connection:
+                found = connection.execute(chosen).all()
+            for row in found:
+                if row.id not in self._counted:
+                    self._counted[row.id] = row.started
+                    self._calls.labels(row.lang, row.outcome).inc()
+                    self._count(queries.events_of(engine, row.id), row.lang)
+            self._counted = {one: at for one, at in self._counted.items() if at > now - DAY_S}
+
+    def _count(self, story: list[events.Stamped], lang: str) -> None:
+        for item in story:
+            match item.event:
+                case events.Heard(decode_s=seconds):
+                    self._decode.labels(lang).observe(seconds)
+                case events.Understood(ms=ms):
+                    self._understood.observe(ms / 1000)
+                case events.Decided(decision=decision):
+                    self._decisions.labels(lang, decision).inc()
+                case events.MouthToEar(seconds=seconds):
+                    self._answer.labels(lang).observe(seconds)
+                case events.PersonAnswered(waited_s=seconds):
+                    self._waited.observe(seconds)
+                case events.Fault(part=part):
+                    self._faults.labels(part).inc()

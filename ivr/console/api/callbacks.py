@@ -1,0 +1,122 @@
+"""Callbacks over HTTP: list, read, take, release, done, close.
+
+The number stands in answers, never in an address: addresses are logged by everything on the way.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Query
+from pydantic import BaseModel, Field, StringConstraints
+
+from ivr.console.api.messages import Name, moment
+from ivr.console.api.problems import REFUSALS
+from ivr.console.context import Here
+from ivr.store import callbacks
+from ivr.store.callbacks import LONGEST_OUTCOME, Row
+
+router = APIRouter(prefix="/callbacks", tags=["callbacks"], responses=REFUSALS)
+
+State = Literal["open", "calling", "done", "closed"]
+Outcome = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=LONGEST_OUTCOME)]
+
+
+class Attempt(BaseModel):
+    """One time an adviser's telephone was rung for it."""
+
+    at: dt.datetime
+    adviser: str
+    result: str = Field(description=f"{', '.join(callbacks.RESULTS)}; empty: under way")
+    seconds: float = Field(description="of talk")
+
+
+class Callback(BaseModel):
+    """Somebody who wants to be called back."""
+
+    id: str
+    call: str = Field(description="the call in which he asked, see /calls")
+    asked_at: dt.datetime
+    number: str
+    lang: str
+    topic: str = Field(description="the intent he last asked about, or empty")
+    start: dt.datetime = Field(description="the window that he was promised")
+    end: dt.datetime
+    state: State
+    owner: str = Field(description="who has taken it, or the adviser who called; empty: the next free one")
+    attempts: int = Field(description="so often the caller's telephone was rung")
+    outcome: str
+
+
+class WholeCallback(Callback):
+    """A callback with all that was tried, oldest first."""
+
+    tried: list[Attempt]
+
+
+class Taking(BaseModel):
+    """Who calls back himself."""
+
+    by: Name
+
+
+class Finish(BaseModel):
+    """Who has ended it, and how."""
+
+    by: Name
+    outcome: Outcome
+
+
+@router.get("", summary="Callbacks, open ones first, by their window")
+def every(
+    here: Here, state: State | None = None, limit: Annotated[int, Query(ge=1, le=1000)] = 200
+) -> list[Callback]:
+    """All of them, or those of one state."""
+    return [Callback(**_facts(row)) for row in callbacks.every(here.engine, state or "", limit)]
+
+
+@router.get("/{id}", summary="One callback with its attempts")
+def callback(here: Here, id: str) -> WholeCallback:
+    """One callback."""
+    row = callbacks.one(here.engine, id)
+    tried = [
+        Attempt(**{**dict(attempt), "at": moment(attempt["at"])})
+        for attempt in callbacks.attempts_of(here.engine, row["id"])
+    ]
+    return WholeCallback(**_facts(row), tried=tried)
+
+
+@router.post("/{id}/take", summary="Call back yourself: no adviser is rung for it any more")
+def take(here: Here, id: str, body: Taking) -> WholeCallback:
+    """Of two people at once one gets it."""
+    callbacks.take(here.engine, id, body.by)
+    return callback(here, id)
+
+
+@router.post("/{id}/release", summary="Give it back: advisers are rung for it again")
+def release(here: Here, id: str) -> WholeCallback:
+    """Anybody may: the one who took it may have gone home."""
+    callbacks.release(here.engine, id)
+    return callback(here, id)
+
+
+@router.post("/{id}/done", summary="The caller was called back")
+def done(here: Here, id: str, body: Finish) -> WholeCallback:
+    """And how it went."""
+    callbacks.finish(here.engine, id, body.by, body.outcome, done=True)
+    return callback(here, id)
+
+
+@router.post("/{id}/close", summary="The caller will not be called back, and why")
+def close(here: Here, id: str, body: Finish) -> WholeCallback:
+    """And why."""
+    callbacks.finish(here.engine, id, body.by, body.outcome, done=False)
+    return callback(here, id)
+
+
+def _facts(row: Row) -> dict[str, Any]:
+    """A row as the fields of a Callback."""
+    same = ("id", "number", "lang", "topic", "state", "owner", "attempts", "outcome")
+    times = {name: moment(row[name]) for name in ("asked_at", "start", "end")}
+    return {**{name: row[name] for name in same}, **times, "call": row["call_id"] or ""}

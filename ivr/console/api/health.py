@@ -1,0 +1,114 @@
+"""Whether the service lives (``/healthz``) and whether a call could be taken now (``/readyz``); no token needed."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+
+import httpx
+import sqlalchemy as sa
+from fastapi import APIRouter
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel
+from sqlalchemy.exc import SQLAlchemyError
+
+from ivr.asterisk.ari import Ari
+from ivr.asterisk.config import ARI_USER
+from ivr.console.context import Here
+from ivr.core.errors import AriError
+from ivr.core.settings import Settings
+
+ANSWER_S = 2.0
+"""Seconds that each part may take to answer."""
+ROOM_BYTES = 100 * 1024 * 1024
+"""Less free disk is no place for messages."""
+WITHOUT = frozenset({"store"})
+"""Parts that a call can be taken without: events wait in the spool until the store is back."""
+
+router = APIRouter(tags=["service"])
+
+
+class Readiness(BaseModel):
+    """Every part by its name: ``ok``, or what is wrong with it."""
+
+    ready: bool
+    parts: dict[str, str]
+
+
+@router.get("/healthz", summary="Whether the console answers")
+def healthz() -> dict[str, str]:
+    """It does."""
+    return {"status": "up"}
+
+
+@router.get("/readyz", summary="Whether a call could be taken now", responses={503: {"model": Readiness}})
+async def readyz(here: Here) -> JSONResponse:
+    """Asks every part; 503 when one is away that a call needs."""
+    parts = await look(here.settings, here.engine)
+    ready = all(state == "ok" for part, state in parts.items() if part not in WITHOUT)
+    found = Readiness(ready=ready, parts=parts)
+    return JSONResponse(found.model_dump(), 200 if ready else 503)
+
+
+async def look(settings: Settings, engine: sa.Engine) -> dict[str, str]:
+    """Every part's state, asked at the same time."""
+    line, recogniser, rasa, disk, store = await asyncio.gather(
+        _line(settings),
+        _recogniser(settings),
+        _rasa(settings),
+        asyncio.to_thread(_disk, settings),
+        asyncio.to_thread(_store, engine),
+    )
+    return {**line, "recogniser": recogniser, "rasa": rasa, "disk": disk, "store": store}
+
+
+async def _line(settings: Settings) -> dict[str, str]:
+    """Asterisk, and whether a worker has registered there to take calls."""
+    password = settings.secrets["ARI_PASSWORD"]
+    async with Ari(settings.ari_url, ARI_USER, password, settings.app, timeout=ANSWER_S) as ari:
+        try:
+            registered = await ari.application() is not None
+        except AriError:
+            return {"asterisk": "does not answer", "worker": "unknown"}
+    return {"asterisk": "ok", "worker": "ok" if registered else "not registered"}
+
+
+async def _recogniser(settings: Settings) -> str:
+    """It says its name to whoever comes, once it has its models."""
+    try:
+        async with asyncio.timeout(ANSWER_S):
+            reader, writer = await asyncio.open_unix_connection(settings.recogniser_socket.readlink())
+            try:
+                said = await reader.readline()
+            finally:
+                writer.close()
+    except (OSError, TimeoutError):
+        return "does not answer"
+    return "ok" if b'"name"' in said else "has no models"
+
+
+async def _rasa(settings: Settings) -> str:
+    """Its status is refused while no model is loaded."""
+    try:
+        async with httpx.AsyncClient(timeout=ANSWER_S, trust_env=False) as client:
+            answer = await client.get(f"{settings.rasa}/status")
+    except httpx.HTTPError:
+        return "does not answer"
+    return "ok" if answer.is_success else "no model is loaded"
+
+
+def _disk(settings: Settings) -> str:
+    try:
+        free = min(shutil.disk_usage(path).free for path in (settings.state, settings.pbx))
+    except OSError as error:
+        return str(error.strerror)
+    return "ok" if free > ROOM_BYTES else f"{free // 1024 // 1024} MB left"
+
+
+def _store(engine: sa.Engine) -> str:
+    try:
+        with engine.connect() as connection:
+            connection.execute(sa.select(1))
+    except SQLAlchemyError:
+        return "away"
+    return "ok"

@@ -1,0 +1,54 @@
+"""The HTTP server as one of the console's jobs: a port that is taken does not end the others."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import Iterator
+
+import uvicorn
+
+from ivr.console.api.app import create_app
+from ivr.console.context import Context
+from ivr.core.settings import Settings
+
+GRACE_S = 2
+"""Requests under way at the end get so long."""
+
+
+class _Server(uvicorn.Server):
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Signals are the process's business: see ``__main__``."""
+        yield
+
+
+class Http:
+    """Serves the application on ``IVR_CONSOLE_PORT``."""
+
+    name = "http"
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+
+    async def run(self) -> None:
+        """Until cancelled; raises OSError when the port is taken."""
+        with _listen(self._context.settings) as listening:
+            app = create_app(self._context)
+            server = _Server(
+                uvicorn.Config(app, lifespan="off", log_config=None, access_log=False,
+                               timeout_graceful_shutdown=GRACE_S)
+            )  # fmt: skip
+            serving = asyncio.create_task(server.serve(sockets=[listening]))
+            try:
+                await asyncio.shield(serving)
+            finally:
+                server.should_exit = True
+                await serving
+
+
+def _listen(settings: Settings) -> socket.socket:
+    listening = socket.create_server((settings.console_bind, settings.console_port))
+    listening.setblocking(False)
+    return listening

@@ -1,0 +1,184 @@
+"""Calling back: an adviser's telephone first; when he presses 1 the dialplan calls the caller.
+
+The call itself is the dialplan's (context ``callback``), so it goes on whatever becomes of this process, and what
+came of it stands in Asterisk's own database, where it is read when the adviser's channel is gone.  The number
+dialled is that of the task in the store, checked once more, and none else.  Callers who wait come first.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+import logging
+import re
+from functools import partial
+
+from ivr.asterisk import queues
+from ivr.asterisk.ami import Ami
+from ivr.asterisk.ari import Ari
+from ivr.asterisk.config import ARI_USER
+from ivr.console.context import Context
+from ivr.console.jobs import callback_schedule
+from ivr.content.callflow import Adviser
+from ivr.content.callflow.opening import intervals
+from ivr.core.errors import AmiError, AriError, AriUnavailable
+from ivr.store import callbacks
+from ivr.store.callbacks import CALLING, DONE, OPEN, Row, Settled
+
+log = logging.getLogger(__name__)
+
+EVERY_S = 2.0
+CONTEXT = FAMILY = "callback"
+"""In the dialplan, and in Asterisk's database."""
+APP = "accueil-callbacks"
+ENDINGS = {"": "no-adviser", "DECLINED": "declined", "CALLING": "interrupted", "CANCEL": "declined",
+           "ANSWER": "talked", "NOANSWER": "no-answer", "BUSY": "busy"}  # fmt: skip
+"""What the dialplan wrote down -> how the attempt ended; anything else: the telephone could not be reached."""
+
+
+class Calling:
+    """The job: looks every few seconds, and can be killed at any moment."""
+
+    name = "callbacks"
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._rules = context.callflow.callback
+        self._open_on = partial(intervals, context.callflow.hours)
+        settings = context.settings
+        self._ari = Ari(settings.ari_url, ARI_USER, settings.secrets["ARI_PASSWORD"], APP)
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        if not self._context.callflow.trunk.host:
+            log.warning("callbacks: no trunk.host in callflow.yml: the office calls back by itself")
+        async with self._ari:
+            while True:
+                await self.once()
+                await asyncio.sleep(EVERY_S)
+
+    async def once(self) -> None:
+        """One round: settle what is over, then decide about the others."""
+        tasks = await asyncio.to_thread(callbacks.waiting, self._context.engine)
+        if not tasks:
+            return
+        try:
+            async with queues.connect(self._context.settings) as ami:
+                present = {channel.id for channel in await self._ari.channels()}
+                for task in tasks:
+                    if task["state"] == CALLING:
+                        await self._follow(task, present, ami)
+                await self._decide(tasks, ami)
+        except (AriError, AmiError) as error:
+            log.warning("callbacks wait: Asterisk does not answer (%s)", error)
+
+    async def _decide(self, tasks: list[Row], ami: Ami) -> None:
+        by_id = {task["id"]: task for task in tasks}
+        engine = self._context.engine
+        for decision in callback_schedule.due(tasks, self._context.now(), self._rules, self._open_on):
+            match decision:
+                case callback_schedule.Call(id=id):
+                    if self._context.callflow.trunk.host:
+                        await self._call(by_id[id], ami)
+                case callback_schedule.Move(id=id, window=window):
+                    log.warning("callback %s: its window has passed; it moves to the next one", id)
+                    start, end = window.start.timestamp(), window.end.timestamp()
+                    await asyncio.to_thread(callbacks.move, engine, id, start, end)
+                case callback_schedule.Close(id=id, why=why):
+                    log.warning("callback %s is closed: %s", id, why)
+                    await asyncio.to_thread(callbacks.close, engine, id, why)
+
+    # one call
+
+    async def _call(self, task: Row, ami: Ami) -> None:
+        """Ring a free adviser who speaks the caller's language; without one the task waits."""
+        adviser = await self._free(task["lang"], ami)
+        if adviser is None:
+            return
+        engine, now = self._context.engine, self._context.now().timestamp()
+        attempt = await asyncio.to_thread(callbacks.begin, engine, task["id"], adviser.name, now)
+        if attempt is None:
+            return
+        log.info("callback %s: ringing %s", task["id"], adviser.name)
+        try:
+            await self._ari.originate_into(
+                CONTEXT, endpoint=_dial(adviser), channel_id=_channel(task, attempt),
+                timeout_s=int(self._rules.adviser_ring_s), variables=self._variables(task, attempt, adviser),
+            )  # fmt: skip
+        except AriUnavailable:
+            raise  # nobody knows whether it rings: the next round sees
+        except AriError as error:
+            log.error("callback %s: %s could not be rung (%s)", task["id"], adviser.name, error)
+            await self._settle(task, attempt, "no-adviser")
+
+    def _variables(self, task: Row, attempt: int, adviser: Adviser) -> dict[str, str]:
+        number = task["number"]
+        assert self._rules.allows(number) and re.fullmatch(r"\+\d+", number), "checked when it was due"
+        topic = task["topic"] if re.fullmatch(r"[a-z0-9._-]+", task["topic"]) else ""
+        return {
+            "CALLBACK": _key(task, attempt),
+            "CALLBACK_NUMBER": number,
+            "CALLBACK_LANG": task["lang"],
+            "CALLBACK_TOPIC": f"&desk/topic-{topic.replace('.', '-')}" if topic else "",
+            "CALLBACK_RING": str(int(self._rules.caller_ring_s)),
+            "CHANNEL(language)": adviser.languages[0],
+        }
+
+    async def _follow(self, task: Row, present: set[str], ami: Ami) -> None:
+        """A call that was begun, by us or by a process before us: settle it when it is over."""
+        tried = await asyncio.to_thread(callbacks.attempts_of, self._context.engine, task["id"])
+        attempt = tried[-1]["id"]
+        if _channel(task, attempt) in present:
+            return
+        written = await _written(ami, _key(task, attempt))
+        status, _, seconds = written.partition(":")
+        talked = float(seconds) if seconds.isdecimal() else 0.0
+        await self._settle(task, attempt, ENDINGS.get(status, "unreachable"), talked)
+        if written:
+            await ami.action("DBDel", Family=FAMILY, Key=_key(task, attempt))
+
+    async def _settle(self, task: Row, attempt: int, result: str, seconds: float = 0.0) -> None:
+        log.info("callback %s: %s", task["id"], result)
+        pause = dt.timedelta(minutes=self._rules.pause_min)
+        settled = (
+            Settled(result, DONE, seconds, outcome="talked with the adviser")
+            if result == "talked"
+            else Settled(result, OPEN, next_at=(self._context.now() + pause).timestamp())
+        )
+        await asyncio.to_thread(callbacks.settle, self._context.engine, task["id"], attempt, settled)
+
+    async def _free(self, lang: str, ami: Ami) -> Adviser | None:
+        """The first adviser of that language who is available while no caller waits for him."""
+        members, waiting = await queues.look(ami)
+        wanted = {one.queue for one in waiting}
+        free = {one.id for one in members if one.state == queues.AVAILABLE and not wanted & set(one.queues)}
+        advisers = self._context.callflow.advisers
+        return next((one for one in advisers if lang in one.languages and _name(one) in free), None)
+
+
+async def _written(ami: Ami, key: str) -> str:
+    """What the dialplan wrote down about an attempt; empty when it never got so far."""
+    try:
+        found = await ami.listing("DBGet", Family=FAMILY, Key=key)
+    except AmiError:  # no such entry; or Asterisk is away, and then the next action says so
+        await ami.action("Ping")
+        return ""
+    return found[0].get("Val", "") if found else ""
+
+
+def _name(adviser: Adviser) -> str:
+    """As the dialplan calls him."""
+    return adviser.endpoint or f"n{adviser.number.lstrip('+')}"
+
+
+def _dial(adviser: Adviser) -> str:
+    """A number of an adviser's stands in ``outbound.numbers``: the call flow is refused otherwise."""
+    return f"PJSIP/{adviser.endpoint}" if adviser.endpoint else f"PJSIP/{adviser.number}@trunk"
+
+
+def _channel(task: Row, attempt: int) -> str:
+    return f"callback-{task['id']}-{attempt}"
+
+
+def _key(task: Row, attempt: int) -> str:
+    return f"{task['id']}-{attempt}"

@@ -1,0 +1,85 @@
+"""Which callbacks are due, which have missed their window, which are given up.  Pure: tasks and the time in,
+decisions out.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ivr.content.callflow import Callback
+from ivr.content.callflow.callback_windows import OpenOn, Window, following
+
+OPEN = "open"
+
+
+@dataclass(frozen=True)
+class Call:
+    """Call now, if an adviser is free."""
+
+    id: str
+
+
+@dataclass(frozen=True)
+class Move:
+    """Nobody called in the window that was promised: the next one."""
+
+    id: str
+    window: Window
+
+
+@dataclass(frozen=True)
+class Close:
+    """Given up; ``why`` for the office."""
+
+    id: str
+    why: str
+
+
+Decision = Call | Move | Close
+
+
+def due(
+    tasks: Iterable[Mapping[str, Any]], now: dt.datetime, rules: Callback, open_on: OpenOn
+) -> list[Decision]:
+    """What to do now about each task (rows of the table ``callbacks``), in their order; nothing for most.
+
+    ``now`` in the office's zone.  A task that a person has taken, or that is being called, is left alone.
+    """
+    found = (
+        _decide(task, now, rules, open_on) for task in tasks if task["state"] == OPEN and not task["owner"]
+    )
+    return [decision for decision in found if decision is not None]
+
+
+def _decide(task: Mapping[str, Any], now: dt.datetime, rules: Callback, open_on: OpenOn) -> Decision | None:
+    moment = now.timestamp()
+    if not rules.allows(task["number"]):
+        return Close(task["id"], "this number is not called: see callback.countries and callback.refused")
+    if task["attempts"] >= rules.attempts:
+        return Close(task["id"], f"no answer, {task['attempts']} attempts")
+    if moment >= task["end"]:
+        return _after_the_window(task, now, rules, open_on)
+    if task["start"] <= moment and task["next_at"] <= moment and _is_open(now, open_on):
+        return Call(task["id"])
+    return None
+
+
+def _after_the_window(
+    task: Mapping[str, Any], now: dt.datetime, rules: Callback, open_on: OpenOn
+) -> Decision:
+    """The next window that begins after now; so often only, and then the office knows."""
+    if task["moves"] >= rules.moves:
+        return Close(task["id"], f"not reached in {task['moves'] + 1} windows")
+    notice, length = dt.timedelta(0), dt.timedelta(hours=rules.window_h)
+    window = following(open_on, now, notice=notice, length=length)
+    if window is None:
+        return Close(task["id"], "the office does not open in the days ahead")
+    return Move(task["id"], window)
+
+
+def _is_open(now: dt.datetime, open_on: OpenOn) -> bool:
+    near = (now.date() - dt.timedelta(days=1), now.date())  # yesterday's hours may cross midnight
+    return any(start <= now < end for day in near for start, end in open_on(day))

@@ -1,0 +1,126 @@
+"""Notifications by e-mail, over SMTP."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+import logging
+import smtplib
+import ssl
+from email.message import EmailMessage
+from email.utils import format_datetime
+from pathlib import Path
+
+from ivr.console.context import Context
+from ivr.content.callflow.notify import Mail as MailSettings
+from ivr.core.errors import NotDelivered
+from ivr.core.pseudonyms import shown
+from ivr.store.outbox import Row
+
+log = logging.getLogger(__name__)
+
+TIMEOUT_S = 20.0
+"""For each step of the talk with the server."""
+LARGEST_BYTES = 8_000_000
+"""A larger sound is not attached: servers refuse mails above 10 MB, and base64 adds a third."""
+TYPES = {".wav": "wav", ".flac": "flac"}
+
+
+class Mail:
+    """Sends mails through the server of ``notify.mail``."""
+
+    channel = "mail"
+
+    def __init__(self, context: Context) -> None:
+        self._mail = context.callflow.notify.mail
+        self._password = context.settings.secrets.get("SMTP_PASSWORD", "")
+        self._state = context.settings.state
+        self._zone = context.callflow.hours.zone
+
+    async def send(self, delivery: Row, message: Row) -> None:
+        """Hand over one mail; raises NotDelivered."""
+        if not self._mail.host:
+            raise NotDelivered("notify.mail.host is empty now")
+        await asyncio.to_thread(self._send, delivery, message)
+
+    def _send(self, delivery: Row, message: Row) -> None:
+        sound = self._state / message["file"] if self._mail.sound == "attached" else None
+        composed = compose(self._mail, delivery, message, self._zone, sound)
+        try:
+            with self._connect() as smtp:
+                if self._mail.security == "starttls":
+                    smtp.starttls(context=ssl.create_default_context())
+                if self._mail.username:
+                    smtp.login(self._mail.username, self._password)
+                smtp.send_message(composed)
+        except smtplib.SMTPResponseException as error:
+            raise NotDelivered(f"{self._mail.host}: {error.smtp_code} {_words(error.smtp_error)}") from None
+        except smtplib.SMTPRecipientsRefused as error:
+            code, words = next(iter(error.recipients.values()))
+            raise NotDelivered(f"{self._mail.host}: {code} {_words(words)}") from None
+        except (smtplib.SMTPException, OSError) as error:
+            raise NotDelivered(f"{self._mail.host}: {type(error).__name__}: {error}") from None
+
+    def _connect(self) -> smtplib.SMTP:
+        host, port = self._mail.host, self._mail.port
+        if self._mail.security == "tls":
+            return smtplib.SMTP_SSL(host, port, timeout=TIMEOUT_S, context=ssl.create_default_context())
+        return smtplib.SMTP(host, port, timeout=TIMEOUT_S)
+
+
+def compose(
+    mail: MailSettings, delivery: Row, message: Row, zone: dt.tzinfo, sound: Path | None
+) -> EmailMessage:
+    """The mail; the same id at every attempt, so that a mail server or a reader knows doubles."""
+    left = dt.datetime.fromtimestamp(message["left_at"], zone)
+    composed = EmailMessage()
+    composed["Subject"] = _subject(delivery, message)
+    composed["From"], composed["To"] = mail.sender, delivery["target"]
+    composed["Date"] = format_datetime(dt.datetime.fromtimestamp(delivery["created"], dt.UTC))
+    composed["Message-ID"] = f"<{delivery['id']}@{mail.sender.rpartition('@')[2]}>"
+    composed["Auto-Submitted"] = "auto-generated"  # RFC 3834: nobody's holiday notice answers it
+    if message["urgency"]:
+        composed["Importance"], composed["X-Priority"] = "high", "1"
+    composed.set_content("\n".join(_lines(mail, message, left)) + "\n")
+    if sound is not None:
+        _attach(composed, sound, message["id"])
+    return composed
+
+
+def _subject(delivery: Row, message: Row) -> str:
+    urgent = f"URGENT ({message['urgency']}): " if message["urgency"] else ""
+    what = "still unanswered" if delivery["kind"] == "message.reminder" else "new message"
+    return f"{urgent}{what}, {message['lang'] or 'language unknown'}, {message['seconds']:.0f} s"
+
+
+def _lines(mail: MailSettings, message: Row, left: dt.datetime) -> list[str]:
+    words = message["transcript"] or "(none: please listen)"
+    lines = [
+        f"From:      {shown(message['number']) or 'number withheld'}",
+        f"Left:      {left:%A %d %B %Y, %H:%M}",
+        f"Language:  {message['lang'] or 'unknown'}",
+        f"Length:    {message['seconds']:.0f} s",
+        *([f"Urgent:    {message['urgency']}"] if message["urgency"] else []),
+        "",
+        "Automatic transcript, may be wrong:",
+        words,
+        "",
+        f"Message {message['id']}",
+    ]
+    return [*lines, f"Open it: {mail.link}{message['id']}"] if mail.link else lines
+
+
+def _attach(composed: EmailMessage, sound: Path, name: str) -> None:
+    """A sound that is gone or too large keeps nobody from being told."""
+    try:
+        content = sound.read_bytes()
+    except OSError as error:
+        log.warning("message %s: its sound is not attached (%s)", name, error.strerror)
+        return
+    if len(content) <= LARGEST_BYTES:
+        kind = TYPES.get(sound.suffix, "basic")
+        composed.add_attachment(content, maintype="audio", subtype=kind, filename=f"{name}{sound.suffix}")
+
+
+def _words(reply: bytes | str) -> str:
+    return reply.decode("utf-8", "replace") if isinstance(reply, bytes) else str(reply)

@@ -1,0 +1,69 @@
+"""Background work of the console: each job is kept running by itself, whatever happens to the others."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Protocol
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from ivr.console.context import Context
+from ivr.console.jobs.callback_dialler import Calling
+from ivr.console.jobs.content_expiry import Expiry
+from ivr.console.jobs.deliveries import Deliveries
+from ivr.console.jobs.mail import Mail
+from ivr.console.jobs.notifier import Announcer
+from ivr.console.jobs.queue_log_follower import Floor
+from ivr.console.jobs.retention import Retention
+from ivr.console.jobs.traces import Traces
+from ivr.console.jobs.wait_announcements import Estimates
+from ivr.console.jobs.webhook import Webhook
+from ivr.core.processes import Restarts
+
+log = logging.getLogger(__name__)
+
+RESTART_MAX_S = 60.0
+
+
+class Job(Protocol):
+    """Work that goes on until it is cancelled; what it must not lose stands in the store."""
+
+    @property
+    def name(self) -> str:
+        """What the log calls it."""
+
+    async def run(self) -> None:
+        """Until cancelled.  An exception is logged, and the job is run again after a pause."""
+
+
+JOBS: tuple[Callable[[Context], Job], ...] = (
+    Calling,
+    Expiry,
+    Traces,
+    Retention,
+    Floor,
+    Estimates,
+    Announcer,
+    lambda context: Deliveries(context, Mail(context)),
+    lambda context: Deliveries(context, Webhook(context)),
+)
+"""Every job, as a function that makes it."""
+
+
+async def keep(make: Callable[[], Job]) -> None:
+    """Make a job and run it, again whenever it ends, with pauses that grow while it fails at once."""
+    restarts = Restarts(RESTART_MAX_S)
+    while True:
+        restarts.begins()
+        name = "a job"
+        try:
+            job = make()
+            name = job.name
+            await job.run()
+            log.error("ALARM: %s ended by itself; starting it again", name)
+        except SQLAlchemyError as error:  # without its words: they may hold a caller's
+            log.error("ALARM: %s: the store failed (%s); starting it again", name, type(error).__name__)
+        except Exception:  # the top of a job: one that fails must not end the others
+            log.exception("ALARM: %s failed; starting it again", name)
+        await restarts.pause()

@@ -1,0 +1,157 @@
+"""Calls that are over as OpenTelemetry traces: a span for the call, below it what the caller had to wait for.
+
+Sent from here, when a call has settled, so that no call waits for a collector.  OTLP over HTTP in its JSON form
+(https://opentelemetry.io/docs/specs/otlp/#json-protobuf-encoding).  No words and no numbers of callers go out.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import logging
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import sqlalchemy as sa
+
+from ivr import __version__
+from ivr.console.api.call_metrics import DAY_S, SETTLED_S
+from ivr.console.context import Context
+from ivr.core import events
+from ivr.store import queries
+from ivr.store.tables import calls
+
+log = logging.getLogger(__name__)
+
+EVERY_S = 10.0
+SEND_S = 10.0
+SECOND = 1_000_000_000
+INTERNAL, SERVER = 1, 2
+"""Kinds of spans."""
+
+Span = dict[str, Any]
+
+
+class Traces:
+    """Sends every call that ends from now on to ``IVR_OTLP_URL``; does nothing where none is set."""
+
+    name = "traces"
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._since = time.time()
+        self._sent: dict[str, float] = {}
+
+    async def run(self) -> None:
+        """Until cancelled.  A collector that is away gets the calls of the last day when it is back."""
+        if not self._context.settings.otlp_url:
+            await asyncio.Event().wait()
+        async with httpx.AsyncClient(timeout=SEND_S, trust_env=False) as client:
+            while True:
+                await self.send(client)
+                await asyncio.sleep(EVERY_S)
+
+    async def send(self, client: httpx.AsyncClient, now: float | None = None) -> None:
+        """One round."""
+        now = time.time() if now is None else now
+        self._sent = {one: at for one, at in self._sent.items() if at > now - DAY_S}
+        for row in await asyncio.to_thread(self._settled, now):
+            story = await asyncio.to_thread(queries.events_of, self._context.engine, row.id)
+            body = document(self._context.settings.instance, list(spans(row.id, story)))
+            try:
+                (
+                    await client.post(f"{self._context.settings.otlp_url}/v1/traces", json=body)
+                ).raise_for_status()
+            except httpx.HTTPError as error:
+                log.warning("the collector of traces does not take them (%s)", type(error).__name__)
+                return
+            self._sent[row.id] = row.started
+
+    def _settled(self, now: float) -> list[sa.Row[str, float]]:
+        ended = calls.c.started + calls.c.seconds
+        chosen = sa.select(calls.c.id, calls.c.started).where(
+            calls.c.outcome != "", calls.c.started > now - DAY_S, ended > self._since, ended < now - SETTLED_S
+        )
+        with self._context.engine.connect() as connection:
+            return [row for row in connection.execute(chosen) if row.id not in self._sent]
+
+
+def document(instance: str, found: list[Span]) -> dict[str, Any]:
+    """The body of a request to ``/v1/traces``."""
+    resource = _attributes({"service.name": "accueil", "service.instance.id": instance})
+    scope = {"name": "accueil", "version": __version__}
+    scoped = [{"scope": scope, "spans": found}]
+    return {"resourceSpans": [{"resource": {"attributes": resource}, "scopeSpans": scoped}]}
+
+
+def spans(call_id: str, story: list[events.Stamped]) -> Iterator[Span]:
+    """The call, and below it each decoding, understanding, our speech, and waiting for a person."""
+    begun = next((item.at - item.t for item in story), 0.0)
+    ending = next((item.event for item in story if isinstance(item.event, events.CallFinished)), None)
+    trace, root = _id(call_id, 32), _id(f"{call_id}/call", 16)
+    facts = {
+        "call.id": call_id,
+        "outcome": ending.outcome if ending else "",
+        "ended_by": ending.by if ending else "",
+    }
+    length = ending.seconds if ending else story[-1].at - begun if story else 0.0
+    yield _span(trace, root, "", "call", begun, begun + length, facts, SERVER)
+    for item in story:
+        for name, start, seconds, attributes in _parts(item, begun):
+            own = _id(f"{call_id}/{item.seq}/{name}", 16)
+            yield _span(trace, own, root, name, start, start + seconds, attributes, INTERNAL)
+
+
+def _parts(item: events.Stamped, begun: float) -> Iterator[tuple[str, float, float, dict[str, object]]]:
+    """(name, start in seconds since 1970, length in seconds, attributes) of what one event tells."""
+    match item.event:
+        case events.Heard() as heard:
+            facts: dict[str, object] = {
+                "lang": heard.lang,
+                "engine": heard.engine,
+                "confidence": heard.confidence,
+            }
+            yield "recognise", item.at - heard.decode_s, heard.decode_s, facts
+        case events.Understood() as found:
+            facts = {"intent": found.intent, "confidence": found.confidence}
+            yield "understand", item.at - found.ms / 1000, found.ms / 1000, facts
+        case events.Said() as said:
+            yield "say", begun + said.start_s, said.heard_s, {"key": said.key, "lang": said.lang}
+        case events.MouthToEar() as wait:
+            yield "mouth-to-ear", begun + wait.caller_end_s, wait.seconds, {"turn": wait.turn}
+        case events.PersonAnswered() as answered:
+            yield (
+                "wait-for-person",
+                item.at - answered.waited_s,
+                answered.waited_s,
+                {"adviser": answered.adviser},
+            )
+        case events.Fault() as fault:
+            yield "fault", item.at, 0.0, {"part": fault.part}
+
+
+def _span(
+    trace: str, own: str, parent: str, name: str, start: float, end: float, facts: dict[str, Any], kind: int
+) -> Span:
+    return {
+        "traceId": trace, "spanId": own, "parentSpanId": parent, "name": name, "kind": kind,
+        "startTimeUnixNano": str(int(start * SECOND)), "endTimeUnixNano": str(int(end * SECOND)),
+        "attributes": _attributes(facts),
+    }  # fmt: skip
+
+
+def _attributes(facts: dict[str, Any]) -> list[dict[str, Any]]:
+    return [{"key": key, "value": _value(value)} for key, value in facts.items()]
+
+
+def _value(value: object) -> dict[str, object]:
+    if isinstance(value, float):
+        return {"doubleValue": value}
+    return {"intValue": str(value)} if isinstance(value, int) else {"stringValue": str(value)}
+
+
+def _id(text: str, digits: int) -> str:
+    """The same call has the same ids when it is sent again."""
+    return hashlib.sha256(text.encode()).hexdigest()[:digits]

@@ -1,0 +1,77 @@
+"""Notifications by webhook: JSON, signed with HMAC-SHA256 over time and body, as Stripe signs its own.
+
+https://docs.stripe.com/webhooks#verify-manually; ``verify`` is what a receiver does.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import time
+
+import httpx
+
+from ivr.console.api.messages import moment, shown
+from ivr.console.context import Context
+from ivr.core.errors import NotDelivered
+from ivr.store.outbox import Row
+
+TIMEOUT_S = 10.0
+SIGNATURE = "Accueil-Signature"
+TOLERANCE_S = 300.0
+"""A receiver refuses what was signed longer ago: somebody may have kept it to send it again."""
+
+
+class Webhook:
+    """Posts to ``notify.webhook``."""
+
+    channel = "webhook"
+
+    def __init__(self, context: Context) -> None:
+        self._url = context.callflow.notify.webhook
+        self._secret = context.settings.secrets["WEBHOOK_SECRET"]
+
+    async def send(self, delivery: Row, message: Row) -> None:
+        """Post one notification; raises NotDelivered unless the answer is 2xx.  Redirects are not followed."""
+        if not self._url:
+            raise NotDelivered("notify.webhook is empty now")
+        body = compose(delivery, message)
+        headers = {
+            "Content-Type": "application/json",
+            SIGNATURE: sign(self._secret, body, int(time.time())),
+            "Idempotency-Key": delivery["id"],
+        }
+        try:
+            async with httpx.AsyncClient(timeout=TIMEOUT_S) as client:
+                answer = await client.post(self._url, content=body, headers=headers)
+        except httpx.HTTPError as error:
+            raise NotDelivered(f"webhook: {type(error).__name__}") from None
+        if not answer.is_success:
+            raise NotDelivered(f"webhook: HTTP {answer.status_code}")
+
+
+def compose(delivery: Row, message: Row) -> bytes:
+    """The body: what happened, and the message as the API shows it now."""
+    told = {
+        "id": delivery["id"],
+        "type": delivery["kind"],
+        "created": moment(delivery["created"]).isoformat(),
+        "message": shown(message).model_dump(mode="json"),
+    }
+    return json.dumps(told, ensure_ascii=False).encode()
+
+
+def sign(secret: str, body: bytes, at: int) -> str:
+    """The header's value; ``at``: seconds since 1970."""
+    digest = hmac.new(secret.encode(), f"{at}.".encode() + body, hashlib.sha256).hexdigest()
+    return f"t={at},v1={digest}"
+
+
+def verify(secret: str, body: bytes, header: str, now: float) -> bool:
+    """Whether a receiver may trust the body."""
+    fields = dict(part.partition("=")[::2] for part in header.split(","))
+    at = fields.get("t", "")
+    if not at.isascii() or not at.isdigit() or abs(now - int(at)) > TOLERANCE_S:
+        return False
+    return hmac.compare_digest(sign(secret, body, int(at)).encode(), header.encode())

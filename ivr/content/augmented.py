@@ -1,0 +1,58 @@
+"""nlu/heard/<lang>.tsv: examples as a recogniser hears them over a telephone; `ivr content hear` writes it.
+
+A line counts only while what was said is still an example of its intent: who changes or moves an example need not
+think of this file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import astuple, dataclass, fields
+from pathlib import Path
+
+from ivr.content.faq import Faq
+from ivr.core.text import LANGUAGES
+
+FOLDER = Path("nlu/heard")
+
+
+@dataclass(frozen=True)
+class Misheard:
+    """One line: what was heard, the intent, what was said, by which voice, at which signal to noise (dB)."""
+
+    heard: str
+    intent: str
+    said: str
+    voice: str
+    noise_db: str
+
+
+HEADER = "\t".join(field.name for field in fields(Misheard))
+
+
+def read(root: Path, lang: str) -> list[Misheard]:
+    """The lines of a language, none where the file is missing; raises ValueError for a line of another form."""
+    path = root / FOLDER / f"{lang}.tsv"
+    lines = path.read_text("utf-8").splitlines() if path.exists() else []
+    wrong = [number for number, line in enumerate(lines, 1) if line.count("\t") != HEADER.count("\t")]
+    if wrong:
+        raise ValueError(f"{path}:{wrong[0]}: not a line of `ivr content hear`: run it again")
+    return [Misheard(*line.split("\t")) for line in lines if line != HEADER]
+
+
+def write(root: Path, lang: str, rows: Iterable[Misheard]) -> Path:
+    """Writes a language's file, ordered by intent and example."""
+    path = root / FOLDER / f"{lang}.tsv"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    ordered = sorted(rows, key=lambda row: (row.intent, row.said, row.heard))
+    path.write_text("\n".join([HEADER, *("\t".join(astuple(row)) for row in ordered)]) + "\n", "utf-8")
+    return path
+
+
+def examples(root: Path, faq: Faq) -> Iterator[tuple[str, str, str]]:
+    """(language, intent, heard) of the lines that still count."""
+    for lang in LANGUAGES:
+        known = set(faq.examples(lang))
+        for row in read(root, lang):
+            if (row.intent, row.said) in known:
+                yield lang, row.intent, row.heard

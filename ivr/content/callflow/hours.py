@@ -1,0 +1,115 @@
+"""Opening hours: a week, and the days that differ."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator, Mapping
+from functools import cache
+from typing import Annotated
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import holidays
+from pydantic import Field
+
+from ivr.content.callflow.fields import Day, Language, Span
+from ivr.core.yamlfile import Loc, Problem, Strict
+
+WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+
+
+class HoursException(Strict):
+    """A day that differs; ``open`` empty: closed.  ``reason`` is what callers are told, a sentence a language."""
+
+    date: Day
+    name: str = ""
+    open: list[Span] = []
+    reason: dict[Language, str] = {}
+
+
+class Holidays(Strict):
+    """The public holidays of ``country`` (ISO 3166; empty: none); ``open`` empty: closed on them.
+
+    ``reason`` is what callers are told, a sentence a language.  An exception of the same day comes first.
+    """
+
+    country: Annotated[str, Field(pattern=r"^([A-Z]{2})?$")] = ""
+    open: list[Span] = []
+    reason: dict[Language, str] = {}
+
+    def holiday(self, day: dt.date) -> str:
+        """The name of the holiday on ``day``; empty when it is none."""
+        return _holidays(self.country, day.year).get(day, "") if self.country else ""
+
+
+class Weekly(Strict):
+    """Spans of each weekday, wall-clock time."""
+
+    monday: list[Span]
+    tuesday: list[Span]
+    wednesday: list[Span]
+    thursday: list[Span]
+    friday: list[Span]
+    saturday: list[Span]
+    sunday: list[Span]
+
+    def spans(self, weekday: int) -> list[Span]:
+        """Spans of a weekday, Monday is 0."""
+        return list(getattr(self, WEEKDAYS[weekday]))
+
+
+class Hours(Strict):
+    """When advisers answer."""
+
+    timezone: str = "Europe/Paris"
+    weekly: Weekly
+    holidays: Holidays = Holidays()
+    exceptions: list[HoursException] = []
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The time zone."""
+        return ZoneInfo(self.timezone)
+
+    def faults(self, loc: Loc) -> Iterator[Problem]:
+        """Faults between fields; ``loc`` is where these hours stand."""
+        try:
+            _ = self.zone
+        except (ZoneInfoNotFoundError, ValueError):
+            what = f"unknown time zone {self.timezone!r}"
+            yield Problem((*loc, "timezone"), what, "write for example Europe/Paris")
+        if self.holidays.country and self.holidays.country not in holidays.list_supported_countries():
+            what = f"no holidays of {self.holidays.country!r} are known"
+            yield Problem((*loc, "holidays", "country"), what, "write for example FR")
+        yield from overlaps(self.holidays.open, (*loc, "holidays", "open"))
+        days: dict[dt.date | str, int] = {}
+        for index, exception in enumerate(self.exceptions):
+            if exception.date in days:
+                yield Problem(
+                    (*loc, "exceptions", index), f"{exception.date} is there twice", "keep one of the two"
+                )
+            days[exception.date] = index
+            yield from overlaps(exception.open, (*loc, "exceptions", index, "open"))
+        for number, name in enumerate(WEEKDAYS):
+            yield from overlaps(self.weekly.spans(number), (*loc, "weekly", name))
+
+
+@cache
+def _holidays(country: str, year: int) -> Mapping[dt.date, str]:
+    """The holidays of one year, by the library of that name (MIT), which follows the law of the country."""
+    return dict(holidays.country_holidays(country, years=year))
+
+
+def minutes(span: str) -> tuple[int, int]:
+    """Start and end of a span in minutes from midnight; an end past midnight is above 1440."""
+    start, end = ((int(clock[:-3]) * 60 + int(clock[-2:])) for clock in span.split("-"))
+    return start, end if end > start else end + 1440
+
+
+def overlaps(spans: list[str], loc: Loc) -> Iterator[Problem]:
+    """Spans of one day that lie over each other; ``loc`` is where they stand."""
+    last = -1
+    for index, span in sorted(enumerate(spans), key=lambda item: minutes(item[1])):
+        start, end = minutes(span)
+        if start < last:
+            yield Problem((*loc, index), f"{span} overlaps another span", "make the spans follow each other")
+        last = max(last, end)

@@ -1,0 +1,34 @@
+"""The language menu and the keys that work at any moment."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+from ivr.content.callflow.fields import Key, Prefix
+from ivr.core.yamlfile import Strict
+
+
+class LanguageEntry(Strict):
+    """One line of the language menu."""
+
+    key: Key
+    prefixes: list[Prefix] = []
+
+
+class ControlKeys(Strict):
+    """Keys that work at any moment."""
+
+    person: Key = "0"
+    repeat: Key = "*"
+    menu: Key = "#"
+    language: Key = "9"
+
+    @cached_property
+    def intents(self) -> dict[str, str]:
+        """Key -> the control intent it stands for."""
+        return {
+            self.person: "human",
+            self.repeat: "repeat",
+            self.menu: "menu",
+            self.language: "change_language",
+        }

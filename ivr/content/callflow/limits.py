@@ -1,0 +1,20 @@
+"""Limits of a call."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from ivr.core.yamlfile import Strict
+
+
+class Limits(Strict):
+    """Limits of a call; the ``_s`` are seconds, the others count."""
+
+    call_s: Annotated[float, Field(ge=60, le=7200)] = 1200
+    calls: Annotated[int, Field(ge=1)] = 10
+    silence_s: Annotated[float, Field(ge=3, le=60)] = 7
+    silences: Annotated[int, Field(ge=1, le=5)] = 2
+    speech_s: Annotated[float, Field(ge=5, le=25)] = 25
+    reprompts: Annotated[int, Field(ge=0, le=3)] = 1

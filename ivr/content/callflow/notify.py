@@ -1,0 +1,99 @@
+"""Who is told of a message: by e-mail, by webhook, and again when nobody answers it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
+
+from pydantic import BeforeValidator, Field
+
+from ivr.content.callflow.fields import Language, fault
+from ivr.core.yamlfile import Loc, Problem, Strict
+
+LOCAL = ("127.0.0.1", "localhost", "::1")
+URGENT_AT_LEAST = 2
+"""So many people are told of an urgent message: one may be away."""
+
+
+def _address(value: object) -> object:
+    if not isinstance(value, str) or not re.fullmatch(r"[A-Za-z0-9._%+-]+@[A-Za-z0-9.-]*[A-Za-z0-9]", value):
+        raise fault(f"{value!r} is no e-mail address", "write it like desk@example.org")
+    return value
+
+
+def _url(value: object) -> object:
+    """What a caller said and his number go there: in clear text on this machine alone."""
+    parts = urlsplit(value) if isinstance(value, str) else None
+    if value == "" or parts and parts.hostname and (
+        parts.scheme == "https" or parts.scheme == "http" and parts.hostname in LOCAL
+    ):  # fmt: skip
+        return value
+    raise fault(f"{value!r} is no safe address", "write it like https://example.org/path")
+
+
+Address = Annotated[str, BeforeValidator(_address)]
+Url = Annotated[str, BeforeValidator(_url)]
+
+
+class Mail(Strict):
+    """The mail server, and who gets mail; the password is SMTP_PASSWORD in ``var/secrets.env``."""
+
+    host: Annotated[str, Field(pattern=r"^[A-Za-z0-9.:-]*$")] = ""
+    port: Annotated[int, Field(ge=1, le=65535)] = 587
+    security: Literal["starttls", "tls", "none"] = "starttls"
+    username: str = ""
+    sender: Address | Literal[""] = ""
+    recipients: list[Address] = []
+    by_language: dict[Language, list[Address]] = {}
+    urgent: list[Address] = []
+    sound: Literal["attached", "linked", "none"] = "attached"
+    link: Url = ""
+
+    def to(self, lang: str, *, urgent: bool) -> list[str]:
+        """Who is told of a message in ``lang``, each once."""
+        usual = self.by_language.get(lang, self.recipients)  # type: ignore[call-overload]  # any string may be asked
+        return list(dict.fromkeys([*usual, *(self.urgent if urgent else [])]))
+
+
+class Notify(Strict):
+    """``remind_h``: hours until a message that nobody has answered is told of again, at most ``reminders`` times."""
+
+    mail: Mail = Mail()
+    webhook: Url = ""
+    remind_h: Annotated[float, Field(gt=0, le=240)] = 4
+    reminders: Annotated[int, Field(ge=0, le=10)] = 3
+
+    def targets(self, lang: str, *, urgent: bool) -> list[tuple[str, str]]:
+        """Channel and address of everybody who is told of a message in ``lang``."""
+        mail = [("mail", address) for address in self.mail.to(lang, urgent=urgent)] if self.mail.host else []
+        return [*mail, *([("webhook", "")] if self.webhook else [])]
+
+    def faults(self, loc: Loc, languages: list[str]) -> Iterator[Problem]:
+        """Faults between fields; ``languages``: those that callers may speak."""
+        mail, where = self.mail, (*loc, "mail")
+        if not mail.host and not self.webhook:
+            what = "nobody is told of a message: no mail server, no webhook"
+            yield Problem(
+                loc,
+                what,
+                "fill in mail.host and recipients, or webhook; until then look into the inbox",
+                "warning",
+            )
+        if not mail.host:
+            return
+        if not mail.sender:
+            yield Problem((*where, "sender"), "sender is empty", "write the address that the mails come from")
+        if mail.sound == "linked" and not mail.link:
+            yield Problem((*where, "sound"), "sound is linked, but link is empty", "fill in link")
+        if mail.username and mail.security == "none" and mail.host not in LOCAL:
+            what = "the password would be sent in clear text"
+            yield Problem((*where, "security"), what, "write security: starttls, or tls")
+        for lang in languages:
+            told = mail.to(lang, urgent=True)
+            if not mail.to(lang, urgent=False):
+                yield Problem(where, f"nobody is told of messages in {lang}", "write recipients")
+            elif len(told) < URGENT_AT_LEAST:
+                what = f"of an urgent message in {lang} only {told[0]} is told"
+                yield Problem(where, what, "write one more address under urgent: one may be away")

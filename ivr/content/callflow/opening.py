@@ -1,0 +1,91 @@
+"""Opening hours: is somebody there, and when is somebody there next?  Pure; the clock is an argument.
+
+Spans are wall-clock times of the time zone; they are compared as instants (UTC), so that a day on which the
+clocks change is as long as it is.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator
+
+from ivr.content.callflow import Callflow, Hours, HoursException, minutes
+
+Interval = tuple[dt.datetime, dt.datetime]  # UTC, end excluded
+
+
+def open_at(callflow: Callflow, moment: dt.datetime) -> bool:
+    """Whether advisers answer at ``moment`` (aware)."""
+    return within(callflow.hours, moment)
+
+
+def within(hours: Hours | None, moment: dt.datetime) -> bool:
+    """Whether ``moment`` (aware) lies in ``hours``; no hours at all are always."""
+    if hours is None:
+        return True
+    instant = moment.astimezone(dt.UTC)
+    day = moment.astimezone(hours.zone).date()
+    near = (day - dt.timedelta(days=1), day)  # yesterday's span may cross midnight
+    return any(start <= instant < end for near_day in near for start, end in intervals(hours, near_day))
+
+
+def next_opening(callflow: Callflow, moment: dt.datetime) -> dt.datetime | None:
+    """When the next span begins, in the office's time zone; None when none does within 400 days."""
+    hours, instant = callflow.hours, moment.astimezone(dt.UTC)
+    day = moment.astimezone(hours.zone).date()
+    for offset in range(400):
+        starts = [start for start, _ in intervals(hours, day + dt.timedelta(days=offset)) if start > instant]
+        if starts:
+            return min(starts).astimezone(hours.zone)
+    return None
+
+
+def open_seconds(hours: Hours, start: dt.datetime, end: dt.datetime) -> float:
+    """How long the office was open between two moments (aware)."""
+    first, last = (moment.astimezone(hours.zone).date() for moment in (start, end))
+    total, day = 0.0, first - dt.timedelta(days=1)  # the span of the day before may cross midnight
+    while day <= last:
+        for begun, ended in intervals(hours, day):
+            total += max(0.0, (min(ended, end) - max(begun, start)).total_seconds())
+        day += dt.timedelta(days=1)
+    return total
+
+
+def reason(hours: Hours, moment: dt.datetime, lang: str) -> str:
+    """Why the day of ``moment`` differs, a sentence in ``lang``; empty on an ordinary day."""
+    day = moment.astimezone(hours.zone).date()
+    exception = _exception(hours, day)
+    if exception is not None:
+        return exception.reason.get(lang, "")  # type: ignore[call-overload, no-any-return]  # any string may be asked
+    return hours.holidays.reason.get(lang, "") if hours.holidays.holiday(day) else ""  # type: ignore[call-overload]
+
+
+def intervals(hours: Hours, day: dt.date) -> Iterator[Interval]:
+    """The spans that begin on ``day``, as instants."""
+    for span in spans(hours, day):
+        start, end = minutes(span)
+        yield _instant(hours, day, start), _instant(hours, day, end)
+
+
+def spans(hours: Hours, day: dt.date) -> list[str]:
+    """Spans of a day as written: a full date beats a yearly one, that a holiday, that the weekday."""
+    exception = _exception(hours, day)
+    if exception is not None:
+        return list(exception.open)
+    if hours.holidays.holiday(day):
+        return list(hours.holidays.open)
+    return hours.weekly.spans(day.weekday())
+
+
+def _exception(hours: Hours, day: dt.date) -> HoursException | None:
+    for wanted in (day, f"{day:%m-%d}"):
+        for exception in hours.exceptions:
+            if exception.date == wanted:
+                return exception
+    return None
+
+
+def _instant(hours: Hours, day: dt.date, minute: int) -> dt.datetime:
+    days, rest = divmod(minute, 1440)
+    clock = dt.time(rest // 60, rest % 60)
+    return dt.datetime.combine(day + dt.timedelta(days=days), clock, hours.zone).astimezone(dt.UTC)

@@ -1,0 +1,35 @@
+"""How long what calls leave behind is kept."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from ivr.content.callflow.fields import Key
+from ivr.core.yamlfile import Strict
+
+Days = Annotated[float, Field(ge=0, le=3650)]
+
+
+class Retention(Strict):
+    """Days each kind is kept; 0: until the next round of the purge, which comes every hour.
+
+    ``recordings`` of calls; ``messages`` with their sound and transcript; ``transcripts``: what was said in calls;
+    ``calls``: time, language, outcome, intents, the caller's pseudonym; ``numbers``: the clear number of a message or
+    callback after it is settled.
+    """
+
+    recordings: Days = 30
+    messages: Days = 90
+    transcripts: Days = 180
+    calls: Days = 365
+    numbers: Days = 7
+
+
+class Recording(Strict):
+    """Whether calls are recorded, and whether callers are told so and may refuse with ``refuse_key``."""
+
+    enabled: bool = True
+    notice: bool = True
+    refuse_key: Key = "8"

@@ -1,0 +1,182 @@
+"""dialplans/callflow.yml as a whole: its sections, and the faults between them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field
+
+from ivr.content.callflow.advisers import Adviser, Handoff, Outbound, Spare, Telephone
+from ivr.content.callflow.callback import Callback
+from ivr.content.callflow.fields import Language
+from ivr.content.callflow.gate import GateOverride, GateSettings
+from ivr.content.callflow.hours import Hours
+from ivr.content.callflow.languages import ControlKeys, LanguageEntry
+from ivr.content.callflow.limits import Limits
+from ivr.content.callflow.notify import Notify
+from ivr.content.callflow.retention import Recording, Retention
+from ivr.content.callflow.trunk import Trunk
+from ivr.content.callflow.voicemail import Voicemail
+from ivr.core.yamlfile import Document, Loc, Problem, Strict, load, refuse
+
+FILE = Path("dialplans/callflow.yml")
+MOST_TOPICS = 6
+"""So many are listened to; there are keys for no more."""
+
+
+class Callflow(Strict):
+    """The whole file."""
+
+    languages: Annotated[dict[Language, LanguageEntry], Field(min_length=1)]
+    silent_languages: Annotated[list[Language], Field(min_length=1)]
+    keys: ControlKeys = ControlKeys()
+    topics: Annotated[list[str], Field(max_length=MOST_TOPICS)] = []
+    hours: Hours
+    advisers: list[Adviser] = []
+    handoff: Handoff = Handoff()
+    on_call: Spare = Spare()
+    overflow: Spare = Spare()
+    outbound: Outbound = Outbound()
+    voicemail: Voicemail = Voicemail()
+    notify: Notify = Notify()
+    callback: Callback = Callback()
+    limits: Limits = Limits()
+    recording: Recording = Recording()
+    retention: Retention = Retention()
+    gate: GateSettings
+    trunk: Trunk = Trunk()
+
+    def order(self, number: str = "") -> tuple[str, ...]:
+        """Languages in the menu's order for a caller; the longest matching prefix moves its language first.
+
+        ``number`` as the trunk gives it: ``+34...``, ``0034...`` or a national ``01...``.
+        """
+        international = self._international(number)
+        best, first = 0, ""
+        for code, entry in self.languages.items():
+            for prefix in entry.prefixes:
+                if international.startswith(prefix) and len(prefix) > best:
+                    best, first = len(prefix), code
+        codes = [str(code) for code in self.languages]
+        return tuple(sorted(codes, key=lambda code: code != first))
+
+    def _international(self, number: str) -> str:
+        digits = re.sub(r"[^\d+]", "", number)
+        if digits.startswith("00"):
+            return "+" + digits[2:]
+        return self.trunk.country + digits[1:] if digits.startswith("0") else digits
+
+    def language_of_key(self, key: str) -> str | None:
+        """The language behind a key of the menu."""
+        return next((str(code) for code, entry in self.languages.items() if entry.key == key), None)
+
+    @property
+    def topics_by_key(self) -> dict[str, str]:
+        """Key -> intent, while nothing that is said can be understood: keys that are not those of any moment."""
+        taken = {*self.keys.intents, self.recording.refuse_key}
+        return dict(zip((key for key in "123456789" if key not in taken), self.topics, strict=False))
+
+    def problems(self) -> Iterator[Problem]:
+        """Faults between fields."""
+        yield from self._key_clashes()
+        yield from self._prefix_clashes()
+        yield from self.hours.faults(("hours",))
+        yield from self._telephone_faults()
+        yield from self._gate_faults()
+        yield from self._others()
+
+    def _key_clashes(self) -> Iterator[Problem]:
+        taken: dict[str, str] = {}
+        entries: list[tuple[Loc, str, str]] = [
+            (("languages", code, "key"), entry.key, code) for code, entry in self.languages.items()
+        ]
+        entries += [(("keys", name), key, name) for name, key in self.keys.model_dump().items()]
+        entries.append((("recording", "refuse_key"), self.recording.refuse_key, "refuse_key"))
+        for loc, key, name in entries:
+            if key in taken:
+                yield Problem(loc, f'key "{key}" is already taken by {taken[key]}', "choose a free key")
+            taken.setdefault(key, name)
+        seen = {"#": "end and send"}
+        for name, key in self.voicemail.keys.model_dump().items():
+            if key in seen:
+                loc = ("voicemail", "keys", name)
+                yield Problem(loc, f'key "{key}" is already taken by {seen[key]}', "choose a free key")
+            seen.setdefault(key, name)
+
+    def _prefix_clashes(self) -> Iterator[Problem]:
+        taken: dict[str, str] = {}
+        for code, entry in self.languages.items():
+            for index, prefix in enumerate(entry.prefixes):
+                if prefix in taken:
+                    what = f"{prefix} already belongs to {taken[prefix]}"
+                    yield Problem(("languages", code, "prefixes", index), what, "keep one of the two")
+                taken.setdefault(prefix, code)
+
+    def _telephone_faults(self) -> Iterator[Problem]:
+        """Who is rung: each is one telephone, no two are the same, and numbers are allowed ones."""
+        places: list[tuple[Loc, Telephone]] = [
+            (("advisers", index), adviser) for index, adviser in enumerate(self.advisers)
+        ]
+        places += [(("on_call",), self.on_call), (("overflow",), self.overflow)]
+        taken: set[str] = set()
+        for loc, telephone in places:
+            yield from telephone.telephone_faults(loc, self.outbound.numbers)
+            target = telephone.endpoint or telephone.number
+            if target and target in taken:
+                yield Problem(loc, f"{target} is there twice", "keep one of the two")
+            taken.add(target)
+            if telephone.number and not self.trunk.host:
+                what = f"{telephone.number} is behind the trunk, and there is none"
+                yield Problem((*loc, "number"), what, "fill in trunk.host, or write an endpoint")
+            if isinstance(telephone, Adviser) and not telephone.given:
+                yield Problem(loc, f"{telephone.name} has no telephone", "write an endpoint, or a number")
+            if isinstance(telephone, Spare) and telephone.hours:
+                yield from telephone.hours.faults((*loc, "hours"))
+
+    def _gate_faults(self) -> Iterator[Problem]:
+        pairs: list[tuple[Loc, float, float]] = [((), self.gate.answer, self.gate.confirm)]
+        overrides: dict[Loc, GateOverride] = {("languages", c): o for c, o in self.gate.languages.items()}
+        overrides |= {("intents", name): o for name, o in self.gate.intents.items()}
+        for where, entry in overrides.items():
+            answer = self.gate.answer if entry.answer is None else entry.answer
+            confirm = self.gate.confirm if entry.confirm is None else entry.confirm
+            pairs.append((where, answer, confirm))
+        for loc, answer, confirm in pairs:
+            if confirm > answer:
+                what = f"confirm ({confirm}) is above answer ({answer})"
+                yield Problem(("gate", *loc), what, "write a confirm that is not above answer")
+        heard = self.gate.heard
+        if heard.poor > heard.sure:
+            yield Problem(("gate", "heard"), "poor is above sure", "write a poor that is not above sure")
+        if heard.lost > heard.poor:
+            yield Problem(("gate", "heard"), "lost is above poor", "write a lost that is not above poor")
+
+    def _others(self) -> Iterator[Problem]:
+        for index, code in enumerate(self.silent_languages):
+            if code not in self.languages:
+                what = f"{code} is not among the languages"
+                yield Problem(("silent_languages", index), what, "use languages listed above")
+        served = {code for adviser in self.advisers for code in adviser.languages}
+        for code in self.languages:
+            if self.advisers and code not in served:
+                what = f"no adviser speaks {code}"
+                mend = "add it to an adviser, else these callers get the voicemail"
+                yield Problem(("advisers",), what, mend, "warning")
+        yield from self.trunk.faults(("trunk",))
+        yield from self.notify.faults(("notify",), [str(code) for code in self.languages])
+
+
+def read(root: Path) -> Document[Callflow]:
+    """The file with its findings."""
+    return load(root / FILE, Callflow, root)
+
+
+def load_callflow(root: Path) -> Callflow:
+    """The call flow; raises ConfigError with every finding when it has errors."""
+    document = read(root)
+    refuse(document.findings, "the call flow")
+    assert document.model is not None
+    return document.model

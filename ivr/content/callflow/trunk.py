@@ -1,0 +1,37 @@
+"""The line to the telephone network."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterator
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from ivr.content.callflow.fields import Prefix
+from ivr.core.yamlfile import Loc, Problem, Strict
+
+
+class Trunk(Strict):
+    """The line to the telephone network; its password is IVR_TRUNK_PASSWORD."""
+
+    host: Annotated[str, Field(pattern=r"^[A-Za-z0-9.:-]*$")] = ""
+    port: Annotated[int, Field(ge=1, le=65535)] = 5060
+    username: Annotated[str, Field(pattern=r"^[A-Za-z0-9._@+-]*$")] = ""
+    register_: Annotated[bool, Field(alias="register")] = False
+    country: Prefix = "+33"
+    codecs: Annotated[list[Literal["alaw", "ulaw", "g722"]], Field(min_length=1)] = ["alaw", "ulaw"]
+    allowed: list[str] = []
+
+    def faults(self, loc: Loc) -> Iterator[Problem]:
+        """Faults between fields; ``loc`` is where the trunk stands."""
+        if self.register_ and not (self.host and self.username):
+            what = "register is true, but host or username is empty"
+            yield Problem((*loc, "register"), what, "fill in both, or write register: false")
+        for index, network in enumerate(self.allowed):
+            try:
+                ipaddress.ip_network(network)
+            except ValueError:
+                what = f"{network!r} is no address or network"
+                mend = "write for example 203.0.113.7 or 203.0.113.0/24"
+                yield Problem((*loc, "allowed", index), what, mend)

@@ -1,0 +1,26 @@
+"""Messages: their limits and the keys after one was recorded."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from ivr.content.callflow.fields import Key
+from ivr.core.yamlfile import Strict
+
+
+class ReviewKeys(Strict):
+    """Keys after a message was recorded."""
+
+    listen: Key = "1"
+    again: Key = "2"
+    send: Key = "3"
+
+
+class Voicemail(Strict):
+    """Limits of a message, in seconds."""
+
+    max_s: Annotated[float, Field(ge=10, le=180)] = 180
+    silence_s: Annotated[float, Field(ge=2, le=30)] = 4
+    keys: ReviewKeys = ReviewKeys()

@@ -1,0 +1,102 @@
+"""nlu/heldout/: questions that training never sees, one a line: text, a tab, the right intent.
+
+``<lang>.tsv`` are the questions that thresholds and examples were tuned on; ``blind-<lang>.tsv`` were written from
+the list of intents alone and judged once before anybody read their misses: their figure is the honest one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from rapidfuzz import fuzz, process
+
+from ivr.core.text import LANGUAGES, normalise
+from ivr.core.yamlfile import Finding
+
+FOLDER = Path("nlu/heldout")
+HEADER = "text\tintent"
+BLIND = "blind-"  # how the name of a file of blind questions begins
+NEAR = 92.0  # percent of likeness (rapidfuzz ratio) from which a question counts as a copy of an example
+
+
+@dataclass(frozen=True)
+class Question:
+    """A question and its right intent; ``oos`` where the service should not act."""
+
+    lang: str
+    text: str
+    intent: str
+    file: str
+    line: int
+
+    @property
+    def blind(self) -> bool:
+        """Whether it stands in a file of blind questions."""
+        return Path(self.file).name.startswith(BLIND)
+
+
+def read(root: Path) -> tuple[list[Question], list[Finding]]:
+    """All questions, tuned and blind, and the lines that cannot be read; blind files may be missing."""
+    questions: list[Question] = []
+    findings: list[Finding] = []
+    for lang in LANGUAGES:
+        for name in (f"{lang}.tsv", f"{BLIND}{lang}.tsv"):
+            path = root / FOLDER / name
+            if path.exists():
+                found, wrong = _read(path, lang)
+                questions += found
+                findings += wrong
+            elif not name.startswith(BLIND):
+                mend = f"write questions in {lang}"
+                findings.append(Finding(str(FOLDER / name), 1, 1, "the file is missing", mend))
+    return questions, findings
+
+
+def _read(path: Path, lang: str) -> tuple[list[Question], list[Finding]]:
+    questions: list[Question] = []
+    findings: list[Finding] = []
+    name = str(FOLDER / path.name)
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+        if line == HEADER or not line.strip():
+            continue
+        text, tab, intent = line.partition("\t")
+        if not tab or not text.strip() or not intent.strip() or "\t" in intent:
+            mend = "write the question, one tab, the intent"
+            findings.append(Finding(name, number, 1, "not a question and an intent", mend))
+            continue
+        questions.append(Question(lang, text.strip(), intent.strip(), name, number))
+    return questions, findings
+
+
+def faults(
+    questions: Sequence[Question], examples: Sequence[tuple[str, str, str]], known: Collection[str]
+) -> Iterator[Finding]:
+    """Unknown intents, questions that stand there twice, copies of examples (lang, intent, text)."""
+    seen: dict[tuple[str, str], Question] = {}
+    for question in questions:
+        if question.intent not in known:
+            mend = "write an intent of nlu/faq, or oos"
+            yield _finding(question, f"unknown intent {question.intent}", mend)
+        key = (question.lang, normalise(question.text))
+        if key in seen:
+            yield _finding(question, "the question stands here twice", f"see line {seen[key].line}")
+        seen.setdefault(key, question)
+    for lang in LANGUAGES:
+        asked = [question for question in questions if question.lang == lang]
+        yield from _copies(asked, [text for code, _, text in examples if code == lang])
+
+
+def _copies(questions: Sequence[Question], examples: Sequence[str]) -> Iterator[Finding]:
+    choices = [normalise(example) for example in examples]
+    for question in questions:
+        asked = normalise(question.text)
+        found = process.extractOne(asked, choices, scorer=fuzz.ratio, score_cutoff=NEAR)
+        if found is not None:
+            what = f"copies the example {examples[found[2]]!r} ({found[1]:.0f} % alike)"
+            yield _finding(question, what, "ask it in other words, or take the example out")
+
+
+def _finding(question: Question, what: str, mend: str) -> Finding:
+    return Finding(question.file, question.line, 1, what, mend)

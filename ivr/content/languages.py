@@ -1,0 +1,88 @@
+"""The words by which callers name a language, and the names of the keys in each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from ruamel.yaml import YAML
+
+from ivr.core.errors import ConfigError
+from ivr.core.text import normalise
+
+FILLERS = frozenset(
+    "a ah allo alors also and auf avec bin bitte bonjour buenas buenos buongiorno can ce con could danke de"
+    " dias do du e eh en est et euh favor favore ganz gerne gracias grazie gut guten hablan hablar hablo hallo"
+    " hello her hi hola i ich il im in is it ja je jetzt kann kannst konnen l la le lieber like m mal me mein"
+    " mejor meme merci mi mit mochte morgen ok okay oui par parla parlare parlate parler parlez parlo per peut"
+    " plait please podemos por possiamo posso pouvez pouvons prefer prefere preferisco prefiero prego pronto"
+    " puede puedo puo que quiero s salve se si sie sir speak spreche sprechen tag talk thank thanks the to uh"
+    " um un und une usted va vielen voglio vorrei votre voudrais vous want we well will wir with would y ya"
+    " yeah yes you".split()
+)
+"""Words around a language's name that do not make a question of it."""
+
+
+NEGATIONS = frozenset("pas plus not t dont no ni kein keine keinen nicht non".split())
+"""A language named beside one of these is perhaps the one he does not speak."""
+
+
+class LanguageNames:
+    """By which words callers name each language: ``nlu/languages.yml``."""
+
+    def __init__(self, names: Mapping[str, Sequence[str]]) -> None:
+        self._by_word = {normalise(word): lang for lang, words in names.items() for word in words}
+
+    @classmethod
+    def load(cls, root: Path) -> LanguageNames:
+        """Read the file; raises ConfigError when it is missing or no map of lists."""
+        path = root / "nlu" / "languages.yml"
+        try:
+            data = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
+            return cls({str(lang): [str(word) for word in words] for lang, words in data.items()})
+        except (OSError, AttributeError, TypeError) as error:
+            raise ConfigError(f"{path}: no list of words per language ({error})") from None
+
+    def named_in(self, text: str) -> str | None:
+        """The language, where a reply names one and says nothing else ("English, please").
+
+        None for "an Italian restaurant", for two languages, for none.
+        """
+        words = normalise(text).split()
+        named, rest = self._split(words)
+        return named if all(word in FILLERS for word in rest) else None
+
+    def meant_in(self, text: str) -> str | None:
+        """The language of a caller of whom we know that he wants another one, in whatever words.
+
+        None where he names none or several, or only says which one he does not speak.
+        """
+        words = normalise(text).split()
+        return None if NEGATIONS.intersection(words) else self._split(words)[0]
+
+    def _split(self, words: list[str]) -> tuple[str | None, list[str]]:
+        """The one language named, and the words that are no part of a name."""
+        found: set[str] = set()
+        rest: list[str] = []
+        while words:
+            length = next((n for n in (4, 3, 2, 1) if " ".join(words[:n]) in self._by_word), 0)
+            if length:
+                found.add(self._by_word[" ".join(words[:length])])
+            else:
+                rest.append(words[0])
+            words = words[length or 1 :]
+        return (found.pop() if len(found) == 1 else None), rest
+
+
+KEY_WORDS = {
+    "fr": "zéro un deux trois quatre cinq six sept huit neuf étoile dièse".split(),
+    "en": "zero one two three four five six seven eight nine star hash".split(),
+    "es": "cero uno dos tres cuatro cinco seis siete ocho nueve asterisco almohadilla".split(),
+    "de": "null eins zwei drei vier fünf sechs sieben acht neun Stern Raute".split(),
+    "it": "zero uno due tre quattro cinque sei sette otto nove asterisco cancelletto".split(),
+}
+
+
+def key_word(key: str, lang: str) -> str:
+    """A telephone key as a word."""
+    return KEY_WORDS[lang]["0123456789*#".index(key)]

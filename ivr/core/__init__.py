@@ -1,0 +1,1 @@
+"""What every other package uses: settings, paths, errors, events, audio, text, processes."""

@@ -1,0 +1,314 @@
+"""Audio inside the service: formats, frames, resampling, G.711 and WAV files.
+
+Everywhere in ``ivr`` audio is *slin16*: mono, 16 kHz, signed 16-bit little-endian bytes.  This is the only
+module that knows sample widths.  Time is counted in samples (``seconds``), never read from a clock.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import shutil
+import struct
+import warnings
+import wave
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final, Literal
+
+import numpy as np
+import soxr
+from numpy.typing import NDArray
+
+from ivr.core.errors import AudioError
+
+RATE: Final = 16_000
+"""Samples per second of slin16, in Hz."""
+WIDTH: Final = 2
+"""Bytes per sample."""
+FRAME_MS: Final = 20
+FRAME_BYTES: Final = RATE * FRAME_MS // 1000 * WIDTH
+PHONE_RATE: Final = 8_000
+"""Rate of G.711, the telephone's own codec, in Hz."""
+
+Samples = NDArray[np.int16]
+Floats = NDArray[np.float32]
+
+
+# --- counting ---------------------------------------------------------------------------------------------
+
+
+def seconds(pcm: bytes, rate: int = RATE) -> float:
+    """Length of 16-bit mono audio in seconds."""
+    return len(pcm) / (rate * WIDTH)
+
+
+def silence(length_s: float, rate: int = RATE) -> bytes:
+    """Digital silence of this many seconds."""
+    return bytes(round(length_s * rate) * WIDTH)
+
+
+def frames(pcm: bytes) -> Iterator[bytes]:
+    """20 ms frames of 640 bytes; the last one is filled up with silence."""
+    for start in range(0, len(pcm), FRAME_BYTES):
+        yield pcm[start : start + FRAME_BYTES].ljust(FRAME_BYTES, b"\0")
+
+
+def to_samples(pcm: bytes) -> Samples:
+    """Bytes as 16-bit samples; a trailing half sample (a cut file) is dropped."""
+    return np.frombuffer(pcm[: len(pcm) // WIDTH * WIDTH], dtype="<i2")
+
+
+def to_floats(pcm: bytes) -> Floats:
+    """Bytes as floats in -1..1, what the models take."""
+    return to_samples(pcm).astype(np.float32) / 32768.0
+
+
+def to_pcm(floats: NDArray[np.floating[Any]]) -> bytes:
+    """Floats in -1..1 as 16-bit bytes; beyond full scale is clipped, not wrapped around."""
+    rounded = np.clip(np.rint(floats * 32768.0), -32768, 32767)
+    return bytes(rounded.astype("<i2").tobytes())
+
+
+# --- resampling -------------------------------------------------------------------------------------------
+
+
+def resample(pcm: bytes, from_rate: int, to_rate: int = RATE) -> bytes:
+    """A whole recording at another rate (soxr HQ: 80 ms of delay would hurt a live stream, not a file)."""
+    if from_rate == to_rate or not pcm:
+        return pcm
+    resampled: Samples = soxr.resample(to_samples(pcm), from_rate, to_rate, quality="HQ")
+    return resampled.astype("<i2").tobytes()
+
+
+class Resampler:
+    """Resamples a live stream chunk by chunk and carries its state, so frame edges do not click.
+
+    ``QQ`` delays by less than 1 ms, ``LQ`` by 25 ms with a cleaner spectrum.
+    """
+
+    def __init__(self, from_rate: int, to_rate: int, quality: Literal["QQ", "LQ"] = "QQ") -> None:
+        self._stream = soxr.ResampleStream(from_rate, to_rate, 1, dtype="int16", quality=quality)
+
+    def feed(self, pcm: bytes, *, last: bool = False) -> bytes:
+        """The audio that is ready after this chunk; ``last`` also empties what the filter still holds."""
+        ready: Samples = self._stream.resample_chunk(to_samples(pcm), last=last)
+        return ready.astype("<i2").tobytes()
+
+
+# --- G.711 A-law (ITU-T G.711): European trunks carry it ---------------------------------------------------
+
+
+def _alaw_decode_table() -> Samples:
+    code = np.arange(256, dtype=np.int32) ^ 0x55
+    segment = (code & 0x70) >> 4
+    value = ((code & 0x0F) << 4) + np.where(segment == 0, 8, 0x108)
+    value = np.where(segment > 1, value << np.maximum(segment - 1, 0), value)
+    return np.where(code & 0x80, value, -value).astype(np.int16)
+
+
+def _alaw_encode_table() -> NDArray[np.uint8]:
+    """The code of every 16-bit value (index: the value as unsigned)."""
+    value = np.arange(65536, dtype=np.uint16).astype(np.int16).astype(np.int32) >> 3
+    mask = np.where(value >= 0, 0xD5, 0x55)
+    value = np.where(value >= 0, value, -value - 1)
+    segment = np.searchsorted(np.array([0x1F, 0x3F, 0x7F, 0xFF, 0x1FF, 0x3FF, 0x7FF]), value)
+    code = (segment << 4) | ((value >> np.maximum(segment, 1)) & 0x0F)
+    return (code ^ mask).astype(np.uint8)
+
+
+_FROM_ALAW: Final = _alaw_decode_table()
+_TO_ALAW: Final = _alaw_encode_table()
+
+
+def alaw_encode(pcm: bytes) -> bytes:
+    """16-bit samples as A-law, one byte each."""
+    return _TO_ALAW[to_samples(pcm).view(np.uint16)].tobytes()
+
+
+def alaw_decode(coded: bytes) -> bytes:
+    """A-law bytes as 16-bit samples."""
+    return _FROM_ALAW[np.frombuffer(coded, dtype=np.uint8)].astype("<i2").tobytes()
+
+
+def over_the_phone(pcm: bytes) -> bytes:
+    """What is left of slin16 after a telephone line: 8 kHz A-law and back to 16 kHz."""
+    line = resample(pcm, RATE, PHONE_RATE)
+    return resample(alaw_decode(alaw_encode(line)), PHONE_RATE, RATE)
+
+
+def add_noise(pcm: bytes, snr_db: float, seed: int = 0) -> bytes:
+    """The same speech with white noise this many dB below its loud half (for tests and measurements)."""
+    speech = to_floats(pcm)
+    loud = speech[np.abs(speech) > np.median(np.abs(speech))] if speech.size else speech
+    power = float(np.mean(loud.astype(np.float64) ** 2)) if loud.size else 0.0
+    noise = np.random.default_rng(seed).standard_normal(speech.size)
+    return to_pcm(speech + noise * (power / 10 ** (snr_db / 10)) ** 0.5)
+
+
+# --- files ------------------------------------------------------------------------------------------------
+
+
+def read_audio(path: Path) -> bytes:
+    """Any audio file as slin16 (channels mixed down); raises AudioError with one clear line."""
+    channels, rate = read_channels(path)
+    if len(channels) == 1:
+        return resample(channels[0], rate)
+    mixed = np.mean([to_samples(one) for one in channels], axis=0).astype("<i2").tobytes()
+    return resample(mixed, rate)
+
+
+def read_channels(path: Path) -> tuple[list[bytes], int]:
+    """The 16-bit channels of any audio file and their rate in Hz."""
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise AudioError(f"{path}: cannot be read: {error.strerror}") from error
+    if not content:
+        raise AudioError(f"{path}: empty file (0 bytes)")
+    samples, rate = _decode(path, repaired(content) or content)
+    if not samples.size:
+        raise AudioError(f"{path}: holds no audio")
+    return [column.astype("<i2").tobytes() for column in samples.T], rate
+
+
+def _decode(path: Path, content: bytes) -> tuple[Samples, int]:
+    """Samples (one column per channel) and rate: libsndfile reads WAV, FLAC, Ogg and MP3, ffmpeg the rest."""
+    import soundfile  # slow to load, and a call reads no files
+
+    try:
+        with soundfile.SoundFile(io.BytesIO(content)) as file:
+            rate = int(file.samplerate)
+            if file.subtype == "PCM_16":
+                return file.read(dtype="int16", always_2d=True), rate
+            samples = file.read(dtype="float32", always_2d=True)
+    except (soundfile.LibsndfileError, RuntimeError, ValueError) as error:
+        if shutil.which("ffmpeg"):
+            return _decode_with_ffmpeg(path, content)
+        raise AudioError(f"{path}: not audio in a known format (WAV, FLAC, Ogg, MP3)") from error
+    return to_samples(to_pcm(samples)).reshape(samples.shape), rate
+
+
+def _decode_with_ffmpeg(path: Path, content: bytes) -> tuple[Samples, int]:
+    pydub = quiet_pydub()
+    try:
+        segment = pydub.AudioSegment.from_file(io.BytesIO(content)).set_sample_width(WIDTH)
+    except (pydub.exceptions.CouldntDecodeError, IndexError, KeyError, ValueError) as error:
+        raise AudioError(f"{path}: not audio in a known format") from error
+    return to_samples(segment.raw_data).reshape(-1, segment.channels), int(segment.frame_rate)
+
+
+def quiet_pydub() -> Any:
+    """The pydub package.  Its import warns of its own escapes, of audioop and of a missing ffmpeg."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import pydub
+        import pydub.exceptions
+        import pydub.silence
+    return pydub
+
+
+def wav_bytes(pcm: bytes, rate: int = RATE, channels: int = 1) -> bytes:
+    """16-bit samples as the content of a WAV file."""
+    buffer = io.BytesIO()
+    with wave.open(buffer, "wb") as file:
+        file.setnchannels(channels)
+        file.setsampwidth(WIDTH)
+        file.setframerate(rate)
+        file.writeframes(pcm)
+    return buffer.getvalue()
+
+
+def write_wav(path: Path, pcm: bytes, rate: int = RATE, channels: int = 1) -> None:
+    """Writes a 16-bit WAV; readers see the old file or the whole new one, never a half."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f".{path.name}.part")
+    draft.write_bytes(wav_bytes(pcm, rate, channels))
+    draft.replace(path)
+
+
+FLAC_LEVEL: Final = 0.4
+"""Of 0 to 1; libsndfile's own 0.6 takes half as long again for a file that is 1 % smaller."""
+
+
+def write_flac(path: Path, channels: list[bytes], rate: int) -> None:
+    """Writes 16-bit channels of one length as FLAC: the same samples, in half the room or less.
+
+    It is on the disk, and not only in its cache, when this returns: what it was made from may be deleted.
+    """
+    import soundfile  # slow to load, and a call writes no files
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    coded = io.BytesIO()
+    samples = np.stack([to_samples(channel) for channel in channels], axis=1)
+    soundfile.write(coded, samples, rate, format="FLAC", subtype="PCM_16", compression_level=FLAC_LEVEL)
+    draft = path.with_name(f".{path.name}.part")
+    try:
+        draft.write_bytes(coded.getvalue())
+        sync(draft)
+        draft.replace(path)
+        sync(path.parent)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def sync(path: Path) -> None:
+    """What was written to a file, or the names in a folder, outlive a loss of power."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def join_stereo(left: bytes, right: bytes) -> bytes:
+    """Two mono recordings as interleaved stereo; the shorter one is filled up with silence."""
+    length = max(len(left), len(right)) // WIDTH
+    both = np.zeros((length, 2), dtype="<i2")
+    for column, mono in enumerate((to_samples(left), to_samples(right))):
+        both[: mono.size, column] = mono
+    return both.tobytes()
+
+
+# --- WAV headers of recordings whose writer was killed ------------------------------------------------------
+
+
+def repaired(content: bytes) -> bytes | None:
+    """A WAV whose header agrees with its length, or None where it did already.
+
+    A writer that is killed leaves the sizes at 0 (or at an older value) with all the audio behind them.
+    """
+    found = _data_chunk(content)
+    if found is None:
+        return None
+    start, size = found
+    present = len(content) - start
+    # A size short of the file is normal where other chunks follow; 0 or too much is a cut recording.
+    if 0 < size <= present:
+        return None
+    header = content[:4] + struct.pack("<I", len(content) - 8) + content[8 : start - 4]
+    return header + struct.pack("<I", present) + content[start:]
+
+
+def repair_wav(path: Path) -> bool:
+    """Mends the header of a cut recording in place; True where it needed it."""
+    mended = repaired(path.read_bytes())
+    if mended is None:
+        return False
+    draft = path.with_name(f".{path.name}.part")
+    draft.write_bytes(mended)
+    draft.replace(path)
+    return True
+
+
+def _data_chunk(content: bytes) -> tuple[int, int] | None:
+    """Offset and stated size of the sample data of a RIFF WAVE file."""
+    if content[:4] != b"RIFF" or content[8:12] != b"WAVE":
+        return None
+    offset = 12
+    while offset + 8 <= len(content):
+        name, size = struct.unpack_from("<4sI", content, offset)
+        if name == b"data":
+            return offset + 8, size
+        offset += 8 + size + size % 2
+    return None

@@ -1,0 +1,49 @@
+"""Spans of time as people write them on the command line: ``7d``, ``12h``, ``2026-11-01``."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from dataclasses import dataclass
+from zoneinfo import ZoneInfo
+
+from ivr.core.errors import UsageError
+
+_LENGTHS = {"h": dt.timedelta(hours=1), "d": dt.timedelta(days=1), "w": dt.timedelta(weeks=1)}
+
+
+@dataclass(frozen=True)
+class Period:
+    """From ``start`` to ``end``, both with a time zone; ``end`` is not in it."""
+
+    start: dt.datetime
+    end: dt.datetime
+
+    def __str__(self) -> str:
+        return f"{self.start:%Y-%m-%d %H:%M} to {self.end:%Y-%m-%d %H:%M} ({self.end.tzinfo})"
+
+
+def since(text: str, now: dt.datetime) -> Period:
+    """What ``--since`` means at ``now``: so many hours, days or weeks back, or from the beginning of a day.
+
+    Raises UsageError when it is neither.
+    """
+    found = re.fullmatch(r"(\d+)([hdw])", text)
+    if found and int(found[1]):
+        try:
+            return Period(now - int(found[1]) * _LENGTHS[found[2]], now)
+        except OverflowError:
+            raise UsageError(f"--since {text}: before all times") from None
+    try:
+        day = dt.date.fromisoformat(text)
+    except ValueError:
+        raise UsageError(f"--since {text}: write 7d, 12h, 2w or a day such as 2026-11-01") from None
+    start = dt.datetime.combine(day, dt.time(), now.tzinfo)
+    if start >= now:
+        raise UsageError(f"--since {text}: that day is still to come")
+    return Period(start, now)
+
+
+def now(zone: str) -> dt.datetime:
+    """This moment in the office's time zone."""
+    return dt.datetime.now(ZoneInfo(zone))

@@ -1,0 +1,1 @@
+"""How well the service hears, speaks and understands: measurements, labels and replays."""

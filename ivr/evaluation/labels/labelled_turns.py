@@ -1,0 +1,143 @@
+"""Labelled turns: several people's labels become one truth or a dispute; how far two people agree.  Pure."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations, groupby
+from typing import Any
+
+from ivr.core.text import normalise
+from ivr.nlu.gate import ACTS, OUT_OF_SCOPE, Decision
+
+DECLINED = (Decision.REPROMPT, Decision.HANDOFF, "")
+
+
+@dataclass(frozen=True)
+class Label:
+    """One person's view of a turn: what was really said, and the intent that was meant."""
+
+    labeller: str
+    words: str
+    meant: str
+    note: str = ""
+
+    @property
+    def said(self) -> str:
+        """The words as they are compared."""
+        return normalise(self.words)
+
+
+@dataclass(frozen=True)
+class Turn:
+    """A turn as it was served, with its labels; times in seconds, ``started`` since 1970."""
+
+    call_id: str
+    n: int
+    started: float
+    start_s: float
+    end_s: float
+    lang: str
+    engine: str
+    heard: str
+    confidence: float
+    intent: str
+    intent_confidence: float
+    second: str
+    decision: str
+    decided: str
+    recording: str
+    labels: tuple[Label, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """How people name it: ``1795302000.12/3``."""
+        return f"{self.call_id}/{self.n}"
+
+    @property
+    def disputed(self) -> bool:
+        """Whether two people see it differently; case and punctuation do not count."""
+        return len({(label.said, label.meant) for label in self.labels}) > 1
+
+    @property
+    def truth(self) -> Label | None:
+        """What it was, when that is known and undisputed."""
+        return self.labels[0] if self.labels and not self.disputed else None
+
+    @property
+    def understood(self) -> bool:
+        """Whether the best guess is what was meant."""
+        return self.truth is not None and self.intent == self.truth.meant
+
+    @property
+    def served(self) -> bool:
+        """Whether the service did the right thing: acted or asked back on what was meant, declined the rest."""
+        truth = self.truth
+        if truth is None:
+            return False
+        if truth.meant == OUT_OF_SCOPE:
+            return self.decision in DECLINED
+        about = (self.decided, self.second) if self.decision == Decision.EITHER else (self.decided,)
+        return self.decision != Decision.REPROMPT and truth.meant in about
+
+    @property
+    def wrongly_answered(self) -> bool:
+        """Whether a wrong answer was spoken, or a wrong order carried out, without asking back."""
+        return self.truth is not None and self.decision in ACTS and self.decided != self.truth.meant
+
+
+def turn_of(row: Mapping[str, Any], labels: Sequence[Label] = ()) -> Turn:
+    """A turn from a row of the store."""
+    names = Turn.__dataclass_fields__.keys() - {"labels"}
+    return Turn(**{name: row[name] for name in names}, labels=tuple(labels))
+
+
+def turns_of(rows: Iterable[Mapping[str, Any]]) -> list[Turn]:
+    """Labels beside their turns, those of one turn together, as labelled turns."""
+    found = []
+    for _, group in groupby(rows, key=lambda row: (row["call_id"], row["n"])):
+        same = list(group)
+        labels = [Label(row["labeller"], row["words"], row["meant"], row["note"]) for row in same]
+        found.append(turn_of(same[0], labels))
+    return found
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """Two people on the turns that both have labelled; ``kappa`` is None where chance cannot be told apart."""
+
+    one: str
+    other: str
+    turns: int
+    same_intent: int
+    same_words: int
+    kappa: float | None
+
+
+def agreements(turns: Sequence[Turn]) -> list[Agreement]:
+    """One for each two people who share turns."""
+    people = sorted({label.labeller for turn in turns for label in turn.labels})
+    found = [_agreement(turns, one, other) for one, other in combinations(people, 2)]
+    return [pair for pair in found if pair.turns]
+
+
+def _agreement(turns: Sequence[Turn], one: str, other: str) -> Agreement:
+    views = [{label.labeller: label for label in turn.labels} for turn in turns]
+    both = [(view[one], view[other]) for view in views if one in view and other in view]
+    meant = [(mine.meant, theirs.meant) for mine, theirs in both]
+    same_words = sum(mine.said == theirs.said for mine, theirs in both)
+    return Agreement(one, other, len(both), sum(a == b for a, b in meant), same_words, kappa(meant))
+
+
+def kappa(pairs: Sequence[tuple[str, str]]) -> float | None:
+    """Agreement beyond chance: 1 is perfect, 0 what two people who guess would reach.
+
+    Cohen: A Coefficient of Agreement for Nominal Scales, 1960.
+    """
+    if not pairs:
+        return None
+    observed = sum(one == other for one, other in pairs) / len(pairs)
+    first, second = Counter(one for one, _ in pairs), Counter(other for _, other in pairs)
+    chance = sum(first[name] * second[name] for name in first) / len(pairs) ** 2
+    return None if chance == 1 else (observed - chance) / (1 - chance)

@@ -1,0 +1,80 @@
+"""Labelled turns -> how well real callers were heard and understood, with confidence intervals.  Pure."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from zoneinfo import ZoneInfo
+
+from rapidfuzz.distance import Levenshtein
+
+from ivr.core.text import normalise
+from ivr.evaluation.labels.confidence_intervals import Estimate, ratio, wilson
+from ivr.evaluation.labels.labelled_turns import Turn
+from ivr.nlu.gate import OUT_OF_SCOPE
+
+
+@dataclass(frozen=True)
+class Score:
+    """Of the undisputed labelled turns of a group; None where there is nothing to count.
+
+    ``word_errors``: words put in, left out or changed, to the words said.  ``understood``: the best guess is the
+    intent that was meant.  ``served``: the service did the right thing.  ``wrong``: a wrong answer at once.
+    """
+
+    by: str
+    group: str
+    turns: int
+    disputed: int
+    word_errors: Estimate | None
+    understood: Estimate | None
+    served: Estimate | None
+    wrong: Estimate | None
+
+    @classmethod
+    def of(cls, turns: Sequence[Turn], by: str = "all", group: str = "all") -> Score:
+        """Count some turns."""
+        known = [turn for turn in turns if turn.truth is not None]
+        errors = [word_errors(turn) for turn in known]
+        judged = [turn for turn in known if turn.truth is not None and turn.truth.meant]
+        spoken = [turn for turn in judged if turn.intent]  # emergencies by word were never asked about
+        return cls(
+            by,
+            group,
+            len(known),
+            sum(turn.disputed for turn in turns),
+            ratio([one for one, _ in errors], [all_ for _, all_ in errors], [turn.call_id for turn in known]),
+            wilson(sum(turn.understood for turn in spoken), len(spoken)),
+            wilson(sum(turn.served for turn in judged), len(judged)),
+            wilson(sum(turn.wrongly_answered for turn in judged), len(judged)),
+        )
+
+    def row(self) -> dict[str, object]:
+        """For JSON."""
+        estimates = {name: getattr(self, name) for name in ("word_errors", "understood", "served", "wrong")}
+        return {
+            "by": self.by, "group": self.group, "turns": self.turns, "disputed": self.disputed,
+            **{name: None if one is None else one.row() for name, one in estimates.items()},
+        }  # fmt: skip
+
+
+def word_errors(turn: Turn) -> tuple[int, int]:
+    """Errors and words of a turn whose truth is known; what was heard where nobody spoke is all errors."""
+    said = turn.truth.said.split() if turn.truth else []
+    return Levenshtein.distance(said, normalise(turn.heard).split()), len(said)
+
+
+def scores(turns: Sequence[Turn], zone: ZoneInfo) -> Iterator[Score]:
+    """All, then by language, recogniser, hour of the day, and in or out of scope."""
+    yield Score.of(turns)
+    yield from _by(turns, "language", lambda turn: turn.lang)
+    yield from _by(turns, "recogniser", lambda turn: turn.engine)
+    yield from _by(turns, "hour", lambda turn: f"{dt.datetime.fromtimestamp(turn.started, zone):%H}")
+    known = [turn for turn in turns if turn.truth is not None and turn.truth.meant]
+    yield from _by(known, "scope", lambda turn: "out" if turn.truth.meant == OUT_OF_SCOPE else "in")  # type: ignore[union-attr]
+
+
+def _by(turns: Sequence[Turn], by: str, group: Callable[[Turn], str]) -> Iterator[Score]:
+    for name in sorted({group(turn) for turn in turns}):
+        yield Score.of([turn for turn in turns if group(turn) == name], by, name)

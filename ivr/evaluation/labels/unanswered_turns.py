@@ -1,0 +1,58 @@
+"""Turns that got no answer, and why.  Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any
+
+from ivr.nlu.gate import OUT_OF_SCOPE, Decision
+
+FEWEST_WORDS = 2
+"""A single word is mostly noise."""
+
+
+@dataclass(frozen=True)
+class Declined:
+    """A question without an answer: when, what, where to hear it (``start_s`` in the recording of ``call_id``).
+
+    ``why``: declined ("pardon?"), person (put through, as not understood again), denied ("did you mean ...?", no).
+    ``near``: the intent that it was nearest to.
+    """
+
+    call_id: str
+    at: float
+    start_s: float
+    lang: str
+    text: str
+    why: str
+    near: str
+
+
+def declined(rows: Sequence[Mapping[str, Any]]) -> Iterator[Declined]:
+    """From all spoken turns, calls together and in order; calls for a person and small talk are not among them."""
+    for _, group in groupby(rows, key=lambda row: row["call_id"]):
+        call = list(group)
+        for number, row in enumerate(call):
+            why = _why(row, call[number + 1] if number + 1 < len(call) else None)
+            if why and len(row["heard"].split()) >= FEWEST_WORDS:
+                at = row["started"] + row["start_s"]
+                near = "" if row["intent"] == OUT_OF_SCOPE else row["intent"]
+                yield Declined(
+                    row["call_id"], at, row["start_s"], row["lang"], row["heard"], why, near or row["second"]
+                )
+
+
+def _why(row: Mapping[str, Any], following: Mapping[str, Any] | None) -> str:
+    """Empty where the caller was answered, or asked for nothing, or where understanding was away."""
+    if not row["intent"]:
+        return ""
+    match row["decision"]:
+        case Decision.REPROMPT:
+            return "declined"
+        case Decision.HANDOFF if row["intent"] != "human":
+            return "person"
+        case Decision.CONFIRM | Decision.EITHER if following is not None and following["intent"] == "no":
+            return "denied"
+    return ""

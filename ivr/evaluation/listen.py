@@ -1,0 +1,76 @@
+"""`ivr listen`: recorded speech, heard and understood as if it had come over the phone."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from ivr.content.callflow import load_callflow
+from ivr.core.errors import UsageError
+from ivr.core.settings import Settings
+from ivr.evaluation import recordings as hearing
+from ivr.evaluation.recordings import Listened, Recording
+from ivr.nlu import ask, gate
+from ivr.nlu.client import Understanding
+from ivr.speech.engines import choose
+
+ENGINES = ("auto", "vosk", "whisper")
+
+
+def listen(
+    settings: Settings, files: Sequence[Path], *, lang: str, tsv: Path | None, engine: str
+) -> AsyncIterator[dict[str, Any]]:
+    """One row a recording, in the form of `ivr listen`; raises UsageError before it starts to listen."""
+    if engine not in ENGINES:
+        raise UsageError(f"--engine {engine}: write one of {', '.join(ENGINES)}")
+    recordings = [*hearing.from_paths(files, lang), *(hearing.from_table(tsv) if tsv else ())]
+    if not recordings:
+        raise UsageError("no files: name audio files, or a table with --tsv")
+    offered = [str(code) for code in load_callflow(settings.root).languages]
+    for recording in recordings:
+        if recording.lang not in offered:
+            mend = f"write --lang, or the column lang, one of {', '.join(offered)}"
+            raise UsageError(f"{recording.file}: language {recording.lang!r}: {mend}")
+    return _rows(settings, recordings, engine)
+
+
+async def _rows(
+    settings: Settings, recordings: list[Recording], engine: str
+) -> AsyncIterator[dict[str, Any]]:
+    office = ask.Office.load(settings)
+    langs = sorted({recording.lang for recording in recordings})
+    recogniser = await asyncio.to_thread(choose, settings, langs, engine)
+    try:
+        async with ask.served(settings) as understanding:
+            hotwords = {code: office.faq.hotwords(code) for code in langs}
+            async for item in hearing.listen(recordings, recogniser, hotwords):
+                if item.error:
+                    sys.stderr.write(f"ivr: {item.error}\n")
+                yield await _row(office, understanding, item)
+    finally:
+        await recogniser.close()
+
+
+async def _row(office: ask.Office, understanding: Understanding, item: Listened) -> dict[str, Any]:
+    heard, lang = item.heard, item.recording.lang
+    if office.emergency.heard(heard.text, lang):
+        intent, decision = gate.EMERGENCY, gate.Decision.ANSWER.value
+    else:
+        meant = await understanding.understand(heard.text, lang)
+        verdict = gate.decide(heard.confidence, meant, office.callflow.gate, office.faq.kinds, lang)
+        intent, decision = ask.outcome(verdict)
+    return {
+        **item.recording.columns,
+        "file": item.recording.file,
+        "lang": lang,
+        "engine": heard.engine,
+        "text": heard.text,
+        "confidence": round(heard.confidence, 3),
+        "intent": intent,
+        "decision": decision,
+        "speech_s": round(item.speech_s, 2),
+        "ms": round(item.ms),
+    }

@@ -1,0 +1,138 @@
+"""`ivr eval nlu`: the held-out questions, at the thresholds in force and over all thresholds."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from ivr.content import heldout
+from ivr.content.callflow import GateSettings
+from ivr.core.settings import Settings
+from ivr.core.text import LANGUAGES
+from ivr.core.yamlfile import refuse
+from ivr.evaluation import report
+from ivr.evaluation.scores import Judged, Scores, percentile
+from ivr.nlu import gate
+from ivr.nlu.ask import Office, judge, served
+from ivr.nlu.client import Understanding
+
+STEPS = [round(step * 0.05, 2) for step in range(21)]  # answer thresholds of the trade-off curve
+AT_A_TIME = 1  # the times are those of one caller's question
+
+# What we hold ourselves to: right in scope, per language, out of scope not answered, wrong answers.
+GOALS = {"right": 0.95, "right_each": 0.92, "not_answered": 0.90, "wrong": 0.01}
+
+
+def run_nlu(settings: Settings, as_json: bool = False, html: Path | None = None) -> int:
+    """Evaluate, write the scores to standard output and the report to ``html``; 1 when a goal is missed."""
+    office = Office.load(settings)
+    questions, findings = heldout.read(settings.root)
+    refuse(findings, "the held-out questions")
+    judged = asyncio.run(judge_all(settings, office, questions))
+    rows = [Scores.of(judged), *by_language(judged)]
+    missed = misses(rows)
+    rows += blind(judged)
+    swept = list(sweep(judged, office.callflow.gate, office.faq.kinds))
+    times = [one.seconds * 1000 for one in judged]
+    timing = {"p50_ms": round(percentile(times, 0.5), 1), "p95_ms": round(percentile(times, 0.95), 1)}
+    target = html or settings.var / "reports" / "nlu.html"
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_text(report.page(rows, swept, judged, timing), encoding="utf-8")
+    lines = list(_json(rows, swept, timing, missed)) if as_json else _table(rows, timing, missed, target)
+    sys.stdout.write("\n".join(lines) + "\n")
+    return 1 if missed else 0
+
+
+async def judge_all(
+    settings: Settings, office: Office, questions: Sequence[heldout.Question]
+) -> list[Judged]:
+    """Every question through understanding and the gate, by the running Rasa or one for this long."""
+    places = asyncio.Semaphore(AT_A_TIME)
+    async with served(settings) as understanding:
+
+        async def one(question: heldout.Question) -> Judged:
+            async with places:
+                return await _judge(office, understanding, question)
+
+        return list(await asyncio.gather(*(one(question) for question in questions)))
+
+
+async def _judge(office: Office, understanding: Understanding, question: heldout.Question) -> Judged:
+    reply = await judge(office, understanding, question.text, question.lang)
+    return Judged(question, reply.intent, reply.verdict, reply.seconds)
+
+
+def by_language(judged: Sequence[Judged]) -> list[Scores]:
+    """One row per language that has questions."""
+    parts = {lang: [one for one in judged if one.question.lang == lang] for lang in LANGUAGES}
+    return [Scores.of(part, lang) for lang, part in parts.items() if part]
+
+
+def blind(judged: Sequence[Judged]) -> list[Scores]:
+    """Rows of the blind questions alone: all of them, and each language."""
+    part = [one for one in judged if one.question.blind]
+    rows = [Scores.of(part, "blind"), *by_language(part)] if part else []
+    return [replace(row, lang=f"blind {row.lang}") if row.lang in LANGUAGES else row for row in rows]
+
+
+def sweep(
+    judged: Sequence[Judged], settings: GateSettings, kinds: Mapping[str, str]
+) -> Iterator[tuple[float, Scores]]:
+    """Scores at each answer threshold; confirming and orders never need more than answering."""
+    for step in STEPS:
+        moved = settings.model_copy(
+            update={
+                "answer": step,
+                "confirm": min(settings.confirm, step),
+                "control": min(settings.control, step),
+                "languages": {},
+                "intents": {},
+            }
+        )
+        yield step, Scores.of([_again(one, moved, kinds) for one in judged])
+
+
+def _again(one: Judged, settings: GateSettings, kinds: Mapping[str, str]) -> Judged:
+    verdict = gate.decide(1.0, one.intent, settings, kinds, one.question.lang)
+    return Judged(one.question, one.intent, verdict, one.seconds)
+
+
+def misses(rows: Sequence[Scores]) -> list[str]:
+    """The goals that are not met, one line each."""
+    total, found = rows[0], []
+    for name, sign in (("right", 1), ("not_answered", 1), ("wrong", -1)):
+        value = getattr(total, name)
+        if sign * value < sign * GOALS[name]:
+            found.append(f"{name} is {value:.1%}, the goal is {GOALS[name]:.0%}")
+    for row in rows[1:]:
+        if row.right < GOALS["right_each"]:
+            found.append(f"right in {row.lang} is {row.right:.1%}, the goal is {GOALS['right_each']:.0%}")
+    return found
+
+
+def _json(
+    rows: Sequence[Scores], swept: Sequence[tuple[float, Scores]], timing: dict[str, float], missed: list[str]
+) -> Iterator[str]:
+    for row in rows:
+        yield json.dumps({"kind": "scores", **row.rounded()})
+    for step, row in swept:
+        yield json.dumps({"kind": "threshold", "answer": step, **row.rounded()})
+    yield json.dumps({"kind": "summary", **timing, "missed": missed})
+
+
+def _table(rows: Sequence[Scores], timing: dict[str, float], missed: list[str], html: Path) -> list[str]:
+    lines = [
+        f"{'':8} {'asked':>6} {'right':>7} {'at once':>8} {'oos declined':>13} {'not answered':>13} {'wrong':>7}"
+    ]
+    for row in rows:
+        lines.append(
+            f"{row.lang:8} {row.questions:6} {row.right:7.1%} {row.at_once:8.1%} {row.declined:13.1%}"
+            f" {row.not_answered:13.1%} {row.wrong:7.1%}"
+        )
+    lines.append(f"understanding: p50 {timing['p50_ms']:.0f} ms, p95 {timing['p95_ms']:.0f} ms")
+    lines += [f"missed: {line}" for line in missed]
+    return [*lines, f"report: {html}"]

@@ -1,0 +1,150 @@
+"""`ivr eval prompts`: every prompt heard back, word errors by language, the worst, and why each one missed."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from html import escape
+from pathlib import Path
+
+from ivr.call.dialogue import prompt_list
+from ivr.content.callflow import load_callflow
+from ivr.content.faq import load_faq
+from ivr.content.phrases import load_phrases
+from ivr.core.errors import UsageError
+from ivr.core.settings import Settings
+from ivr.core.text import LANGUAGES
+from ivr.evaluation.hearback import HeardBack, hear_back, mean_wer
+from ivr.speech.engines import choose
+from ivr.speech.prompts import open_prompts
+from ivr.speech.stt_cached import Remembered
+
+WORST = 10
+
+
+@dataclass(frozen=True)
+class Row:
+    """A language's prompts.  ``wer_words``, the word error rate proper: all word errors by all words; ``wer``: the
+    mean of the prompts' own, in which one wrong word in a prompt of two weighs as much as twenty in one of forty."""
+
+    lang: str
+    voice: str
+    prompts: int
+    wer: float
+    wer_words: float
+    over_15: int
+    over_40: int
+    lufs_min: float
+    lufs_max: float
+    clipped: int
+    gap_s: float
+    why: dict[str, int]
+    """Word errors by kind: name, sound, word."""
+
+
+def run(settings: Settings, langs: Sequence[str], html: Path | None, *, as_json: bool) -> int:
+    """Hear everything back (what was heard before costs nothing), print a row a language, write the report."""
+    unknown = [lang for lang in langs if lang not in LANGUAGES]
+    if unknown:
+        raise UsageError(f"--lang {unknown[0]}: write one of {', '.join(LANGUAGES)}")
+    heard = asyncio.run(_hear_all(settings, langs or LANGUAGES))
+    rows = [row_of(lang, part) for lang in LANGUAGES if (part := [one for one in heard if one.lang == lang])]
+    target = html or settings.var / "reports" / "prompts.html"
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_text(page(rows, heard), "utf-8")
+    for row in rows:
+        sys.stdout.write(f"{json.dumps(asdict(row)) if as_json else _text(row)}\n")
+    if not as_json:
+        sys.stdout.write(f"report: {target}\n")
+    return 0
+
+
+async def _hear_all(settings: Settings, langs: Sequence[str]) -> list[HeardBack]:
+    flow, words = load_callflow(settings.root), load_phrases(settings.root)
+    faq = load_faq(settings.root, words)
+    prompts = open_prompts(settings, flow.languages)
+    items = [one for one in dict.fromkeys(prompt_list.sentences(flow, faq, words)) if one[1] in langs]
+    await asyncio.to_thread(prompts.render_all, items)
+    engine = await asyncio.to_thread(choose, settings, sorted(langs), "whisper")
+    recogniser = Remembered(engine, settings.var / "heard" / "prompts.jsonl")
+    rows: list[HeardBack] = []
+    try:
+        hotwords = {lang: faq.hotwords(lang) for lang in langs}
+        async for row in hear_back(items, prompts, recogniser, hotwords):
+            rows.append(row)
+            sys.stderr.write(f"\r{row.lang} {len(rows)}/{len(items)}")
+    finally:
+        sys.stderr.write("\n")
+        await recogniser.close()
+        await prompts.close()
+    return rows
+
+
+def row_of(lang: str, part: Sequence[HeardBack]) -> Row:
+    """One language's row."""
+    why = Counter(kind for one in part for miss in one.misses for kind in [miss.kind] * miss.errors)
+    words = sum(one.words for one in part)
+    return Row(
+        lang, part[0].voice, len(part), round(mean_wer(part), 4),
+        round(sum(one.errors for one in part) / words, 4) if words else 0.0,
+        sum(one.wer > 0.15 for one in part), sum(one.wer > 0.40 for one in part),
+        min(one.lufs for one in part), max(one.lufs for one in part),
+        sum(one.clipped for one in part), max(one.gap_s for one in part), dict(why.most_common()),
+    )  # fmt: skip
+
+
+def _text(row: Row) -> str:
+    why = ", ".join(f"{kind} {count}" for kind, count in row.why.items())
+    return (
+        f"{row.lang} {row.voice:24} n={row.prompts:<4} word errors {row.wer_words:6.1%}"
+        f" (mean of the prompts {row.wer:5.1%})  over 15 %: {row.over_15}, over 40 %: {row.over_40}"
+        f"  {row.lufs_min} to {row.lufs_max} LUFS"
+        f"  clipped {row.clipped}  longest silence {row.gap_s} s  errors: {why}"
+    )
+
+
+def page(rows: Sequence[Row], heard: Sequence[HeardBack]) -> str:
+    """The report: a table of languages, the worst ten of each, then every miss."""
+    return (
+        "<!doctype html><html lang=en><meta charset=utf-8><title>Prompts heard back</title><style>"
+        "body{font:15px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:75rem;padding:0 1rem}"
+        "table{border-collapse:collapse}td,th{padding:.2rem .6rem;text-align:left;vertical-align:top}"
+        "th{border-bottom:1px solid #999}del{color:#b00}ins{color:#070;text-decoration:none}</style>"
+        f"<h1>Prompts heard back</h1><table>{''.join(_head(rows))}</table>"
+        f"{''.join(_worst(row.lang, heard) for row in rows)}{''.join(_misses(row.lang, heard) for row in rows)}"
+        "</html>\n"
+    )
+
+
+def _head(rows: Sequence[Row]) -> Iterator[str]:
+    yield "<tr><th>language<th>voice<th>prompts<th>word errors<th>mean of the prompts<th>over 15 %<th>over 40 %"
+    yield "<th>LUFS<th>clipped<th>longest silence<th>word errors by kind"
+    for row in rows:
+        why = ", ".join(f"{kind} {count}" for kind, count in row.why.items())
+        yield (
+            f"<tr><td>{row.lang}<td>{row.voice}<td>{row.prompts}<td>{row.wer_words:.1%}<td>{row.wer:.1%}"
+            f"<td>{row.over_15}<td>{row.over_40}<td>{row.lufs_min} to {row.lufs_max}<td>{row.clipped}"
+            f"<td>{row.gap_s} s<td>{why}"
+        )
+
+
+def _worst(lang: str, heard: Sequence[HeardBack]) -> str:
+    worst = sorted((one for one in heard if one.lang == lang), key=lambda one: -one.wer)[:WORST]
+    body = "".join(f"<tr><td>{one.wer:.0%}<td>{escape(one.text)}<td>{escape(one.heard)}" for one in worst)
+    return f"<h2>{lang}: the worst {WORST}</h2><table><tr><th><th>said<th>heard{body}</table>"
+
+
+def _misses(lang: str, heard: Sequence[HeardBack]) -> str:
+    body = "".join(
+        f"<tr><td>{miss.kind}<td><del>{escape(miss.said) or '—'}</del><td><ins>{escape(miss.heard) or '—'}</ins>"
+        f"<td>{escape(one.text[:90])}"
+        for one in heard
+        if one.lang == lang
+        for miss in one.misses
+        if miss.errors
+    )
+    return f"<h2>{lang}: every miss</h2><table><tr><th>kind<th>said<th>heard<th>in{body}</table>"

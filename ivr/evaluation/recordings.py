@@ -1,0 +1,76 @@
+"""Recognising recordings as if they had come over the phone: the core of ``ivr listen``."""
+
+from __future__ import annotations
+
+import csv
+import time
+from collections.abc import AsyncIterator, Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ivr.core.audio import over_the_phone, read_audio, seconds
+from ivr.core.errors import AudioError, UsageError
+from ivr.speech.stt import MAX_SECONDS, Recogniser, Transcript
+
+
+@dataclass(frozen=True)
+class Recording:
+    """A file to listen to; ``columns`` are a table's other columns, passed through."""
+
+    file: str
+    lang: str
+    path: Path
+    columns: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Listened:
+    """What was heard in a recording; ``error`` is set, and nothing heard, where it could not be read."""
+
+    recording: Recording
+    heard: Transcript
+    speech_s: float
+    ms: float
+    error: str = ""
+
+
+def from_paths(paths: Iterable[Path], lang: str) -> list[Recording]:
+    """Recordings in one language."""
+    return [Recording(str(path), lang, path) for path in paths]
+
+
+def from_table(table: Path) -> list[Recording]:
+    """Recordings of a TSV file with columns ``file`` and ``lang``; paths may be relative to the table."""
+    try:
+        with table.open(encoding="utf-8", newline="") as lines:
+            rows = list(csv.DictReader(lines, delimiter="\t", strict=True))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise UsageError(f"{table}: not a table that can be read: {error}") from error
+    recordings = []
+    for number, row in enumerate(rows, 2):
+        if not row.get("file") or not row.get("lang"):
+            raise UsageError(f"{table}:{number}: needs columns 'file' and 'lang', separated by tabs")
+        path = Path(row["file"])
+        path = path if path.exists() else table.parent / path
+        others = {name: value or "" for name, value in row.items() if name not in ("file", "lang", None)}
+        recordings.append(Recording(row["file"], row["lang"], path, others))
+    return recordings
+
+
+async def listen(
+    recordings: Iterable[Recording], recogniser: Recogniser, hotwords: Mapping[str, str] | None = None
+) -> AsyncIterator[Listened]:
+    """Recognises one recording after the other, each through 8 kHz A-law and back."""
+    for recording in recordings:
+        try:
+            pcm = over_the_phone(read_audio(recording.path))
+        except AudioError as error:
+            nothing = Transcript("", 0.0, recording.lang, recogniser.name)
+            yield Listened(recording, nothing, 0.0, 0.0, str(error))
+            continue
+        started = time.perf_counter()
+        utterance = recogniser.utterance([recording.lang], (hotwords or {}).get(recording.lang, ""))
+        utterance.feed(pcm)
+        heard = await utterance.decode()
+        spent = (time.perf_counter() - started) * 1000
+        yield Listened(recording, heard, min(seconds(pcm), MAX_SECONDS), spent)

@@ -1,0 +1,200 @@
+"""`ivr replay`: which calls, by which workers, shown how."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from sqlalchemy import Engine
+
+from ivr.core.errors import UsageError
+from ivr.core.settings import Settings
+from ivr.evaluation.replay import diff, golden, jobs, report
+from ivr.evaluation.replay.jobs import Job, Result, Row
+from ivr.evaluation.replay.ray_pool import OnRay
+from ivr.nlu import ask
+from ivr.store import queries
+from ivr.store.access import store
+
+ENGINES = ("", "auto", "vosk", "whisper")
+DAY_S = 86_400.0
+UNITS = {"m": 60.0, "h": 3600.0, "d": DAY_S, "w": 7 * DAY_S}
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What the command line asks for."""
+
+    calls: Sequence[str] = ()
+    since: str = ""
+    suite: str = ""
+    engine: str = ""
+    workers: int = 1
+    ray: str = ""
+    anew: bool = False
+    fail_on_change: bool = False
+    as_json: bool = False
+    junit: Path | None = None
+    html: Path | None = None
+
+
+def run(settings: Settings, wanted: Wanted) -> int:
+    """Replay and show; 1 when a call could not be replayed, a golden call broke, or anything changed where
+    that is not wanted.
+    """
+    if wanted.engine not in ENGINES:
+        raise UsageError(f"--engine {wanted.engine}: write one of auto, vosk, whisper")
+    if sum(map(bool, (wanted.calls, wanted.since, wanted.suite))) != 1:
+        raise UsageError("name calls, or write --since 7d, or --suite NAME: one of the three")
+    suite = golden.load_suite(settings, wanted.suite) if wanted.suite else None
+    todo = suite.jobs() if suite else chosen(settings, wanted)
+    began = time.perf_counter()
+    results = _in_order(asyncio.run(_replayed(settings, wanted, todo)), todo)
+    rows = [row for result in results for row in result.rows]
+    failed = {result.call_id: result.error for result in results if result.error}
+    if suite:
+        checks = golden.check(suite, results)
+        _write(
+            wanted,
+            report.junit(wanted.suite, checks),
+            report.html(f"Golden calls: {wanted.suite}", rows, checks),
+        )
+        _show_checks(checks, wanted, time.perf_counter() - began)
+        return 1 if any(check.broken for check in checks) else 0
+    total = diff.summed(len(results), rows) | {
+        "failed": failed,
+        "kept": sum(result.kept for result in results),
+        "seconds": round(time.perf_counter() - began, 2),
+    }
+    _write(wanted, report.junit_of_rows(rows, failed), report.html("Replay", rows))
+    _show(rows, total, wanted)
+    return 1 if failed or (wanted.fail_on_change and total["changed"]) else 0
+
+
+async def _replayed(settings: Settings, wanted: Wanted, todo: Sequence[Job]) -> list[Result]:
+    """All results; Rasa runs for as long as it takes."""
+    async with ask.served(settings) as _:
+        served = replace(settings, rasa_url=settings.rasa)
+        return await asyncio.to_thread(lambda: list(replayed(served, wanted, todo)))
+
+
+def replayed(settings: Settings, wanted: Wanted, todo: Sequence[Job]) -> Iterator[Result]:
+    """Results as they come; ``settings`` name a Rasa that runs."""
+    run = OnRay(wanted.ray) if wanted.ray else jobs.pool
+    for done, result in enumerate(
+        jobs.replay_all(settings, todo, wanted.engine, wanted.workers, run, anew=wanted.anew), 1
+    ):
+        if sys.stderr.isatty():
+            sys.stderr.write(f"\r{done}/{len(todo)} ")
+        yield result
+
+
+def chosen(settings: Settings, wanted: Wanted) -> list[Job]:
+    """The calls that were named, or all since then that were recorded."""
+    engine = store(settings)
+    try:
+        if wanted.calls:
+            return [_named(engine, settings, call_id) for call_id in wanted.calls]
+        begun = time.time() - seconds(wanted.since)
+        rows = [row for row in queries.recent_calls(engine, 1_000_000) if row["started"] >= begun]
+        return [job(engine, settings, row) for row in reversed(rows) if row["recording"]]
+    finally:
+        engine.dispose()
+
+
+def seconds(since: str) -> float:
+    """``7d``, ``36h``, ``90m``, ``2w`` in seconds."""
+    found = re.fullmatch(r"(\d+)([mhdw])", since)
+    if found is None:
+        raise UsageError(f"--since {since}: write for example 90m, 36h, 7d or 2w")
+    return int(found[1]) * UNITS[found[2]]
+
+
+def _named(engine: Engine, settings: Settings, call_id: str) -> Job:
+    row = queries.call(engine, call_id)
+    if row is None:
+        raise UsageError(f"no call {call_id}: see `ivr calls`")
+    if not row["recording"]:
+        raise UsageError(f"call {call_id} has no recording: nothing to replay")
+    return job(engine, settings, row)
+
+
+def job(engine: Engine, settings: Settings, row: queries.Row) -> Job:
+    """A recorded call as a job."""
+    return Job(row["id"], tuple(queries.events_of(engine, row["id"])), settings.state / row["recording"])
+
+
+def _in_order(results: Sequence[Result], todo: Sequence[Job]) -> list[Result]:
+    place = {one.call_id: index for index, one in enumerate(todo)}
+    return sorted(results, key=lambda result: place[result.call_id])
+
+
+def _write(wanted: Wanted, junit: str, html: str) -> None:
+    for path, text in ((wanted.junit, junit), (wanted.html, html)):
+        if path is not None:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, "utf-8")
+
+
+def _show(rows: Sequence[Row], total: dict[str, Any], wanted: Wanted) -> None:
+    if wanted.as_json:
+        for row in [*rows, total]:
+            sys.stdout.write(json.dumps(row, ensure_ascii=False) + "\n")
+        return
+    table = Table(
+        "call", "turn", "heard then", "heard now", "decided then", "decided now", "because", box=None
+    )
+    for row in rows:
+        if row["changed"]:
+            table.add_row(row["call"], str(row["turn"]), *report.cells(row), report.because(row))
+    console = Console()
+    if table.rows:
+        console.print(table)
+    console.print(report.sentence(total))
+    for call_id, error in total["failed"].items():
+        sys.stderr.write(f"{call_id}: {error}\n")
+
+
+def _show_checks(checks: Sequence[golden.Check], wanted: Wanted, took_s: float) -> None:
+    broken = [check for check in checks if check.broken]
+    if wanted.as_json:
+        for check in checks:
+            sys.stdout.write(json.dumps(check.row(), ensure_ascii=False) + "\n")
+        total = {"summary": True, "suite": wanted.suite, "turns": len(checks), "broken": len(broken)}
+        sys.stdout.write(json.dumps(total | {"seconds": round(took_s, 2)}) + "\n")
+        return
+    for check in broken:
+        sys.stdout.write(f"{check}\n")
+    sys.stdout.write(f"{wanted.suite}: {len(checks)} turns, {len(broken)} broken\n")
+
+
+def add_golden(settings: Settings, call_id: str, name: str, note: str) -> None:
+    """Keep a recorded call in a golden set."""
+    engine = store(settings)
+    try:
+        kept = _named(engine, settings, call_id)
+    finally:
+        engine.dispose()
+    turns = golden.add(settings, name, kept, note)
+    sys.stderr.write(
+        f"{kept.call_id} is in {name}: {len(turns)} turns; edit {settings.state}/golden/{name}.yml\n"
+    )
+
+
+def golden_rows(settings: Settings) -> list[Row]:
+    """A row for each golden call."""
+    suites = [golden.load_suite(settings, name) for name in golden.names(settings)]
+    return [
+        {"set": suite.name, "call": call_id, "turns": len(call.turns), "note": call.note}
+        for suite in suites
+        for call_id, call in suite.calls.items()
+    ]

@@ -1,0 +1,42 @@
+"""The golden calls against content that is about to be published."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import os
+from collections.abc import Callable
+
+from ivr.core.ports import free_port
+from ivr.core.settings import Settings
+from ivr.evaluation.replay import golden, jobs
+from ivr.evaluation.replay.golden import Check
+from ivr.nlu import ask
+
+Progress = Callable[[int, int], None]
+
+
+def broken(content: Settings, progress: Progress) -> list[Check]:
+    """The expectations that do not hold with ``content``, over all sets; its trained model is there."""
+    suites = [golden.load_suite(content, name) for name in golden.names(content)]
+    todo = [(suite, job) for suite in suites for job in suite.jobs()]
+    if not todo:
+        return []
+    apart = dataclasses.replace(content, rasa_url="", rasa_port=free_port())
+    return asyncio.run(_broken(apart, suites, progress))
+
+
+async def _broken(content: Settings, suites: list[golden.Suite], progress: Progress) -> list[Check]:
+    async with ask.served(content):
+        served = dataclasses.replace(content, rasa_url=content.rasa)
+        return await asyncio.to_thread(_checked, served, suites, progress)
+
+
+def _checked(served: Settings, suites: list[golden.Suite], progress: Progress) -> list[Check]:
+    """One call may be in several sets: it is replayed once."""
+    calls = {job.call_id: job for suite in suites for job in suite.jobs()}
+    results = []
+    for result in jobs.replay_all(served, list(calls.values()), "", os.cpu_count() or 1, jobs.pool):
+        results.append(result)
+        progress(len(results), len(calls))
+    return [check for suite in suites for check in golden.check(suite, results) if check.broken]

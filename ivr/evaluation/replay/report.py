@@ -1,0 +1,109 @@
+"""Replays for people and for build servers: cells of a table, one HTML page, JUnit XML.  Pure text."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from html import escape
+from typing import Any
+from xml.etree import ElementTree
+
+from ivr.evaluation.replay.golden import Check
+from ivr.evaluation.report import STYLE
+
+Row = Mapping[str, Any]
+CHANGED = "tr.changed td{background:#fff3e8}td.text{text-align:left}"
+
+
+def cells(row: Row) -> tuple[str, str, str, str]:
+    """Heard then and now, decided then and now."""
+    heard, decided = row["heard"], row["decided"]
+    return _heard(heard["then"]), _heard(heard["now"]), _decided(decided["then"]), _decided(decided["now"])
+
+
+def sentence(total: Mapping[str, Any]) -> str:
+    """The summary in one line."""
+    reasons = ", ".join(f"{reason} {count}" for reason, count in total["reasons"].items())
+    because = f" ({reasons})" if reasons else ""
+    return (
+        f"{total['calls']} calls, {total['turns']} turns: {total['changed']} changed{because}; "
+        f"{total['kept']} calls known from before, {total['seconds']:.1f} s"
+    )
+
+
+def html(title: str, rows: Sequence[Row], checks: Sequence[Check] = ()) -> str:
+    """Every turn then and now; what changed, or broke, first."""
+    broken = {(check.call, check.turn): check for check in checks if check.broken}
+    changed = sum(bool(row["changed"]) for row in rows)
+    head = "".join(f"<th>{name}" for name in
+                   ("call", "turn", "heard then", "heard now", "decided then", "decided now", "because"))  # fmt: skip
+    ordered = sorted(rows, key=lambda row: ((row["call"], row["turn"]) not in broken, not row["changed"]))
+    body = "".join(_line(row, broken.get((row["call"], row["turn"]))) for row in ordered)
+    expected = f", {len(checks)} expectations, <b>{len(broken)} broken</b>" if checks else ""
+    return (
+        f"<!doctype html><html lang=en><meta charset=utf-8><title>{escape(title)}</title>"
+        f"<style>{STYLE}{CHANGED}</style><h1>{escape(title)}</h1>"
+        f"<p>{len(rows)} turns, {changed} changed{expected}.</p>"
+        f"<table class=misses><tr>{head}{body}</table></html>\n"
+    )
+
+
+def junit(suite: str, checks: Sequence[Check]) -> str:
+    """Golden calls as JUnit XML: a case for each expectation."""
+    root = ElementTree.Element("testsuite", name=f"golden {suite}", tests=str(len(checks)),
+                               failures=str(sum(check.broken for check in checks)))  # fmt: skip
+    for check in checks:
+        case = ElementTree.SubElement(root, "testcase", classname=check.call, name=f"turn {check.turn}")
+        if check.broken:
+            ElementTree.SubElement(case, "failure", message=_clean(check.why)).text = _clean(str(check))
+    return _xml(root)
+
+
+def junit_of_rows(rows: Sequence[Row], failed: Mapping[str, str]) -> str:
+    """A replay as JUnit XML: a case for each turn, a failure where it changed."""
+    changed = sum(bool(row["changed"]) for row in rows)
+    root = ElementTree.Element("testsuite", name="replay", tests=str(len(rows) + len(failed)),
+                               failures=str(changed), errors=str(len(failed)))  # fmt: skip
+    for row in rows:
+        case = ElementTree.SubElement(root, "testcase", classname=row["call"], name=f"turn {row['turn']}")
+        if row["changed"]:
+            before, now = cells(row)[2:]
+            text = f"heard “{cells(row)[0]}”, now “{cells(row)[1]}”"
+            ElementTree.SubElement(
+                case, "failure", message=f"{because(row)}: {before} -> {now}"
+            ).text = _clean(text)
+    for call_id, error in failed.items():
+        case = ElementTree.SubElement(root, "testcase", classname=call_id, name="replay")
+        ElementTree.SubElement(case, "error", message=_clean(error))
+    return _xml(root)
+
+
+def because(row: Row) -> str:
+    """What differs, and why."""
+    return ", ".join(f"{one['what']}: {'+'.join(one['reasons'])}" for one in row["differences"])
+
+
+def _line(row: Row, broken: Check | None) -> str:
+    told = "".join(f"<td class=text>{escape(cell)}" for cell in cells(row))
+    why = f"<td class=wrong>{escape(broken.why)}" if broken else f"<td class=text>{escape(because(row))}"
+    mark = " class=changed" if row["changed"] else ""
+    return f"<tr{mark}><td>{escape(row['call'])}<td>{row['turn']}{told}{why}"
+
+
+def _heard(heard: Mapping[str, Any]) -> str:
+    if "key" in heard:
+        return f"key {heard['key']}"
+    return heard["text"] or "(nothing)"
+
+
+def _decided(decided: Mapping[str, Any]) -> str:
+    return " ".join(filter(None, (decided["decision"], decided["intent"], decided.get("other")))) or "-"
+
+
+def _clean(text: str) -> str:
+    """Without what XML does not know."""
+    return "".join(sign for sign in text if sign.isprintable() or sign in "\n\t")
+
+
+def _xml(root: ElementTree.Element) -> str:
+    ElementTree.indent(root)
+    return '<?xml version="1.0" encoding="utf-8"?>\n' + ElementTree.tostring(root, encoding="unicode") + "\n"

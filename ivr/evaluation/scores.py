@@ -1,0 +1,105 @@
+"""How well questions are understood: counts over judged questions.  Pure."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+
+from ivr.content.heldout import Question
+from ivr.nlu.client import Intent
+from ivr.nlu.gate import ACTS, OUT_OF_SCOPE, Decision, Verdict
+
+ASKS = (Decision.CONFIRM, Decision.EITHER)
+SOCIAL = (Decision.SOCIAL, Decision.FOLLOW)
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A held-out question, what Rasa made of it, and what the gate decided."""
+
+    question: Question
+    intent: Intent
+    verdict: Verdict
+    seconds: float = 0.0
+
+    @property
+    def in_scope(self) -> bool:
+        """Whether the service should act on it."""
+        return self.question.intent != OUT_OF_SCOPE
+
+    @property
+    def hit(self) -> bool:
+        """Whether the decision is about the right intent."""
+        about = (self.verdict.intent, self.verdict.other)
+        return self.verdict.decision is not Decision.REPROMPT and self.question.intent in about
+
+    @property
+    def wrong(self) -> bool:
+        """Whether a wrong answer would be spoken, or a wrong order carried out, without asking."""
+        return self.verdict.decision in ACTS and self.verdict.intent != self.question.intent
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Shares from 0 to 1.
+
+    Of questions in scope: ``right`` (the right intent, at once or after "did you mean ...?"), ``at_once`` (right
+    and without asking), ``first`` (the model's best guess is right, whatever the gate does).  Of those out of
+    scope: ``declined`` ("pardon?") and ``not_answered`` (declined, or asked back).  ``wrong``: of all questions,
+    those that a wrong answer or order would follow at once.
+    """
+
+    lang: str
+    questions: int
+    out_of_scope: int
+    right: float
+    at_once: float
+    first: float
+    declined: float
+    not_answered: float
+    wrong: float
+
+    @classmethod
+    def of(cls, judged: Sequence[Judged], lang: str = "all") -> Scores:
+        """Scores of some questions; of no questions, all shares are 0."""
+        asked = [one for one in judged if one.in_scope]
+        outside = [one for one in judged if not one.in_scope]
+        return cls(
+            lang,
+            len(judged),
+            len(outside),
+            right=share(one.hit for one in asked),
+            at_once=share(one.hit and one.verdict.decision not in ASKS for one in asked),
+            first=share(one.intent.name == one.question.intent for one in asked),
+            declined=share(one.verdict.decision not in (*ACTS, *ASKS) for one in outside),
+            not_answered=share(one.verdict.decision not in ACTS for one in outside),
+            wrong=share(one.wrong for one in judged),
+        )
+
+    def rounded(self) -> dict[str, str | int | float]:
+        """For JSON: shares with four digits."""
+        return {name: round(v, 4) if isinstance(v, float) else v for name, v in asdict(self).items()}
+
+
+def share(marks: Iterable[bool]) -> float:
+    """The share of true ones."""
+    listed = list(marks)
+    return sum(listed) / len(listed) if listed else 0.0
+
+
+def confusion(judged: Iterable[Judged]) -> Counter[tuple[str, str]]:
+    """(right intent, intent acted or asked on) -> how often; what is declined counts as oos."""
+    return Counter((one.question.intent, acted(one.verdict)) for one in judged)
+
+
+def acted(verdict: Verdict) -> str:
+    """The intent of a verdict, oos when it declines."""
+    declined = verdict.decision in (Decision.REPROMPT, Decision.HANDOFF)
+    return OUT_OF_SCOPE if declined else verdict.intent
+
+
+def percentile(values: Sequence[float], part: float) -> float:
+    """The value below which ``part`` (0 to 1) of the values lie; 0 for none."""
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, int(part * len(ordered)))] if ordered else 0.0

@@ -1,0 +1,242 @@
+"""`ivr eval speech`: held-out questions asked aloud, over the telephone, with and without noise.
+
+The voices are the test callers', not the service's own; each recording goes through 8 kHz A-law.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Final
+
+import jiwer
+
+from ivr.call.audio import interpretation
+from ivr.content import heldout
+from ivr.content.callflow import GateSettings
+from ivr.content.heldout import Question
+from ivr.core.audio import add_noise, over_the_phone, read_audio
+from ivr.core.errors import UsageError
+from ivr.core.settings import Settings
+from ivr.core.text import LANGUAGES, normalise
+from ivr.core.yamlfile import refuse
+from ivr.evaluation.scores import Judged, Scores, share
+from ivr.nlu import ask, gate
+from ivr.nlu.client import Understanding
+from ivr.nlu.gate import ACTS
+from ivr.speech import stt
+from ivr.speech.caller_voices import VOICES, caller_wav
+from ivr.speech.engines import choose
+from ivr.speech.stt import Transcript
+from ivr.speech.stt_cached import Remembered
+
+NOISES: tuple[float | None, ...] = (None, 15.0)
+"""Signal to noise in dB; None is a clean line."""
+
+
+def line(noise_db: float | None) -> str:
+    """How a kind of line is called in reports."""
+    return "clean" if noise_db is None else f"{noise_db:.0f} dB"
+
+
+SURE: Final = (0.0, 0.25, 0.4, 0.55, 0.7, 0.85)
+"""Values of the gate's ``heard.sure`` that are tried."""
+
+
+@dataclass(frozen=True)
+class Aloud:
+    """How the questions are asked: with hot words or without; ``menu``: all languages compete, none is known."""
+
+    hotwords: bool = True
+    menu: bool = False
+
+
+@dataclass(frozen=True)
+class Heard:
+    """One question asked aloud: what was heard of it, and what would be done."""
+
+    judged: Judged
+    heard: Transcript
+    noise_db: float | None
+
+    @property
+    def text(self) -> str:
+        """The words."""
+        return self.heard.text
+
+
+@dataclass(frozen=True)
+class Row:
+    """Scores of one language on one kind of line; ``wer`` is the word error rate (0 to 1).
+
+    ``right``: of all questions, those decided rightly (see ``_decided_right``).  Of those in scope, ``at_once``:
+    acted on rightly without asking back.  Of those out of scope, ``declined``: "pardon?"; ``not_answered``: that,
+    or asked back.  ``wrong``: of all, those that a wrong answer or order would follow at once.
+    """
+
+    lang: str
+    line: str
+    questions: int
+    wer: float
+    right: float
+    at_once: float
+    wrong: float
+    declined: float
+    not_answered: float
+    language: float
+    """Share heard in the caller's language (1 where no other was offered)."""
+
+
+def run(
+    settings: Settings, count: int, langs: Sequence[str], aloud: Aloud = Aloud(), *, as_json: bool = False
+) -> int:
+    """Ask ``count`` questions a language on each kind of line; prints a row for each, then what other values of
+    ``heard.sure`` would do."""
+    unknown = [lang for lang in langs if lang not in LANGUAGES]
+    if unknown or count < 1:
+        raise UsageError(f"--lang one of {', '.join(LANGUAGES)}; --count from 1 up")
+    office = ask.Office.load(settings)
+    heard = asyncio.run(_ask_aloud(settings, office, sample(settings, count, langs), aloud))
+    lines = [json.dumps(asdict(row)) if as_json else _text(row) for row in rows(heard)]
+    for sure in SURE:
+        right, wrong = at_sure(office, heard, sure)
+        row = {"sure": sure, "right": round(right, 4), "wrong": round(wrong, 4)}
+        lines.append(
+            json.dumps(row) if as_json else f"heard.sure {sure:.2f}: right {right:.1%}  wrong {wrong:.1%}"
+        )
+    sys.stdout.write("\n".join(lines) + "\n")
+    return 0
+
+
+def at_sure(office: ask.Office, heard: Sequence[Heard], sure: float) -> tuple[float, float]:
+    """Shares of right and of wrong decisions were ``heard.sure`` this."""
+    settings = office.callflow.gate
+    limits = {"sure": sure, "poor": min(sure, settings.heard.poor), "lost": min(sure, settings.heard.lost)}
+    moved = settings.model_copy(update={"heard": settings.heard.model_copy(update=limits)})
+    judged = [_decided(office, one.judged, one.heard, moved) for one in heard]
+    return share(_decided_right(one) for one in judged), share(one.wrong for one in judged)
+
+
+def sample(settings: Settings, count: int, langs: Sequence[str]) -> list[Question]:
+    """Questions drawn by lot, always the same ones: a larger sample holds the smaller."""
+    questions, findings = heldout.read(settings.root)
+    refuse(findings, "the held-out questions")
+    chosen: list[Question] = []
+    for lang in langs:
+        ours = [question for question in questions if question.lang == lang]
+        chosen += sorted(ours, key=lambda question: _lot(question.text))[:count]
+    return chosen
+
+
+def _lot(text: str) -> int:
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "big")
+
+
+async def _ask_aloud(
+    settings: Settings, office: ask.Office, questions: Sequence[Question], aloud: Aloud
+) -> list[Heard]:
+    langs = list(LANGUAGES) if aloud.menu else sorted({question.lang for question in questions})
+    engine = await asyncio.to_thread(choose, settings, langs)
+    recogniser = Remembered(engine, settings.var / "heard" / "callers.jsonl")
+    found: list[Heard] = []
+    try:
+        async with ask.served(settings) as understanding:
+            for number, question in enumerate(questions, 1):
+                pcm = await asyncio.to_thread(said, settings, question)
+                for noise in NOISES:
+                    coded = over_the_phone(
+                        pcm if noise is None else add_noise(pcm, noise, seed=_lot(question.text))
+                    )
+                    found.append(
+                        await _hear(office, understanding, recogniser, question, coded, noise, aloud)
+                    )
+                sys.stderr.write(f"\r{number}/{len(questions)}")
+    finally:
+        sys.stderr.write("\n")
+        await recogniser.close()
+    return found
+
+
+def said(settings: Settings, question: Question) -> bytes:
+    """The question in a voice that is not the service's, drawn by lot, as slin16."""
+    voices = VOICES[question.lang] if (settings.models / "kokoro").is_dir() else (None,)
+    voice = voices[_lot(question.text) % len(voices)]
+    return read_audio(caller_wav(question.lang, question.text, voice, settings=settings))
+
+
+async def _hear(
+    office: ask.Office, understanding: Understanding, recogniser: stt.Recogniser,
+    question: Question, pcm: bytes, noise: float | None, aloud: Aloud,
+) -> Heard:  # fmt: skip
+    langs = LANGUAGES if aloud.menu else (question.lang,)
+    known = aloud.hotwords and not aloud.menu
+    utterance = recogniser.utterance(langs, office.faq.hotwords(question.lang) if known else "")
+    utterance.feed(pcm)
+    found: dict[Transcript, Judged] = {}
+
+    async def judge(heard: Transcript, final: bool) -> interpretation.Judged:
+        reply = await ask.judge(office, understanding, heard.text, heard.lang)
+        judged = Judged(question, reply.intent, reply.verdict, reply.seconds)
+        found[heard] = one = _decided(office, judged, heard, office.callflow.gate)
+        acted = one.verdict.decision in ACTS
+        return interpretation.Judged(heard, one.intent, complete=acted)
+
+    heard = (await interpretation.understood(utterance, judge, question=known)).transcript
+    return Heard(found[heard], heard, noise)
+
+
+def _decided(office: ask.Office, one: Judged, heard: Transcript, settings: GateSettings) -> Judged:
+    """With the recogniser's certainty; an emergency word needs none."""
+    if one.intent.name == gate.EMERGENCY:
+        return one
+    return replace(
+        one, verdict=gate.decide(heard.confidence, one.intent, settings, office.faq.kinds, heard.lang)
+    )
+
+
+def rows(heard: Sequence[Heard]) -> Iterator[Row]:
+    """A row for each language and kind of line."""
+    for lang in sorted({one.judged.question.lang for one in heard}):
+        for noise in NOISES:
+            part = [one for one in heard if one.judged.question.lang == lang and one.noise_db == noise]
+            if part:
+                yield _row(lang, noise, part)
+
+
+def _row(lang: str, noise: float | None, part: Sequence[Heard]) -> Row:
+    scores = Scores.of([one.judged for one in part], lang)
+    said = [normalise(one.judged.question.text) for one in part]
+    wer = jiwer.wer(said, [normalise(one.text) for one in part])
+    decided = [_decided_right(one.judged) for one in part]
+    right = sum(decided) / len(decided)
+    spoke = share(one.heard.lang == lang for one in part)
+    return Row(
+        lang,
+        line(noise),
+        len(part),
+        round(wer, 4),
+        round(right, 4),
+        round(scores.at_once, 4),
+        round(scores.wrong, 4),
+        round(scores.declined, 4),
+        round(scores.not_answered, 4),
+        round(spoke, 4),
+    )
+
+
+def _decided_right(one: Judged) -> bool:
+    """In scope: the right intent, at once or asked back; out of scope: nothing answered."""
+    return one.hit if one.in_scope else not one.wrong
+
+
+def _text(row: Row) -> str:
+    values: dict[str, Any] = asdict(row)
+    form = (
+        "{lang} {line:6} n={questions:<4} word errors {wer:6.1%}  right {right:6.1%}  at once {at_once:6.1%}"
+        "  wrong {wrong:6.1%}  oos declined {declined:6.1%}  language {language:6.1%}"
+    )
+    return form.format(**values)

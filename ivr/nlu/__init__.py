@@ -1,0 +1,1 @@
+"""Intents: training, the classifier's server and client, and the gate."""

@@ -1,0 +1,142 @@
+"""`ivr content hear`: examples said aloud, sent over a telephone, and written down as the recogniser hears them.
+
+The voices are not those of the spoken test questions (``ivr eval speech``): what is learned here must help with
+voices never heard.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import random
+import sys
+from collections.abc import AsyncIterator, Collection, Iterator, Sequence
+from dataclasses import dataclass
+
+from rapidfuzz import fuzz, process
+
+from ivr.content import augmented, heldout
+from ivr.content.augmented import Misheard
+from ivr.content.faq import Faq, load_faq
+from ivr.core.audio import add_noise, over_the_phone, read_audio
+from ivr.core.settings import Settings
+from ivr.core.text import LANGUAGES, normalise
+from ivr.speech.caller_voices import caller_wav
+from ivr.speech.engines import choose
+from ivr.speech.stt import Recogniser
+from ivr.speech.stt_cached import Remembered
+
+TRAINERS = {
+    "fr": ("low", "high", "im_nicola", "ef_dora"),
+    "en": ("low", "high"),
+    "es": ("low", "high", "im_nicola", "ff_siwis"),
+    "de": ("high", "em_alex", "im_nicola"),
+    "it": ("low", "high", "ef_dora", "em_alex"),
+}
+"""Voices for each language; none of them asks the test questions.  Kokoro's speak it with an accent, as many do."""
+NOISES = ("", "20", "12")
+"""Signal to noise in dB; empty: a clean line."""
+UNSURE = 0.25
+"""What the recogniser itself doubts more than this is not learned: the gate does not use it either."""
+ALIKE = 45.0
+"""Least likeness (percent) of heard and said: below it nothing of the question is left."""
+FEWEST_WORDS = 2
+AT_A_TIME = 2
+
+
+@dataclass(frozen=True)
+class Take:
+    """One example, and how it is to be said."""
+
+    lang: str
+    intent: str
+    text: str
+    voice: str
+    noise_db: str
+
+
+def run(settings: Settings, langs: Sequence[str], each: int) -> int:
+    """Say ``each`` examples of every intent and write the files of these languages."""
+    faq = load_faq(settings.root)
+    for lang in langs or LANGUAGES:
+        rows = asyncio.run(_hear(settings, faq, list(takes(faq, lang, each))))
+        path = augmented.write(settings.root, lang, kept(rows, _taken(settings, lang)))
+        sys.stderr.write(f"\n{path}\n")
+    return 0
+
+
+def takes(faq: Faq, lang: str, each: int) -> Iterator[Take]:
+    """``each`` examples of every intent, by lot, but always the same."""
+    for intent in faq.intents:
+        texts = [text for name, text in faq.examples(lang) if name == intent]
+        for text in sorted(texts, key=_lot)[:each]:
+            draw = random.Random(_lot(text))
+            yield Take(lang, intent, text, draw.choice(TRAINERS[lang]), draw.choice(NOISES))
+
+
+def _lot(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+async def _hear(settings: Settings, faq: Faq, wanted: Sequence[Take]) -> list[Misheard]:
+    langs = sorted({take.lang for take in wanted})
+    engine = await asyncio.to_thread(choose, settings, langs)
+    recogniser = Remembered(engine, settings.var / "heard" / "examples.jsonl")
+    rows: list[Misheard] = []
+    try:
+        async for row in _heard(settings, faq, recogniser, wanted):
+            rows.append(row)
+    finally:
+        await recogniser.close()
+    return rows
+
+
+async def _heard(
+    settings: Settings, faq: Faq, recogniser: Recogniser, wanted: Sequence[Take]
+) -> AsyncIterator[Misheard]:
+    places = asyncio.Semaphore(AT_A_TIME)
+
+    async def one(take: Take) -> Misheard | None:
+        async with places:
+            pcm = await asyncio.to_thread(_said, settings, take)
+            noisy = add_noise(pcm, float(take.noise_db), seed=1) if take.noise_db else pcm
+            utterance = recogniser.utterance([take.lang], faq.hotwords(take.lang))
+            utterance.feed(over_the_phone(noisy))
+            found = await utterance.decode()
+        sure = found.confidence >= UNSURE and not set(found.text) & set("\t\n")
+        return Misheard(found.text, take.intent, take.text, take.voice, take.noise_db) if sure else None
+
+    for number, part in enumerate(asyncio.as_completed([one(take) for take in wanted]), 1):
+        row = await part
+        sys.stderr.write(f"\r{wanted[0].lang} {number}/{len(wanted)}")
+        if row is not None:
+            yield row
+
+
+def _said(settings: Settings, take: Take) -> bytes:
+    """Kept on disk: who is interrupted goes on where he was."""
+    return read_audio(caller_wav(take.lang, take.text, take.voice, settings=settings))
+
+
+def _taken(settings: Settings, lang: str) -> dict[str, str]:
+    """What must not be learned: test questions, and sentences that are examples already (intent or '')."""
+    questions, _ = heldout.read(settings.root)
+    faq = load_faq(settings.root)
+    examples = {normalise(text): intent for intent, text in faq.examples(lang)}
+    return {**examples, **{normalise(one.text): "" for one in questions if one.lang == lang}}
+
+
+def kept(rows: Collection[Misheard], taken: dict[str, str]) -> Iterator[Misheard]:
+    """What is worth learning: misheard, but not beyond recognition, and no copy of a test question."""
+    questions = [text for text, intent in taken.items() if not intent]
+    seen: set[str] = set()
+    for row in sorted(rows, key=lambda row: row.said):
+        words = normalise(row.heard)
+        if words in taken or words in seen or len(words.split()) < FEWEST_WORDS:
+            continue
+        if fuzz.ratio(words, normalise(row.said)) < ALIKE:
+            continue
+        if process.extractOne(words, questions, scorer=fuzz.ratio, score_cutoff=heldout.NEAR):
+            continue
+        seen.add(words)
+        yield row

@@ -1,0 +1,122 @@
+"""`ivr report`: what the line achieved in a span of time, as text, JSON, CSV or a page."""
+
+from __future__ import annotations
+
+import csv
+import datetime as dt
+import json
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from ivr.content.callflow import load_callflow
+from ivr.core import events, timespan
+from ivr.core.errors import UsageError
+from ivr.core.settings import Settings
+from ivr.reporting import report_page, report_text
+from ivr.reporting.call_facts import Call, calls_of
+from ivr.reporting.kpis import Figures, by_hour, by_language
+from ivr.reporting.synthetic_day import PROFILE, Day, simulate
+from ivr.store.access import opened
+from ivr.store.queries import Story, stories
+
+COUNTED = (
+    events.CallStarted, events.LanguageChosen, events.PersonWanted, events.PersonAnswered, events.PersonLeft,
+    events.QueueLeft, events.Said, events.CallbackWanted, events.MessageLeft, events.CallFinished, events.MouthToEar,
+)  # fmt: skip
+A_DAY, OPENS = dt.date(2026, 11, 23), dt.time(9)
+"""When a simulated day begins."""
+
+
+@dataclass(frozen=True)
+class Report:
+    """The figures of all calls, by language and by hour; ``title`` says of what."""
+
+    title: str
+    calls: Sequence[Call]
+    zone: ZoneInfo
+
+    def figures(self) -> Iterator[tuple[str, Figures]]:
+        """(all, language or hour; figures)."""
+        yield "all", Figures.of(self.calls)
+        for row in by_language(self.calls):
+            yield "language", row
+        for row in by_hour(self.calls, self.zone):
+            yield "hour", row
+
+
+def report(
+    settings: Settings, since: str, events_file: Path | None, *, csv_file: Path | None, html: Path | None,
+    as_json: bool,
+) -> None:  # fmt: skip
+    """Count the calls since then (or those of a file of events), write files and print."""
+    found = _of_file(settings, events_file) if events_file else _of_store(settings, since)
+    rows = list(found.figures())
+    if csv_file:
+        _write_csv(csv_file, rows)
+    if html:
+        html.parent.mkdir(parents=True, exist_ok=True)
+        html.write_text(report_page.page(found.title, found.calls, rows), encoding="utf-8")
+    if as_json:
+        lines = [json.dumps({"by": by, **row.row()}, ensure_ascii=False) for by, row in rows]
+    else:
+        lines = [
+            *report_text.report(found.title, rows),
+            *(f"written: {path}" for path in (csv_file, html) if path),
+        ]
+    sys.stdout.write("\n".join(lines) + "\n")
+
+
+def simulated(settings: Settings, out: Path, seed: int, *, calls: int, advisers: int, hours: int) -> None:
+    """Write the events of a day that never was."""
+    if calls < 1 or advisers < 1 or not 1 <= hours <= len(PROFILE):
+        raise UsageError(f"--calls and --advisers from 1 up, --hours from 1 to {len(PROFILE)}")
+    opens = dt.datetime.combine(A_DAY, OPENS, _zone(settings)).timestamp()
+    made = simulate(Day(opens, float(calls), advisers, PROFILE[:hours]), seed)
+    lines = [json.dumps(events.to_json(item), ensure_ascii=False) for item in made]
+    out.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    sys.stderr.write(f"{out}: {len({item.call_id for item in made})} calls\n")
+
+
+def read_events(lines: Iterable[str], name: str) -> list[Story]:
+    """Calls of a file with one event a line; raises UsageError naming the line that is none."""
+    found = []
+    for number, line in enumerate(lines, 1):
+        try:
+            found.append(events.from_json(json.loads(line)))
+        except ValueError as error:
+            raise UsageError(f"{name}, line {number}: {error}") from None
+    found.sort(key=lambda item: (item.call_id, item.seq))
+    return [(call_id, list(group)) for call_id, group in groupby(found, key=lambda item: item.call_id)]
+
+
+def _of_store(settings: Settings, since: str) -> Report:
+    zone = _zone(settings)
+    span = timespan.since(since, dt.datetime.now(zone))
+    with opened(settings) as engine:
+        found = calls_of(stories(engine, span.start.timestamp(), span.end.timestamp(), COUNTED))
+    return Report(f"Calls of {span}", found, zone)
+
+
+def _of_file(settings: Settings, path: Path) -> Report:
+    try:
+        with path.open(encoding="utf-8") as file:
+            found = calls_of(read_events(file, str(path)))
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path}: cannot be read ({error})") from None
+    return Report(f"Calls of {path.name}", found, _zone(settings))
+
+
+def _zone(settings: Settings) -> ZoneInfo:
+    return ZoneInfo(load_callflow(settings.root).hours.timezone)
+
+
+def _write_csv(path: Path, rows: Sequence[tuple[str, Figures]]) -> None:
+    lines = [{"by": by, **row.row()} for by, row in rows]
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, list(lines[0]))
+        writer.writeheader()
+        writer.writerows(lines)

@@ -1,0 +1,169 @@
+"""Calls -> the figures of a report: service level, answer rate, abandonment, waiting, containment.  Pure.
+
+There are at least five ways to count a service level (ICMI, "Service Level Calculations", QueueTips, July 2002).
+``service_level`` is the strictest of them: answered within 30 s, of all who asked; who gives up counts as not
+answered, however soon.  ``service_level_staffed`` leaves out those who hung up within 5 s (wrong key, second thought)
+and those who asked when nobody was on duty: the one to compare with another house's figure.  docs/report.md.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import math
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from zoneinfo import ZoneInfo
+
+from ivr.reporting.call_facts import ANSWERED, EMPTY, HUNG_UP, Call, Kind
+
+WITHIN_S = 30.0
+"""Answered within so many seconds of asking is in time."""
+SHORT_S = 5.0
+"""Who hangs up within so many seconds of asking did not really wait."""
+
+
+@dataclass(frozen=True)
+class Figures:
+    """Counts of a group of calls, and the shares that follow from them (None: of nothing)."""
+
+    group: str
+    kinds: Counter[Kind]
+    ended: Counter[str]
+    short: int
+    in_time: int
+    waited_s: tuple[float, ...]
+    gave_up_s: tuple[float, ...]
+    talked_s: tuple[float, ...]
+    messages: int
+    callbacks: int
+    answers_s: tuple[float, ...]
+
+    @classmethod
+    def of(cls, calls: Sequence[Call], group: str = "all") -> Figures:
+        """Count some calls."""
+        asked = [request for call in calls for request in call.requests]
+        waited = [request.waited_s for request in asked if request.ended == ANSWERED]
+        gave_up = [request.waited_s for request in asked if request.ended == HUNG_UP]
+        return cls(
+            group,
+            Counter(call.kind for call in calls),
+            Counter(request.ended for request in asked),
+            short=sum(seconds <= SHORT_S for seconds in gave_up),
+            in_time=sum(seconds <= WITHIN_S for seconds in waited),
+            waited_s=tuple(sorted(waited)),
+            gave_up_s=tuple(sorted(gave_up)),
+            talked_s=tuple(seconds for call in calls for seconds in call.talked_s),
+            messages=sum(call.messages for call in calls),
+            callbacks=sum(call.callbacks for call in calls),
+            answers_s=tuple(sorted(seconds for call in calls for seconds in call.answers_s)),
+        )
+
+    @property
+    def calls(self) -> int:
+        """All calls."""
+        return self.kinds.total()
+
+    @property
+    def asked(self) -> int:
+        """Wishes for a person; a call may hold more than one."""
+        return self.ended.total()
+
+    @property
+    def answered(self) -> int:
+        """Wishes that a person answered."""
+        return self.ended[ANSWERED]
+
+    @property
+    def service_level(self) -> float | None:
+        """Answered within 30 s, of all who asked."""
+        return share(self.in_time, self.asked)
+
+    @property
+    def service_level_staffed(self) -> float | None:
+        """The same without those who hung up within 5 s, and without those who asked when nobody was there."""
+        return share(self.in_time, self.asked - self.short - self.ended[EMPTY])
+
+    @property
+    def answer_rate(self) -> float | None:
+        """Answered at all, of all who asked."""
+        return share(self.answered, self.asked)
+
+    @property
+    def abandonment(self) -> float | None:
+        """Hung up while waiting, of all who asked."""
+        return share(self.ended[HUNG_UP], self.asked)
+
+    @property
+    def containment(self) -> float | None:
+        """Calls that the service answered by itself, of all calls."""
+        return share(self.kinds[Kind.CONTAINED], self.calls)
+
+    def row(self) -> dict[str, str | int | float | None]:
+        """Everything as one flat row, for JSON and CSV; shares with four digits, times in seconds."""
+        return {
+            "group": self.group,
+            "calls": self.calls,
+            **{kind.value: self.kinds[kind] for kind in Kind},
+            "containment": _rounded(self.containment),
+            "asked": self.asked,
+            "answered": self.answered,
+            "answered_in_time": self.in_time,
+            "hung_up": self.ended[HUNG_UP],
+            "hung_up_short": self.short,
+            "took_callback": self.ended["callback"],
+            "took_message": self.ended["message"],
+            "waited_too_long": self.ended["timeout"],
+            "declined": self.ended["declined"],
+            "nobody_there": self.ended[EMPTY],
+            "service_level": _rounded(self.service_level),
+            "service_level_staffed": _rounded(self.service_level_staffed),
+            "answer_rate": _rounded(self.answer_rate),
+            "abandonment": _rounded(self.abandonment),
+            "wait_p50_s": rank(self.waited_s, 0.5),
+            "wait_p95_s": rank(self.waited_s, 0.95),
+            "gave_up_p50_s": rank(self.gave_up_s, 0.5),
+            "talk_mean_s": _mean(self.talked_s),
+            "messages": self.messages,
+            "callbacks": self.callbacks,
+            "answers": len(self.answers_s),
+            "mouth_to_ear_p50_s": rank(self.answers_s, 0.5),
+            "mouth_to_ear_p95_s": rank(self.answers_s, 0.95),
+        }
+
+
+def by_language(calls: Sequence[Call]) -> list[Figures]:
+    """One a language, in the alphabet's order; calls that ended before a language was known are ``none``."""
+    return _by(calls, lambda call: call.lang or "none")
+
+
+def by_hour(calls: Sequence[Call], zone: ZoneInfo) -> list[Figures]:
+    """One an hour of the day (local time) in which calls began."""
+    return _by(calls, lambda call: f"{dt.datetime.fromtimestamp(call.started, zone):%H}")
+
+
+def _by(calls: Sequence[Call], group: Callable[[Call], str]) -> list[Figures]:
+    names = sorted({group(call) for call in calls})
+    return [Figures.of([call for call in calls if group(call) == name], name) for name in names]
+
+
+def share(part: int, whole: int) -> float | None:
+    """None where there is nothing to have a share of."""
+    return part / whole if whole > 0 else None
+
+
+def rank(values: Iterable[float], part: float) -> float | None:
+    """Percentile by nearest rank: the smallest value that ``part`` (0 to 1) of all do not exceed.
+
+    Always one of the values, so that it can be checked by counting; None of nothing.
+    """
+    ordered = sorted(values)
+    return ordered[max(0, math.ceil(round(part * len(ordered), 9)) - 1)] if ordered else None
+
+
+def _mean(values: Sequence[float]) -> float | None:
+    return round(sum(values) / len(values), 3) if values else None
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 4)

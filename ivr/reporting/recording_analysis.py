@@ -1,0 +1,146 @@
+"""What happened in a recorded call, measured in its audio alone: who spoke when, and how long answers took.
+Pure.
+
+Speech is found by energy: a telephone leg between computers is digitally silent when nobody speaks, and the
+thresholds follow each channel's own level and background.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ivr.core.audio import RATE, to_samples
+
+HOP_S = 0.005
+"""Resolution of all times here, in seconds."""
+QUIETEST_DB = -50.0
+"""Below this (dB against full scale) nothing is speech."""
+BELOW_SPEECH_DB, ABOVE_NOISE_DB = 30.0, 6.0
+"""Speech is at most this far below the channel's loud parts, and at least so far above its background."""
+JOIN_S = 0.3
+"""Shorter pauses belong to the utterance."""
+SHORTEST_S = 0.04
+"""Shorter sounds are clicks."""
+
+
+@dataclass(frozen=True)
+class Span:
+    """One utterance: start and end in seconds from the answer."""
+
+    start: float
+    end: float
+
+
+@dataclass(frozen=True)
+class Turn:
+    """A caller's turn and its answer: end of his speech, start of the service's next speech (None: no
+    answer).
+    """
+
+    caller_end: float
+    answer_start: float | None
+
+    @property
+    def mouth_to_ear_s(self) -> float | None:
+        """Seconds from the caller's last sound to the first sound of the answer."""
+        return None if self.answer_start is None else round(self.answer_start - self.caller_end, 3)
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """Both sides' utterances, the turns, and the seconds until the service first spoke (None: never)."""
+
+    caller: tuple[Span, ...]
+    service: tuple[Span, ...]
+    turns: tuple[Turn, ...]
+    greeting_s: float | None
+
+    def events(self) -> list[tuple[str, float]]:
+        """Starts and ends of speech as (event, seconds), in order of time."""
+        found = [
+            (f"{who}_speech_{edge}", round(getattr(span, edge), 3))
+            for who, spans in (("caller", self.caller), ("service", self.service))
+            for span in spans
+            for edge in ("start", "end")
+        ]
+        return sorted(found, key=lambda event: event[1])
+
+
+def analyse(caller: bytes, service: bytes, rate: int = RATE) -> Analysis:
+    """Analyse two aligned legs (s16le mono at ``rate`` Hz) whose first sample is the moment of the answer."""
+    said, heard = speech(caller, rate), speech(service, rate)
+    return Analysis(said, heard, turns(said, heard), heard[0].start if heard else None)
+
+
+def speech(pcm: bytes, rate: int = RATE) -> tuple[Span, ...]:
+    """Utterances in one leg."""
+    levels = _levels(pcm, rate)
+    loud = levels > threshold_db(levels)
+    edges = np.flatnonzero(np.diff(np.concatenate(([False], loud, [False])).astype(np.int8)))
+    spans = [Span(float(start) * HOP_S, float(end) * HOP_S) for start, end in edges.reshape(-1, 2)]
+    return tuple(span for span in _joined(spans) if span.end - span.start >= SHORTEST_S)
+
+
+def threshold_db(levels: np.ndarray) -> float:
+    """Level above which a hop of this channel is speech, dB against full scale."""
+    active = levels[levels > QUIETEST_DB - 10]
+    if not active.size:
+        return QUIETEST_DB
+    loud, background = float(np.percentile(active, 95)), float(np.percentile(active, 10))
+    noise_bound = background + ABOVE_NOISE_DB if loud - background > 2 * ABOVE_NOISE_DB else QUIETEST_DB
+    return max(QUIETEST_DB, loud - BELOW_SPEECH_DB, noise_bound)
+
+
+def turns(caller: Sequence[Span], service: Sequence[Span]) -> tuple[Turn, ...]:
+    """The caller's turns: utterances of his with no start of the service's in between are one turn."""
+    starts = [span.start for span in service]
+    found: dict[float | None, Turn] = {}
+    for span in caller:
+        answer = next((start for start in starts if start > span.end), None)
+        found[answer] = Turn(round(span.end, 3), None if answer is None else round(answer, 3))
+    return tuple(found.values())
+
+
+def barge_ins(found: Analysis) -> tuple[float, ...]:
+    """For each time that the caller spoke into the service's words: seconds from his first sound to its last."""
+    return tuple(
+        round(span.end - said.start, 3)
+        for said in found.caller
+        for span in found.service
+        if span.start < said.start < span.end
+    )
+
+
+def silent_gaps(pcm: bytes, during: Sequence[Span], rate: int = RATE, shortest_s: float = 0.03) -> list[Span]:
+    """Stretches of digital silence inside utterances: what a caller hears as drop-outs."""
+    dead = _levels(pcm, rate) < -90
+    edges = np.flatnonzero(np.diff(np.concatenate(([False], dead, [False])).astype(np.int8)))
+    gaps = [Span(float(start) * HOP_S, float(end) * HOP_S) for start, end in edges.reshape(-1, 2)]
+    return [
+        gap
+        for gap in gaps
+        if gap.end - gap.start >= shortest_s and any(s.start < gap.start and gap.end < s.end for s in during)
+    ]
+
+
+def _levels(pcm: bytes, rate: int) -> np.ndarray:
+    """RMS of every hop, dB against full scale; -120 for digital silence."""
+    hop = round(rate * HOP_S)
+    samples = to_samples(pcm).astype(np.float64) / 32768
+    whole = samples[: samples.size // hop * hop].reshape(-1, hop)
+    rms = np.sqrt(np.mean(whole**2, axis=1))
+    levels: np.ndarray = 20 * np.log10(np.maximum(rms, 1e-6))
+    return levels
+
+
+def _joined(spans: Sequence[Span]) -> list[Span]:
+    joined: list[Span] = []
+    for span in spans:
+        if joined and span.start - joined[-1].end < JOIN_S:
+            joined[-1] = Span(joined[-1].start, span.end)
+        else:
+            joined.append(span)
+    return joined

@@ -1,0 +1,142 @@
+"""A report as one HTML page with charts.  Pure."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Sequence
+
+from ivr.reporting import charts
+from ivr.reporting.call_facts import ANSWERED, EMPTY, Call, Kind
+from ivr.reporting.charts import Series
+from ivr.reporting.html import document, table, tiles
+from ivr.reporting.kpis import SHORT_S, WITHIN_S, Figures, rank
+from ivr.reporting.report_text import percent, seconds
+
+GOAL = 0.8
+"""80 % within the time: the usual goal, drawn as a line."""
+WAITS_S = (5, 10, 20, 30, 60, 90, 120)
+ANSWERS_S = (0.4, 0.6, 0.8, 1.0, 1.2, 1.5, 2.0)
+COLORED = (
+    (Kind.CONTAINED, "answered by the service", charts.BLUE),
+    (Kind.PERSON, "asked for a person", charts.ORANGE),
+    (Kind.MESSAGE, "message or callback", charts.GREEN),
+    (Kind.LEFT, "left without an answer", charts.GREY),
+    (Kind.FAILED, "failed", charts.RED),
+)
+HEAD = (
+    "", "calls", "contained", "asked for a person", "answered", f"within {WITHIN_S:.0f} s", "hung up", "wait p50",
+    "wait p95", "mouth to ear p50", "p95",
+)  # fmt: skip
+
+
+def page(title: str, calls: Sequence[Call], rows: Sequence[tuple[str, Figures]]) -> str:
+    """The whole page."""
+    total = rows[0][1]
+    languages = [row for by, row in rows if by == "language"]
+    hours = [row for by, row in rows if by == "hour"]
+    return document(
+        title,
+        _tiles(total)
+        + "<h2>What calls came to</h2>"
+        + _kinds(hours)
+        + table("Calls by what they came to", ("", "calls", "share"), _kind_rows(total))
+        + "<h2>Waiting for a person</h2>"
+        + _levels(hours)
+        + _waits(calls)
+        + table("Wishes for a person by how they ended", ("", "wishes", "share"), _wish_rows(total))
+        + f"<p>Service level: answered within {WITHIN_S:.0f} s, of all who asked, whoever hung up included."
+        f" Without those who hung up within {SHORT_S:.0f} s and those who asked when nobody was there it is"
+        f" {percent(total.service_level_staffed)}.</p>"
+        + "<h2>Mouth to ear</h2>"
+        + _answers(total)
+        + "<h2>By language</h2>"
+        + table("By language", HEAD, (_row(row) for row in languages))
+        + "<h2>By hour</h2>"
+        + table("By hour of the day, local time", HEAD, (_row(row) for row in hours)),
+    )
+
+
+def _tiles(total: Figures) -> str:
+    waits = total.waited_s
+    return tiles(
+        (
+            ("Calls", str(total.calls), f"{total.messages} messages, {total.callbacks} callbacks"),
+            ("Containment", percent(total.containment), "answered by the service alone"),
+            ("Service level", percent(total.service_level), f"within {WITHIN_S:.0f} s, of {total.asked} who asked"),
+            ("Answer rate", percent(total.answer_rate), f"{total.answered} of {total.asked}"),
+            ("Abandonment", percent(total.abandonment), "hung up while waiting"),
+            ("Waiting", seconds(rank(waits, 0.5)), f"median; 95 %: {seconds(rank(waits, 0.95))}"),
+            ("Mouth to ear", seconds(rank(total.answers_s, 0.5), 2),
+             f"median; 95 %: {seconds(rank(total.answers_s, 0.95), 2)}"),
+        )
+    )  # fmt: skip
+
+
+def _kinds(hours: Sequence[Figures]) -> str:
+    series = [Series(words, colour, [row.kinds[kind] for row in hours]) for kind, words, colour in COLORED]
+    used = [one for one in series if sum(one.values)]
+    return charts.bars("Calls by the hour in which they began", [row.group for row in hours], used)
+
+
+def _levels(hours: Sequence[Figures]) -> str:
+    asked = [row for row in hours if row.asked]
+    levels = [row.service_level or 0.0 for row in asked]
+    title = f"Service level by hour; the line is {GOAL:.0%}"
+    return charts.bars(
+        title, [row.group for row in asked], [Series("service level", charts.BLUE, levels)],
+        show="{:.0%}".format, top=1.0, mark=GOAL,
+    )  # fmt: skip
+
+
+def _waits(calls: Sequence[Call]) -> str:
+    asked = [request for call in calls for request in call.requests]
+    groups = [f"to {edge} s" for edge in WAITS_S] + [f"over {WAITS_S[-1]} s"]
+    answered = [request.waited_s for request in asked if request.ended == ANSWERED]
+    others = [request.waited_s for request in asked if request.ended != ANSWERED]
+    series = [
+        Series("answered", charts.BLUE, _histogram(answered, WAITS_S)),
+        Series("not answered", charts.GREY, _histogram(others, WAITS_S)),
+    ]
+    return charts.bars("How long callers waited", groups, series)
+
+
+def _answers(total: Figures) -> str:
+    groups = [f"to {edge} s" for edge in ANSWERS_S] + [f"over {ANSWERS_S[-1]} s"]
+    counts = _histogram(total.answers_s, ANSWERS_S)
+    title = "Answers by the time from the caller's last sound to our first, from the recordings"
+    return charts.bars(title, groups, [Series("answers", charts.BLUE, counts)])
+
+
+def _histogram(values: Sequence[float], edges: Sequence[float]) -> list[float]:
+    counts = [0.0] * (len(edges) + 1)
+    for value in values:
+        counts[bisect_left(edges, value)] += 1
+    return counts
+
+
+def _kind_rows(total: Figures) -> list[tuple[str, str, str]]:
+    parts = [(words, total.kinds[kind]) for kind, words, _ in COLORED]
+    return [
+        (words, str(count), percent(count / total.calls if total.calls else None)) for words, count in parts
+    ]
+
+
+def _wish_rows(total: Figures) -> list[tuple[str, str, str]]:
+    names = {
+        ANSWERED: "answered", "hang-up": "hung up while waiting", "callback": "took a callback instead",
+        "message": "took the message box instead", "timeout": "waited to the limit",
+        "declined": "nobody took the call", EMPTY: "nobody was there",
+    }  # fmt: skip
+    return [
+        (words, str(total.ended[how]), percent(total.ended[how] / total.asked if total.asked else None))
+        for how, words in names.items()
+    ]
+
+
+def _row(row: Figures) -> tuple[str, ...]:
+    return (
+        row.group, str(row.calls), percent(row.containment), str(row.asked), percent(row.answer_rate),
+        percent(row.service_level), percent(row.abandonment), seconds(rank(row.waited_s, 0.5)),
+        seconds(rank(row.waited_s, 0.95)), seconds(rank(row.answers_s, 0.5), 2),
+        seconds(rank(row.answers_s, 0.95), 2),
+    )  # fmt: skip

@@ -1,0 +1,168 @@
+"""A day at the telephone that never was: callers arrive, ask, wait, talk and give up, and all of it becomes events.
+
+Arrivals are a Poisson process whose rate changes with the hour; talks and patience are exponential; advisers take
+who waits longest.  The same seed gives the same day.  It tries the report on figures that theory knows (erlang.py).
+"""
+
+from __future__ import annotations
+
+import heapq
+import random
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from ivr.core import events
+from ivr.core.events import Stamped
+
+PROFILE = (0.5, 0.9, 1.3, 1.2, 0.8, 0.9, 1.2, 1.3, 1.1, 0.8)
+"""Calls of each hour from opening on, against the mean hour: a late morning and an afternoon peak."""
+LANGUAGES = {"fr": 45, "en": 30, "es": 10, "de": 8, "it": 7}
+NANO = 1_000_000_000
+
+
+@dataclass(frozen=True)
+class Day:
+    """What the day is like.  Times in seconds; ``opens`` in seconds since 1970; ``calls`` expected in all.
+
+    Who asks for a person does so ``asks_after_s`` (mean) after the answer; ``limit_s`` ends every waiting.
+    """
+
+    opens: float
+    calls: float = 500.0
+    advisers: int = 2
+    profile: Sequence[float] = PROFILE
+    hour_s: float = 3600.0
+    wants_person: float = 0.35
+    asks_after_s: float = 40.0
+    talk_s: float = 180.0
+    patience_s: float = 90.0
+    limit_s: float = 120.0
+
+
+@dataclass(frozen=True)
+class Caller:
+    """One caller as he was drawn; ``asks`` and ``arrives`` in seconds since opening."""
+
+    id: str
+    arrives: float
+    lang: str
+    wants_person: bool
+    asks: float
+    patience_s: float
+    talk_s: float
+    answers_s: tuple[float, ...]
+    satisfied: bool
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """What came of a wish for a person: ``adviser`` from 1, 0 when none answered."""
+
+    waited_s: float
+    adviser: int
+    position: int
+
+
+def simulate(day: Day, seed: int) -> list[Stamped]:
+    """The day's events, call after call."""
+    callers = draw(day, random.Random(seed))
+    waits = serve(day, callers)
+    return [item for caller in callers for item in _story(day, caller, waits.get(caller.id))]
+
+
+def draw(day: Day, dice: random.Random) -> list[Caller]:
+    """The day's callers in the order of their arrival."""
+    mean = day.calls / sum(day.profile)
+    arrivals = [
+        (hour + part) * day.hour_s
+        for hour, weight in enumerate(day.profile)
+        for part in _poisson(mean * weight, dice)
+    ]
+    return [_caller(day, number, at, dice) for number, at in enumerate(arrivals, 1)]
+
+
+def _poisson(expected: float, dice: random.Random) -> Iterator[float]:
+    """Arrivals in an interval of length 1: exponential gaps."""
+    at = dice.expovariate(expected) if expected else 1.0
+    while at < 1.0:
+        yield at
+        at += dice.expovariate(expected)
+
+
+def _caller(day: Day, number: int, at: float, dice: random.Random) -> Caller:
+    return Caller(
+        id=f"sim-{number:04}",
+        arrives=at,
+        lang=dice.choices(list(LANGUAGES), list(LANGUAGES.values()))[0],
+        wants_person=dice.random() < day.wants_person,
+        asks=at + dice.expovariate(1 / day.asks_after_s),
+        patience_s=dice.expovariate(1 / day.patience_s),
+        talk_s=dice.expovariate(1 / day.talk_s),
+        answers_s=tuple(round(dice.lognormvariate(-0.2, 0.15), 3) for _ in range(dice.randint(1, 3))),
+        satisfied=dice.random() < 0.9,
+    )
+
+
+def serve(day: Day, callers: Sequence[Caller]) -> dict[str, Waiting]:
+    """Who waits how long, by the caller's id: first come, first served."""
+    free = [(0.0, adviser) for adviser in range(1, day.advisers + 1)]
+    heapq.heapify(free)
+    waits: dict[str, Waiting] = {}
+    ends: list[float] = []
+    for caller in sorted((one for one in callers if one.wants_person), key=lambda one: one.asks):
+        ends = [end for end in ends if end > caller.asks]
+        start, adviser = max(caller.asks, free[0][0]), free[0][1]
+        waited_s, position = start - caller.asks, len(ends) + 1
+        stays_s = min(caller.patience_s, day.limit_s)
+        if waited_s > stays_s:
+            waits[caller.id] = Waiting(stays_s, 0, position)
+        else:
+            heapq.heapreplace(free, (start + caller.talk_s, adviser))
+            waits[caller.id] = Waiting(waited_s, adviser, position)
+        ends.append(caller.asks + min(waited_s, stays_s))
+    return waits
+
+
+def _story(day: Day, caller: Caller, waiting: Waiting | None) -> Iterator[Stamped]:
+    """One call's events."""
+    answered = int((day.opens + caller.arrives) * NANO)
+
+    def at(t: float, event: events.Event, place: int) -> Stamped:
+        return Stamped(caller.id, answered + int(t * NANO) + place, round(t, 3), event)
+
+    yield at(0.0, events.CallStarted("", "accueil", "simulation"), 0)
+    yield at(3.0, events.LanguageChosen(caller.lang, "key"), 1)
+    asks, outcome = caller.asks - caller.arrives, "answered" if caller.satisfied else "abandoned"
+    end = asks
+    if waiting is not None:
+        tale = list(_waited(day, caller, waiting))
+        for place, (t, event) in enumerate(tale, 2):
+            yield at(asks + t, event, place)
+        end, outcome = asks + tale[-1][0], _outcome(day, waiting)
+    by = "service" if outcome == "message" else "caller"
+    yield at(end, events.CallFinished(outcome, by, round(end, 3)), 20)
+    for turn, seconds in enumerate(caller.answers_s, 1):
+        yield at(end, events.MouthToEar(turn, round(4.0 + turn, 3), seconds), 20 + turn)
+
+
+def _waited(day: Day, caller: Caller, waiting: Waiting) -> Iterator[tuple[float, events.Event]]:
+    """Seconds since he asked, and what happened."""
+    waited_s = round(waiting.waited_s, 1)
+    yield 0.0, events.PersonWanted("asked")
+    yield 0.0, events.Queued(f"desk-{caller.lang}", waiting.position, 0.0)
+    if waiting.adviser:
+        name = f"adviser-{waiting.adviser}"
+        yield waited_s, events.PersonAnswered(name, waited_s)
+        yield waited_s + caller.talk_s, events.PersonLeft(name, round(caller.talk_s, 1), "caller")
+    elif caller.patience_s < day.limit_s:
+        yield waited_s, events.QueueLeft("hang-up", waited_s)
+    else:
+        yield waited_s, events.QueueLeft("timeout", waited_s)
+        file = f"voicemail/{caller.id}.wav"
+        yield waited_s + 20.0, events.MessageLeft(caller.id, file, caller.lang, "", 15.0, "sent")
+
+
+def _outcome(day: Day, waiting: Waiting) -> str:
+    if waiting.adviser:
+        return "person"
+    return "message" if waiting.waited_s >= day.limit_s else "abandoned"

@@ -1,0 +1,1 @@
+"""The processes of Accueil, and what starts, checks and publishes."""

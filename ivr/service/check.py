@@ -1,0 +1,152 @@
+"""`ivr check`: everything an administrator edits, each fault with file, line and what to write instead."""
+
+from __future__ import annotations
+
+import datetime as dt
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from ivr.asterisk import config as asterisk
+from ivr.asterisk.dialplan_lint import lint
+from ivr.content import augmented, callflow, emergency, faq, heldout, phrases, urgency
+from ivr.content.faq import Topic
+from ivr.core.clock import today
+from ivr.core.settings import Settings
+from ivr.core.text import LANGUAGES, normalise
+from ivr.core.yamlfile import ERROR, WARNING, Document, Finding, Problem, Strict, load, refuse
+from ivr.service.pbx_parameters import lines
+from ivr.speech.pronunciation import SayFile
+
+# Intents that the call's script itself acts on.
+NEEDED = (
+    "human", "voicemail", "callback", "repeat", "slower", "menu", "change_language", "goodbye", "yes", "no",
+    "emergency", "oos",
+)  # fmt: skip
+
+
+class LanguagesFile(Strict):
+    """nlu/languages.yml: by which words callers name each language."""
+
+    fr: list[str]
+    en: list[str]
+    es: list[str]
+    de: list[str]
+    it: list[str]
+
+
+def command(settings: Settings) -> int:
+    """Write the findings and a last line that counts them; 1 when there is an error."""
+    found = sorted([*run(settings.root, today(settings)), *dialplan(settings)])
+    errors = sum(finding.severity == ERROR for finding in found)
+    lines = [str(finding) for finding in found]
+    lines.append(f"{errors} errors, {len(found) - errors} warnings")
+    sys.stdout.write("\n".join(lines) + "\n")
+    return 1 if errors else 0
+
+
+def refuse_errors(settings: Settings) -> None:
+    """Raise ConfigError with every error, in the words of ``ivr check``."""
+    refuse([*run(settings.root, today(settings), questions=False), *dialplan(settings)], "ivr check")
+
+
+def dialplan(settings: Settings) -> list[Finding]:
+    """Faults of the dialplan as it would be written for Asterisk now, the administrator's own part included."""
+    flow = callflow.read(settings.root).model
+    if flow is None:
+        return []
+    written = asterisk.texts(settings, lines(settings, flow))
+    own = settings.state / "asterisk/extensions_custom.conf"
+    name, text = "extensions.conf", written["extensions.conf"]
+    if own.is_file():
+        text = "\n".join((text, own.read_text("utf-8")))
+    before = written[name].count("\n") + 1
+    return [
+        Finding(str(own), fault.line - before, 1, fault.what, fault.mend) if fault.line > before
+        else Finding(f"dialplans/asterisk/{name} (as written)", fault.line, 1, fault.what, fault.mend)
+        for fault in lint(text, written["modules.conf"])
+    ]  # fmt: skip
+
+
+def run(root: Path, today: dt.date, *, questions: bool = True) -> list[Finding]:
+    """All findings, by file and line; ``questions`` False leaves out the held-out questions."""
+    flow, words, topics = callflow.read(root), phrases.read(root), faq.read(root)
+    found = [*flow.findings, *emergency.read(root).findings, *urgency.read(root).findings]
+    found += faq.read_hotwords(root).findings
+    found += [finding for document in words.values() for finding in document.findings]
+    found += [finding for document in topics.values() for finding in document.findings]
+    found += load(root / "nlu/languages.yml", LanguagesFile, root).findings
+    found += [finding for lang in LANGUAGES for finding in _say(root, lang)]
+    known = {name for document in topics.values() if document.model for name in document.model.intents}
+    whole = all(document.model for document in topics.values())
+    if whole:
+        found += _intents(root, flow, known)
+    for document in topics.values():
+        found += _dates(document, today)
+    found += _double_examples(topics.values())
+    if questions:
+        found += _heldout(root, topics.values(), known if whole else None)
+    return sorted(found)
+
+
+def _say(root: Path, lang: str) -> list[Finding]:
+    return load(root / "voices/say" / f"{lang}.yml", SayFile, root).findings
+
+
+def _intents(root: Path, flow: Document[callflow.Callflow], known: set[str]) -> Iterator[Finding]:
+    for name in NEEDED:
+        if name not in known:
+            what = f"the intent {name} is missing, and the call's script needs it"
+            yield Finding(str(faq.FOLDER), 1, 1, what, "put it back, for example from the last commit")
+    for name in flow.model.gate.intents if flow.model else ():
+        if name not in known:
+            mend = "write an intent of nlu/faq, or take the line out"
+            yield flow.finding(Problem(("gate", "intents", name), f"unknown intent {name}", mend))
+    for index, name in enumerate(flow.model.topics if flow.model else ()):
+        if name not in known:
+            mend = "write an intent of nlu/faq, or take the line out"
+            yield flow.finding(Problem(("topics", index), f"unknown intent {name}", mend))
+
+
+def _dates(document: Document[Topic], today: dt.date) -> Iterator[Finding]:
+    for name, entry in document.model.intents.items() if document.model else ():
+        last = entry.valid_until
+        if not isinstance(last, dt.date) or last > today + faq.AHEAD:
+            continue
+        over = today > last
+        what = f"{name} {'may no longer be spoken since' if over else 'may be spoken only until'} {last}"
+        mend = "check the facts, then write a new checked and valid_until"
+        loc = ("intents", name, "valid_until")
+        yield document.finding(Problem(loc, what, mend, WARNING))
+
+
+def _double_examples(documents: Iterable[Document[Topic]]) -> Iterator[Finding]:
+    """One sentence under two intents: the model can only guess."""
+    owners: dict[tuple[str, str], str] = {}
+    for document in documents:
+        for name, lang, index, text in _examples(document):
+            key = (lang, normalise(text))
+            if owners.setdefault(key, name) != name:
+                what = f"{text!r} is also an example of {owners[key]}"
+                loc = ("intents", name, "examples", lang, index)
+                yield document.finding(Problem(loc, what, "keep it in one of the two", WARNING))
+
+
+def _examples(document: Document[Topic]) -> Iterator[tuple[str, str, int, str]]:
+    for name, entry in document.model.intents.items() if document.model else ():
+        for lang, texts in entry.examples.items():
+            for index, text in enumerate(texts):
+                yield name, lang, index, text
+
+
+def _heldout(root: Path, documents: Iterable[Document[Topic]], known: set[str] | None) -> list[Finding]:
+    asked, found = heldout.read(root)
+    examples = [(lang, name, text) for document in documents for name, lang, _, text in _examples(document)]
+    intents = known if known is not None else {question.intent for question in asked}
+    try:
+        examples += [
+            (lang, row.intent, row.heard) for lang in LANGUAGES for row in augmented.read(root, lang)
+        ]
+    except ValueError as error:
+        found.append(Finding(str(augmented.FOLDER), 1, 1, str(error), "run `ivr content hear`"))
+    return [*found, *heldout.faults(asked, examples, intents)]

@@ -1,0 +1,205 @@
+"""What a person may ask of us about his telephone number: to see it all, and to have it all deleted.
+
+Over the store, recordings, messages, the journal, Asterisk's spool and the logs of this instance.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import shutil
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Engine
+
+from ivr.content.callflow import load_callflow
+from ivr.core.errors import UsageError
+from ivr.core.paths import proposals
+from ivr.core.settings import Settings
+from ivr.store import data_subject, recordings, retention
+from ivr.store.access import store
+from ivr.store.data_subject import Holdings, Number
+from ivr.store.journal import RETRY_S, ROTATE_S
+from ivr.store.messages import Pending
+from ivr.store.purge import purge as purge_now
+
+SPOOLED_S = ROTATE_S + 2 * RETRY_S
+"""So long (seconds) a running service may keep stored events in its journal."""
+
+
+def number(settings: Settings, text: str) -> Number:
+    """A number from the command line, or with ``-`` from standard input; raises UsageError when it is none."""
+    text = (sys.stdin.readline() if text == "-" else text).strip()
+    if len(re.sub(r"\D", "", text)) < 6 or not re.fullmatch(r"[+\d\s().\-/]+", text):
+        raise UsageError(
+            "write a telephone number such as +33612345678, or - and the number on standard input"
+        )
+    return Number(text, load_callflow(settings.root).trunk.country, settings.pseudonyms)
+
+
+@contextlib.contextmanager
+def _opened(settings: Settings) -> Iterator[Engine]:
+    engine = store(settings)
+    try:
+        yield engine
+    finally:
+        engine.dispose()
+
+
+def export(settings: Settings, text: str, out: Path) -> int:
+    """Write all that is kept of a number into the new folder ``out``: ``data.json`` and the sound."""
+    asked = number(settings, text)
+    if out.exists():
+        raise UsageError(f"{out} is there already: name a folder that is not")
+    with _opened(settings) as engine:
+        found = data_subject.find(engine, asked)
+        told = data_subject.told(engine, found)
+    out.mkdir(parents=True, mode=0o700)
+    (out / "data.json").write_text(json.dumps(told, ensure_ascii=False, indent=1), "utf-8")
+    copied = 0
+    for file in found.files():
+        for source in recordings.sounds(settings, file):
+            target = out / source.relative_to(settings.state)
+            target.parent.mkdir(exist_ok=True)
+            shutil.copyfile(source, target)
+            copied += 1
+    _say({**_counts(found), "files": copied, "folder": str(out)})
+    return 0
+
+
+def erase(settings: Settings, text: str) -> int:
+    """Delete all that is kept of a number; 1 when a call is held or goes on, or something could not be deleted."""
+    asked = number(settings, text)
+    with _opened(settings) as engine:
+        found = data_subject.find(engine, asked)
+        if found.running:
+            raise UsageError(f"call {found.running[0]} goes on: erase when it is over")
+        kept = set(found.held)
+        mentions = data_subject.erase(engine, found, asked)
+    _delete_files(settings, found, kept)
+    copies = _delete_golden(settings, asked, kept)
+    messages = _delete_spooled(settings, asked)
+    _delete_results(settings, asked)
+    blotted = _blot_files(settings, asked)
+    left = [] if kept else _left(settings, asked)
+    report = {**_counts(found), "golden": copies, "spooled": messages, "mentions": mentions + blotted}
+    _say({**report, "held": sorted(kept), "left": [str(path) for path in left]})
+    return 1 if kept or left else 0
+
+
+def purge(settings: Settings) -> int:
+    """Delete what is past its retention, now."""
+    days = load_callflow(settings.root).retention.model_dump()
+    with _opened(settings) as engine:
+        _say(purge_now(settings, engine, days))
+    return 0
+
+
+def hold(settings: Settings, call_id: str, why: str) -> int:
+    """Keep a call whatever its age; ``why`` empty: no more."""
+    with _opened(settings) as engine:
+        _say({"call": retention.hold(engine, call_id, why), "held": why})
+    return 0
+
+
+def holds(settings: Settings) -> int:
+    """List the calls that are held."""
+    with _opened(settings) as engine:
+        for row in retention.held(engine):
+            _say({"call": row["id"], "held": row["held"]})
+    return 0
+
+
+def found_in(folder: Path, asked: Number) -> Iterator[Path]:
+    """Files below ``folder`` in which the number stands."""
+    for path in sorted(folder.rglob("*")):
+        if path.is_file() and not path.is_symlink():
+            try:
+                if asked.pattern.search(path.read_bytes()):
+                    yield path
+            except FileNotFoundError:  # it went meanwhile
+                continue
+
+
+def _delete_files(settings: Settings, found: Holdings, kept: set[str]) -> None:
+    from ivr.evaluation.replay.erasure import forget  # slow to load
+
+    for row in found.calls:
+        if row["id"] not in kept:
+            recordings.forget(settings, row["id"])
+            forget(settings, row["id"])
+            recordings.delete(settings, row["recording"])
+    for row in found.messages:
+        if row["call_id"] not in kept:
+            recordings.delete(settings, row["file"])
+
+
+def _delete_golden(settings: Settings, asked: Number, kept: set[str]) -> int:
+    """Golden copies of calls of his that retention has deleted from the store; returns how many."""
+    from ivr.evaluation.replay.erasure import forget  # slow to load
+
+    names = [name.encode() for name in asked.names]
+    copies = [path for path in (settings.state / "golden").glob("*.jsonl") if path.stem not in kept]
+    ours = [path.stem for path in copies if any(name in path.read_bytes() for name in names)]
+    for call_id in ours:
+        forget(settings, call_id)
+    return len(ours)
+
+
+def _delete_results(settings: Settings, asked: Number) -> None:
+    """Results of replays in which somebody else says the number; they are made again when they are wanted."""
+    for path in found_in(settings.state / "replays", asked):
+        path.unlink(missing_ok=True)
+
+
+def _delete_spooled(settings: Settings, asked: Number) -> int:
+    """Messages that were not collected yet: each note with its sound."""
+    pending = Pending(settings)
+    count = 0
+    for note in pending.waiting():
+        if note.exists() and asked.pattern.search(note.read_bytes()):
+            pending.sound(note).unlink(missing_ok=True)
+            note.unlink()
+            count += 1
+    return count
+
+
+def _blot_files(settings: Settings, asked: Number) -> int:
+    """Overwrite the number, in place, in logs and in what the journal could not store; returns in how many files."""
+    count = 0
+    for folder in (settings.state / "logs", settings.pbx / "log"):
+        for path in found_in(folder, asked):
+            content = path.read_bytes()
+            with open(path, "r+b") as file:  # a program goes on writing at its end
+                for match in asked.pattern.finditer(content):
+                    file.seek(match.start())
+                    file.write(b"x" * len(match[0]))
+                file.flush()
+                os.fsync(file.fileno())
+            count += 1
+    return count
+
+
+def _left(settings: Settings, asked: Number) -> list[Path]:
+    """Where the number still stands, once a running service had time to go on to a new journal file."""
+    deadline = time.monotonic() + SPOOLED_S
+    while True:
+        folders = (settings.state, settings.pbx, proposals(settings))
+        found = [path for folder in folders for path in found_in(folder, asked)]
+        if not any(path.suffix == ".jsonl" for path in found) or time.monotonic() > deadline:
+            return found
+        time.sleep(0.5)
+
+
+def _counts(found: Holdings) -> dict[str, Any]:
+    return {"calls": len(found.calls), "messages": len(found.messages), "callbacks": len(found.callbacks)}
+
+
+def _say(row: dict[str, Any]) -> None:
+    sys.stdout.write(json.dumps(row, ensure_ascii=False) + "\n")

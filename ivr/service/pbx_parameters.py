@@ -1,0 +1,62 @@
+"""From the call flow to what Asterisk's configuration must know."""
+
+from __future__ import annotations
+
+import os
+
+from ivr.asterisk.parameters import Lines, Queue, Telephone, Trunk
+from ivr.content import callflow as flow
+from ivr.content.callflow import Callflow
+from ivr.core.settings import Settings
+
+ON_CALL, OVERFLOW = "oncall", "overflow"
+"""Names of the spare telephones in the dialplan."""
+
+
+def lines(settings: Settings, callflow: Callflow) -> Lines:
+    """All that the templates of ``dialplans/asterisk`` are filled with."""
+    advisers = tuple(
+        _telephone(adviser.id, adviser, tuple(adviser.languages)) for adviser in callflow.advisers
+    )
+    spares = {ON_CALL: callflow.on_call, OVERFLOW: callflow.overflow}
+    return Lines(
+        advisers=advisers,
+        spares=tuple(_telephone(name, spare, (spare.lang,)) for name, spare in spares.items() if spare.given),
+        languages=tuple(str(lang) for lang in callflow.languages),
+        menu={entry.key: str(lang) for lang, entry in callflow.languages.items()},
+        trunk=_trunk(settings, callflow.trunk),
+        queue=_queue(callflow),
+        message_s=int(callflow.voicemail.max_s),
+        silence_s=int(callflow.voicemail.silence_s),
+        record=callflow.recording.enabled,
+    )
+
+
+def _telephone(id: str, one: flow.Telephone, languages: tuple[str, ...]) -> Telephone:
+    return Telephone(id, one.endpoint, one.number, languages, languages[0], int(one.ring_s))
+
+
+def _queue(callflow: Callflow) -> Queue:
+    wanted = callflow.handoff
+    return Queue(
+        music=wanted.music,
+        places=wanted.places,
+        announce_s=int(wanted.announce_s),
+        accept_s=int(wanted.accept_s),
+        wrap_up_s=int(wanted.wrap_up_s),
+        misses=wanted.misses,
+        wait_s=int(wanted.wait_s),
+        ring_s=int(max((adviser.ring_s for adviser in callflow.advisers), default=20)),
+    )
+
+
+def _trunk(settings: Settings, trunk: flow.Trunk) -> Trunk:
+    return Trunk(
+        host=trunk.host,
+        port=trunk.port,
+        username=trunk.username,
+        register=trunk.register_,
+        codecs=tuple(trunk.codecs),
+        allowed=tuple(trunk.allowed),
+        password=settings.secrets.get("TRUNK_PASSWORD", "") or os.environ.get("IVR_TRUNK_PASSWORD", ""),
+    )

@@ -1,0 +1,65 @@
+"""Prompts as files of Asterisk's: what it plays without us, in 8 kHz, one folder a language."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from ivr.call.dialogue.announcements import Announcement, announcements
+from ivr.content.callflow import Callflow
+from ivr.content.faq import load_faq
+from ivr.content.languages import key_word
+from ivr.content.phrases import Phrases, load_phrases
+from ivr.core.audio import PHONE_RATE, RATE, resample, write_wav
+from ivr.core.settings import Settings
+from ivr.speech.prompts import Prompts, open_prompts
+
+FALLBACK_LANGS = ("fr", "en")
+IN_HIS_LANGUAGE = {"wait": "apology_wait", "sent": "voicemail_sent", "unsent": "voicemail_failed"}
+"""File -> phrase (context ``say`` of ``extensions.conf``)."""
+
+
+def write_sounds(settings: Settings, callflow: Callflow) -> None:
+    """Last words, announcements for those who wait, and words for advisers."""
+    phrases = load_phrases(settings.root)
+    prompts = open_prompts(settings, _langs(callflow))
+    for one in last_words(callflow, phrases):
+        _write(settings, prompts, one, "sounds")
+    _write_all(settings, prompts, announcements(callflow, load_faq(settings.root, phrases), phrases))
+
+
+def last_words(callflow: Callflow, phrases: Phrases) -> Iterator[Announcement]:
+    """What the dialplan says to callers whom the application does not take: it is away, or full, or was lost."""
+    keys = {str(lang): entry.key for lang, entry in callflow.languages.items()}
+    for lang in _langs(callflow):
+        for file, phrase in IN_HIS_LANGUAGE.items():
+            yield Announcement(f"{file}-{lang}", phrases.text(lang, phrase), lang)
+    for lang in FALLBACK_LANGS:
+        fallback = phrases.text(lang, "fallback")
+        yield Announcement(f"fallback-{lang}", fallback, lang)
+        offered = lang in keys  # else nobody here speaks it
+        crowded = phrases.text(lang, "crowded", key=key_word(keys[lang], lang)) if offered else fallback
+        yield Announcement(f"crowded-{lang}", crowded, lang)
+
+
+def _langs(callflow: Callflow) -> list[str]:
+    """Those that the dialplan speaks, each once."""
+    return list(dict.fromkeys([*FALLBACK_LANGS, *map(str, callflow.languages)]))
+
+
+def _write_all(settings: Settings, prompts: Prompts, wanted: Iterable[Announcement]) -> None:
+    for one in wanted:
+        _write(settings, prompts, one, f"share/sounds/{one.folder}")
+
+
+def _write(settings: Settings, prompts: Prompts, one: Announcement, folder: str) -> None:
+    """Write one file, unless it stands there already, made of the same prompt."""
+    path = settings.pbx / folder / f"{one.file}.wav"
+    source = prompts.path(one.text, one.lang)
+    if not source.is_file():
+        prompts.render(one.text, one.lang)
+    made_of = path.with_suffix(".from")
+    if path.is_file() and made_of.is_file() and made_of.read_text("utf-8") == source.stem:
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_wav(path, resample(prompts.audio(one.text, one.lang), RATE, PHONE_RATE), PHONE_RATE)
+    made_of.write_text(source.stem, "utf-8")

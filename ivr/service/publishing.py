@@ -1,0 +1,251 @@
+"""`ivr publish`: from what an administrator edited to what callers hear, or a refusal that says why.
+
+Each step works on a snapshot; the content in use is touched by the last one only.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import datetime as dt
+import shutil
+import sys
+from collections.abc import Collection, Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from ivr.call.dialogue import prompt_list
+from ivr.content import heldout, versions
+from ivr.content.callflow import load_callflow
+from ivr.content.faq import load_faq
+from ivr.content.phrases import load_phrases
+from ivr.core.clock import today
+from ivr.core.errors import ConfigError
+from ivr.core.ports import free_port
+from ivr.core.settings import Settings
+from ivr.core.yamlfile import ERROR
+from ivr.evaluation import nlu
+from ivr.evaluation.hearback import HeardBack, hear_back
+from ivr.evaluation.replay import golden_gate
+from ivr.evaluation.scores import Judged, Scores
+from ivr.nlu import remote, training
+from ivr.nlu.ask import Office
+from ivr.service import check
+from ivr.speech.engines import choose
+from ivr.speech.prompts import Prompts, open_prompts
+
+MARGIN = 0.005
+"""A publication may answer this share of the test questions less rightly than the content in use."""
+WARN_WER, REFUSE_WER = 0.15, 0.40
+"""Word error rate of a prompt heard back: above the first it is told, above the second refused."""
+NAMED = 10
+"""So many broken questions or prompts are named."""
+
+
+class Refused(ConfigError):
+    """The publication was refused; what is in use stays."""
+
+
+def publish(settings: Settings, note: str) -> int:
+    """Run every step; returns 0, or raises Refused with what is to be mended."""
+    number, draft = versions.snapshot(settings)
+    content = dataclasses.replace(settings, root=draft)
+    try:
+        with _progress() as progress:
+            facts = _steps(settings, content, _Steps(progress))
+        generation = versions.keep(settings, number, draft, note, facts)
+    except BaseException:
+        shutil.rmtree(draft, ignore_errors=True)
+        raise
+    told = versions.switch(settings, generation.number)
+    training.clean(settings, versions.models(settings.var))
+    after = "new calls use it" if told else "the service will use it when it starts"
+    sys.stderr.write(f"Generation {generation.number} is published: {after}\n")
+    return 0
+
+
+def rollback(settings: Settings, number: int | None) -> int:
+    """Back to a generation; without ``number`` to the one before the current."""
+    now = versions.current(settings)
+    earlier = [item.number for item in versions.listed(settings) if item.number < now]
+    wanted = number if number is not None else max(earlier, default=0)
+    told = versions.switch(settings, wanted)
+    name = f"generation {wanted}" if wanted else "the files as they are edited"
+    sys.stderr.write(f"Back to {name}: {'new calls use it' if told else 'from the next start'}\n")
+    return 0
+
+
+def show(settings: Settings) -> None:
+    """List what was published."""
+    table = Table("generation", "published", "note", "right in scope", "in use", box=None)
+    now = versions.current(settings)
+    for item in versions.listed(settings):
+        when = dt.datetime.fromtimestamp(item.at).strftime("%Y-%m-%d %H:%M")
+        right = f"{item.facts.get('scores', {}).get('right', 0):.1%}"
+        table.add_row(str(item.number), when, item.note, right, "*" if item.number == now else "")
+    Console().print(
+        table if table.rows else "Nothing published yet: the files as they are edited are in use."
+    )
+
+
+def _steps(settings: Settings, content: Settings, steps: _Steps) -> dict[str, Any]:
+    """Check, train, evaluate, replay, render, hear back; the facts that the manifest keeps."""
+    with steps.step("Checking"):
+        findings = check.run(content.root, today(settings))
+        wrong = [finding for finding in findings if finding.severity == ERROR]
+        if wrong:
+            raise Refused("refused: the files have errors", wrong)
+    with steps.step("Training"):
+        training.train(content)
+    with steps.step("Test questions"):
+        judged = asyncio.run(_judged(content))
+        _compare(settings, judged)
+    with steps.step("Golden calls") as bar:
+        _prove(content, bar)
+    prompts = open_prompts(content, load_callflow(content.root).languages)
+    with steps.step("Rendering") as bar:
+        fresh = _render(content, prompts, bar)
+    with steps.step(f"Hearing back {len(fresh)} prompts") as bar:
+        rows = asyncio.run(_heard_back(content, prompts, fresh, bar))
+    _judge_prompts(rows, excepted(content.root))
+    return {
+        "model": training.model_path(content).name,
+        "scores": Scores.of(judged).rounded(),
+        "outcomes": {_key(one): _good(one) for one in judged},
+        "rendered": len(fresh),
+    }
+
+
+async def _judged(content: Settings) -> list[Judged]:
+    questions, _ = heldout.read(content.root)
+    if content.rasa_workshop_url:
+        await remote.load(content.rasa_workshop_url, training.model_path(content))
+        apart = dataclasses.replace(content, rasa_url=content.rasa_workshop_url)
+    else:
+        apart = dataclasses.replace(content, rasa_url="", rasa_port=free_port())
+    return await nlu.judge_all(apart, Office.load(content), questions)
+
+
+def _good(one: Judged) -> bool:
+    """Right in scope, and nothing wrong said at once."""
+    return (one.hit or not one.in_scope) and not one.wrong
+
+
+def _key(one: Judged) -> str:
+    return f"{one.question.lang}\t{one.question.text}"
+
+
+def _compare(settings: Settings, judged: Sequence[Judged]) -> None:
+    """Refuse a publication that does worse on the common test questions than the content in use."""
+    now = versions.current(settings)
+    before = next((item for item in versions.listed(settings) if item.number == now), None)
+    known = before.facts.get("outcomes", {}) if before else {}
+    common = [one for one in judged if _key(one) in known]
+    broken = [one for one in common if known[_key(one)] and not _good(one)]
+    mended = [one for one in common if _good(one) and not known[_key(one)]]
+    if len(broken) - len(mended) > MARGIN * len(common):
+        named = [
+            f"{one.question.lang} “{one.question.text}”: {one.question.intent} is right,"
+            f" it would {one.verdict.decision} {one.verdict.intent}"
+            for one in broken[:NAMED]
+        ]
+        raise Refused(f"refused: {len(broken)} test questions broke, {len(mended)} got better", named)
+
+
+def _prove(content: Settings, bar: _Bar) -> None:
+    """Refuse a publication with which a golden call would go otherwise."""
+    broken = golden_gate.broken(content, bar.at)
+    if broken:
+        raise Refused(f"refused: {len(broken)} turns of golden calls broke", broken[:NAMED])
+
+
+def _render(content: Settings, prompts: Prompts, bar: _Bar) -> list[tuple[str, str]]:
+    """Render what is missing, at both speeds; returns the sentences that are new."""
+    flow, words = load_callflow(content.root), load_phrases(content.root)
+    faq = load_faq(content.root, words)
+    fresh = prompts.missing(prompt_list.sentences(flow, faq, words))
+    prompts.render_all(fresh, bar.at)
+    prompts.render_all(prompt_list.answers(flow, faq), slow=True)
+    return fresh
+
+
+async def _heard_back(
+    content: Settings, prompts: Prompts, items: Sequence[tuple[str, str]], bar: _Bar
+) -> list[HeardBack]:
+    if not items:
+        return []
+    recogniser = await asyncio.to_thread(choose, content, sorted({lang for _, lang in items}), "whisper")
+    faq = load_faq(content.root)
+    hotwords = {lang: faq.hotwords(lang) for _, lang in items}
+    rows: list[HeardBack] = []
+    try:
+        async for row in hear_back(items, prompts, recogniser, hotwords):
+            rows.append(row)
+            bar.at(len(rows), len(items))
+    finally:
+        await recogniser.close()
+    return rows
+
+
+def _judge_prompts(rows: Sequence[HeardBack], excepted: Collection[str]) -> None:
+    """Tell prompts that are hard to understand; refuse those that nobody could."""
+    for row in sorted(rows, key=lambda row: -row.wer)[:NAMED]:
+        if row.wer > WARN_WER:
+            sys.stderr.write(
+                f"hard to understand ({row.wer:.0%}), {row.lang}: “{row.text}” -> “{row.heard}”\n"
+            )
+    lost = [row for row in rows if row.wer > REFUSE_WER and row.text not in excepted]
+    if lost:
+        named = [f"{row.lang} ({row.wer:.0%}): “{row.text}” -> “{row.heard}”" for row in lost[:NAMED]]
+        raise Refused(f"refused: {len(lost)} prompts are not understood when heard back", named)
+
+
+def excepted(root: Path) -> Collection[str]:
+    """Sentences of voices/unclear.txt, one a line: names that no recogniser spells; they are not refused."""
+    path = root / "voices" / "unclear.txt"
+    lines = path.read_text("utf-8").splitlines() if path.exists() else []
+    return {line.strip() for line in lines if line.strip() and not line.startswith("#")}
+
+
+class _Bar:
+    """One step's progress bar."""
+
+    def __init__(self, progress: Progress, task: Any) -> None:
+        self._progress, self._task = progress, task
+
+    def at(self, done: int, total: int) -> None:
+        """So many of so many are done."""
+        self._progress.update(self._task, completed=done, total=max(1, total))
+
+
+class _Steps:
+    """Steps with a bar each."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+
+    def step(self, title: str) -> _Step:
+        """A context that shows the step as running, then as done."""
+        return _Step(self._progress, title)
+
+
+class _Step:
+    def __init__(self, progress: Progress, title: str) -> None:
+        self._progress, self._title = progress, title
+
+    def __enter__(self) -> _Bar:
+        self._task = self._progress.add_task(self._title, total=None)
+        return _Bar(self._progress, self._task)
+
+    def __exit__(self, kind: object, error: object, trace: object) -> None:
+        if kind is None:
+            self._progress.update(self._task, total=1, completed=1)
+
+
+def _progress() -> Progress:
+    columns = (SpinnerColumn(), TextColumn("{task.description:28}"), BarColumn(), TimeElapsedColumn())
+    return Progress(*columns, console=Console(stderr=True))

@@ -1,0 +1,115 @@
+"""Messages that callers left, in words, for whoever calls back: by the worker, whose recogniser is loaded.
+
+Who is on the line comes first: a message is listened to in pieces, each when no caller waits for his words.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Iterator
+
+import numpy as np
+from sqlalchemy.exc import SQLAlchemyError
+
+from ivr.content.urgency import Urgency
+from ivr.core import events
+from ivr.core.audio import RATE, WIDTH, read_audio, seconds, to_floats
+from ivr.core.errors import AudioError, EngineError
+from ivr.core.periodic import alone, keep
+from ivr.core.settings import Settings
+from ivr.speech.stt_remote import Apart
+from ivr.store import queries
+from ivr.store.database import open_store
+from ivr.store.journal import Journal
+
+log = logging.getLogger(__name__)
+
+DECODED_S = 60.0
+"""One that takes so long never ends, and other messages wait for it."""
+LEAST_S, MOST_S = 5.0, 10.0
+"""Seconds of a piece.  One is decoded in 0.4 to 0.8 s, 28 s in 2.4 to 3.7: so long it takes a caller's time."""
+PAUSE_S = 0.2
+"""So long the quietest stretch, in whose middle a message is cut."""
+
+
+class Transcriber:
+    """Runs beside the calls, every few seconds; everything it does can be done again after a crash."""
+
+    def __init__(self, settings: Settings, journal: Journal, recogniser: Apart, urgency: Urgency) -> None:
+        self._settings, self._journal = settings, journal
+        self._recogniser, self._urgency = recogniser, urgency
+        self._numbers = events.Sequence()
+        self._lock = settings.state / "transcriber.lock"
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        await keep(self.once, "transcribing")
+
+    async def once(self) -> None:
+        """All messages that are stored and have no transcript.  A database that is away is tried again."""
+        try:
+            with alone(self._lock):
+                await self._transcribe()
+        except BlockingIOError:
+            return  # another worker is at it
+        except OSError as error:
+            log.error("ALARM: %s: messages wait for their transcripts", error)
+        except SQLAlchemyError as error:
+            log.warning("database away (%s)", type(error).__name__)
+
+    async def _transcribe(self) -> None:
+        engine = open_store(self._settings.database)
+        try:
+            waiting = await asyncio.to_thread(queries.untranscribed, engine, self._settings.instance)
+        finally:
+            engine.dispose()
+        for message in waiting:
+            text, confidence = await self._text_of(message["file"], message["lang"])
+            urgent = ", ".join(self._urgency.found(text, message["lang"]))
+            found = events.MessageTranscribed(message["id"], text, round(confidence, 3), urgent[:255])
+            self._note(message["call_id"], found)
+        if waiting:
+            await asyncio.to_thread(self._journal.drain)
+
+    async def _text_of(self, file: str, lang: str) -> tuple[str, float]:
+        langs = [lang] if lang in self._recogniser.languages else sorted(self._recogniser.languages)
+        try:
+            pcm = await asyncio.to_thread(read_audio, self._settings.state / file)
+            texts, least = [], 1.0
+            for piece in pieces(pcm):
+                utterance = self._recogniser.utterance(langs)
+                utterance.feed(piece)
+                await self._recogniser.ready()  # one that died is there again in some seconds
+                await self._recogniser.quiet()
+                async with asyncio.timeout(DECODED_S):
+                    heard = await utterance.decode()
+                texts.append(heard.text)
+                least = min(least, heard.confidence)
+            return " ".join(filter(None, texts)), least
+        except TimeoutError:
+            log.error("ALARM: message %s has no transcript: the recogniser hangs", file)
+            return "", 0.0
+        except (AudioError, OSError, EngineError) as error:
+            log.warning("message %s could not be transcribed: %s", file, error)
+            return "", 0.0
+
+    def _note(self, call_id: str, event: events.Event) -> None:
+        self._journal.append(events.Stamped(call_id, self._numbers.next(), 0.0, event))
+
+
+def pieces(pcm: bytes) -> Iterator[bytes]:
+    """slin16 of any length in pieces of at most ``MOST_S``, cut where it is quietest."""
+    while (length_s := seconds(pcm)) > MOST_S:
+        cut = _quietest(pcm, LEAST_S, max(LEAST_S + PAUSE_S, min(MOST_S, length_s - LEAST_S)))
+        yield pcm[:cut]
+        pcm = pcm[cut:]
+    yield pcm
+
+
+def _quietest(pcm: bytes, first_s: float, last_s: float) -> int:
+    """The byte in the middle of the quietest ``PAUSE_S`` between these two."""
+    first, last, pause = (round(length_s * RATE) for length_s in (first_s, last_s, PAUSE_S))
+    power = to_floats(pcm[first * WIDTH : last * WIDTH]).astype(np.float64) ** 2
+    so_far = np.concatenate(([0.0], np.cumsum(power)))
+    return (first + int(np.argmin(so_far[pause:] - so_far[:-pause])) + pause // 2) * WIDTH

@@ -1,0 +1,198 @@
+"""The worker: settings -> engines -> calls, in one task group.
+
+`ivr run` starts ``python -m ivr.service.worker SOCKET``, where SOCKET is the recogniser's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import dataclasses
+import logging
+import signal
+import sys
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import uvloop
+
+from ivr.asterisk.ari import Ari
+from ivr.asterisk.ari_events import Channel
+from ivr.asterisk.ari_link import AriLink, Arrival
+from ivr.asterisk.config import ARI_USER
+from ivr.call.admission import Admission
+from ivr.call.dialogue import number_words
+from ivr.call.live_caller import Engines
+from ivr.call.queue_outlook import Outlook
+from ivr.call.recording_optout import unrecorder
+from ivr.call.session import Desk, Session
+from ivr.content import versions
+from ivr.content.bundle import Office, open_office
+from ivr.content.callflow import load_callflow
+from ivr.content.urgency import load_urgency
+from ivr.core import entrypoint, logs
+from ivr.core.audio import silence
+from ivr.core.errors import AriError
+from ivr.core.events import Stamped
+from ivr.core.settings import Settings
+from ivr.nlu.client import Understanding
+from ivr.service.transcriber import Transcriber
+from ivr.speech.prompts import Prompts, open_prompts
+from ivr.speech.stt_remote import Apart
+from ivr.speech.vad import Together, Vad
+from ivr.store.audio_capture import NoTape, Tape, no_tape
+from ivr.store.callback_quota import Asked
+from ivr.store.journal import Journal
+from ivr.store.messages import Pending
+
+log = logging.getLogger(__name__)
+
+RASA_S = 30.0
+"""Longest wait of a new worker for Rasa, which is started beside it; after that it takes calls without."""
+AT_ONCE_S = 0.5
+SETTLED_S = 20.0
+"""A recogniser that answers so soon was there before us: callers of a worker that died come first, and the voices are
+loaded after that."""
+
+
+class Worker:
+    """Takes calls until it is told to stop."""
+
+    def __init__(self, settings: Settings, office: Office, recogniser: Apart, prompts: Prompts) -> None:
+        self._settings, self._office = settings, office
+        self._recogniser, self._prompts = recogniser, prompts
+        self._places = settings.places or office.callflow.limits.calls
+        self._admission = Admission(self._places, settings.late_ms / 1000)
+        self._refused = asyncio.Event()
+        self._busy: set[asyncio.Task[None]] = set()
+        self._retire = asyncio.Event()
+
+    async def run(self, stop: asyncio.Event, retire: asyncio.Event) -> None:
+        """Until ``stop``: those calls that run are ended by the dialplan's fallback; or until ``retire`` and
+        the end of the calls that run, with no new ones."""
+        self._retire = retire
+        settings = self._settings
+        journal = Journal(settings.state / "spool", settings.database, settings.pseudonyms)
+        pending = Pending(settings)
+        ari = Ari(settings.ari_url, ARI_USER, settings.secrets["ARI_PASSWORD"], settings.app)
+        async with ari, Understanding(settings.rasa) as understanding:
+            link = AriLink(ari, admit=self._admit)
+            engines = Engines(self._prompts, understanding)
+            if not await self._understands(understanding, stop):
+                log.error("ALARM: Rasa does not answer; nothing that callers say is understood until it does")
+            asked = Asked(settings.database, settings.pseudonyms, self._office.callflow.trunk.country)
+            office = dataclasses.replace(self._office, callbacks_asked=asked.count)
+            desk = Desk(
+                ari, link, office, engines, self._recogniser, pending, partial(self._note, journal),
+                settings.app, Together(), versions.number_of(settings.root), unrecorder(settings), self._tapes(),
+                Outlook(settings, office.callflow).foresee,
+            )  # fmt: skip
+            urgency = load_urgency(settings.root, self._office.emergency)
+            transcriber = Transcriber(settings, journal, self._recogniser, urgency)
+            async with asyncio.TaskGroup() as tasks:
+                parts = [tasks.create_task(part) for part in (
+                    journal.run(), transcriber.run(), asked.run(), link.run(), self._accept(link, desk, tasks),
+                    self._tell_crowded(ari), self._warm_up(),
+                )]  # fmt: skip
+                await self._until(stop, retire)
+                for part in [*parts, *self._busy]:
+                    part.cancel()
+
+    async def _warm_up(self) -> None:
+        await asyncio.sleep(SETTLED_S)
+        await self._prompts.warm_up()
+
+    async def _understands(self, understanding: Understanding, stop: asyncio.Event) -> bool:
+        """Whether Rasa answers, which may be loading still; who is stopped waits for nothing."""
+        deadline = time.monotonic() + RASA_S
+        ready = await understanding.ready(lambda: time.monotonic() < deadline and not stop.is_set())
+        return ready or stop.is_set()
+
+    def _tapes(self) -> Callable[[str, int], Tape | NoTape]:
+        return partial(Tape, self._settings) if self._office.callflow.recording.enabled else no_tape
+
+    async def _until(self, stop: asyncio.Event, retire: asyncio.Event) -> None:
+        stopped = asyncio.create_task(stop.wait())
+        retired = asyncio.create_task(retire.wait())
+        await asyncio.wait({stopped, retired}, return_when=asyncio.FIRST_COMPLETED)
+        while self._busy and not stop.is_set():
+            await asyncio.wait({stopped, *self._busy}, return_when=asyncio.FIRST_COMPLETED)
+        for task in (stopped, retired):
+            task.cancel()
+
+    def _admit(self, channel: Channel) -> float | None:
+        """A place for one more caller, or None: the dialplan takes him."""
+        if self._retire.is_set():
+            return None
+        if self._admission.full(len(self._busy)):
+            self._refused.set()
+            return None
+        return 0.0
+
+    async def _tell_crowded(self, ari: Ari) -> None:
+        """The dialplan, whenever there was no place: it then says so, and not that the service is interrupted."""
+        while True:
+            await self._refused.wait()
+            self._refused.clear()
+            with contextlib.suppress(AriError):  # then he hears that the service is interrupted
+                await ari.set_global("CROWDED", str(int(time.time())))
+
+    def _note(self, journal: Journal, item: Stamped) -> None:
+        self._admission.notes(item.event)
+        journal.append(item)
+
+    async def _accept(self, link: AriLink, desk: Desk, tasks: asyncio.TaskGroup) -> None:
+        async for arrival in link.calls():
+            call = tasks.create_task(self._serve(arrival, desk))
+            self._busy.add(call)
+            call.add_done_callback(self._busy.discard)
+
+    async def _serve(self, arrival: Arrival, desk: Desk) -> None:
+        logs.CALL.set(arrival.channel.id)
+        log.info("call %s: begins", arrival.channel.id)
+        await Session(arrival, desk).run()
+        log.info("call %s: over for this worker", arrival.channel.id)
+
+
+async def work(ears: Path, settings: Settings) -> None:
+    """Load, warm up, serve; SIGTERM and SIGINT end it, SIGUSR1 lets it finish its calls first.
+
+    ``ears``: the socket at which the recogniser is asked.
+    """
+    stop, retire = entrypoint.stopping(), asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, retire.set)
+    callflow = load_callflow(settings.root)
+    langs = [str(lang) for lang in callflow.languages]
+    recogniser = Apart(ears)
+    recogniser.start()
+    try:
+        Vad().probability(silence(0.1))  # the first look of a process is slow
+        await asyncio.to_thread(number_words.prepare, langs)
+        prompts = await asyncio.to_thread(open_prompts, settings, langs)
+        try:
+            await _loaded(recogniser, prompts)
+            await Worker(settings, open_office(settings, callflow), recogniser, prompts).run(stop, retire)
+        finally:
+            await prompts.close()
+    finally:
+        await recogniser.close()
+
+
+async def _loaded(recogniser: Apart, prompts: Prompts) -> None:
+    """Returns when the recogniser is ready; while it loads its models, the voices are loaded, too."""
+    ready = asyncio.create_task(recogniser.ready())
+    waiting = (await asyncio.wait({ready}, timeout=AT_ONCE_S))[1]
+    if waiting:
+        await prompts.warm_up()
+    await ready
+
+
+def main() -> int:
+    """Entry point of the worker process."""
+    return entrypoint.run(partial(work, Path(sys.argv[1])), uvloop.run)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

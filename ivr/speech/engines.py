@@ -1,0 +1,49 @@
+"""Which recogniser a language gets."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+
+from ivr.core.errors import SetupError
+from ivr.core.settings import Settings
+from ivr.speech.stt import Recogniser, Utterance
+from ivr.speech.stt_vosk import Vosk
+from ivr.speech.whisper.recogniser import Whisper
+
+
+class ByLanguage:
+    """Several engines as one: each language goes to the first engine that has it."""
+
+    def __init__(self, engines: Sequence[Recogniser]) -> None:
+        self._engines = tuple(engines)
+        self.name = "+".join(engine.name for engine in engines)
+        self.languages = frozenset().union(*(engine.languages for engine in engines))
+
+    def utterance(self, langs: Sequence[str], hotwords: str = "") -> Utterance:
+        """An utterance of the first engine that knows all the languages offered."""
+        for engine in self._engines:
+            if engine.languages.issuperset(langs):
+                return engine.utterance(langs, hotwords)
+        raise SetupError(f"no recogniser for {', '.join(langs)}: run `ivr models pull`")
+
+    async def close(self) -> None:
+        """Closes every engine."""
+        for engine in self._engines:
+            await engine.close()
+
+
+def choose(settings: Settings, langs: Sequence[str], engine: str = "") -> Recogniser:
+    """The recogniser for these languages: ``engine`` (or the setting) is auto, vosk or whisper.
+
+    Auto takes Vosk for the languages whose model is in ``var/models/vosk-<lang>`` and Whisper for the others.
+    """
+    wanted = engine or settings.recogniser
+    whisper = partial(Whisper, settings.models / "whisper-base", langs, settings.root)
+    vosk = {lang: folder for lang in langs if (folder := settings.models / f"vosk-{lang}").is_dir()}
+    if wanted == "whisper" or (wanted == "auto" and not vosk):
+        return whisper()
+    missing = [lang for lang in langs if lang not in vosk]
+    if wanted == "vosk" and missing:
+        raise SetupError(f"no Vosk model for {', '.join(missing)}: run `ivr models pull`")
+    return ByLanguage([Vosk(vosk), whisper()]) if missing else Vosk(vosk)

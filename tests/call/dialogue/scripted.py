@@ -1,0 +1,273 @@
+"""A caller who follows a script, and what he was told: ``Caller`` for tests of the conversation."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import TypeVar
+
+from ivr.call.dialogue.caller import Heard, Message, Piece, Wish
+from ivr.call.dialogue.handoff import Way
+from ivr.call.dialogue.prompt_list import answers, sentences
+from ivr.call.dialogue.script import Dialogue
+from ivr.content.bundle import Office
+from ivr.content.callflow import Recording, load_callflow
+from ivr.content.callflow.wait_estimate import Standing
+from ivr.content.emergency import load_emergency
+from ivr.content.faq import load_faq
+from ivr.content.languages import LanguageNames, key_word
+from ivr.content.phrases import load_phrases
+from ivr.core.errors import CallEnded, CallerGone, LeftToDialplan
+from ivr.nlu.client import Intent
+from tests.conftest import ROOT
+
+LANGS = ("fr", "en", "es", "de", "it")
+KEYS = dict(zip(LANGS, "12345", strict=True))
+
+_callflow, _phrases = load_callflow(ROOT), load_phrases(ROOT)
+_faq = load_faq(ROOT, _phrases)
+_names, _emergency = LanguageNames.load(ROOT), load_emergency(ROOT)
+QUIET = _callflow.model_copy(update={"recording": Recording(notice=False)})
+RENDERED = set(sentences(_callflow, _faq, _phrases))
+RENDERED_SLOWLY = set(answers(_callflow, _faq))
+
+
+def office(now: str = "2026-11-24T10:00", *, notice: bool = False) -> Office:
+    """The real content of the checkout, on a fixed day (a Tuesday) at a fixed hour in Paris.
+
+    ``notice``: callers are told that the call may be recorded, as they are; most scripts leave it out.
+    """
+    moment = dt.datetime.fromisoformat(now).replace(tzinfo=_callflow.hours.zone)
+    return Office(
+        callflow=_callflow if notice else QUIET,
+        faq=_faq,
+        phrases=_phrases,
+        names=_names,
+        emergency=_emergency,
+        key_words=key_word,
+        now=lambda: moment,
+    )
+
+
+NIGHT = "2026-11-24T22:30"
+
+# what a caller can do
+
+
+@dataclass(frozen=True)
+class Leaves:
+    """He speaks after the beep for so many seconds; ``failed``: it could not be recorded."""
+
+    seconds: float
+    failed: bool = False
+
+
+@dataclass(frozen=True)
+class CutsIn:
+    """He says this into what he is told."""
+
+    heard: Heard
+
+
+SILENCE = Heard()
+NOTHING = Leaves(0.0)
+Turn = Heard | Leaves | CutsIn
+T = TypeVar("T", Heard, Leaves, CutsIn)
+
+
+def key(digit: str) -> Heard:
+    """He presses a key."""
+    return Heard(key=digit)
+
+
+def says(intent: str, *, sure: float = 0.95, text: str = "", lang: str = "", heard: float = 0.9) -> Heard:
+    """He says something that means ``intent``; ``sure`` and ``heard``: certainty of Rasa, of the recogniser."""
+    return _means([(intent, sure)], text or f"({intent})", lang, heard)
+
+
+def between(one: str, other: str, *, lang: str = "") -> Heard:
+    """He says something that may mean either."""
+    return _means([(one, 0.46), (other, 0.44)], f"({one} {other})", lang, 0.9)
+
+
+def speaks(text: str) -> Heard:
+    """He says something of which Rasa makes nothing."""
+    return _means([("oos", 0.9)], text, "", 0.9)
+
+
+def mumbles() -> Heard:
+    """Words that mean nothing to us."""
+    return _means([("oos", 0.9)], "blah", "", 0.9)
+
+
+def cries(text: str = "ambulance", lang: str = "") -> Heard:
+    """An emergency word was in it."""
+    return Heard(text=text, lang=lang, confidence=0.9, urgent=True, spoke=True)
+
+
+def names(text: str) -> Heard:
+    """He names a language; what Rasa makes of it is of no use."""
+    return _means([("oos", 0.6)], text, "", 0.9)
+
+
+def _means(best: list[tuple[str, float]], text: str, lang: str, heard: float) -> Heard:
+    rest = 1.0 - sum(score for _, score in best)
+    others = [(name, rest / 10) for name in _faq.intents if name not in dict(best)][:10]
+    return Heard(text=text, lang=lang, confidence=heard, intent=Intent.of([*best, *others]), spoke=True)
+
+
+# what happens
+
+
+@dataclass
+class Story:
+    """A call from its beginning to its end, by the keys of what was said.
+
+    ``said``: one string an utterance.  ``end``: hang-up (his), goodbye (ours), or transfer.
+    """
+
+    said: list[str] = field(default_factory=list)
+    pieces: list[Piece] = field(default_factory=list)
+    langs: list[tuple[str, str]] = field(default_factory=list)
+    offered: list[tuple[str, ...]] = field(default_factory=list)
+    decided: list[tuple[str, str]] = field(default_factory=list)
+    kept: list[float] = field(default_factory=list)
+    discarded: list[float] = field(default_factory=list)
+    played_back: list[float] = field(default_factory=list)
+    keys: list[int] = field(default_factory=list)
+    wishes: list[Wish] = field(default_factory=list)
+    refused: int = 0
+    end: str = ""
+    wanted: list[str] = field(default_factory=list)
+    way: Way | None = None
+
+    def text(self, name: str) -> str:
+        """The words of the last piece of that key."""
+        return next(piece.text for piece in reversed(self.pieces) if piece.key == name)
+
+
+TURN_S = 10.0
+"""Every turn of a script takes so long."""
+
+
+FREE = Standing(staffed=1)
+"""An adviser is free."""
+
+
+class ScriptedCaller:
+    """Does what the script says; at its end he hangs up."""
+
+    def __init__(self, turns: Sequence[Turn], number: str = "", lang: str = "") -> None:
+        self.number, self.lang = number, lang
+        self.story = Story()
+        self._turns = list(turns)
+        self._messages: dict[str, float] = {}
+        self.with_us_s = 0.0
+        self.desk: Standing | None = FREE
+
+    async def ask(
+        self, *pieces: Piece, langs: Sequence[str] = (), keys: int = 1, after: Message | None = None
+    ) -> Heard:
+        if after is not None:
+            self.story.played_back.append(self._messages[after.name])
+        self._say(pieces)
+        self.with_us_s += TURN_S
+        self.story.keys.append(keys)
+        self.story.offered.append(tuple(langs) or (self.lang,))
+        turn = self._next(Heard)
+        return replace(turn, lang=turn.lang or self.lang) if turn.spoke else turn
+
+    async def say(self, *pieces: Piece) -> None:
+        self._say(pieces)
+
+    async def tell(self, *pieces: Piece) -> Heard | None:
+        self._say(pieces)
+        if self._turns and isinstance(self._turns[0], CutsIn):
+            cut = self._next(CutsIn).heard
+            return replace(cut, lang=cut.lang or self.lang) if cut.spoke else cut
+        return None
+
+    async def speaks(self, lang: str, how: str) -> None:
+        self.lang = lang
+        self.story.langs.append((lang, how))
+
+    async def decided(self, decision: str, intent: str, other: str = "") -> None:
+        self.story.decided.append((str(decision), intent))
+
+    async def record(self, lang: str, *before: Piece) -> Message:
+        self._say(before)
+        turn = self._next(Leaves)
+        message = Message(f"message{len(self._messages)}", turn.seconds, turn.failed)
+        self._messages[message.name] = turn.seconds
+        return message
+
+    async def keep(self, message: Message) -> None:
+        self.story.kept.append(self._messages.pop(message.name))
+
+    async def discard(self, message: Message) -> None:
+        self.story.discarded.append(self._messages.pop(message.name))
+
+    async def refuse_recording(self) -> None:
+        self.story.refused += 1
+
+    def wants_callback(self, wish: Wish) -> None:
+        self.story.wishes.append(wish)
+
+    def wants_person(self, why: str) -> None:
+        self.story.wanted.append(why)
+
+    async def standing(self, first: int = 0) -> Standing | None:
+        return self.desk
+
+    async def transfer(self, way: Way) -> None:
+        self.story.end = f"transfer {way.lang}"
+        self.story.way = way
+        raise LeftToDialplan
+
+    async def hang_up(self) -> None:
+        self.story.end = "goodbye"
+        raise CallerGone
+
+    def _next(self, wanted: type[T]) -> T:
+        if not self._turns:
+            self.story.end = "hang-up"
+            raise CallerGone
+        turn = self._turns.pop(0)
+        assert isinstance(turn, wanted), f"{turn} is no reply to {self.story.said[-1]}"
+        return turn
+
+    def _say(self, pieces: Sequence[Piece]) -> None:
+        assert pieces, "nothing was said"
+        assert not pieces[0].live, "a silence, while it is rendered"
+        for piece in pieces:
+            if piece.live:
+                continue
+            rendered = RENDERED_SLOWLY if piece.slow else RENDERED
+            assert (piece.text, piece.lang) in rendered, f"not rendered in advance: {piece}"
+        self.story.said.append(" ".join(piece.key for piece in pieces))
+        self.story.pieces += pieces
+
+
+async def call(
+    *turns: Turn, at: Office | None = None, number: str = "", desk: Standing | None = FREE
+) -> Story:
+    """A new call; ``desk``: how it looks there."""
+    caller = ScriptedCaller(turns, number)
+    caller.desk = desk
+    dialogue = Dialogue(caller, at or office())
+    try:
+        await dialogue.run()
+    except CallEnded:
+        return caller.story
+    raise AssertionError("the conversation just stopped")
+
+
+async def back_from_adviser(status: str, *turns: Turn, lang: str = "fr", at: Office | None = None) -> Story:
+    """A caller whom the dialplan gives back with this status."""
+    caller = ScriptedCaller(turns, lang=lang)
+    try:
+        await Dialogue(caller, at or office()).returned(status)
+    except CallEnded:
+        return caller.story
+    raise AssertionError("the conversation just stopped")

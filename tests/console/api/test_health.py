@@ -1,0 +1,121 @@
+"""Readiness and metrics, as a monitor reads them over HTTP."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import httpx
+import sqlalchemy as sa
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.parser import text_string_to_metric_families
+
+from ivr.console.api.call_metrics import SETTLED_S, Meter
+from ivr.store.writer import write
+from tests.conftest import ROOT
+from tests.console.house import Desk
+from tests.store.calls import PSEUDONYMS, SECOND, stamped
+
+Samples = dict[tuple[str, tuple[str, ...]], float]
+
+
+def samples(text: str) -> Samples:
+    """(name, the labels' values) -> value."""
+    families = text_string_to_metric_families(text)
+    return {
+        (one.name, tuple(one.labels.values())): one.value for family in families for one in family.samples
+    }
+
+
+def counted(meter: Meter, registry: CollectorRegistry, store: sa.Engine, now: float) -> Samples:
+    meter.update(store, now)
+    return samples(generate_latest(registry).decode())
+
+
+@asynccontextmanager
+async def answering(port: int, status: str) -> AsyncIterator[None]:
+    """A server that answers every request so, as Rasa does with and without a model."""
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(f"HTTP/1.1 {status}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n".encode())
+        await writer.drain()
+        writer.close()
+
+    async with await asyncio.start_server(answer, "127.0.0.1", port):
+        yield
+
+
+async def test_not_ready_while_no_call_could_be_taken(desk: Desk) -> None:
+    async with httpx.AsyncClient(base_url=desk.http.base_url) as stranger:
+        assert (await stranger.get("/healthz")).json() == {"status": "up"}
+        answer = await stranger.get("/readyz")
+    found = answer.json()
+    assert answer.status_code == 503 and found["ready"] is False
+    assert found["parts"]["asterisk"] == "does not answer" and found["parts"]["worker"] == "unknown"
+    assert found["parts"]["store"] == "ok"
+
+
+async def test_rasa_without_a_model_is_not_ready(desk: Desk) -> None:
+    port = desk.context.settings.rasa_port
+    states = []
+    for status in ("200 OK", "409 Conflict"):
+        async with answering(port, status):
+            states.append((await desk.http.get("/readyz")).json()["parts"]["rasa"])
+    assert states == ["ok", "no model is loaded"]
+
+
+async def test_metrics_name_the_parts_and_the_messages(desk: Desk) -> None:
+    await asyncio.to_thread(write, desk.context.engine, stamped("c1"), PSEUDONYMS)
+    answer = await desk.http.get("/metrics")
+    assert answer.headers["content-type"].startswith("text/plain")
+    found = samples(answer.text)
+    assert found["accueil_part_up", ("asterisk",)] == 0 and found["accueil_part_up", ("store",)] == 1
+    assert found["accueil_messages", ("new",)] == 1
+    assert ("accueil_calls_running", ()) in found and "+34" not in answer.text
+
+
+def test_each_call_is_counted_once_when_it_has_settled(store: sa.Engine) -> None:
+    now = time.time()
+    registry = CollectorRegistry()
+    meter = Meter(registry, since=now)
+    begun = int((now - 60) * SECOND)
+    write(store, stamped("c1", first=begun), PSEUDONYMS)  # over a second after ``now``
+    assert ("accueil_calls_total", ("es", "message")) not in counted(meter, registry, store, now)
+    later = now + 2 * SETTLED_S
+    for _ in range(2):
+        found = counted(meter, registry, store, later)
+    assert found["accueil_calls_total", ("es", "message")] == 1
+    assert found["accueil_mouth_to_ear_seconds_count", ("es",)] == 1
+    assert found["accueil_mouth_to_ear_seconds_bucket", ("es", "0.9")] == 1
+    assert found["accueil_mouth_to_ear_seconds_bucket", ("es", "0.7")] == 0
+    assert found["accueil_recognition_seconds_sum", ("es",)] == 0.4
+    assert (
+        found["accueil_faults_total", ("nlu",)] == 1 and found["accueil_person_wait_seconds_sum", ()] == 31.5
+    )
+
+
+def test_calls_from_before_are_not_counted_again_after_a_restart(store: sa.Engine) -> None:
+    now = time.time()
+    registry = CollectorRegistry()
+    write(store, stamped("c1", first=int((now - 600) * SECOND)), PSEUDONYMS)
+    found = counted(Meter(registry, since=now), registry, store, now)
+    assert ("accueil_calls_total", ("es", "message")) not in found
+
+
+async def test_the_dashboard_shows_metrics_that_there_are(desk: Desk) -> None:
+    text = (await desk.http.get("/metrics")).text
+    names = {line.split()[2] for line in text.splitlines() if line.startswith("# TYPE ")}
+    known = names | {f"{name}{suffix}" for name in names for suffix in ("_bucket", "_count", "_sum")}
+    panels = json.loads((ROOT / "docs/grafana.json").read_text("utf-8"))["panels"]
+    shown = {
+        name
+        for panel in panels
+        for target in panel["targets"]
+        for name in re.findall(r"accueil_\w+", target["expr"])
+    }
+    assert shown and shown <= known

@@ -1,0 +1,250 @@
+"""Calling back over real SIP: an adviser's telephone, then the caller's behind the operator of the trunk.
+
+Voices are tones, so that each can be told from the others; hours and windows are those of a stopped clock.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import shutil
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ivr.asterisk import queues
+from ivr.asterisk.config import remove, render
+from ivr.asterisk.process import Asterisk
+from ivr.console.context import Context
+from ivr.console.jobs.callback_dialler import Calling
+from ivr.content.callflow import load_callflow
+from ivr.core.audio import PHONE_RATE, resample, silence, write_wav
+from ivr.core.events import CallbackWanted, CallStarted, Stamped
+from ivr.service.pbx_parameters import lines
+from ivr.simulator.adviser import Adviser, AdviserPlan, Reaction
+from ivr.simulator.softphone import Credentials, Phone
+from ivr.store import callbacks
+from ivr.store.database import open_store
+from ivr.store.tables import callbacks as table
+from ivr.store.writer import write
+from tests.asterisk.peers import tone
+from tests.asterisk.test_dialplan import share
+from tests.conftest import ROOT, Resident, fresh_settings
+from tests.service.calls.store import until
+
+pytestmark = pytest.mark.asterisk
+
+ACCOUNT = Credentials("accueil-paris", "a password of the operator")
+OPERATOR = "127.0.0.2"
+"""An address of its own: the service knows its operator by that."""
+WHISPER_HZ, NO_ANSWER_HZ, ADVISER_HZ, CALLER_HZ = 1700, 2000, 1000, 1300
+CHANGES = {
+    "  pause_min: 15 ": "  pause_min: 0 ",
+    "  caller_ring_s: 40": "  caller_ring_s: 10",
+    "    ring_s: 20": "    ring_s: 5",
+    "  wrap_up_s: 10 ": "  wrap_up_s: 0 ",
+}
+"""What is changed in callflow.yml: nobody waits."""
+
+
+def made(root: Path, port: int) -> Path:
+    """A checkout whose trunk leads to the operator."""
+    shutil.copytree(ROOT / "dialplans", root / "dialplans")
+    trunk = (
+        '  host: ""\n  port: 5060\n  username: ""\n',
+        f'  host: "{OPERATOR}"\n  port: {port}\n  username: "{ACCOUNT.user}"\n',
+    )
+    flow = root / "dialplans/callflow.yml"
+    text = flow.read_text("utf-8")
+    for old, new in (trunk, *CHANGES.items()):
+        assert text.count(old) == 1, old
+        text = text.replace(old, new)
+    flow.write_text(text, "utf-8")
+    return root
+
+
+@dataclasses.dataclass
+class Town:
+    """The console's engine, its Asterisk, an adviser's telephone, and the operator of the trunk."""
+
+    context: Context
+    asterisk: Asterisk
+    phone: Phone
+    operator: Phone
+
+    @asynccontextmanager
+    async def at_the_desk(self, plan: AdviserPlan) -> AsyncIterator[Adviser]:
+        """An adviser, and the engine at work."""
+        async with self.phone.adviser("adviser", plan) as adviser:
+            async with queues.connect(self.context.settings) as ami:
+                await queues.set_state(ami, "adviser", queues.AVAILABLE)
+            async with self.working():
+                yield adviser
+
+    @asynccontextmanager
+    async def working(self) -> AsyncIterator[None]:
+        """The engine as a process of its own would run it; killed at the end."""
+        job = asyncio.create_task(Calling(self.context).run())
+        try:
+            yield
+        finally:
+            job.cancel()
+            with suppress(asyncio.CancelledError):
+                await job
+
+    def promise(self, number: str) -> str:
+        """Somebody has asked to be called at that number now."""
+        id, start = number[-8:], self.context.now().timestamp()
+        wanted = CallbackWanted(id, number, "en", start, start + 3600, "louvre.price")
+        story = [Stamped(f"call-{id}", 1, 0.0, CallStarted(number, "accueil", "accueil-1")),
+                 Stamped(f"call-{id}", 2, 9.0, wanted)]  # fmt: skip
+        write(self.context.engine, story, self.context.settings.pseudonyms)
+        return id
+
+    async def when(self, id: str, state: str, timeout_s: float = 40.0) -> dict[str, Any]:
+        """The callback, once it is in that state."""
+
+        async def there() -> dict[str, Any] | None:
+            row = await asyncio.to_thread(callbacks.one, self.context.engine, id)
+            return dict(row) if row["state"] == state else None
+
+        return await until(there, f"{id} is not {state}", timeout_s)
+
+    def tried(self, id: str) -> list[str]:
+        """How its attempts ended."""
+        return [row["result"] for row in callbacks.attempts_of(self.context.engine, id)]
+
+
+@asynccontextmanager
+async def open_town(root: Path) -> AsyncIterator[Town]:
+    settings = dataclasses.replace(fresh_settings(), today="2026-11-24T10:00", database_url="")
+    operator = Phone(settings, subscriber=ACCOUNT, bind=OPERATOR)
+    secrets = {**settings.secrets, "TRUNK_PASSWORD": ACCOUNT.password}
+    settings = dataclasses.replace(settings, root=made(root, operator.port), secrets=secrets)
+    callflow = load_callflow(settings.root)
+    render(settings, lines(settings, callflow))
+    for file in ("callback", "lang-en", "topic-louvre-price", "call-now"):
+        sound(settings.pbx / f"share/sounds/fr/desk/{file}.wav", WHISPER_HZ)
+    sound(settings.pbx / "share/sounds/fr/desk/unanswered.wav", NO_ANSWER_HZ)
+    settings.state.mkdir(parents=True, exist_ok=True)
+    context = Context(settings, callflow, open_store(settings.database))
+    try:
+        async with operator, Asterisk(settings) as asterisk, Phone(settings) as phone:
+            yield Town(context, asterisk, phone, operator)
+    finally:
+        context.engine.dispose()
+        remove(settings)
+
+
+def sound(path: Path, hertz: int) -> None:
+    """Half a second of what an adviser is told."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_wav(path, resample(tone(0.5, hertz), 16_000, PHONE_RATE), PHONE_RATE)
+
+
+@pytest.fixture(scope="module")
+def town(hold: Callable[[], Resident], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
+    """All of it."""
+    resident = hold()
+    yield resident.enter(open_town(tmp_path_factory.mktemp("town")))
+    resident.leave()
+
+
+def spoken(folder: Path, hertz: int, after_s: float) -> Path:
+    """A second of voice that begins after a while."""
+    path = folder / f"{hertz}.wav"
+    write_wav(path, silence(after_s) + tone(1.0, hertz))
+    return path
+
+
+async def test_adviser_and_caller_are_connected_and_hear_each_other(town: Town, tmp_path: Path) -> None:
+    number = "+33612345601"
+    id = town.promise(number)
+    desk = AdviserPlan(keys_after_s=1.0, say=(spoken(tmp_path, ADVISER_HZ, 3.0),))
+    home = AdviserPlan(keys="", say=(spoken(tmp_path, CALLER_HZ, 1.0),), hang_up_after_s=2.5)
+    with town.operator.number(number, home) as telephone:
+        async with town.at_the_desk(desk) as adviser:
+            talk, answered = await asyncio.gather(adviser.next_call(), telephone.next_call())
+            done = await town.when(id, "done")
+    assert town.operator.called == [number]
+    assert share(talk.heard, WHISPER_HZ) > 0.5 and share(answered.heard, WHISPER_HZ) == 0
+    assert share(talk.heard, CALLER_HZ) > 0.7, "the adviser does not hear the caller"
+    assert share(answered.heard, ADVISER_HZ) > 0.7, "the caller does not hear the adviser"
+    assert (done["owner"], done["attempts"]) == ("desk", 1)
+    [tried] = callbacks.attempts_of(town.context.engine, id)
+    assert tried["result"] == "talked" and 2 <= tried["seconds"] <= 8
+    assert "0 results" in await town.asterisk.command("database show callback")
+
+
+async def test_three_times_no_answer_closes_it_with_a_reason(town: Town) -> None:
+    number = "+33612345602"
+    id = town.promise(number)
+    with town.operator.number(number, AdviserPlan(Reaction.BUSY, after_s=0.3)) as telephone:
+        async with town.at_the_desk(AdviserPlan(keys_after_s=1.0)) as adviser:
+            told = await adviser.next_call()
+            telephone.plan = AdviserPlan(Reaction.IGNORE)
+            closed = await town.when(id, "closed", 80)
+    assert town.operator.called == [number] * 3
+    assert share(told.heard, NO_ANSWER_HZ) > 0.3
+    assert (closed["attempts"], closed["outcome"]) == (3, "no answer, 3 attempts")
+    assert town.tried(id) == ["busy", "no-answer", "no-answer"]
+
+
+@pytest.mark.parametrize(
+    ("number", "plan", "result"),
+    [
+        ("+33612345611", AdviserPlan(keys="2", keys_after_s=1.0), "declined"),
+        ("+33612345612", AdviserPlan(keys=""), "declined"),
+        ("+33612345613", AdviserPlan(Reaction.BUSY), "no-adviser"),
+    ],
+    ids=["another key", "a mobile's voicemail", "busy"],
+)
+async def test_without_the_adviser_s_key_the_caller_is_not_rung(
+    town: Town, number: str, plan: AdviserPlan, result: str
+) -> None:
+    id = town.promise(number)
+
+    async def ended() -> bool:
+        return any(town.tried(id))
+
+    with town.operator.number(number, AdviserPlan(keys="")):
+        async with town.at_the_desk(plan):
+            await until(ended, "nobody was rung")
+    assert town.operator.called == [] and town.tried(id)[0] == result
+    assert callbacks.one(town.context.engine, id)["attempts"] == 0
+    with town.context.engine.begin() as connection:
+        connection.execute(table.update().where(table.c.id == id).values(state="closed"))
+
+
+async def test_the_engine_killed_in_mid_call_harms_nobody_and_the_next_one_writes_it_up(
+    town: Town, tmp_path: Path
+) -> None:
+    number = "+33612345604"
+    id = town.promise(number)
+    home = AdviserPlan(keys="", say=(spoken(tmp_path, CALLER_HZ, 2.0),), hang_up_after_s=2.0)
+    with town.operator.number(number, home) as telephone:
+        async with town.at_the_desk(AdviserPlan(keys_after_s=1.0)):
+            await asyncio.wait_for(telephone.rung.wait(), 30)
+        answered = await telephone.next_call()
+    assert answered.answered and answered.ended_by == "adviser", "the call was cut"
+    assert callbacks.one(town.context.engine, id)["state"] == "calling"
+    async with town.working():
+        done = await town.when(id, "done")
+    assert done["attempts"] == 1 and town.tried(id) == ["talked"]
+
+
+async def test_asterisk_killed_in_mid_call_and_he_is_called_again(town: Town, tmp_path: Path) -> None:
+    number = "+33612345605"
+    id = town.promise(number)
+    home = AdviserPlan(keys="", say=(spoken(tmp_path, CALLER_HZ, 2.0),), hang_up_after_s=0.5)
+    with town.operator.number(number, home) as telephone:
+        async with town.at_the_desk(AdviserPlan(keys_after_s=1.0)):
+            await asyncio.wait_for(telephone.rung.wait(), 30)
+            await asyncio.sleep(2.0)  # the dialplan's word is on the disk within a second
+            await town.asterisk.kill()
+            await town.asterisk.start()
+            await town.when(id, "done", 60)
+    assert town.tried(id) == ["interrupted", "talked"]

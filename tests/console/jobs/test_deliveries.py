@@ -1,0 +1,306 @@
+"""Deliveries to real servers: taken, refused, dropped, slow, killed; each arrives, none is lost."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import logging
+import os
+import shutil
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from ivr.console.context import Context, open_context
+from ivr.console.jobs import webhook
+from ivr.console.jobs.deliveries import FIRST_S, GIVE_UP_S, LONGEST_S, Deliveries, pause
+from ivr.console.jobs.mail import Mail
+from ivr.console.jobs.notifier import Announcer
+from ivr.console.jobs.webhook import SIGNATURE, TOLERANCE_S, Webhook, sign, verify
+from ivr.content.callflow.notify import Notify
+from ivr.core.settings import Settings
+from ivr.service.child_process import Child
+from ivr.store import outbox
+from ivr.store.outbox import Row
+from ivr.store.tables import deliveries
+from tests.conftest import ROOT
+from tests.console.messages import NUMBER, leave, record
+from tests.console.peers import Hook, certificate, hook, postbox
+from tests.service.calls.store import until
+
+TEXT = "he perdido el pasaporte en el hotel"
+
+
+@pytest.fixture
+def context(settings: Settings, database: str) -> Iterator[Context]:
+    """A console's context; tests say who is notified."""
+    opened = open_context(dataclasses.replace(settings, database_url=database))
+    yield opened
+    opened.engine.dispose()
+
+
+def telling(context: Context, **notify: Any) -> Context:
+    """A message is there, and such is ``notify``."""
+    flow = context.callflow.model_copy(update={"notify": Notify.model_validate(notify)})
+    context = dataclasses.replace(context, callflow=flow)
+    leave(context.engine, "m1", TEXT, urgency="pasaporte")
+    Announcer(context).announce()
+    return context
+
+
+def by_mail(context: Context, port: int, **mail: Any) -> Context:
+    """Told by mail to one address."""
+    usual = {"host": "localhost", "port": port, "security": "none", "sender": "line@example.org"}
+    return telling(context, mail={**usual, "recipients": ["desk@example.org"], **mail})
+
+
+def in_outbox(context: Context) -> Row:
+    (row,) = outbox.deliveries_of(context.engine, "m1")
+    return row
+
+
+def hurry(context: Context, **values: float) -> None:
+    """The pause is over."""
+    with context.engine.begin() as connection:
+        connection.execute(deliveries.update().values(**{"due": 0.0, **values}))
+
+
+# mail
+
+
+async def test_a_mail_holds_what_a_person_needs_and_the_sound(context: Context) -> None:
+    sound = record(context.settings, "m1")
+    with postbox() as box:
+        context = by_mail(context, box.port, link="https://desk.example.org/messages/")
+        await Deliveries(context, Mail(context)).once()
+    assert in_outbox(context)["state"] == "sent" and box.to == ["desk@example.org"]
+    (mail,) = box.mails
+    assert mail["Subject"] == "URGENT (pasaporte): new message, es, 2 s"
+    assert (mail["From"], mail["Auto-Submitted"]) == ("line@example.org", "auto-generated")
+    body = mail.get_body()
+    assert body is not None
+    text = body.get_content()
+    assert NUMBER in text and "https://desk.example.org/messages/m1" in text
+    assert text.index("Automatic transcript, may be wrong") < text.index(TEXT)
+    (attached,) = mail.iter_attachments()
+    assert attached.get_content() == sound.read_bytes() and attached.get_content_type() == "audio/wav"
+
+
+@pytest.mark.parametrize("policy", ["linked", "none"])
+async def test_a_sound_that_shall_not_be_mailed_is_not(context: Context, policy: str) -> None:
+    record(context.settings, "m1")
+    with postbox() as box:
+        context = by_mail(context, box.port, sound=policy, link="https://desk.example.org/")
+        await Deliveries(context, Mail(context)).once()
+    assert list(box.mails[0].iter_attachments()) == []
+
+
+async def test_a_sound_that_is_gone_keeps_nobody_from_being_told(context: Context) -> None:
+    with postbox() as box:
+        context = by_mail(context, box.port)
+        await Deliveries(context, Mail(context)).once()
+    assert len(box.mails) == 1
+
+
+@pytest.mark.parametrize(
+    ("mood", "said"), [("later", "451 4.3.0"), ("never", "554 5.7.1"), ("drop", "localhost:")]
+)
+async def test_a_server_that_does_not_take_it_is_asked_again(context: Context, mood: Any, said: str) -> None:
+    with postbox(mood) as box:
+        context = by_mail(context, box.port)
+        sending = Deliveries(context, Mail(context))
+        await sending.once()
+        row = in_outbox(context)
+        assert (row["state"], row["attempts"], box.mails) == ("waiting", 1, [])
+        assert said in row["error"] and 0 < row["due"] - time.time() <= FIRST_S
+        await sending.once()
+        assert box.tries == 1, "not before the pause is over"
+        hurry(context)
+        await sending.once()
+    assert in_outbox(context)["state"] == "sent"
+    assert [mail["Message-ID"] for mail in box.mails] == [f"<{row['id']}@example.org>"]
+
+
+async def test_a_server_that_is_not_there_is_asked_again(context: Context) -> None:
+    with postbox() as box:
+        gone = box.port
+    context = by_mail(context, gone)
+    await Deliveries(context, Mail(context)).once()
+    assert "ConnectionRefusedError" in in_outbox(context)["error"]
+
+
+@pytest.mark.parametrize(("password", "state"), [("right", "sent"), ("wrong", "waiting")])
+async def test_the_password_goes_over_tls_alone(
+    context: Context, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, password: str, state: str
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate(tmp_path) / "cert.pem"))
+    secrets = {**context.settings.secrets, "SMTP_PASSWORD": password}
+    context = dataclasses.replace(context, settings=dataclasses.replace(context.settings, secrets=secrets))
+    with postbox(tls=tmp_path) as box:
+        context = by_mail(context, box.port, security="starttls", username="line")
+        await Deliveries(context, Mail(context)).once()
+    row = in_outbox(context)
+    assert row["state"] == state and (state == "sent" or "535" in row["error"])
+    assert set(box.logins) == {("line", password)}
+
+
+async def test_a_server_with_a_strange_certificate_gets_nothing(context: Context, tmp_path: Path) -> None:
+    with postbox(tls=certificate(tmp_path)) as box:
+        context = by_mail(context, box.port, security="starttls", username="line")
+        await Deliveries(context, Mail(context)).once()
+    assert "certificate" in in_outbox(context)["error"].lower() and box.logins == [] and box.mails == []
+
+
+# webhook
+
+
+async def deliver(context: Context, served: Hook, count: int) -> None:
+    """So many attempts."""
+    sending = Deliveries(context, Webhook(context))
+    for _ in range(count):
+        hurry(context)
+        await sending.once()
+    assert len(served.posted) == count
+
+
+async def test_a_webhook_is_tried_until_it_answers_and_always_tells_the_same(
+    context: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(webhook, "TIMEOUT_S", 0.5)
+    async with hook(500, "drop", "hang", 302, 404, 200) as served:
+        context = telling(context, webhook=served.url)
+        await deliver(context, served, 5)
+        row = in_outbox(context)
+        assert (row["state"], row["attempts"], row["error"]) == ("waiting", 5, "webhook: HTTP 404")
+        await deliver_more(context, served)
+    assert (in_outbox(context)["state"], in_outbox(context)["error"]) == ("sent", "")
+    secret = context.settings.secrets["WEBHOOK_SECRET"]
+    for posted in served.posted:
+        assert verify(secret, posted.body, posted.headers[SIGNATURE.lower()], time.time())
+        assert posted.body == served.posted[0].body
+        assert posted.headers["idempotency-key"] == posted.told["id"] == row["id"]
+    told = served.posted[0].told
+    assert (told["type"], told["message"]["id"], told["message"]["urgency"]) == (
+        "message.new",
+        "m1",
+        ["pasaporte"],
+    )
+    assert told["message"]["transcript"]["automatic"] is True and told["message"]["number"] == NUMBER
+
+
+async def deliver_more(context: Context, served: Hook) -> None:
+    """One more attempt, and then none: it was taken."""
+    before = len(served.posted)
+    for _ in range(2):
+        hurry(context)
+        await Deliveries(context, Webhook(context)).once()
+    assert len(served.posted) == before + 1
+
+
+def test_a_signature_is_good_for_its_body_its_time_and_its_secret_alone() -> None:
+    header = sign("secret", b"body", 1_000_000)
+    assert verify("secret", b"body", header, 1_000_000 + TOLERANCE_S)
+    assert not verify("secret", b"body", header, 1_000_001 + TOLERANCE_S)
+    assert not verify("secret", b"bodY", header, 1_000_000)
+    assert not verify("Secret", b"body", header, 1_000_000)
+    assert not verify("secret", b"body", header.replace("t=1000000", "t=1000001"), 1_000_000)
+    for garbage in ("", "t=,v1=", "v1=abc", "t=x,v1=abc", "t=\u0663,v1=\u00e9"):
+        assert not verify("secret", b"body", garbage, 1_000_000)
+
+
+async def test_two_senders_on_one_store_send_once(context: Context) -> None:
+    async with hook() as served:
+        context = telling(context, webhook=served.url)
+        await asyncio.gather(*(Deliveries(context, Webhook(context)).once() for _ in range(4)))
+        assert len(served.posted) == 1
+
+
+# failures
+
+
+def test_pauses_grow_to_an_hour_and_differ() -> None:
+    for attempts in range(1, 80):
+        longest = min(FIRST_S * 2 ** (attempts - 1), LONGEST_S)
+        found = {pause(attempts) for _ in range(20)}
+        assert all(longest / 2 <= wait <= longest for wait in found) and len(found) > 1
+
+
+async def test_after_three_days_it_is_given_up_aloud_and_nothing_of_the_callers_is_logged(
+    context: Context, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    async with hook(500, 500) as served:
+        context = telling(context, webhook=served.url)
+        await deliver(context, served, 1)
+        hurry(context, created=time.time() - GIVE_UP_S - 1)
+        await Deliveries(context, Webhook(context)).once()
+        row = in_outbox(context)
+        assert (row["state"], row["attempts"]) == ("given-up", 2) and "ALARM" in caplog.text
+        hurry(context)
+        await Deliveries(context, Webhook(context)).once()
+        assert len(served.posted) == 2
+    assert NUMBER not in caplog.text and TEXT not in caplog.text and "pasaporte" not in caplog.text
+
+
+async def test_a_message_that_is_gone_is_told_to_nobody(context: Context) -> None:
+    async with hook() as served:
+        context = telling(context, webhook=served.url)
+        with context.engine.begin() as connection:  # as SQLite leaves it: no foreign keys there
+            if connection.dialect.name == "postgresql":
+                pytest.skip("PostgreSQL takes the deliveries along")
+            connection.execute(sa.text("DELETE FROM messages"))
+        await Deliveries(context, Webhook(context)).once()
+        assert served.posted == [] and in_outbox(context)["state"] == "given-up"
+
+
+# the process
+
+
+def root_with(folder: Path, notify: str) -> Path:
+    """A checkout's edited files, with another ``notify`` section."""
+    shutil.copytree(ROOT / "dialplans", folder / "dialplans")
+    for name in ("nlu", "voices"):
+        (folder / name).symlink_to(ROOT / name)
+    file = folder / "dialplans/callflow.yml"
+    before, _, rest = file.read_text("utf-8").partition("\nnotify:\n")
+    after = rest[rest.index("\nlimits:\n") :]
+    file.write_text(f"{before}\nnotify:\n{notify}{after}", "utf-8")
+    return folder
+
+
+async def test_a_console_that_is_killed_while_it_delivers_delivers_after_its_return(
+    settings: Settings, database: str, tmp_path: Path
+) -> None:
+    async with hook("hang") as served:
+        root = root_with(tmp_path / "root", f"  webhook: {served.url}\n")
+        settings = dataclasses.replace(settings, root=root, database_url=database)
+        context = open_context(settings)
+        leave(context.engine, "m1", TEXT)
+        console = Child(settings, "ivr.console", "console")
+        console.start()
+        try:
+            await until(lambda: arrived(served, 1), "the webhook was not called")
+            os.kill(console.pid, signal.SIGKILL)
+            served.released.set()
+            hurry(context)  # the lease of the dead one is over
+            await until(lambda: arrived(served, 2), "it was not delivered again")
+            await until(lambda: is_sent(context), "it was not written down")
+        finally:
+            await console.stop()
+            context.engine.dispose()
+    assert served.posted[0].told["id"] == served.posted[1].told["id"]
+    log = (settings.state / "logs/console.log").read_text()
+    assert NUMBER not in log and TEXT not in log and "Traceback" not in log
+
+
+async def arrived(served: Hook, count: int) -> bool:
+    return len(served.posted) >= count
+
+
+async def is_sent(context: Context) -> bool:
+    return str(in_outbox(context)["state"]) == "sent"

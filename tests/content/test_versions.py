@@ -1,0 +1,85 @@
+"""Published content: snapshots that later editing does not touch, switching, going back."""
+
+from __future__ import annotations
+
+import dataclasses
+import shutil
+from pathlib import Path
+
+import pytest
+
+from ivr.content import versions
+from ivr.core.errors import UsageError
+from ivr.core.settings import Settings, load
+from tests.conftest import ROOT
+
+
+@pytest.fixture
+def office(tmp_path: Path) -> Settings:
+    """A checkout of its own with the real content, and a state of its own."""
+    for name in versions.FOLDERS:
+        shutil.copytree(ROOT / name, tmp_path / name)
+    settings = load(root=ROOT)
+    return dataclasses.replace(settings, root=tmp_path, var=tmp_path / "var")
+
+
+def published(office: Settings, note: str = "") -> int:
+    number, draft = versions.snapshot(office)
+    return versions.keep(office, number, draft, note, {"rendered": 0}).number
+
+
+def test_before_the_first_publication_the_checkout_is_used(office: Settings) -> None:
+    assert versions.current(office) == 0
+    assert versions.root(office) == office.root
+    assert versions.listed(office) == []
+
+
+def test_a_generation_is_used_from_the_switch_on(office: Settings) -> None:
+    number = published(office, "first")
+    assert versions.root(office) == office.root
+    versions.switch(office, number)
+    assert versions.root(office) == versions.path(office, number)
+
+
+def test_editing_after_the_snapshot_does_not_reach_it(office: Settings) -> None:
+    phrases = Path("voices/phrases/fr.yml")
+    before = (office.root / phrases).read_text("utf-8")
+    number, draft = versions.snapshot(office)
+    (office.root / phrases).write_text("welcome: changed while it was being published\n", "utf-8")
+    versions.keep(office, number, draft, "", {})
+    assert (versions.path(office, number) / phrases).read_text("utf-8") == before
+
+
+def test_generations_are_numbered_and_keep_their_facts(office: Settings) -> None:
+    assert [published(office, note) for note in ("one", "two", "three")] == [1, 2, 3]
+    assert [(item.number, item.note) for item in versions.listed(office)] == [
+        (1, "one"), (2, "two"), (3, "three"),
+    ]  # fmt: skip
+    assert versions.listed(office)[0].facts == {"rendered": 0}
+
+
+def test_a_snapshot_that_was_given_up_leaves_its_number_free(office: Settings) -> None:
+    versions.snapshot(office)
+    assert versions.snapshot(office)[0] == 1
+    assert versions.listed(office) == []
+
+
+def test_switching_to_what_is_not_there_changes_nothing(office: Settings) -> None:
+    versions.switch(office, published(office))
+    with pytest.raises(UsageError, match="no generation 7"):
+        versions.switch(office, 7)
+    assert versions.current(office) == 1
+
+
+def test_back_to_the_files_as_edited(office: Settings) -> None:
+    versions.switch(office, published(office))
+    versions.switch(office, 0)
+    assert versions.root(office) == office.root
+
+
+def test_no_service_is_told_when_none_runs(office: Settings) -> None:
+    number = published(office)
+    assert versions.switch(office, number) is False
+    office.state.mkdir(parents=True, exist_ok=True)
+    versions.pid_file(office).write_text("no number", "utf-8")
+    assert versions.tell(office) is False

@@ -1,0 +1,208 @@
+"""Recorded calls without a telephone: our whole Session on a jumping clock, its events, and a recording of what its
+ear heard.  ``Memory`` is a recogniser that knows the very bytes which were decoded in that call, and no others.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import threading
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ivr.call.audio.listener import Ear
+from ivr.call.session import Desk
+from ivr.content.bundle import Office
+from ivr.core import events
+from ivr.core.audio import FRAME_BYTES, silence, write_wav
+from ivr.core.settings import Settings
+from ivr.evaluation.replay import call_replay
+from ivr.evaluation.replay.call_history import Story, read
+from ivr.evaluation.replay.diff import Report
+from ivr.evaluation.replay.engines import Engines
+from ivr.evaluation.replay.recording import AHEAD
+from ivr.nlu.client import Understanding
+from ivr.speech.stt import Transcript
+from ivr.store import audio_capture
+from ivr.store.audio_capture import Tape
+from tests.call.dialogue.scripted import LANGS, office
+from tests.call.house import MEANINGS, Dictation, House, house
+from tests.fakes.asterisk import FakeChannel
+from tests.fakes.rasa import FakeRasa
+
+Script = Callable[[House], Awaitable[None]]
+
+
+def sum_of(pcm: bytes) -> str:
+    return hashlib.sha256(pcm).hexdigest()
+
+
+class Memory:
+    """A recogniser that knows some stretches of audio by heart; of others it hears ``otherwise``.
+
+    ``quick``, ``again``: what it hears when it listens in a hurry, and when it listens once more.
+    """
+
+    name = "memory"
+    languages = frozenset(LANGS)
+
+    def __init__(self, known: dict[str, tuple[str, str]], otherwise: str = "") -> None:
+        self.known, self.otherwise = known, otherwise
+        self.missed = 0
+        self.quick = self.again = ""
+
+    def utterance(self, langs: Sequence[str], hotwords: str = "") -> Memory.Line:
+        return Memory.Line(self, langs)
+
+    async def close(self) -> None:
+        pass
+
+    class Line:
+        """One utterance."""
+
+        def __init__(self, memory: Memory, langs: Sequence[str]) -> None:
+            self._memory, self._langs, self._pcm = memory, langs, b""
+
+        def feed(self, pcm: bytes) -> None:
+            self._pcm += pcm
+
+        async def partial(self) -> Transcript | None:
+            return None
+
+        async def quick(self) -> Transcript | None:
+            return self._heard_otherwise(self._memory.quick)
+
+        async def decode(self) -> Transcript:
+            memory = self._memory
+            text, lang = memory.known.get(sum_of(self._pcm), (memory.otherwise, self._langs[0]))
+            memory.missed += sum_of(self._pcm) not in memory.known
+            return Transcript(text, 0.9 if text else 0.0, lang, memory.name)
+
+        async def again(self) -> Transcript | None:
+            return self._heard_otherwise(self._memory.again)
+
+        def _heard_otherwise(self, text: str) -> Transcript | None:
+            return Transcript(text, 0.9, self._langs[0], self._memory.name) if text else None
+
+
+@dataclass
+class Recorded:
+    """One call: its events, its recording, and what its recogniser heard of which bytes."""
+
+    story: Story
+    happened: list[events.Stamped]
+    recording: Path
+    known: dict[str, tuple[str, str]] = field(default_factory=dict)
+
+    def memory(self) -> Memory:
+        """The recogniser of then."""
+        return Memory(dict(self.known))
+
+    def replay(
+        self,
+        recogniser: Memory | None = None,
+        at: Office | None = None,
+        meanings: dict[str, str] | None = None,
+    ) -> list[Report]:
+        """Replay it in a thread of one's own: with today's parts where none is given."""
+        with (
+            understanding(meanings or MEANINGS) as asked,
+            Engines(recogniser or self.memory(), asked) as engines,
+        ):
+            return call_replay.replay(self.story, self.recording, at or office(), engines)
+
+
+@contextmanager
+def understanding(meanings: dict[str, str]) -> Iterator[Understanding]:
+    """A connection to a Rasa that knows some sentences, in a thread of its own."""
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever, daemon=True)
+    thread.start()
+    rasa = FakeRasa(meanings)
+    asyncio.run_coroutine_threadsafe(rasa.__aenter__(), loop).result()
+    try:
+        yield Understanding(rasa.url)
+    finally:
+        asyncio.run_coroutine_threadsafe(rasa.__aexit__(), loop).result()
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        loop.close()
+
+
+async def record(
+    folder: Path,
+    script: Script,
+    patch: pytest.MonkeyPatch,
+    *args: str,
+    lang: str = "",
+    tape: bool = True,
+    slow: Sequence[float] = (),
+    at: Office | None = None,
+    number: str = "softphone",
+) -> Recorded:
+    """A call that goes by the script, as the service leaves it behind.
+
+    ``tape``: with what the ear got.  ``slow``: seconds by which the first decodes take longer.  ``at``: another
+    office than the usual one.  ``number``: he calls from.
+    """
+    late = iter(slow)
+    heard = bytearray()
+    known: dict[str, tuple[str, str]] = {}
+    hear = Ear.hear
+
+    def tapped(ear: Ear, pcm: bytes) -> None:
+        heard.extend(pcm)
+        hear(ear, pcm)
+
+    class Told(Dictation.Line):
+        """Hears what it is told, and remembers of which bytes."""
+
+        def feed(self, pcm: bytes) -> None:
+            self.pcm = getattr(self, "pcm", b"") + pcm
+
+        async def decode(self) -> Transcript:
+            pcm = self.pcm
+            await asyncio.sleep(next(late, 0.0))
+            transcript = await super().decode()
+            known[sum_of(pcm)] = (transcript.text, transcript.lang)
+            return transcript
+
+    desk, settings = House.desk, Settings(root=folder, var=folder / "var", instance="t")
+
+    def taping(here: House, *parts: Any) -> Desk:
+        made = desk(here, *parts)
+        return replace(made, tape=partial(Tape, settings), office=at or made.office)
+
+    shown = FakeChannel.json
+
+    def numbered(channel: FakeChannel) -> dict[str, object]:
+        return shown(channel) | {"caller": {"name": "", "number": number}}
+
+    patch.setattr(FakeChannel, "json", numbered)
+    patch.setattr(House, "desk", taping)
+    patch.setattr(Ear, "hear", tapped)
+    patch.setattr(Dictation, "Line", Told)
+    async with house(folder, *args, lang=lang) as here:
+        await script(here)
+        await here.over()
+        happened = list(here.noted)
+    patch.undo()
+    recording = folder / "recording.wav"
+    caller = silence(AHEAD * 0.02) + bytes(heard[: len(heard) // FRAME_BYTES * FRAME_BYTES])
+    stereo = b"".join(caller[at : at + 2] + b"\0\0" for at in range(0, len(caller), 2))
+    write_wav(recording, stereo, channels=2)
+    ear = audio_capture.join(settings, happened[0].call_id, recording)
+    audio_capture.forget(settings, happened[0].call_id)
+    if tape:
+        kept = events.RecordingKept(recording.name, 1.0, ear)
+        happened.append(events.Stamped(happened[0].call_id, happened[-1].seq + 1, 0.0, kept))
+    else:
+        audio_capture.ear_of(recording).unlink()
+    story = read(happened[0].call_id, happened)
+    return Recorded(story, happened, recording, known)

@@ -1,0 +1,136 @@
+"""Many calls: results kept under what made them; workers that die; how far back ``--since`` reaches."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pytest
+
+from ivr.core import events
+from ivr.core.errors import UsageError
+from ivr.core.settings import Settings, load
+from ivr.evaluation.replay import jobs
+from ivr.evaluation.replay.command import seconds
+from ivr.evaluation.replay.jobs import Job, Result
+from ivr.store.audio_capture import ear_of
+from tests.conftest import ROOT
+from tests.store.calls import stamped
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    real = load(root=ROOT)
+    (tmp_path / "var").mkdir()
+    (tmp_path / "var/models").symlink_to(real.models)
+    return Settings(root=ROOT, var=tmp_path / "var", instance="t", rasa_url="http://rasa.example:5005")
+
+
+def job(folder: Path, name: str, sound: bytes = b"sound") -> Job:
+    path = folder / f"{name}.wav"
+    path.write_bytes(sound)
+    return Job(name, tuple(stamped(name, events.CallStarted("", "s", "w"), events.KeyPressed("1"))), path)
+
+
+class Counting:
+    """A way to run jobs that counts them; the second one of a run may end it."""
+
+    def __init__(self, stops_after: int = 99) -> None:
+        self.ran: list[str] = []
+        self.stops_after = stops_after
+
+    def __call__(
+        self, settings: Settings, engine: str, todo: Sequence[Job], workers: int
+    ) -> Iterator[Result]:
+        for one in todo:
+            if len(self.ran) == self.stops_after:
+                raise KeyboardInterrupt
+            self.ran.append(one.call_id)
+            yield Result(one.call_id, [{"call": one.call_id, "turn": 1}])
+
+
+def test_an_interrupted_run_goes_on_where_it_stopped(settings: Settings, tmp_path: Path) -> None:
+    todo = [job(tmp_path, name) for name in ("c1", "c2", "c3")]
+    first, second = Counting(stops_after=2), Counting()
+    with pytest.raises(KeyboardInterrupt):
+        list(jobs.replay_all(settings, todo, "whisper", 2, first))
+    results = list(jobs.replay_all(settings, todo, "whisper", 2, second))
+    assert (first.ran, second.ran) == (["c1", "c2"], ["c3"])
+    assert [(one.call_id, one.kept) for one in results] == [("c1", True), ("c2", True), ("c3", False)]
+
+
+def test_another_sound_engine_or_story_is_another_result(settings: Settings, tmp_path: Path) -> None:
+    one = job(tmp_path, "c1")
+    today = jobs.version(settings, "whisper")
+    known = jobs.key(one, today)
+    assert jobs.version(settings, "whisper") == today
+    assert jobs.version(settings, "vosk") != today
+    assert jobs.key(one, jobs.version(settings, "vosk")) != known
+    one.recording.write_bytes(b"another sound")
+    assert jobs.key(one, today) != known
+    longer = Job("c1", (*one.events, *stamped("c1", events.KeyPressed("2"))), job(tmp_path, "c1").recording)
+    assert jobs.key(longer, today) != known
+
+
+def test_errors_are_not_kept_and_a_recording_that_is_gone_is_told(settings: Settings, tmp_path: Path) -> None:
+    todo = [job(tmp_path, "c1")]
+
+    def failing(settings: Settings, engine: str, todo: Sequence[Job], workers: int) -> Iterator[Result]:
+        yield Result("c1", [], "no sound")
+
+    assert [one.error for one in jobs.replay_all(settings, todo, "", 1, failing)] == ["no sound"]
+    assert Counting().ran == [] and list(jobs.replay_all(settings, todo, "", 1, Counting()))[0].kept is False
+    todo[0].recording.unlink()
+    with pytest.raises(UsageError, match="No such file"):
+        list(jobs.replay_all(settings, todo, "", 1, Counting()))
+
+
+def test_what_travelled_with_a_job_is_at_hand_and_on_no_disk(tmp_path: Path) -> None:
+    one = job(tmp_path, "c1")
+    ear_of(one.recording).write_bytes(b"ear")
+    sent = jobs.with_sound(one)
+    with jobs.at_hand(one) as there:
+        assert there == one.recording
+    with jobs.at_hand(sent) as copy:
+        assert (copy.read_bytes(), ear_of(copy).read_bytes()) == (b"sound", b"ear")
+        assert all(file.is_symlink() for file in copy.parent.iterdir())
+    assert not copy.parent.exists()
+
+
+def dying(settings: Settings, engine: str) -> None:
+    """Stands for the loading of engines."""
+
+
+def die_once(one: Job) -> Result:
+    """The first worker that gets call c2 is killed in the midst of it."""
+    mark = one.recording.with_suffix(".died")
+    if one.call_id == "c2" and not mark.exists():
+        mark.touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return Result(one.call_id, [])
+
+
+def test_a_worker_that_dies_costs_only_its_running_calls(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jobs, "_open", dying)
+    monkeypatch.setattr(jobs, "_replay", die_once)
+    todo = [job(tmp_path, f"c{number}") for number in range(5)]
+    results = list(jobs.pool(settings, "", todo, 2))
+    assert sorted(one.call_id for one in results) == [f"c{number}" for number in range(5)]
+    assert not any(one.error for one in results)
+
+
+@pytest.mark.parametrize(
+    ("since", "wanted"), [("90m", 5400), ("36h", 129600), ("7d", 604800), ("2w", 1209600)]
+)
+def test_how_far_back(since: str, wanted: float) -> None:
+    assert seconds(since) == wanted
+
+
+@pytest.mark.parametrize("since", ["", "7", "d", "7 d", "-1d", "7y"])
+def test_a_span_that_is_none(since: str) -> None:
+    with pytest.raises(UsageError, match="7d"):
+        seconds(since)

@@ -1,0 +1,337 @@
+"""The collector: what calls leave behind finds its place, whoever died, and is never taken from under a call."""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import json
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from ivr.asterisk.ari import Ari
+from ivr.content.emergency import load_emergency
+from ivr.content.urgency import load_urgency
+from ivr.core import events
+from ivr.core.audio import PHONE_RATE, wav_bytes
+from ivr.core.periodic import EVERY_S
+from ivr.service.collector import GRACE_S, Collector
+from ivr.service.transcriber import MOST_S, Transcriber
+from ivr.store import queries, tables
+from ivr.store.database import open_store
+from ivr.store.journal import Journal
+from tests.call.audio.hearing import Reader, speech
+from tests.conftest import ROOT
+from tests.fakes.asterisk import PASSWORD, USER, FakeAsterisk
+from tests.store.calls import PSEUDONYMS, stamped
+from tests.store.spool import FALLBACK_NOTE, Spool, tone, wav
+
+pytestmark = pytest.mark.virtual_time(sockets=True)
+
+STARTED = events.CallStarted("+331", "accueil", "accueil-1")
+
+
+class Shared(Reader):
+    """A recogniser that callers use, too; ``unasked``: none of them waits for his words."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.unasked = asyncio.Event()
+        self.unasked.set()
+
+    async def ready(self) -> None:
+        pass
+
+    async def quiet(self) -> None:
+        await self.unasked.wait()
+
+
+class Round:
+    """One instance with its store, its disk and its Asterisk."""
+
+    def __init__(self, spool: Spool, fake: FakeAsterisk, ari: Ari) -> None:
+        self.spool, self.fake, self.recogniser = spool, fake, Shared()
+        self.journal = Journal(spool.settings.state / "spool", spool.settings.database, PSEUDONYMS)
+        urgency = load_urgency(ROOT, load_emergency(ROOT))
+        self.collector = Collector(spool.settings, ari, self.journal, spool.pending)
+        self.transcriber = Transcriber(spool.settings, self.journal, self.recogniser, urgency)
+
+    async def go(self, times: int = 1) -> None:
+        """Collect, and store what came of it."""
+        for _ in range(times):
+            await self.collector.once()
+            self.journal.drain()
+            await self.transcriber.once()
+            self.journal.drain()
+
+    def happened(self, call_id: str, *what: events.Event, first: int = 0) -> None:
+        for item in stamped(call_id, *what, first=first or events.Sequence().next() - 60 * 10**9):
+            self.journal.append(item)
+        self.journal.drain()
+
+    def call(self, call_id: str) -> queries.Row:
+        engine = open_store(self.spool.settings.database)
+        found = queries.call(engine, call_id)
+        engine.dispose()
+        assert found is not None
+        return found
+
+    def measured(self, call_id: str) -> list[events.Event]:
+        engine = open_store(self.spool.settings.database)
+        story = [item.event for item in queries.events_of(engine, call_id)]
+        engine.dispose()
+        return [event for event in story if isinstance(event, events.MouthToEar | events.RecordingMeasured)]
+
+    def messages(self) -> list[queries.Row]:
+        engine = open_store(self.spool.settings.database)
+        found = queries.all_messages(engine)
+        engine.dispose()
+        return found
+
+
+@asynccontextmanager
+async def instance(root: Path) -> AsyncIterator[Round]:
+    async with FakeAsterisk() as fake, Ari(fake.url, USER, PASSWORD, "accueil-1") as ari:
+        opened = Round(Spool(root), fake, ari)
+        yield opened
+        opened.journal.close()
+
+
+async def test_a_message_is_stored_and_then_transcribed(tmp_path: Path) -> None:
+    async with instance(tmp_path) as here:
+        here.happened("c1", STARTED)
+        here.spool.record(wav_bytes(speech("please call me back tomorrow")))
+        await here.go(2)
+        [message] = here.messages()
+        assert (message["call_id"], message["transcript"]) == ("c1", "please call me back tomorrow")
+        assert here.recogniser.offered == [(("fr",), "")]
+
+
+async def test_urgent_words_of_a_message_are_found(tmp_path: Path) -> None:
+    async with instance(tmp_path) as here:
+        here.happened("c1", STARTED)
+        here.spool.record(wav_bytes(speech("j'ai perdu mon passeport, urgent, urgent")))
+        await here.go(2)
+        [message] = here.messages()
+        assert message["urgency"] == "passeport, urgent"
+
+
+async def test_a_long_message_is_transcribed_to_its_end(tmp_path: Path) -> None:
+    """In pieces, which hold up callers for less than all of it would."""
+    words = " ".join(f"word{number}" for number in range(250))
+    async with instance(tmp_path) as here:
+        here.spool.record(wav_bytes(speech(words)))
+        await here.go(2)
+        said = here.messages()[0]["transcript"].split()
+        assert max(here.recogniser.fed) <= MOST_S and list(dict.fromkeys(said)) == words.split()
+
+
+async def test_a_message_is_not_listened_to_while_callers_wait_for_their_words(tmp_path: Path) -> None:
+    async with instance(tmp_path) as here:
+        here.recogniser.unasked.clear()
+        here.spool.record(wav_bytes(speech("please call me back tomorrow")))
+        going = asyncio.create_task(here.go(2))
+        await asyncio.sleep(60.0)
+        assert here.messages() and not here.recogniser.decoded
+        here.recogniser.unasked.set()
+        await going
+        assert here.messages()[0]["transcript"] == "please call me back tomorrow"
+
+
+async def test_a_message_that_cannot_be_recognised_is_kept_and_tried_no_more(tmp_path: Path) -> None:
+    async with instance(tmp_path) as here:
+        here.recogniser.fails = True
+        here.spool.record(wav(3.0))
+        await here.go(4)
+        assert [(row["transcript"], row["transcribed"]) for row in here.messages()] == [("", 1)]
+        assert len(here.recogniser.decoded) == 1
+
+
+async def test_messages_are_collected_behind_a_recogniser_that_hangs(tmp_path: Path) -> None:
+    async with instance(tmp_path) as here:
+        here.recogniser.delay_s = 1e9
+        here.spool.record(wav(3.0))
+        await here.go(2)
+        here.spool.record(wav(4.0), "c2")
+        await here.go(2)
+        assert [row["seconds"] for row in here.messages()] == pytest.approx([3.0, 4.0], abs=0.01)
+
+
+async def test_a_message_of_the_fallback_becomes_a_call_of_its_own(tmp_path: Path) -> None:
+    async with instance(tmp_path) as here:
+        here.spool.leave_at_fallback(wav(4.0), note=FALLBACK_NOTE.replace('"es"', '""'))
+        await here.go(2)
+        [message] = here.messages()
+        assert message["number"] == "+34912345678" and message["call_id"] == "fake-1795510790.7"
+        assert here.recogniser.offered[0][0] == ("de", "en", "es", "fr", "it"), "in whatever language"
+
+
+async def test_nothing_is_taken_from_a_call_that_goes_on(tmp_path: Path) -> None:
+    async with instance(tmp_path) as here:
+        caller = here.fake.ring()
+        here.happened(caller.id, STARTED)
+        here.spool.record(wav(3.0), caller.id)
+        await here.go(3)
+        assert here.messages() == [] and here.call(caller.id)["outcome"] == ""
+        here.fake.hang_up(caller)
+        await here.go(2)
+        assert len(here.messages()) == 1
+
+
+async def test_nothing_is_taken_while_asterisk_does_not_answer(tmp_path: Path) -> None:
+    async with instance(tmp_path) as here:
+        here.fake.failing = 503
+        here.spool.record(wav(3.0))
+        await here.go(2)
+        assert here.messages() == [] and len(here.spool.left()) == 2
+
+
+@pytest.mark.parametrize(
+    ("story", "outcome"),
+    [
+        ([STARTED], "fallback"),
+        ([STARTED, events.HandOff("desk")], "person"),
+        ([STARTED, events.MessageLeft("m", "m.wav", "fr", "", 3.0, "sent")], "message"),
+    ],
+)
+async def test_a_call_that_nobody_saw_end_is_ended(
+    tmp_path: Path, story: list[events.Event], outcome: str
+) -> None:
+    async with instance(tmp_path) as here:
+        here.happened("c1", *story)
+        await here.go()
+        await asyncio.sleep(GRACE_S)
+        await here.go()
+        assert (here.call("c1")["outcome"], here.call("c1")["ended_by"]) == (outcome, "dialplan")
+
+
+async def test_a_call_whose_own_ending_may_be_on_its_way_is_given_time(tmp_path: Path) -> None:
+    async with instance(tmp_path) as here:
+        here.happened("c1", STARTED)  # a minute ago: what is said for long is noted when it has been said
+        await here.go()
+        await asyncio.sleep(GRACE_S - 0.1)
+        await here.go()
+        assert here.call("c1")["outcome"] == ""
+        here.happened("c1", events.CallFinished("answered", "service", 60.0), first=events.Sequence().next())
+        await asyncio.sleep(GRACE_S)
+        await here.go(2)
+        assert (here.call("c1")["outcome"], here.call("c1")["ended_by"]) == ("answered", "service")
+
+
+async def test_a_call_that_begins_during_a_round_goes_on(tmp_path: Path) -> None:
+    async with instance(tmp_path) as here:
+        caller = here.fake.ring()
+        del here.fake.channels[caller.id]
+        # its first event is old when this round comes to it: a round may take long, and so may an answer
+        here.fake.meanwhile.append(lambda: here.happened(caller.id, STARTED))
+        await here.go()
+        here.fake.channels[caller.id] = caller
+        await asyncio.sleep(GRACE_S)
+        await here.go()
+        assert here.call(caller.id)["outcome"] == ""
+
+
+async def test_recordings_are_joined_and_noted(tmp_path: Path) -> None:
+    async with instance(tmp_path) as here:
+        here.happened("c1", STARTED)
+        for side in ("in", "out"):
+            (here.spool.monitor / f"c1-{side}.wav16").write_bytes(wav(2.0))
+        await here.go()
+        file = here.call("c1")["recording"]
+        assert (here.spool.settings.state / file).stat().st_size > 10_000
+
+
+async def test_a_recording_is_measured_once_its_call_is_over(tmp_path: Path) -> None:
+    """His question ends at 2.5 s, our answer begins at 3.3 s; the file is removed before a second look."""
+    asked = events.Heard("quoi", "fr", 0.9, "whisper", 1.0, 2.6, 0.4)
+    answer = events.Said("eiffel.price", "Vingt euros.", "fr", 3.28, 2.0, 2.0, False)
+    silence = {"in": (1.0, 1.5, 3.0), "out": (3.3, 2.0, 0.2)}
+    async with instance(tmp_path) as here:
+        caller = here.fake.ring()
+        here.happened(caller.id, STARTED, asked, answer)
+        for side, (before, sound, after) in silence.items():
+            quiet = [bytes(2 * round(PHONE_RATE * length)) for length in (before, after)]
+            (here.spool.monitor / f"{caller.id}-{side}.wav16").write_bytes(
+                wav_bytes(quiet[0] + tone(sound) + quiet[1], PHONE_RATE)
+            )
+        await here.go(2)
+        assert here.measured(caller.id) == []
+        here.fake.hang_up(caller)
+        await here.go()
+        await asyncio.sleep(GRACE_S)
+        await here.go(2)
+        turn, mark = here.measured(caller.id)
+        assert isinstance(turn, events.MouthToEar) and turn.seconds == pytest.approx(0.8, abs=0.02)
+        assert isinstance(mark, events.RecordingMeasured) and mark.answers == 1
+        assert mark.greeting_s == pytest.approx(3.3, abs=0.02)
+        await here.go(3)
+        assert len(here.measured(caller.id)) == 2
+
+
+async def test_a_recording_that_cannot_be_read_is_not_tried_for_ever(tmp_path: Path) -> None:
+    async with instance(tmp_path) as here:
+        here.happened("c1", STARTED, events.RecordingKept("recordings/gone.wav", 3.0))
+        here.happened("c1", events.CallFinished("answered", "caller", 3.0))
+        await here.go(3)
+        assert here.measured("c1") == [events.RecordingMeasured(0, -1.0)]
+
+
+async def test_two_workers_do_not_collect_at_the_same_time(tmp_path: Path) -> None:
+    async with instance(tmp_path) as here:
+        here.spool.record(wav(3.0))
+        with (here.spool.settings.state / "collector.lock").open("w") as other:
+            fcntl.flock(other, fcntl.LOCK_EX)
+            await here.go()
+            assert here.messages() == []
+        await here.go()
+        assert len(here.messages()) == 1
+
+
+async def test_a_disk_that_takes_nothing_is_an_alarm_and_tried_again(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with instance(tmp_path) as here:
+        name = here.spool.record(wav(3.0))
+        blocked = here.spool.pending.kept / f"{name}.part"
+        blocked.mkdir()
+        (blocked / "in the way").touch()
+        await here.go(2)
+        assert "ALARM" in caplog.text and here.messages() == [] and len(here.spool.left()) == 2
+        os.remove(blocked / "in the way")
+        blocked.rmdir()
+        await here.go()
+        assert len(here.messages()) == 1
+
+
+async def test_what_was_published_is_noted_once(tmp_path: Path) -> None:
+    async with instance(tmp_path) as here:
+        folder = here.spool.settings.state / "generations/7"
+        folder.mkdir(parents=True)
+        told = {"number": 7, "at": 1795302000.0, "note": "new prices", "facts": {"right": 0.93}}
+        (folder / "manifest.json").write_text(json.dumps(told))
+        await here.go(2)
+        engine = open_store(here.spool.settings.database)
+        with engine.connect() as connection:
+            [row] = connection.execute(sa.select(tables.generations)).mappings()
+        engine.dispose()
+        assert dict(row) == {**told, "instance": "fake", "facts": '{"right": 0.93}'}
+
+
+async def test_a_round_that_fails_unforeseen_does_not_end_the_calls(tmp_path: Path) -> None:
+    async with instance(tmp_path) as here:
+        here.spool.record(wav_bytes(speech("please call me back tomorrow")))
+        here.recogniser.fails, here.recogniser.error = True, ZeroDivisionError("nobody thought of that")
+        await here.collector.once()
+        here.journal.drain()
+        transcribing = asyncio.create_task(here.transcriber.run())
+        await asyncio.sleep(3 * EVERY_S)
+        assert not transcribing.done() and here.recogniser.decoded
+        here.recogniser.fails = False
+        await asyncio.sleep(2 * EVERY_S)
+        here.journal.drain()
+        assert here.messages()[0]["transcript"] == "please call me back tomorrow"
+        transcribing.cancel()

@@ -1,0 +1,34 @@
+"""Our jail as fail2ban itself reads it.
+
+tests/service/calls/test_strangers.py shows what the filter finds in a scan.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from ivr.core.settings import load
+from ivr.setup import fail2ban
+from tests.conftest import ROOT
+
+
+def test_the_jail_drops_every_packet_of_an_address(tmp_path: Path) -> None:
+    there = fail2ban.folder(load(root=ROOT))
+    shutil.copytree(there / "etc/fail2ban", tmp_path / "etc")
+    shutil.copytree(ROOT / "dialplans/fail2ban", tmp_path / "etc", dirs_exist_ok=True)
+    (tmp_path / "etc/jail.d/defaults-debian.conf").unlink()  # sshd's
+    (tmp_path / "security.log").touch()
+    jail = tmp_path / "etc/jail.d/accueil.conf"
+    (path,) = (line for line in jail.read_text("utf-8").splitlines() if line.startswith("logpath"))
+    jail.write_text(jail.read_text("utf-8").replace(path, f"logpath = {tmp_path / 'security.log'}"), "utf-8")
+    shown = subprocess.run(
+        [sys.executable, str(there / "usr/bin/fail2ban-client"), "-c", str(tmp_path / "etc"), "-d"],
+        env={**os.environ, "PYTHONPATH": str(there / "usr/lib/python3/dist-packages")},
+        capture_output=True, text=True, check=True,
+    ).stdout  # fmt: skip
+    assert "['start', 'accueil']" in shown and "['set', 'accueil', 'maxretry', 3]" in shown
+    assert "['blocktype', 'drop']" in shown and "['protocol', 'tcp,udp']" in shown

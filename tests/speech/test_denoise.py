@@ -1,0 +1,36 @@
+"""Noise taken away: less of it, the voice as it was, and what a recogniser makes of the rest."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ivr.core.audio import add_noise, over_the_phone, read_audio, seconds, silence, to_floats
+from ivr.speech.denoise import without_noise
+from ivr.speech.whisper.recogniser import Whisper
+from tests.speech.conftest import GOLDEN
+
+NOISY = over_the_phone(add_noise(silence(1.0) + read_audio(GOLDEN / "en-eiffel.wav"), 15))
+
+
+def level(pcm: bytes, start_s: float, end_s: float) -> float:
+    """dBFS."""
+    part = to_floats(pcm)[int(start_s * 16_000) : int(end_s * 16_000)]
+    return float(20 * np.log10(np.sqrt(np.mean(part**2)) + 1e-9))
+
+
+def test_the_noise_goes_and_the_voice_stays() -> None:
+    quiet = without_noise(NOISY)
+    assert 0 <= seconds(NOISY) - seconds(quiet) < 0.01
+    assert level(NOISY, 0.5, 0.9) - level(quiet, 0.5, 0.9) > 10
+    assert abs(level(NOISY, 1.5, 3.0) - level(quiet, 1.5, 3.0)) < 2
+
+
+def test_nothing_and_less_than_a_block_are_nothing() -> None:
+    assert without_noise(b"") == without_noise(bytes(318)) == b""
+
+
+async def test_the_second_listening_is_to_the_quieter_sound(whisper: Whisper) -> None:
+    utterance = whisper.utterance(["en"])
+    utterance.feed(NOISY)
+    assert await utterance.again() == whisper.decode_now(without_noise(NOISY), ("en",))
+    assert "Eiffel" in (await utterance.decode()).text
