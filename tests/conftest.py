@@ -23,10 +23,12 @@ import hypothesis
 import pytest
 
 from ivr.asterisk.config import remove, render
-from ivr.asterisk.parameters import Lines
+from ivr.asterisk.parameters import PbxParameters
 from ivr.asterisk.process import Asterisk
 from ivr.core.settings import Settings, load
 from tests.fakes.clock import VirtualLoop
+
+pytest_plugins = ("tests.speech.engines",)
 
 T = TypeVar("T")
 ROOT = Path(__file__).resolve().parent.parent
@@ -154,7 +156,7 @@ def settings() -> Iterator[Settings]:
 @pytest.fixture
 def asterisk(settings: Settings, hold: Callable[[], Resident]) -> Iterator[Asterisk]:
     """The private Asterisk of ``settings``, running with the service's dialplan and its default lines."""
-    render(settings, Lines())
+    render(settings, PbxParameters())
     resident = hold()
     yield resident.enter(Asterisk(settings))
     resident.leave()

@@ -6,7 +6,7 @@ import contextlib
 
 import psutil
 
-from ivr.service.supervisor import Service
+from ivr.service.supervisor import Supervisor
 
 
 def linked(pid: int, port: int) -> bool:
@@ -19,6 +19,6 @@ def linked(pid: int, port: int) -> bool:
     return False
 
 
-def hears(service: Service, log: str) -> bool:
+def hears(service: Supervisor, log: str) -> bool:
     """Whether the recogniser that is there now has its models, and the worker knows, as its log tells."""
     return f"process {service.recogniser_pid}\n" in log

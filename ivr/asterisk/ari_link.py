@@ -17,7 +17,7 @@ from websockets.typing import Subprotocol
 
 from ivr.asterisk import ari_events as ev
 from ivr.asterisk.ari import Ari
-from ivr.asterisk.event_queue import Mailbox
+from ivr.asterisk.event_queue import EventQueue
 from ivr.asterisk.media_link import why
 from ivr.core.errors import AriError, LinkLost
 
@@ -54,7 +54,7 @@ class ChannelEvents:
     def __init__(self, channel_id: str, forget: Callable[[ChannelEvents], None]) -> None:
         self.channel_id = channel_id
         self.seen = self.left = False
-        self._box: Mailbox[ev.AriEvent] = Mailbox(EVENTS_PER_CHANNEL, _expendable)
+        self._box: EventQueue[ev.AriEvent] = EventQueue(EVENTS_PER_CHANNEL, _expendable)
         self._forget = forget
 
     async def get(self) -> ev.AriEvent:
@@ -121,7 +121,7 @@ class AriLink:
         self._admit = admit
         self._on_state = on_state
         self._ping_s = ping_s
-        self._calls: Mailbox[Arrival] = Mailbox(CALLS_WAITING)
+        self._calls: EventQueue[Arrival] = EventQueue(CALLS_WAITING)
         self._open: dict[str, ChannelEvents] = {}
         self._early: OrderedDict[str, list[ev.AriEvent]] = OrderedDict()
         self._connected = asyncio.Event()

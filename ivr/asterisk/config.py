@@ -11,7 +11,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from ivr.asterisk.hold_music import hold_music
-from ivr.asterisk.parameters import Lines
+from ivr.asterisk.parameters import PbxParameters
 from ivr.asterisk.tls import CERTIFICATE, KEY, pair
 from ivr.core.audio import PHONE_RATE, write_wav
 from ivr.core.errors import SetupError
@@ -43,7 +43,7 @@ FOLDERS = (
 )
 
 
-def render(settings: Settings, lines: Lines, *, family: str = SERVICE, **extra: object) -> Path:
+def render(settings: Settings, lines: PbxParameters, *, family: str = SERVICE, **extra: object) -> Path:
     """Write the configuration and folders of this instance; returns its ``etc`` as seen from outside.
 
     ``family`` PHONE takes the test caller's templates where there are any; ``extra`` goes to the templates.
@@ -68,7 +68,9 @@ def render(settings: Settings, lines: Lines, *, family: str = SERVICE, **extra: 
     return etc
 
 
-def texts(settings: Settings, lines: Lines, *, family: str = SERVICE, **extra: object) -> dict[str, str]:
+def texts(
+    settings: Settings, lines: PbxParameters, *, family: str = SERVICE, **extra: object
+) -> dict[str, str]:
     """Every file of the configuration by its name, as ``render`` writes it."""
     values = {
         "settings": settings,

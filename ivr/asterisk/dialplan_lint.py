@@ -40,7 +40,7 @@ _LOCAL = re.compile(r"\bLocal/([^@$]+)@([\w-]+)")
 
 
 @dataclass(frozen=True)
-class Fault:
+class DialplanProblem:
     """What is wrong in which line (from 1), and what to write instead."""
 
     line: int
@@ -55,7 +55,7 @@ class _Extension:
 
 
 @dataclass(frozen=True)
-class _Step:
+class _Priority:
     number: int
     context: str
     name: str
@@ -65,10 +65,10 @@ class _Step:
 Contexts = dict[str, dict[str, _Extension]]
 
 
-def lint(text: str, modules: str) -> list[Fault]:
+def lint(text: str, modules: str) -> list[DialplanProblem]:
     """All faults of an ``extensions.conf`` with the ``modules.conf`` beside it, by line."""
     contexts: Contexts = {}
-    faults: list[Fault] = []
+    faults: list[DialplanProblem] = []
     steps = list(_steps(text, contexts, faults))
     known = {name for step in steps for found in _SET.findall(step.text) for name in found if name}
     known |= set(re.findall(r"^(\w+)\s*=>?\s*\S", text.partition("[globals]")[2].partition("\n[")[0], re.M))
@@ -79,7 +79,7 @@ def lint(text: str, modules: str) -> list[Fault]:
     return sorted(faults, key=lambda fault: fault.line)
 
 
-def _steps(text: str, contexts: Contexts, faults: list[Fault]) -> Iterator[_Step]:
+def _steps(text: str, contexts: Contexts, faults: list[DialplanProblem]) -> Iterator[_Priority]:
     context, name, ended = "", "", False
     for number, raw in enumerate(text.splitlines(), 1):
         line = raw.strip()
@@ -95,7 +95,9 @@ def _steps(text: str, contexts: Contexts, faults: list[Fault]) -> Iterator[_Step
             name = found["name"].strip()
         if not context or not name:
             faults.append(
-                Fault(number, "a priority that belongs to no extension", "write exten => NAME,1,... first")
+                DialplanProblem(
+                    number, "a priority that belongs to no extension", "write exten => NAME,1,... first"
+                )
             )
             continue
         extension = contexts[context].setdefault(name, _Extension())
@@ -103,42 +105,48 @@ def _steps(text: str, contexts: Contexts, faults: list[Fault]) -> Iterator[_Step
         if found["label"]:
             extension.labels.add(found["label"])
         ended = found["app"].partition("(")[0].strip().lower() in ENDS
-        yield _Step(number, context, name, found["app"])
+        yield _Priority(number, context, name, found["app"])
 
 
 def _order(
     number: int, found: re.Match[str], extension: _Extension, ended: bool, name: str
-) -> Iterator[Fault]:
+) -> Iterator[DialplanProblem]:
     wanted = found["prio"]
     if wanted == "n" and not extension.last:
-        yield Fault(number, f"extension {name} begins with n", "give its first line the priority 1")
+        yield DialplanProblem(number, f"extension {name} begins with n", "give its first line the priority 1")
     if wanted.isdecimal() and int(wanted) <= extension.last:
-        yield Fault(number, f"priority {wanted} of {name} is there twice", "write n, or the next number")
+        yield DialplanProblem(
+            number, f"priority {wanted} of {name} is there twice", "write n, or the next number"
+        )
     elif wanted.isdecimal() and int(wanted) > extension.last + 1:
-        yield Fault(
+        yield DialplanProblem(
             number, f"priority {wanted} of {name} is never reached", f"write {extension.last + 1}, or n"
         )
     elif ended and not found["label"] and extension.last:
-        yield Fault(number, "this line is never reached", "take it out, or give it a label")
+        yield DialplanProblem(number, "this line is never reached", "take it out, or give it a label")
     extension.last = int(wanted) if wanted.isdecimal() else extension.last + 1
 
 
-def _unset(step: _Step, known: set[str]) -> Iterator[Fault]:
+def _unset(step: _Priority, known: set[str]) -> Iterator[DialplanProblem]:
     for name in _VARIABLE.findall(step.text):
         if name not in known and not GIVEN.fullmatch(name):
-            yield Fault(step.number, f"the variable {name} is set nowhere", "set it, or take it out")
+            yield DialplanProblem(
+                step.number, f"the variable {name} is set nowhere", "set it, or take it out"
+            )
 
 
-def _applications(step: _Step, modules: str) -> Iterator[Fault]:
+def _applications(step: _Priority, modules: str) -> Iterator[DialplanProblem]:
     named = step.text.partition("(")[0].strip()
     inner = re.findall(r"\?\s*([A-Z]\w+)\(", step.text) if named.lower() == "execif" else []
     for name in (named, *inner):
         module = MODULES.get(name.lower())
         if module and not re.search(rf"^\s*load\s*=>?\s*{module}\.so", modules, re.M):
-            yield Fault(step.number, f"{name} needs {module}, which is not loaded", "load it in modules.conf")
+            yield DialplanProblem(
+                step.number, f"{name} needs {module}, which is not loaded", "load it in modules.conf"
+            )
 
 
-def _targets(step: _Step, contexts: Contexts) -> Iterator[Fault]:
+def _targets(step: _Priority, contexts: Contexts) -> Iterator[DialplanProblem]:
     wanted = [tuple(part.strip() for part in found.split(",")) for found in _GOTO.findall(step.text)]
     for found in _GOTOIF.findall(step.text):
         branches = found.rpartition("?")[2].split(":")
@@ -150,7 +158,7 @@ def _targets(step: _Step, contexts: Contexts) -> Iterator[Fault]:
         context, name, priority = [step.context, step.name][: 3 - len(target)] + list(target)
         what = _missing(contexts, context, name, priority)
         if what:
-            yield Fault(step.number, what, "write a target that exists")
+            yield DialplanProblem(step.number, what, "write a target that exists")
 
 
 def _missing(contexts: Mapping[str, Mapping[str, _Extension]], context: str, name: str, priority: str) -> str:

@@ -10,7 +10,7 @@ from typing import Generic, TypeVar
 T = TypeVar("T")
 
 
-class Mailbox(Generic[T]):
+class EventQueue(Generic[T]):
     """Events in order, for one reader.
 
     When ``size`` are waiting, the oldest that ``expendable`` allows is dropped (and counted in
@@ -61,7 +61,7 @@ class Mailbox(Generic[T]):
         """The next event, which is there."""
         return self._waiting.popleft()
 
-    def __aiter__(self) -> Mailbox[T]:
+    def __aiter__(self) -> EventQueue[T]:
         return self
 
     async def __anext__(self) -> T:

@@ -107,7 +107,7 @@ class Closed:
 MediaEvent = (
     MediaStarted | AudioFrame | Dtmf | MarkProcessed | Played | QueueDrained | Flow | MediaTrouble | Closed
 )
-Message = bytes | str
+MediaMessage = bytes | str
 
 
 class MediaState(StrEnum):
@@ -154,10 +154,10 @@ class MediaProtocol:
         self._tail = b""
         self._serial = 0
         self._marks: dict[str, _Mark] = {}
-        self._out: deque[Message] = deque()
+        self._out: deque[MediaMessage] = deque()
         self._events: deque[MediaEvent] = deque()
 
-    def messages(self) -> list[Message]:
+    def messages(self) -> list[MediaMessage]:
         """What must go to the socket now, in order: ``bytes`` are audio, ``str`` is control."""
         out = list(self._out)
         self._out.clear()
@@ -215,7 +215,7 @@ class MediaProtocol:
         self.played, self._unmarked = self.sent, 0
         self._settle(flushed=True)
 
-    def receive(self, message: Message) -> None:
+    def receive(self, message: MediaMessage) -> None:
         """Take one websocket message from Asterisk.  Never raises: nonsense becomes a MediaTrouble event."""
         if self.state is MediaState.CLOSED:
             return

@@ -14,8 +14,8 @@ from typing import Self
 
 from picows import WSError, WSFrame, WSListener, WSMsgType, WSTransport, ws_connect
 
-from ivr.asterisk.event_queue import Mailbox
-from ivr.asterisk.media import AHEAD, AudioFrame, MediaEvent, MediaProtocol, Message
+from ivr.asterisk.event_queue import EventQueue
+from ivr.asterisk.media import AHEAD, AudioFrame, MediaEvent, MediaMessage, MediaProtocol
 from ivr.core.errors import LinkLost
 
 PING_S = 7.5
@@ -37,7 +37,9 @@ class MediaLink:
 
     def __init__(self, *, ahead: int = AHEAD) -> None:
         self._protocol = MediaProtocol(ahead)
-        self._box: Mailbox[MediaEvent] = Mailbox(FRAMES_WAITING, lambda event: isinstance(event, AudioFrame))
+        self._box: EventQueue[MediaEvent] = EventQueue(
+            FRAMES_WAITING, lambda event: isinstance(event, AudioFrame)
+        )
         self._room = asyncio.Event()
         self._turn = asyncio.Lock()
         self._flushes = 0
@@ -134,7 +136,7 @@ class MediaLink:
         while self._box:
             take(self._box.get_nowait())
 
-    def received(self, message: Message) -> None:
+    def received(self, message: MediaMessage) -> None:
         """From the socket: a message has come."""
         self._protocol.receive(message)
         self._deliver()

@@ -10,7 +10,7 @@ WHISPER_S = 12
 
 
 @dataclass(frozen=True)
-class Telephone:
+class PbxTelephone:
     """One that is rung for ``ring_s`` seconds: an ``endpoint`` of ours or a ``number`` behind the trunk.
 
     ``id`` is its name in the dialplan; ``lang`` the language in which it is told who waits.
@@ -49,7 +49,7 @@ class Queue:
 
 
 @dataclass(frozen=True)
-class Trunk:
+class TrunkParameters:
     """The operator: where calls come from (``allowed``) and go to (``host``; empty: nowhere)."""
 
     host: str = ""
@@ -67,7 +67,7 @@ class Trunk:
 
 
 @dataclass(frozen=True)
-class Lines:
+class PbxParameters:
     """All of it.
 
     Times in seconds: ``deadman_s`` after which a caller of a dead or stuck application goes to the fallback,
@@ -76,13 +76,15 @@ class Lines:
     legs are recorded, ``languages`` those of the call flow in their order, ``menu`` a key for each.
     """
 
-    advisers: tuple[Telephone, ...] = (Telephone("adviser1", endpoint="adviser1", languages=("fr", "en")),)
-    spares: tuple[Telephone, ...] = ()
+    advisers: tuple[PbxTelephone, ...] = (
+        PbxTelephone("adviser1", endpoint="adviser1", languages=("fr", "en")),
+    )
+    spares: tuple[PbxTelephone, ...] = ()
     languages: tuple[str, ...] = ("fr", "en", "es", "de", "it")
     menu: Mapping[str, str] = field(
         default_factory=lambda: dict(zip("12345", ("fr", "en", "es", "de", "it"), strict=True))
     )
-    trunk: Trunk = Trunk()
+    trunk: TrunkParameters = TrunkParameters()
     queue: Queue = Queue()
     deadman_s: int = 6
     claim_ms: int = 1000

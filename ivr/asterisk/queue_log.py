@@ -20,7 +20,7 @@ LEFT = {
 
 
 @dataclass(frozen=True)
-class Line:
+class QueueLogLine:
     """One line; ``at`` in seconds since 1970, ``data`` what follows the name of the event."""
 
     at: int
@@ -31,13 +31,13 @@ class Line:
     data: tuple[str, ...]
 
 
-def parse(text: str) -> Line | None:
+def parse(text: str) -> QueueLogLine | None:
     """A line of the file; None for anything else."""
     at, *rest = text.rstrip("\n").split("|")
     if not at.isdecimal() or len(rest) < 4:
         return None
     call_id, queue, adviser, what, *data = rest
-    return Line(int(at), call_id, queue, adviser, what, tuple(data))
+    return QueueLogLine(int(at), call_id, queue, adviser, what, tuple(data))
 
 
 @dataclass
@@ -49,7 +49,7 @@ class _Call:
     declined: bool = False
 
 
-class Reading:
+class QueueLogParser:
     """Lines in, events out; it remembers the calls that are on their way.  ``names``: adviser's id -> his name."""
 
     def __init__(self, names: Mapping[str, str]) -> None:
@@ -57,11 +57,11 @@ class Reading:
         self._calls: dict[str, _Call] = {}
         self._answered: dict[str, float] = {}
 
-    def seconds(self, line: Line) -> float:
+    def seconds(self, line: QueueLogLine) -> float:
         """Seconds from the answer of its call to this line, to the second."""
         return max(0.0, line.at - self._answered.get(line.call_id, line.at))
 
-    def read(self, line: Line) -> Iterator[events.Event]:
+    def read(self, line: QueueLogLine) -> Iterator[events.Event]:
         """What a line means."""
         if line.what == "WANTED":
             self._calls[line.call_id] = _wanted(line)
@@ -99,7 +99,7 @@ class Reading:
                     yield events.QueueLeft(LEFT[line.data[0]], waited)
 
 
-def _wanted(line: Line) -> _Call:
+def _wanted(line: QueueLogLine) -> _Call:
     """His waiting begins: when (ms), the seconds he was told, and when his call was answered."""
     wanted, told, answered = (*line.data, "", "", "")[:3]
     return _Call(_number(wanted, line.at * 1000) / 1000, _number(told, 0), _number(answered, line.at))

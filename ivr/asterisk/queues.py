@@ -34,7 +34,7 @@ class Member:
 
 
 @dataclass(frozen=True)
-class Waiting:
+class WaitingCaller:
     """A caller who waits: his call, queue, place from 1, seconds, channel; ``first`` above 0: before the others."""
 
     call_id: str
@@ -50,14 +50,14 @@ def connect(settings: Settings) -> Ami:
     return Ami(settings.ami_port, ARI_USER, settings.secrets["AMI_PASSWORD"], settings.asterisk_host)
 
 
-async def look(ami: Ami) -> tuple[list[Member], list[Waiting]]:
+async def queue_status(ami: Ami) -> tuple[list[Member], list[WaitingCaller]]:
     """Advisers by their id, and those who wait in the order in which they are served; raises AmiError."""
     found = await ami.listing("QueueStatus")
     waiting = [_waiting(item) for item in found if item.get("Event") == "QueueEntry"]
     return members(found, time.time()), sorted(waiting, key=lambda one: (-one.first, -one.seconds, one.place))
 
 
-async def handled(ami: Ami) -> tuple[int, float, float]:
+async def handling_times(ami: Ami) -> tuple[int, float, float]:
     """How long callers have taken advisers lately, as the dialplan measures it; raises AmiError.
 
     How many callers (20 at most), the mean in seconds, and the mean of the squares; all 0 before the first.
@@ -69,8 +69,8 @@ async def handled(ami: Ami) -> tuple[int, float, float]:
     return int(callers), mean, square
 
 
-def _waiting(item: Fields) -> Waiting:
-    return Waiting(
+def _waiting(item: Fields) -> WaitingCaller:
+    return WaitingCaller(
         item["Uniqueid"], item["Queue"], int(item["Position"]), int(item["Wait"]), item["Channel"],
         int(item.get("Priority", "0") or 0),
     )  # fmt: skip

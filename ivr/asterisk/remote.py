@@ -16,7 +16,7 @@ READY_S = 60.0
 LOOK_S = 0.5
 
 
-class DistantAsterisk(Asterisk):
+class RemoteAsterisk(Asterisk):
     """Like a private one, but that somebody else starts and ends it."""
 
     async def start(self) -> None:

@@ -11,31 +11,31 @@ from dataclasses import dataclass, replace
 
 from ivr.asterisk import ari_events as ev
 from ivr.asterisk.ari import Ari
-from ivr.call.audio.interpretation import Judged, meaning
-from ivr.call.audio.leg import Line
-from ivr.call.audio.listener import Ear, Patience, Sound
-from ivr.call.audio.player import Mouth, Played
+from ivr.call.audio.interpretation import Interpretation, interpret
+from ivr.call.audio.leg import CallLeg
+from ivr.call.audio.listener import CallerTurn, EndOfTurnPolicy, Listener
+from ivr.call.audio.player import Playback, Player
 from ivr.call.audio.turn_detector import FRAME_S
-from ivr.call.audio.turn_trace import Course, runs
+from ivr.call.audio.turn_trace import TurnTrace, runs
 from ivr.call.dialogue import number_words
 from ivr.call.dialogue.announcements import whisper
-from ivr.call.dialogue.caller import Heard, Message, Piece, Wish
-from ivr.call.dialogue.handoff import Way
-from ivr.content.bundle import Office
-from ivr.content.callflow.wait_estimate import Standing
+from ivr.call.dialogue.caller import CallbackRequest, CallerReply, PromptPart, RecordedMessage
+from ivr.call.dialogue.handoff import TransferTarget
+from ivr.content.bundle import Content
+from ivr.content.callflow.wait_estimate import WaitEstimate
 from ivr.core import events
 from ivr.core.audio import silence
 from ivr.core.errors import AriError, AriNotFound, CallerGone, LeftToDialplan, NluUnavailable, RecogniserError
 from ivr.nlu.client import Understanding
 from ivr.speech.prompts import Prompts
 from ivr.speech.stt import Transcript
-from ivr.store.messages import Pending
+from ivr.store.messages import VoicemailSpool
 
 log = logging.getLogger(__name__)
 
-Unrecord = Callable[[], Awaitable[None]]
+StopRecording = Callable[[], Awaitable[None]]
 """Stops the recording of the call and deletes it."""
-Foresee = Callable[[str, str, int], Awaitable[Standing | None]]
+EstimateWait = Callable[[str, str, int], Awaitable[WaitEstimate | None]]
 """What the desk is like for a call (its id), in a language, with that place before the others (0: none)."""
 GAP = silence(0.18)
 """Between two sentences of one turn."""
@@ -50,7 +50,7 @@ REPLAYS = 3
 
 
 @dataclass(frozen=True)
-class Engines:
+class SpeechAndNlu:
     """What understands and speaks; shared by all calls."""
 
     prompts: Prompts
@@ -61,8 +61,9 @@ class LiveCaller:
     """One caller: his line, our ear and mouth, and the record of what happens."""
 
     def __init__(
-        self, number: str, line: Line, ear: Ear, mouth: Mouth, ari: Ari, office: Office, engines: Engines,
-        pending: Pending, note: Callable[[events.Event], object], unrecord: Unrecord, foresee: Foresee,
+        self, number: str, line: CallLeg, ear: Listener, mouth: Player, ari: Ari, office: Content,
+        engines: SpeechAndNlu, pending: VoicemailSpool, note: Callable[[events.Event], object],
+        unrecord: StopRecording, foresee: EstimateWait,
     ) -> None:  # fmt: skip
         self.number = number
         self.lang = ""
@@ -95,11 +96,15 @@ class LiveCaller:
         self._recordings.put_nowait(event)
 
     async def ask(
-        self, *pieces: Piece, langs: Sequence[str] = (), keys: int = 1, after: Message | None = None
-    ) -> Heard:
+        self,
+        *pieces: PromptPart,
+        langs: Sequence[str] = (),
+        keys: int = 1,
+        after: RecordedMessage | None = None,
+    ) -> CallerReply:
         """Say it, listen, understand."""
         limits = self._office.callflow.limits
-        patience = Patience(no_input_s=limits.silence_s, longest_s=limits.speech_s)
+        patience = EndOfTurnPolicy(no_input_s=limits.silence_s, longest_s=limits.speech_s)
         if keys > 1:
             patience = patience.always(NUMBER_PAUSE_S)
         sound = await self._converse(
@@ -109,26 +114,26 @@ class LiveCaller:
             sound = replace(sound, key=await self._ear.dialled(sound.key, keys))
         return self._heard(sound, number=keys > 1)
 
-    async def tell(self, *pieces: Piece) -> Heard | None:
+    async def tell(self, *pieces: PromptPart) -> CallerReply | None:
         """Say it, and hear what he says meanwhile."""
-        patience = Patience(no_input_s=FRAME_S, longest_s=self._office.callflow.limits.speech_s)
+        patience = EndOfTurnPolicy(no_input_s=FRAME_S, longest_s=self._office.callflow.limits.speech_s)
         sound = await self._converse(pieces, (self.lang,), patience, named=True)
         return self._heard(sound) if sound.key or sound.judged else None
 
-    async def say(self, *pieces: Piece) -> None:
+    async def say(self, *pieces: PromptPart) -> None:
         """Say it to its end: what ends a conversation is not interrupted by a cough or a word."""
         self._mouth.begin()
         await self._speak(pieces)
 
     async def _converse(
-        self, pieces: Sequence[Piece], langs: Sequence[str], patience: Patience, *,
-        named: bool, after: Message | None = None,
-    ) -> Sound:  # fmt: skip
+        self, pieces: Sequence[PromptPart], langs: Sequence[str], patience: EndOfTurnPolicy, *,
+        named: bool, after: RecordedMessage | None = None,
+    ) -> CallerTurn:  # fmt: skip
         """Say it and listen; said again when a noise cut it short.  ``named``: a question about a topic, whose names
         help the ear, and which is worth a second listening."""
         named = named and len(langs) == 1
         hotwords = self._office.faq.hotwords(langs[0]) if named else ""
-        sound, course = Sound(), Course()
+        sound, course = CallerTurn(), TurnTrace()
         for _ in range(REPLAYS):
             listening = self._ear.listen(langs, self._judge, patience, hotwords=hotwords, question=named)
             try:
@@ -143,8 +148,11 @@ class LiveCaller:
         return replace(sound, course=course)
 
     async def _while_speaking(
-        self, listen: Coroutine[object, object, Sound], pieces: Sequence[Piece], after: Message | None
-    ) -> Sound:
+        self,
+        listen: Coroutine[object, object, CallerTurn],
+        pieces: Sequence[PromptPart],
+        after: RecordedMessage | None,
+    ) -> CallerTurn:
         """What is heard; nobody is listened to who was not asked because no voice could say it (VoiceError)."""
         self._mouth.begin()
         speaking = asyncio.create_task(self._speak(pieces, after))
@@ -168,7 +176,7 @@ class LiveCaller:
         """Note it."""
         self._note(events.Decided(decision, intent, other))
 
-    async def record(self, lang: str, *before: Piece) -> Message:
+    async def record(self, lang: str, *before: PromptPart) -> RecordedMessage:
         """Asterisk records, so that the message outlives us; out of the bridge meanwhile."""
         self._mouth.begin()
         await self._speak(before)
@@ -189,25 +197,25 @@ class LiveCaller:
             raise CallerGone from None
         except AriError as error:
             self._alarm(name, str(error))
-            return Message(name, 0.0, failed=True)
+            return RecordedMessage(name, 0.0, failed=True)
         finally:
             self._ear.forget()
         if isinstance(ended, ev.RecordingFailed) or self._pending.disk_full():
             cause = ended.cause if isinstance(ended, ev.RecordingFailed) else "the disk is full"
             self._alarm(name, cause or "Asterisk gave no reason")
-            return Message(name, 0.0, failed=True)
+            return RecordedMessage(name, 0.0, failed=True)
         # the silence that ended the message is not part of it; Asterisk counts whole seconds, and too many of them
         # where frames of the silence were lost: a file that the collector would throw away is no message either
         talked = ended.talking_duration if ended.talking_duration >= 0 else ended.duration
         length = await asyncio.to_thread(self._pending.length, name)
-        return Message(name, float(talked) if length is None else min(float(talked), length))
+        return RecordedMessage(name, float(talked) if length is None else min(float(talked), length))
 
-    async def keep(self, message: Message) -> None:
+    async def keep(self, message: RecordedMessage) -> None:
         """The collector stores it."""
         self.messages += 1
         self._pending.keep(message.name)
 
-    async def discard(self, message: Message) -> None:
+    async def discard(self, message: RecordedMessage) -> None:
         """Recorded again, or empty."""
         self._pending.discard(message.name)
 
@@ -218,7 +226,7 @@ class LiveCaller:
             self._note(events.RecordingRefused())
             await self._unrecord()
 
-    def wants_callback(self, wish: Wish) -> None:
+    def wants_callback(self, wish: CallbackRequest) -> None:
         """Into the journal: the console calls back."""
         self.callbacks += 1
         name = secrets.token_hex(4)
@@ -229,11 +237,11 @@ class LiveCaller:
         self._wanted = time.time()
         self._note(events.PersonWanted(why))
 
-    async def standing(self, first: int = 0) -> Standing | None:
+    async def standing(self, first: int = 0) -> WaitEstimate | None:
         """From Asterisk's queues; when they cannot be asked nothing is told."""
         return await self._foresee(self._line.channel_id, self.lang, first)
 
-    async def transfer(self, way: Way) -> None:
+    async def transfer(self, way: TransferTarget) -> None:
         """Into the dialplan, which queues him, rings, and brings him back; values from our own lists only."""
         channel = self._line.channel_id
         variables = {
@@ -259,7 +267,7 @@ class LiveCaller:
         await self._ari.hangup(self._line.channel_id)
         raise CallerGone
 
-    async def _speak(self, pieces: Sequence[Piece], after: Message | None = None) -> None:
+    async def _speak(self, pieces: Sequence[PromptPart], after: RecordedMessage | None = None) -> None:
         """All of it, one piece after the other; what is not rendered yet is rendered while we speak."""
         tasks = [asyncio.create_task(self._audio(piece, piece is pieces[-1])) for piece in pieces]
         own = [asyncio.create_task(self._recorded(after))] if after is not None else []
@@ -271,15 +279,15 @@ class LiveCaller:
             for task in (*own, *tasks):
                 task.cancel()
 
-    async def _audio(self, piece: Piece, last: bool) -> bytes:
+    async def _audio(self, piece: PromptPart, last: bool) -> bytes:
         pcm = await self._engines.prompts.audio_or_render(piece.text, piece.lang, slow=piece.slow)
         return pcm if last else pcm + GAP
 
-    async def _recorded(self, message: Message) -> bytes:
+    async def _recorded(self, message: RecordedMessage) -> bytes:
         """His message; nothing when it cannot be read."""
         return await asyncio.to_thread(self._pending.audio, message.name) + GAP
 
-    def _said(self, piece: Piece, played: Played) -> None:
+    def _said(self, piece: PromptPart, played: Playback) -> None:
         if played.heard_s > 0:
             self._note(
                 events.Said(
@@ -293,25 +301,25 @@ class LiveCaller:
                 )  # fmt: skip
             )
 
-    async def _judge(self, transcript: Transcript, final: bool) -> Judged:
+    async def _judge(self, transcript: Transcript, final: bool) -> Interpretation:
         """What a transcript means, and whether it sounds finished."""
         understand = self._engines.understanding.understand
         try:
-            return await meaning(transcript, self.lang, self._office, understand, final=final)
+            return await interpret(transcript, self.lang, self._office, understand, final=final)
         except NluUnavailable as error:
             self._note(events.Fault("nlu", str(error)))
             log.warning("understanding: %s", error)
-            return Judged(transcript, None, complete=True)
+            return Interpretation(transcript, None, complete=True)
 
-    def _heard(self, sound: Sound, *, number: bool = False) -> Heard:
+    def _heard(self, sound: CallerTurn, *, number: bool = False) -> CallerReply:
         """The record of a turn, and what the conversation needs of it.  A number of his stays out of the record."""
         self._note(_listened(sound.course))
         if sound.key:
             self._note(events.KeyPressed(NUMBER if len(sound.key) > 1 else sound.key))
-            return Heard(key=sound.key)
+            return CallerReply(key=sound.key)
         if sound.judged is None:
             self._note(events.NothingHeard(round(sound.waited_s, 2)))
-            return Heard()
+            return CallerReply()
         said, intent = sound.judged.transcript, sound.judged.intent
         start, end = sound.start_s - self._ear_zero, sound.end_s - self._ear_zero
         decoded = sound.stretch
@@ -343,7 +351,7 @@ class LiveCaller:
                     round(sound.judged.understood_ms, 1),
                 )  # fmt: skip
             )
-        return Heard(
+        return CallerReply(
             text=said.text, lang=said.lang or self.lang, confidence=said.confidence, intent=intent,
             urgent=sound.judged.urgent, spoke=True,
         )  # fmt: skip
@@ -362,6 +370,6 @@ class LiveCaller:
         self._note(events.Fault("voicemail", why))
 
 
-def _listened(course: Course) -> events.Listened:
+def _listened(course: TurnTrace) -> events.Listened:
     decodes = ",".join(map(str, course.decodes))
     return events.Listened(course.since, course.until, *course.voice, runs(course.prompt), decodes)

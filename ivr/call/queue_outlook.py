@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from ivr.asterisk import queues
 from ivr.content.callflow import Callflow
-from ivr.content.callflow.wait_estimate import Handling, Standing, queue_of, seats, standing
+from ivr.content.callflow.wait_estimate import HandlingTime, WaitEstimate, queue_of, seats, standing
 from ivr.core.errors import AmiError
 from ivr.core.settings import Settings
 
@@ -30,18 +30,18 @@ class _Coming:
     since: float
 
 
-class Outlook:
+class QueueForecast:
     """One per worker: it knows those who are on their way to a queue, too."""
 
     def __init__(self, settings: Settings, callflow: Callflow) -> None:
         self._settings, self._callflow = settings, callflow
         self._coming: dict[str, _Coming] = {}
 
-    async def foresee(self, call_id: str, lang: str, first: int) -> Standing | None:
+    async def foresee(self, call_id: str, lang: str, first: int) -> WaitEstimate | None:
         """For this call, which counts as one that is coming from now on; None when Asterisk does not tell."""
         try:
             async with asyncio.timeout(LONGEST_S), queues.connect(self._settings) as ami:
-                (members, waiting), handled = await queues.look(ami), await queues.handled(ami)
+                (members, waiting), handled = await queues.queue_status(ami), await queues.handling_times(ami)
         except (AmiError, TimeoutError) as error:
             log.warning("the queue of %s cannot be looked at: %s", lang, str(error) or "no answer in time")
             return None
@@ -50,7 +50,7 @@ class Outlook:
         line += [(one.first, one.queue) for one in self._coming.values()]
         self._coming[call_id] = _Coming(queue_of(lang), first, time.monotonic())
         before = [queue for place, queue in sorted(line, key=lambda one: -one[0]) if place >= first]
-        return standing(seats(members), [*before, queue_of(lang)], Handling(*handled), self._callflow)
+        return standing(seats(members), [*before, queue_of(lang)], HandlingTime(*handled), self._callflow)
 
     def _forget(self, there: set[str]) -> None:
         """Those who have arrived in the queue, or have changed their mind."""
@@ -60,6 +60,6 @@ class Outlook:
         }
 
 
-async def unknown(call_id: str, lang: str, first: int) -> Standing | None:
+async def no_forecast(call_id: str, lang: str, first: int) -> WaitEstimate | None:
     """Where there is no desk to look at."""
     return None

@@ -18,10 +18,10 @@ from ivr.store import recordings
 
 log = logging.getLogger(__name__)
 
-Unrecorder = Callable[[Channel], Awaitable[None]]
+RecordingOptOut = Callable[[Channel], Awaitable[None]]
 
 
-def unrecorder(settings: Settings) -> Unrecorder:
+def recording_optout(settings: Settings) -> RecordingOptOut:
     """For calls of this instance."""
 
     async def unrecord(channel: Channel) -> None:

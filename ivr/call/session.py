@@ -16,59 +16,59 @@ from dataclasses import dataclass
 from ivr.asterisk import ari_events as ev
 from ivr.asterisk.ari import Ari
 from ivr.asterisk.ari_link import AriLink, Arrival
-from ivr.asterisk.parameters import Lines
-from ivr.call.audio.leg import Line
-from ivr.call.audio.listener import Ear
-from ivr.call.audio.player import Mouth
+from ivr.asterisk.parameters import PbxParameters
+from ivr.call.audio.leg import CallLeg
+from ivr.call.audio.listener import Listener
+from ivr.call.audio.player import Player
 from ivr.call.dialogue.handoff import LOST, was_served
 from ivr.call.dialogue.script import Dialogue
-from ivr.call.live_caller import Engines, Foresee, LiveCaller
-from ivr.call.queue_outlook import unknown
-from ivr.call.recording_optout import Unrecorder, nothing
-from ivr.content.bundle import Office
+from ivr.call.live_caller import EstimateWait, LiveCaller, SpeechAndNlu
+from ivr.call.queue_outlook import no_forecast
+from ivr.call.recording_optout import RecordingOptOut, nothing
+from ivr.content.bundle import Content
 from ivr.core import events
 from ivr.core.errors import AriError, CallEnded, CallerGone, LeftToDialplan, LinkLost
 from ivr.speech.stt import Recogniser
-from ivr.speech.vad import Together
-from ivr.store.audio_capture import NoTape, Tape, no_tape
-from ivr.store.messages import Pending
+from ivr.speech.vad import BatchedVad
+from ivr.store.audio_capture import AudioCapture, NoCapture, no_capture
+from ivr.store.messages import VoicemailSpool
 
 log = logging.getLogger(__name__)
 
-DEADMAN_S = Lines.deadman_s
+DEADMAN_S = PbxParameters.deadman_s
 """Seconds a stuck call keeps its caller; then the dialplan takes him."""
 HEARTBEAT_S = 2.0
 
 
 @dataclass(frozen=True)
-class Desk:
+class CallDependencies:
     """What every call needs; one per worker."""
 
     ari: Ari
     link: AriLink
-    office: Office
-    engines: Engines
+    office: Content
+    engines: SpeechAndNlu
     recogniser: Recogniser
-    pending: Pending
+    pending: VoicemailSpool
     append: Callable[[events.Stamped], None]
     worker: str
-    voices: Together
+    voices: BatchedVad
     generation: int = 0
-    unrecord: Unrecorder = nothing
-    tape: Callable[[str, int], Tape | NoTape] = no_tape
-    foresee: Foresee = unknown
+    unrecord: RecordingOptOut = nothing
+    tape: Callable[[str, int], AudioCapture | NoCapture] = no_capture
+    foresee: EstimateWait = no_forecast
 
 
 class Session:
     """Serves one arrival; ``run`` never raises but for cancellation."""
 
-    def __init__(self, arrival: Arrival, desk: Desk) -> None:
+    def __init__(self, arrival: Arrival, desk: CallDependencies) -> None:
         self._arrival, self._desk = arrival, desk
         self._sequence = events.Sequence()
-        self._line = Line(desk.ari, desk.link, arrival.channel.id)
-        self._mouth = Mouth(self._line)
-        self._ear = Ear(desk.voices.caller(), desk.recogniser, self._mouth)
-        self._tape: Tape | NoTape = NoTape()
+        self._line = CallLeg(desk.ari, desk.link, arrival.channel.id)
+        self._mouth = Player(self._line)
+        self._ear = Listener(desk.voices.caller(), desk.recogniser, self._mouth)
+        self._tape: AudioCapture | NoCapture = NoCapture()
         self._line.on_audio, self._line.on_key = self._hear, self._ear.key
         self._caller = LiveCaller(
             arrival.channel.caller, self._line, self._ear, self._mouth, desk.ari, desk.office,

@@ -11,13 +11,13 @@ from ivr.cli.common import exit_with, with_settings
 
 app = typer.Typer(no_args_is_help=True, help="What is kept of callers: export, erase, retention, holds.")
 
-Number = Annotated[str, typer.Argument(help="A telephone number; - reads it from standard input.")]
-Call = Annotated[str, typer.Argument(help="A call's id, or a unique beginning of it.")]
+NumberArgument = Annotated[str, typer.Argument(help="A telephone number; - reads it from standard input.")]
+CallArgument = Annotated[str, typer.Argument(help="A call's id, or a unique beginning of it.")]
 
 
 @app.command()
 def export(
-    number: Number, out: Annotated[Path, typer.Option(help="New folder to write.")] = Path("export")
+    number: NumberArgument, out: Annotated[Path, typer.Option(help="New folder to write.")] = Path("export")
 ) -> None:
     """Write all that is kept of a number: data.json and the sound."""
     from ivr.service import data_subject_requests
@@ -26,7 +26,7 @@ def export(
 
 
 @app.command()
-def erase(number: Number) -> None:
+def erase(number: NumberArgument) -> None:
     """Delete all that is kept of a number; exit 1 when something is left."""
     from ivr.service import data_subject_requests
 
@@ -42,7 +42,7 @@ def purge() -> None:
 
 
 @app.command()
-def hold(call: Call, why: Annotated[str, typer.Option(help="Why it must be kept.")]) -> None:
+def hold(call: CallArgument, why: Annotated[str, typer.Option(help="Why it must be kept.")]) -> None:
     """Keep a call whatever its age, against erasure too."""
     from ivr.service import data_subject_requests
 
@@ -50,7 +50,7 @@ def hold(call: Call, why: Annotated[str, typer.Option(help="Why it must be kept.
 
 
 @app.command()
-def release(call: Call) -> None:
+def release(call: CallArgument) -> None:
     """Hold a call no longer."""
     from ivr.service import data_subject_requests
 

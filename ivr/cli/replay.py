@@ -47,7 +47,7 @@ def replay(
     """Run recorded calls again through today's service: each turn then and now, and why it differs."""
     from ivr.evaluation.replay import command
 
-    wanted = command.Wanted(
+    wanted = command.ReplaySelection(
         calls or (), since, suite, engine, workers or os.cpu_count() or 1, ray, anew, fail_on_change, as_json,
         junit, html,
     )  # fmt: skip

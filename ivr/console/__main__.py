@@ -10,7 +10,7 @@ import sys
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from ivr.console.api.server import Http
+from ivr.console.api.server import ConsoleServer
 from ivr.console.context import Context, open_context
 from ivr.console.jobs.registry import JOBS, keep
 from ivr.core import logs
@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 async def serve(context: Context, stop: asyncio.Event) -> None:
     """Until ``stop``."""
     async with asyncio.TaskGroup() as tasks:
-        jobs = [tasks.create_task(keep(functools.partial(make, context))) for make in (Http, *JOBS)]
+        jobs = [tasks.create_task(keep(functools.partial(make, context))) for make in (ConsoleServer, *JOBS)]
         await stop.wait()
         for job in jobs:
             job.cancel()

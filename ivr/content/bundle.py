@@ -15,7 +15,7 @@ from ivr.core.settings import Settings
 
 
 @dataclass(frozen=True)
-class Office:
+class Content:
     """The content in use and the clock; ``now`` is the time in the office's zone.
 
     ``callbacks_asked``: how many callbacks a number (``+33...``) has asked for in the last 24 hours.
@@ -31,10 +31,10 @@ class Office:
     callbacks_asked: Callable[[str], int] = lambda number: 0
 
 
-def open_office(settings: Settings, callflow: Callflow) -> Office:
+def open_office(settings: Settings, callflow: Callflow) -> Content:
     """All that the receptionist knows; raises ConfigError naming file and line."""
     phrases = load_phrases(settings.root)
-    return Office(
+    return Content(
         callflow=callflow,
         faq=load_faq(settings.root, phrases),
         phrases=phrases,

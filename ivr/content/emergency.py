@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ivr.core.text import LANGUAGES, normalise
-from ivr.core.yamlfile import Document, Problem, Strict, load, refuse
+from ivr.core.yamlfile import Document, Problem, Strict, load, raise_if_errors
 
 FILE = Path("nlu/emergency.yml")
 
@@ -123,6 +123,6 @@ def read(root: Path) -> Document[EmergencyFile]:
 def load_emergency(root: Path) -> Emergency:
     """The words; raises ConfigError with every finding when the file has errors."""
     document = read(root)
-    refuse(document.findings, "the emergency words")
+    raise_if_errors(document.findings, "the emergency words")
     assert document.model is not None
     return Emergency(document.model)

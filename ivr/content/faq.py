@@ -14,10 +14,10 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field
 
-from ivr.content.callflow import WEEKDAYS, Day, Language, fault
+from ivr.content.callflow import WEEKDAYS, CalendarDay, Language, fault
 from ivr.content.phrases import Phrases, load_phrases
 from ivr.core.text import LANGUAGES
-from ivr.core.yamlfile import WARNING, Document, Finding, Loc, Problem, Strict, load, refuse
+from ivr.core.yamlfile import WARNING, Document, Finding, Loc, Problem, Strict, load, raise_if_errors
 
 FOLDER = Path("nlu/faq")
 HOTWORDS = Path("nlu/hotwords.yml")
@@ -45,7 +45,7 @@ class When(Strict):
     """Days on which a line is said: ``weekday``, ``dates`` or ``first``; ``months`` (1 to 12) narrows it."""
 
     weekday: Annotated[list[Weekday] | None, BeforeValidator(_weekdays)] = None
-    dates: list[Day] | None = None
+    dates: list[CalendarDay] | None = None
     first: Weekday | None = None
     months: list[Annotated[int, Field(ge=1, le=12)]] | None = None
 
@@ -73,7 +73,7 @@ class TodayLine(Strict):
     say: Texts
 
 
-class Entry(Strict):
+class FaqEntry(Strict):
     """One intent."""
 
     name: Texts = {}
@@ -95,7 +95,7 @@ class Topic(Strict):
 
     topic: str
     kind: Literal["faq", "control", "social"]
-    intents: Annotated[dict[str, Entry], Field(min_length=1)]
+    intents: Annotated[dict[str, FaqEntry], Field(min_length=1)]
 
     def problems(self) -> Iterator[Problem]:
         """Faults of completeness: every language, sources, dates, lengths."""
@@ -113,7 +113,7 @@ def _missing(loc: Loc, part: str, texts: Mapping[Language, object]) -> Iterator[
             yield Problem((*loc, part), f"{loc[-1]}: {part} has no {lang}", f"add a line '{lang}: ...'")
 
 
-def _example_faults(loc: Loc, entry: Entry) -> Iterator[Problem]:
+def _example_faults(loc: Loc, entry: FaqEntry) -> Iterator[Problem]:
     yield from _missing(loc, "examples", entry.examples)
     for lang, examples in entry.examples.items():
         seen: dict[str, int] = {}
@@ -127,7 +127,7 @@ def _example_faults(loc: Loc, entry: Entry) -> Iterator[Problem]:
             yield Problem((*loc, "examples", lang), what, f"write at least {EXAMPLES}, as callers say it")
 
 
-def _answer_faults(loc: Loc, entry: Entry) -> Iterator[Problem]:
+def _answer_faults(loc: Loc, entry: FaqEntry) -> Iterator[Problem]:
     name = loc[-1]
     yield from _missing(loc, "answers", entry.answers)
     if entry.valid_until is None:
@@ -199,7 +199,7 @@ class Faq:
         """``faq``, ``control`` or ``social``; an unknown intent is social (nothing is answered)."""
         return self._kinds.get(intent, "social")
 
-    def entry(self, intent: str) -> Entry:
+    def entry(self, intent: str) -> FaqEntry:
         """The entry as written."""
         return self._entries[intent]
 
@@ -311,7 +311,7 @@ def load_faq(root: Path, phrases: Phrases | None = None) -> Faq:
     """The FAQ; raises ConfigError with every finding when a file has errors."""
     documents, names = read(root), read_hotwords(root)
     findings: list[Finding] = [found for document in documents.values() for found in document.findings]
-    refuse([*findings, *names.findings], "the answers")
+    raise_if_errors([*findings, *names.findings], "the answers")
     topics = [document.model for document in documents.values() if document.model]
     assert names.model is not None
     hotwords = {lang: names.model.of(lang) for lang in LANGUAGES}

@@ -22,7 +22,7 @@ NEAR = 92.0  # percent of likeness (rapidfuzz ratio) from which a question count
 
 
 @dataclass(frozen=True)
-class Question:
+class HeldOutQuestion:
     """A question and its right intent; ``oos`` where the service should not act."""
 
     lang: str
@@ -37,9 +37,9 @@ class Question:
         return Path(self.file).name.startswith(BLIND)
 
 
-def read(root: Path) -> tuple[list[Question], list[Finding]]:
+def read(root: Path) -> tuple[list[HeldOutQuestion], list[Finding]]:
     """All questions, tuned and blind, and the lines that cannot be read; blind files may be missing."""
-    questions: list[Question] = []
+    questions: list[HeldOutQuestion] = []
     findings: list[Finding] = []
     for lang in LANGUAGES:
         for name in (f"{lang}.tsv", f"{BLIND}{lang}.tsv"):
@@ -54,8 +54,8 @@ def read(root: Path) -> tuple[list[Question], list[Finding]]:
     return questions, findings
 
 
-def _read(path: Path, lang: str) -> tuple[list[Question], list[Finding]]:
-    questions: list[Question] = []
+def _read(path: Path, lang: str) -> tuple[list[HeldOutQuestion], list[Finding]]:
+    questions: list[HeldOutQuestion] = []
     findings: list[Finding] = []
     name = str(FOLDER / path.name)
     for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
@@ -66,15 +66,15 @@ def _read(path: Path, lang: str) -> tuple[list[Question], list[Finding]]:
             mend = "write the question, one tab, the intent"
             findings.append(Finding(name, number, 1, "not a question and an intent", mend))
             continue
-        questions.append(Question(lang, text.strip(), intent.strip(), name, number))
+        questions.append(HeldOutQuestion(lang, text.strip(), intent.strip(), name, number))
     return questions, findings
 
 
 def faults(
-    questions: Sequence[Question], examples: Sequence[tuple[str, str, str]], known: Collection[str]
+    questions: Sequence[HeldOutQuestion], examples: Sequence[tuple[str, str, str]], known: Collection[str]
 ) -> Iterator[Finding]:
     """Unknown intents, questions that stand there twice, copies of examples (lang, intent, text)."""
-    seen: dict[tuple[str, str], Question] = {}
+    seen: dict[tuple[str, str], HeldOutQuestion] = {}
     for question in questions:
         if question.intent not in known:
             mend = "write an intent of nlu/faq, or oos"
@@ -88,7 +88,7 @@ def faults(
         yield from _copies(asked, [text for code, _, text in examples if code == lang])
 
 
-def _copies(questions: Sequence[Question], examples: Sequence[str]) -> Iterator[Finding]:
+def _copies(questions: Sequence[HeldOutQuestion], examples: Sequence[str]) -> Iterator[Finding]:
     choices = [normalise(example) for example in examples]
     for question in questions:
         asked = normalise(question.text)
@@ -98,5 +98,5 @@ def _copies(questions: Sequence[Question], examples: Sequence[str]) -> Iterator[
             yield _finding(question, what, "ask it in other words, or take the example out")
 
 
-def _finding(question: Question, what: str, mend: str) -> Finding:
+def _finding(question: HeldOutQuestion, what: str, mend: str) -> Finding:
     return Finding(question.file, question.line, 1, what, mend)

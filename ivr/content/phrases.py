@@ -9,7 +9,7 @@ from pathlib import Path
 from pydantic import create_model
 
 from ivr.core.text import LANGUAGES
-from ivr.core.yamlfile import Document, Finding, Problem, Strict, load, refuse
+from ivr.core.yamlfile import Document, Finding, Problem, Strict, load, raise_if_errors
 
 FOLDER = Path("voices/phrases")
 
@@ -156,6 +156,6 @@ def load_phrases(root: Path) -> Phrases:
     """The phrases; raises ConfigError with every finding when a file has errors."""
     documents = read(root)
     findings: list[Finding] = [finding for document in documents.values() for finding in document.findings]
-    refuse(findings, "the phrases")
+    raise_if_errors(findings, "the phrases")
     models = {lang: document.model for lang, document in documents.items()}
     return Phrases({lang: model.model_dump() for lang, model in models.items() if model is not None})

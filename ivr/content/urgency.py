@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ivr.content.emergency import Emergency, pattern
 from ivr.core.text import LANGUAGES, normalise
-from ivr.core.yamlfile import Document, Problem, Strict, load, refuse
+from ivr.core.yamlfile import Document, Problem, Strict, load, raise_if_errors
 
 FILE = Path("nlu/urgency.yml")
 
@@ -79,6 +79,6 @@ def read(root: Path) -> Document[UrgencyFile]:
 def load_urgency(root: Path, emergency: Emergency) -> Urgency:
     """The words; raises ConfigError with every finding when the file has errors."""
     document = read(root)
-    refuse(document.findings, "the urgent words")
+    raise_if_errors(document.findings, "the urgent words")
     assert document.model is not None
     return Urgency(document.model, emergency)

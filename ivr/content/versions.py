@@ -24,7 +24,7 @@ FOLDERS = ("dialplans", "nlu", "voices")
 
 
 @dataclass(frozen=True)
-class Generation:
+class ContentVersion:
     """One published state.  ``at``: seconds since 1970; ``facts``: what was measured on publishing."""
 
     number: int
@@ -60,10 +60,11 @@ def number_of(root: Path) -> int:
     return int(root.name) if root.parent.name == "generations" and root.name.isdecimal() else 0
 
 
-def listed(settings: Settings) -> list[Generation]:
+def listed(settings: Settings) -> list[ContentVersion]:
     """All generations, oldest first."""
     found = [
-        Generation(**json.loads(item.read_text("utf-8"))) for item in folder(settings).glob("*/manifest.json")
+        ContentVersion(**json.loads(item.read_text("utf-8")))
+        for item in folder(settings).glob("*/manifest.json")
     ]
     return sorted(found, key=lambda generation: generation.number)
 
@@ -87,9 +88,9 @@ def snapshot(settings: Settings) -> tuple[int, Path]:
     return number, draft
 
 
-def keep(settings: Settings, number: int, draft: Path, note: str, facts: Mapping[str, Any]) -> Generation:
+def keep(settings: Settings, number: int, draft: Path, note: str, facts: Mapping[str, Any]) -> ContentVersion:
     """Make a checked snapshot a generation; it is not in use yet."""
-    generation = Generation(number, time.time(), note, facts)
+    generation = ContentVersion(number, time.time(), note, facts)
     (draft / "manifest.json").write_text(json.dumps(asdict(generation), indent=1), "utf-8")
     draft.rename(path(settings, number))
     return generation

@@ -131,7 +131,7 @@ def alaw_decode(coded: bytes) -> bytes:
     return _FROM_ALAW[np.frombuffer(coded, dtype=np.uint8)].astype("<i2").tobytes()
 
 
-def over_the_phone(pcm: bytes) -> bytes:
+def through_g711(pcm: bytes) -> bytes:
     """What is left of slin16 after a telephone line: 8 kHz A-law and back to 16 kHz."""
     line = resample(pcm, RATE, PHONE_RATE)
     return resample(alaw_decode(alaw_encode(line)), PHONE_RATE, RATE)

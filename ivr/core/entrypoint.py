@@ -30,7 +30,7 @@ def run(work: Callable[[Settings], Coroutine[Any, Any, None]], runner: Runner = 
     return 0
 
 
-def stopping() -> asyncio.Event:
+def stop_on_signals() -> asyncio.Event:
     """Set by SIGTERM and SIGINT, from now on."""
     stop = asyncio.Event()
     for name in (signal.SIGTERM, signal.SIGINT):

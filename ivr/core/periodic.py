@@ -14,7 +14,7 @@ log = logging.getLogger(__name__)
 EVERY_S = 2.0
 
 
-async def keep(once: Callable[[], Awaitable[None]], what: str) -> None:
+async def run_periodically(once: Callable[[], Awaitable[None]], what: str) -> None:
     """A round, again and again until cancelled; ``what`` it does stands in the alarm when one fails."""
     while True:
         try:
@@ -25,7 +25,7 @@ async def keep(once: Callable[[], Awaitable[None]], what: str) -> None:
 
 
 @contextmanager
-def alone(lock: Path) -> Iterator[None]:
+def file_lock(lock: Path) -> Iterator[None]:
     """While nobody else holds this file; raises BlockingIOError where somebody does."""
     with lock.open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

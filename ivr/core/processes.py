@@ -13,7 +13,7 @@ STEADY_S = 30.0
 """One that lived so long is started again at once when it dies; one that dies young waits longer."""
 
 
-class Restarts:
+class RestartBackoff:
     """The pauses between a death and the next start; ``longest_s`` for one that dies young again and again."""
 
     def __init__(self, longest_s: float) -> None:
@@ -46,7 +46,7 @@ def pid_of(process: Process | None) -> int:
     return process.pid if process is not None and process.returncode is None else 0
 
 
-async def ended(process: Process, within_s: float) -> int:
+async def wait_or_kill(process: Process, within_s: float) -> int:
     """Its status; killed when it does not end by itself in time."""
     try:
         async with asyncio.timeout(within_s):

@@ -13,7 +13,7 @@ _LENGTHS = {"h": dt.timedelta(hours=1), "d": dt.timedelta(days=1), "w": dt.timed
 
 
 @dataclass(frozen=True)
-class Period:
+class Timespan:
     """From ``start`` to ``end``, both with a time zone; ``end`` is not in it."""
 
     start: dt.datetime
@@ -23,7 +23,7 @@ class Period:
         return f"{self.start:%Y-%m-%d %H:%M} to {self.end:%Y-%m-%d %H:%M} ({self.end.tzinfo})"
 
 
-def since(text: str, now: dt.datetime) -> Period:
+def since(text: str, now: dt.datetime) -> Timespan:
     """What ``--since`` means at ``now``: so many hours, days or weeks back, or from the beginning of a day.
 
     Raises UsageError when it is neither.
@@ -31,7 +31,7 @@ def since(text: str, now: dt.datetime) -> Period:
     found = re.fullmatch(r"(\d+)([hdw])", text)
     if found and int(found[1]):
         try:
-            return Period(now - int(found[1]) * _LENGTHS[found[2]], now)
+            return Timespan(now - int(found[1]) * _LENGTHS[found[2]], now)
         except OverflowError:
             raise UsageError(f"--since {text}: before all times") from None
     try:
@@ -41,7 +41,7 @@ def since(text: str, now: dt.datetime) -> Period:
     start = dt.datetime.combine(day, dt.time(), now.tzinfo)
     if start >= now:
         raise UsageError(f"--since {text}: that day is still to come")
-    return Period(start, now)
+    return Timespan(start, now)
 
 
 def now(zone: str) -> dt.datetime:

@@ -106,7 +106,7 @@ def load(path: Path, model: type[M], root: Path) -> Document[M]:
     return document
 
 
-def refuse(findings: Sequence[Finding], what: str) -> None:
+def raise_if_errors(findings: Sequence[Finding], what: str) -> None:
     """Raise ConfigError with all findings when one of them is an error."""
     errors = [finding for finding in findings if finding.severity == ERROR]
     if errors:

@@ -1,9 +1,9 @@
 """`ivr bench pauses`: who is cut off when he pauses inside a question, and how long the others wait for their turn.
 
 Held-out questions in voices that are not the service's, over A-law, whole and broken off inside.  Our ear listens in
-virtual time (``ivr.core.virtual_time``), and a decode takes as long as we say.
-One silence tells all: if the listener ends the turn after 0.7 s of it, at the end of a question that is how long its caller waits, and inside one it cuts off
-whoever pauses for longer.
+virtual time (``ivr.core.virtual_time``), and a decode takes a given time.  One
+long silence tells both: a listener that ends the turn after 0.7 s of it makes a finished caller wait for 0.7 s, and
+cuts off a caller who pauses for longer inside a question.
 """
 
 from __future__ import annotations
@@ -17,22 +17,22 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
-from ivr.call.audio.listener import Ear, Patience
+from ivr.call.audio.listener import EndOfTurnPolicy, Listener
 from ivr.call.audio.turn_detector import FRAME_S
-from ivr.content.bundle import Office, open_office
+from ivr.content.bundle import Content, open_office
 from ivr.content.callflow import load_callflow
-from ivr.content.heldout import Question
-from ivr.core.audio import add_noise, frames, over_the_phone, silence, to_floats
+from ivr.content.heldout import HeldOutQuestion
+from ivr.core.audio import add_noise, frames, silence, through_g711, to_floats
 from ivr.core.settings import Settings
 from ivr.core.text import LANGUAGES
 from ivr.core.virtual_time import VirtualLoop
 from ivr.evaluation import speech
 from ivr.evaluation.replay.audio_replay import KnownVoice, Prompt, TodaysJudge, TodaysRecogniser
-from ivr.evaluation.replay.engines import Engines
-from ivr.evaluation.replay.recording import Sound
+from ivr.evaluation.replay.engines import ReplayEngines
+from ivr.evaluation.replay.recording import CallRecording
 from ivr.evaluation.scores import share
 from ivr.nlu import ask
-from ivr.reporting.percentiles import Spread
+from ivr.reporting.percentiles import Percentiles
 
 QUICK_S, WELL_S, AGAIN_S = 0.27, 0.20, 0.38
 """What a quick listening, a good one after it and a second beside that take in a call (docs/speech.md)."""
@@ -47,29 +47,32 @@ PAUSES_S = (0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.1)
 
 
 @dataclass(frozen=True)
-class Row:
+class PauseRow:
     """One kind of line.  ``wait_s``: silence after a question until it is our turn; ``cut_off``: of those who pause
     inside one for so many seconds, the share whose turn we end."""
 
     line: str
     questions: int
     breaks: int
-    wait_s: Spread
+    wait_s: Percentiles
     cut_off: dict[float, float]
 
 
 def run(settings: Settings, count: int, *, as_json: bool) -> int:
     """Ask ``count`` questions a language; prints a row for each kind of line."""
     questions = speech.sample(settings, count, LANGUAGES)
-    with ask.serving(settings), Engines.load(settings, LANGUAGES) as engines:
-        for row in rows(settings, questions, engines, Patience()):
+    with ask.serving(settings), ReplayEngines.load(settings, LANGUAGES) as engines:
+        for row in rows(settings, questions, engines, EndOfTurnPolicy()):
             sys.stdout.write(f"{json.dumps(asdict(row)) if as_json else _text(row)}\n")
     return 0
 
 
 def rows(
-    settings: Settings, questions: Sequence[Question], engines: Engines, patience: Patience
-) -> Iterator[Row]:
+    settings: Settings,
+    questions: Sequence[HeldOutQuestion],
+    engines: ReplayEngines,
+    patience: EndOfTurnPolicy,
+) -> Iterator[PauseRow]:
     """A row for each kind of line."""
     office = open_office(settings, load_callflow(settings.root))
     for noise in speech.NOISES:
@@ -81,13 +84,13 @@ def rows(
             ends.append(listener.silence_s(_line(pcm, noise)))
             inside += [listener.silence_s(_line(part, noise)) for part in _broken(pcm, question.text)]
         cut_off = {pause: round(share(ended < pause for ended in inside), 4) for pause in PAUSES_S}
-        yield Row(speech.line(noise), len(ends), len(inside), Spread.of(ends), cut_off)
+        yield PauseRow(speech.line(noise), len(ends), len(inside), Percentiles.of(ends), cut_off)
 
 
 def _line(pcm: bytes, noise_db: float | None) -> bytes:
     """What arrives of it, with the silence after it; noise is there before, meanwhile and after."""
     whole = silence(BEFORE_S) + pcm + silence(AFTER_S)
-    return over_the_phone(whole if noise_db is None else add_noise(whole, noise_db, seed=1))
+    return through_g711(whole if noise_db is None else add_noise(whole, noise_db, seed=1))
 
 
 def _broken(pcm: bytes, text: str) -> Iterator[bytes]:
@@ -104,18 +107,18 @@ def _broken(pcm: bytes, text: str) -> Iterator[bytes]:
 class _Listener:
     """Our ear, with a caller who says one thing and then nothing."""
 
-    def __init__(self, office: Office, engines: Engines, lang: str, patience: Patience) -> None:
+    def __init__(self, office: Content, engines: ReplayEngines, lang: str, patience: EndOfTurnPolicy) -> None:
         self._office, self._engines, self._lang, self._patience = office, engines, lang, patience
 
     def silence_s(self, pcm: bytes) -> float:
         """Seconds from the last voiced frame to the end of his turn; ``AFTER_S`` where it does not end."""
         with asyncio.Runner(loop_factory=VirtualLoop) as own:
-            return own.run(self._listen(Sound(list(frames(pcm)))))
+            return own.run(self._listen(CallRecording(list(frames(pcm)))))
 
-    async def _listen(self, sound: Sound) -> float:
+    async def _listen(self, sound: CallRecording) -> float:
         recogniser = TodaysRecogniser(self._engines, QUICK_S, well_s=WELL_S, again_s=AGAIN_S)
         judge = TodaysJudge(self._engines, self._office, self._lang)
-        ear = Ear(KnownVoice(sound.voice), recogniser, Prompt())
+        ear = Listener(KnownVoice(sound.voice), recogniser, Prompt())
         listening = asyncio.create_task(
             ear.listen(
                 (self._lang,), judge, self._patience, question=True,
@@ -132,7 +135,7 @@ class _Listener:
         return AFTER_S if caught is None else round(caught.course.until * FRAME_S - caught.end_s, 2)
 
 
-def _text(row: Row) -> str:
+def _text(row: PauseRow) -> str:
     cut = ", ".join(f"{pause} s {share:.1%}" for pause, share in row.cut_off.items())
     return (
         f"{row.line:6} silence after {row.questions} questions until it is our turn: {row.wait_s}\n"

@@ -9,7 +9,7 @@ from typing import Final
 
 import numpy as np
 
-from ivr.core.audio import RATE, over_the_phone, seconds, to_floats
+from ivr.core.audio import RATE, seconds, through_g711, to_floats
 from ivr.evaluation.word_errors import Miss, compare
 from ivr.speech.loudness import loudness, true_peak
 from ivr.speech.prompts import Prompts
@@ -57,7 +57,7 @@ async def hear_back(
     for text, lang in items:
         pcm = prompts.audio(text, lang)
         utterance = recogniser.utterance([lang], (hotwords or {}).get(lang, ""))
-        utterance.feed(over_the_phone(pcm))
+        utterance.feed(through_g711(pcm))
         heard = (await utterance.decode()).text
         alike = compare(text, heard, prompts.say(lang))
         yield HeardBack(

@@ -12,7 +12,7 @@ from ivr.content.callflow import load_callflow
 from ivr.core.errors import UsageError
 from ivr.core.settings import Settings
 from ivr.evaluation import recordings as hearing
-from ivr.evaluation.recordings import Listened, Recording
+from ivr.evaluation.recordings import Recording, TranscribedRecording
 from ivr.nlu import ask, gate
 from ivr.nlu.client import Understanding
 from ivr.speech.engines import choose
@@ -54,7 +54,9 @@ async def _rows(
         await recogniser.close()
 
 
-async def _row(office: ask.Office, understanding: Understanding, item: Listened) -> dict[str, Any]:
+async def _row(
+    office: ask.Office, understanding: Understanding, item: TranscribedRecording
+) -> dict[str, Any]:
     heard, lang = item.heard, item.recording.lang
     if office.emergency.heard(heard.text, lang):
         intent, decision = gate.EMERGENCY, gate.Decision.ANSWER.value

@@ -13,9 +13,9 @@ from ivr.content import heldout
 from ivr.content.callflow import GateSettings
 from ivr.core.settings import Settings
 from ivr.core.text import LANGUAGES
-from ivr.core.yamlfile import refuse
+from ivr.core.yamlfile import raise_if_errors
 from ivr.evaluation import report
-from ivr.evaluation.scores import Judged, Scores, percentile
+from ivr.evaluation.scores import JudgedQuestion, Scores, percentile
 from ivr.nlu import gate
 from ivr.nlu.ask import Office, judge, served
 from ivr.nlu.client import Understanding
@@ -31,7 +31,7 @@ def run_nlu(settings: Settings, as_json: bool = False, html: Path | None = None)
     """Evaluate, write the scores to standard output and the report to ``html``; 1 when a goal is missed."""
     office = Office.load(settings)
     questions, findings = heldout.read(settings.root)
-    refuse(findings, "the held-out questions")
+    raise_if_errors(findings, "the held-out questions")
     judged = asyncio.run(judge_all(settings, office, questions))
     rows = [Scores.of(judged), *by_language(judged)]
     missed = misses(rows)
@@ -48,31 +48,33 @@ def run_nlu(settings: Settings, as_json: bool = False, html: Path | None = None)
 
 
 async def judge_all(
-    settings: Settings, office: Office, questions: Sequence[heldout.Question]
-) -> list[Judged]:
+    settings: Settings, office: Office, questions: Sequence[heldout.HeldOutQuestion]
+) -> list[JudgedQuestion]:
     """Every question through understanding and the gate, by the running Rasa or one for this long."""
     places = asyncio.Semaphore(AT_A_TIME)
     async with served(settings) as understanding:
 
-        async def one(question: heldout.Question) -> Judged:
+        async def one(question: heldout.HeldOutQuestion) -> JudgedQuestion:
             async with places:
                 return await _judge(office, understanding, question)
 
         return list(await asyncio.gather(*(one(question) for question in questions)))
 
 
-async def _judge(office: Office, understanding: Understanding, question: heldout.Question) -> Judged:
+async def _judge(
+    office: Office, understanding: Understanding, question: heldout.HeldOutQuestion
+) -> JudgedQuestion:
     reply = await judge(office, understanding, question.text, question.lang)
-    return Judged(question, reply.intent, reply.verdict, reply.seconds)
+    return JudgedQuestion(question, reply.intent, reply.verdict, reply.seconds)
 
 
-def by_language(judged: Sequence[Judged]) -> list[Scores]:
+def by_language(judged: Sequence[JudgedQuestion]) -> list[Scores]:
     """One row per language that has questions."""
     parts = {lang: [one for one in judged if one.question.lang == lang] for lang in LANGUAGES}
     return [Scores.of(part, lang) for lang, part in parts.items() if part]
 
 
-def blind(judged: Sequence[Judged]) -> list[Scores]:
+def blind(judged: Sequence[JudgedQuestion]) -> list[Scores]:
     """Rows of the blind questions alone: all of them, and each language."""
     part = [one for one in judged if one.question.blind]
     rows = [Scores.of(part, "blind"), *by_language(part)] if part else []
@@ -80,7 +82,7 @@ def blind(judged: Sequence[Judged]) -> list[Scores]:
 
 
 def sweep(
-    judged: Sequence[Judged], settings: GateSettings, kinds: Mapping[str, str]
+    judged: Sequence[JudgedQuestion], settings: GateSettings, kinds: Mapping[str, str]
 ) -> Iterator[tuple[float, Scores]]:
     """Scores at each answer threshold; confirming and orders never need more than answering."""
     for step in STEPS:
@@ -96,9 +98,9 @@ def sweep(
         yield step, Scores.of([_again(one, moved, kinds) for one in judged])
 
 
-def _again(one: Judged, settings: GateSettings, kinds: Mapping[str, str]) -> Judged:
+def _again(one: JudgedQuestion, settings: GateSettings, kinds: Mapping[str, str]) -> JudgedQuestion:
     verdict = gate.decide(1.0, one.intent, settings, kinds, one.question.lang)
-    return Judged(one.question, one.intent, verdict, one.seconds)
+    return JudgedQuestion(one.question, one.intent, verdict, one.seconds)
 
 
 def misses(rows: Sequence[Scores]) -> list[str]:

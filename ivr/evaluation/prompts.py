@@ -21,13 +21,13 @@ from ivr.core.text import LANGUAGES
 from ivr.evaluation.hearback import HeardBack, hear_back, mean_wer
 from ivr.speech.engines import choose
 from ivr.speech.prompts import open_prompts
-from ivr.speech.stt_cached import Remembered
+from ivr.speech.stt_cached import CachedRecogniser
 
 WORST = 10
 
 
 @dataclass(frozen=True)
-class Row:
+class PromptRow:
     """A language's prompts.  ``wer_words``, the word error rate proper: all word errors by all words; ``wer``: the
     mean of the prompts' own, in which one wrong word in a prompt of two weighs as much as twenty in one of forty."""
 
@@ -70,7 +70,7 @@ async def _hear_all(settings: Settings, langs: Sequence[str]) -> list[HeardBack]
     items = [one for one in dict.fromkeys(prompt_list.sentences(flow, faq, words)) if one[1] in langs]
     await asyncio.to_thread(prompts.render_all, items)
     engine = await asyncio.to_thread(choose, settings, sorted(langs), "whisper")
-    recogniser = Remembered(engine, settings.var / "heard" / "prompts.jsonl")
+    recogniser = CachedRecogniser(engine, settings.var / "heard" / "prompts.jsonl")
     rows: list[HeardBack] = []
     try:
         hotwords = {lang: faq.hotwords(lang) for lang in langs}
@@ -84,11 +84,11 @@ async def _hear_all(settings: Settings, langs: Sequence[str]) -> list[HeardBack]
     return rows
 
 
-def row_of(lang: str, part: Sequence[HeardBack]) -> Row:
+def row_of(lang: str, part: Sequence[HeardBack]) -> PromptRow:
     """One language's row."""
     why = Counter(kind for one in part for miss in one.misses for kind in [miss.kind] * miss.errors)
     words = sum(one.words for one in part)
-    return Row(
+    return PromptRow(
         lang, part[0].voice, len(part), round(mean_wer(part), 4),
         round(sum(one.errors for one in part) / words, 4) if words else 0.0,
         sum(one.wer > 0.15 for one in part), sum(one.wer > 0.40 for one in part),
@@ -97,7 +97,7 @@ def row_of(lang: str, part: Sequence[HeardBack]) -> Row:
     )  # fmt: skip
 
 
-def _text(row: Row) -> str:
+def _text(row: PromptRow) -> str:
     why = ", ".join(f"{kind} {count}" for kind, count in row.why.items())
     return (
         f"{row.lang} {row.voice:24} n={row.prompts:<4} word errors {row.wer_words:6.1%}"
@@ -107,7 +107,7 @@ def _text(row: Row) -> str:
     )
 
 
-def page(rows: Sequence[Row], heard: Sequence[HeardBack]) -> str:
+def page(rows: Sequence[PromptRow], heard: Sequence[HeardBack]) -> str:
     """The report: a table of languages, the worst ten of each, then every miss."""
     return (
         "<!doctype html><html lang=en><meta charset=utf-8><title>Prompts heard back</title><style>"
@@ -120,7 +120,7 @@ def page(rows: Sequence[Row], heard: Sequence[HeardBack]) -> str:
     )
 
 
-def _head(rows: Sequence[Row]) -> Iterator[str]:
+def _head(rows: Sequence[PromptRow]) -> Iterator[str]:
     yield "<tr><th>language<th>voice<th>prompts<th>word errors<th>mean of the prompts<th>over 15 %<th>over 40 %"
     yield "<th>LUFS<th>clipped<th>longest silence<th>word errors by kind"
     for row in rows:

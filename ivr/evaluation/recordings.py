@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ivr.core.audio import over_the_phone, read_audio, seconds
+from ivr.core.audio import read_audio, seconds, through_g711
 from ivr.core.errors import AudioError, UsageError
 from ivr.speech.stt import MAX_SECONDS, Recogniser, Transcript
 
@@ -24,7 +24,7 @@ class Recording:
 
 
 @dataclass(frozen=True)
-class Listened:
+class TranscribedRecording:
     """What was heard in a recording; ``error`` is set, and nothing heard, where it could not be read."""
 
     recording: Recording
@@ -59,18 +59,18 @@ def from_table(table: Path) -> list[Recording]:
 
 async def listen(
     recordings: Iterable[Recording], recogniser: Recogniser, hotwords: Mapping[str, str] | None = None
-) -> AsyncIterator[Listened]:
+) -> AsyncIterator[TranscribedRecording]:
     """Recognises one recording after the other, each through 8 kHz A-law and back."""
     for recording in recordings:
         try:
-            pcm = over_the_phone(read_audio(recording.path))
+            pcm = through_g711(read_audio(recording.path))
         except AudioError as error:
             nothing = Transcript("", 0.0, recording.lang, recogniser.name)
-            yield Listened(recording, nothing, 0.0, 0.0, str(error))
+            yield TranscribedRecording(recording, nothing, 0.0, 0.0, str(error))
             continue
         started = time.perf_counter()
         utterance = recogniser.utterance([recording.lang], (hotwords or {}).get(recording.lang, ""))
         utterance.feed(pcm)
         heard = await utterance.decode()
         spent = (time.perf_counter() - started) * 1000
-        yield Listened(recording, heard, min(seconds(pcm), MAX_SECONDS), spent)
+        yield TranscribedRecording(recording, heard, min(seconds(pcm), MAX_SECONDS), spent)

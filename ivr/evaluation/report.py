@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from html import escape
 
-from ivr.evaluation.scores import Judged, Scores, acted, confusion
+from ivr.evaluation.scores import JudgedQuestion, Scores, acted, confusion
 from ivr.nlu.gate import OUT_OF_SCOPE
 from ivr.reporting.html import document
 
@@ -28,7 +28,7 @@ LINES: tuple[tuple[str, str, Callable[[Scores], float]], ...] = (
 def page(
     rows: Sequence[Scores],
     swept: Sequence[tuple[float, Scores]],
-    judged: Sequence[Judged],
+    judged: Sequence[JudgedQuestion],
     timing: Mapping[str, float],
 ) -> str:
     """The whole page."""
@@ -74,7 +74,7 @@ def _curve(swept: Sequence[tuple[float, Scores]]) -> str:
     return f"{drawn}<p>Answer threshold.</p>"
 
 
-def _matrix(judged: Sequence[Judged]) -> str:
+def _matrix(judged: Sequence[JudgedQuestion]) -> str:
     counts = confusion(judged)
     missed = [pair for pair in counts if pair[0] != pair[1]]
     names = sorted({name for pair in missed for name in pair}, key=lambda name: (name == OUT_OF_SCOPE, name))
@@ -89,7 +89,7 @@ def _matrix(judged: Sequence[Judged]) -> str:
     return f"<table class=matrix><tr><th>{head}{body}</table>"
 
 
-def _misses(judged: Sequence[Judged]) -> str:
+def _misses(judged: Sequence[JudgedQuestion]) -> str:
     body = ""
     for one in sorted(judged, key=lambda one: (not one.wrong, one.question.lang)):
         if one.in_scope and one.hit or not one.in_scope and acted(one.verdict) == OUT_OF_SCOPE:

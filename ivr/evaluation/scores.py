@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 
-from ivr.content.heldout import Question
+from ivr.content.heldout import HeldOutQuestion
 from ivr.nlu.client import Intent
 from ivr.nlu.gate import ACTS, OUT_OF_SCOPE, Decision, Verdict
 
@@ -15,10 +15,10 @@ SOCIAL = (Decision.SOCIAL, Decision.FOLLOW)
 
 
 @dataclass(frozen=True)
-class Judged:
+class JudgedQuestion:
     """A held-out question, what Rasa made of it, and what the gate decided."""
 
-    question: Question
+    question: HeldOutQuestion
     intent: Intent
     verdict: Verdict
     seconds: float = 0.0
@@ -61,7 +61,7 @@ class Scores:
     wrong: float
 
     @classmethod
-    def of(cls, judged: Sequence[Judged], lang: str = "all") -> Scores:
+    def of(cls, judged: Sequence[JudgedQuestion], lang: str = "all") -> Scores:
         """Scores of some questions; of no questions, all shares are 0."""
         asked = [one for one in judged if one.in_scope]
         outside = [one for one in judged if not one.in_scope]
@@ -88,7 +88,7 @@ def share(marks: Iterable[bool]) -> float:
     return sum(listed) / len(listed) if listed else 0.0
 
 
-def confusion(judged: Iterable[Judged]) -> Counter[tuple[str, str]]:
+def confusion(judged: Iterable[JudgedQuestion]) -> Counter[tuple[str, str]]:
     """(right intent, intent acted or asked on) -> how often; what is declined counts as oos."""
     return Counter((one.question.intent, acted(one.verdict)) for one in judged)
 

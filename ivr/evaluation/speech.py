@@ -18,13 +18,13 @@ import jiwer
 from ivr.call.audio import interpretation
 from ivr.content import heldout
 from ivr.content.callflow import GateSettings
-from ivr.content.heldout import Question
-from ivr.core.audio import add_noise, over_the_phone, read_audio
+from ivr.content.heldout import HeldOutQuestion
+from ivr.core.audio import add_noise, read_audio, through_g711
 from ivr.core.errors import UsageError
 from ivr.core.settings import Settings
 from ivr.core.text import LANGUAGES, normalise
-from ivr.core.yamlfile import refuse
-from ivr.evaluation.scores import Judged, Scores, share
+from ivr.core.yamlfile import raise_if_errors
+from ivr.evaluation.scores import JudgedQuestion, Scores, share
 from ivr.nlu import ask, gate
 from ivr.nlu.client import Understanding
 from ivr.nlu.gate import ACTS
@@ -32,7 +32,7 @@ from ivr.speech import stt
 from ivr.speech.caller_voices import VOICES, caller_wav
 from ivr.speech.engines import choose
 from ivr.speech.stt import Transcript
-from ivr.speech.stt_cached import Remembered
+from ivr.speech.stt_cached import CachedRecogniser
 
 NOISES: tuple[float | None, ...] = (None, 15.0)
 """Signal to noise in dB; None is a clean line."""
@@ -56,10 +56,10 @@ class Aloud:
 
 
 @dataclass(frozen=True)
-class Heard:
+class HeardQuestion:
     """One question asked aloud: what was heard of it, and what would be done."""
 
-    judged: Judged
+    judged: JudgedQuestion
     heard: Transcript
     noise_db: float | None
 
@@ -70,7 +70,7 @@ class Heard:
 
 
 @dataclass(frozen=True)
-class Row:
+class SpeechRow:
     """Scores of one language on one kind of line; ``wer`` is the word error rate (0 to 1).
 
     ``right``: of all questions, those decided rightly (see ``_decided_right``).  Of those in scope, ``at_once``:
@@ -112,7 +112,7 @@ def run(
     return 0
 
 
-def at_sure(office: ask.Office, heard: Sequence[Heard], sure: float) -> tuple[float, float]:
+def at_sure(office: ask.Office, heard: Sequence[HeardQuestion], sure: float) -> tuple[float, float]:
     """Shares of right and of wrong decisions were ``heard.sure`` this."""
     settings = office.callflow.gate
     limits = {"sure": sure, "poor": min(sure, settings.heard.poor), "lost": min(sure, settings.heard.lost)}
@@ -121,11 +121,11 @@ def at_sure(office: ask.Office, heard: Sequence[Heard], sure: float) -> tuple[fl
     return share(_decided_right(one) for one in judged), share(one.wrong for one in judged)
 
 
-def sample(settings: Settings, count: int, langs: Sequence[str]) -> list[Question]:
+def sample(settings: Settings, count: int, langs: Sequence[str]) -> list[HeldOutQuestion]:
     """Questions drawn by lot, always the same ones: a larger sample holds the smaller."""
     questions, findings = heldout.read(settings.root)
-    refuse(findings, "the held-out questions")
-    chosen: list[Question] = []
+    raise_if_errors(findings, "the held-out questions")
+    chosen: list[HeldOutQuestion] = []
     for lang in langs:
         ours = [question for question in questions if question.lang == lang]
         chosen += sorted(ours, key=lambda question: _lot(question.text))[:count]
@@ -137,18 +137,18 @@ def _lot(text: str) -> int:
 
 
 async def _ask_aloud(
-    settings: Settings, office: ask.Office, questions: Sequence[Question], aloud: Aloud
-) -> list[Heard]:
+    settings: Settings, office: ask.Office, questions: Sequence[HeldOutQuestion], aloud: Aloud
+) -> list[HeardQuestion]:
     langs = list(LANGUAGES) if aloud.menu else sorted({question.lang for question in questions})
     engine = await asyncio.to_thread(choose, settings, langs)
-    recogniser = Remembered(engine, settings.var / "heard" / "callers.jsonl")
-    found: list[Heard] = []
+    recogniser = CachedRecogniser(engine, settings.var / "heard" / "callers.jsonl")
+    found: list[HeardQuestion] = []
     try:
         async with ask.served(settings) as understanding:
             for number, question in enumerate(questions, 1):
                 pcm = await asyncio.to_thread(said, settings, question)
                 for noise in NOISES:
-                    coded = over_the_phone(
+                    coded = through_g711(
                         pcm if noise is None else add_noise(pcm, noise, seed=_lot(question.text))
                     )
                     found.append(
@@ -161,7 +161,7 @@ async def _ask_aloud(
     return found
 
 
-def said(settings: Settings, question: Question) -> bytes:
+def said(settings: Settings, question: HeldOutQuestion) -> bytes:
     """The question in a voice that is not the service's, drawn by lot, as slin16."""
     voices = VOICES[question.lang] if (settings.models / "kokoro").is_dir() else (None,)
     voice = voices[_lot(question.text) % len(voices)]
@@ -170,26 +170,28 @@ def said(settings: Settings, question: Question) -> bytes:
 
 async def _hear(
     office: ask.Office, understanding: Understanding, recogniser: stt.Recogniser,
-    question: Question, pcm: bytes, noise: float | None, aloud: Aloud,
-) -> Heard:  # fmt: skip
+    question: HeldOutQuestion, pcm: bytes, noise: float | None, aloud: Aloud,
+) -> HeardQuestion:  # fmt: skip
     langs = LANGUAGES if aloud.menu else (question.lang,)
     known = aloud.hotwords and not aloud.menu
     utterance = recogniser.utterance(langs, office.faq.hotwords(question.lang) if known else "")
     utterance.feed(pcm)
-    found: dict[Transcript, Judged] = {}
+    found: dict[Transcript, JudgedQuestion] = {}
 
-    async def judge(heard: Transcript, final: bool) -> interpretation.Judged:
+    async def judge(heard: Transcript, final: bool) -> interpretation.Interpretation:
         reply = await ask.judge(office, understanding, heard.text, heard.lang)
-        judged = Judged(question, reply.intent, reply.verdict, reply.seconds)
+        judged = JudgedQuestion(question, reply.intent, reply.verdict, reply.seconds)
         found[heard] = one = _decided(office, judged, heard, office.callflow.gate)
         acted = one.verdict.decision in ACTS
-        return interpretation.Judged(heard, one.intent, complete=acted)
+        return interpretation.Interpretation(heard, one.intent, complete=acted)
 
     heard = (await interpretation.understood(utterance, judge, question=known)).transcript
-    return Heard(found[heard], heard, noise)
+    return HeardQuestion(found[heard], heard, noise)
 
 
-def _decided(office: ask.Office, one: Judged, heard: Transcript, settings: GateSettings) -> Judged:
+def _decided(
+    office: ask.Office, one: JudgedQuestion, heard: Transcript, settings: GateSettings
+) -> JudgedQuestion:
     """With the recogniser's certainty; an emergency word needs none."""
     if one.intent.name == gate.EMERGENCY:
         return one
@@ -198,7 +200,7 @@ def _decided(office: ask.Office, one: Judged, heard: Transcript, settings: GateS
     )
 
 
-def rows(heard: Sequence[Heard]) -> Iterator[Row]:
+def rows(heard: Sequence[HeardQuestion]) -> Iterator[SpeechRow]:
     """A row for each language and kind of line."""
     for lang in sorted({one.judged.question.lang for one in heard}):
         for noise in NOISES:
@@ -207,14 +209,14 @@ def rows(heard: Sequence[Heard]) -> Iterator[Row]:
                 yield _row(lang, noise, part)
 
 
-def _row(lang: str, noise: float | None, part: Sequence[Heard]) -> Row:
+def _row(lang: str, noise: float | None, part: Sequence[HeardQuestion]) -> SpeechRow:
     scores = Scores.of([one.judged for one in part], lang)
     said = [normalise(one.judged.question.text) for one in part]
     wer = jiwer.wer(said, [normalise(one.text) for one in part])
     decided = [_decided_right(one.judged) for one in part]
     right = sum(decided) / len(decided)
     spoke = share(one.heard.lang == lang for one in part)
-    return Row(
+    return SpeechRow(
         lang,
         line(noise),
         len(part),
@@ -228,12 +230,12 @@ def _row(lang: str, noise: float | None, part: Sequence[Heard]) -> Row:
     )
 
 
-def _decided_right(one: Judged) -> bool:
+def _decided_right(one: JudgedQuestion) -> bool:
     """In scope: the right intent, at once or asked back; out of scope: nothing answered."""
     return one.hit if one.in_scope else not one.wrong
 
 
-def _text(row: Row) -> str:
+def _text(row: SpeechRow) -> str:
     values: dict[str, Any] = asdict(row)
     form = (
         "{lang} {line:6} n={questions:<4} word errors {wer:6.1%}  right {right:6.1%}  at once {at_once:6.1%}"

@@ -20,7 +20,7 @@ from rapidfuzz import fuzz
 
 from ivr.core.text import fold
 from ivr.speech import phonemes
-from ivr.speech.pronunciation import Say
+from ivr.speech.pronunciation import Pronunciation
 
 _ORDINAL: Final = re.compile(r"(?<!\w)(\d+)(?:st|nd|rd|th|ers?|ères?|re|e|es|èmes?|de|º|ª|°)(?!\w)")
 _FIGURES: Final = re.compile(r"(?<![\w€£$])\d+(?:[.,:-]\d+)*(?![.,:-]?\d|\w| ?[€%]| ?[Ee]uro)")
@@ -51,7 +51,7 @@ class Miss:
 
 
 @dataclass(frozen=True)
-class Likeness:
+class WordErrors:
     """Word errors (wrong, missing and added) against the number of words that were said, and where they are."""
 
     errors: int
@@ -64,14 +64,14 @@ class Likeness:
         return self.errors / self.words if self.words else float(bool(self.errors))
 
 
-def compare(said: str, heard: str, say: Say) -> Likeness:
+def compare(said: str, heard: str, say: Pronunciation) -> WordErrors:
     """The word errors of ``heard``; ``say`` is the language's numbers and abbreviations."""
     reference = words(said, say)
     hypothesis = words(_as_said(heard, _folded(reference), say), say)
     if not reference or not hypothesis:
-        return Likeness(len(reference) or len(hypothesis), len(reference))
+        return WordErrors(len(reference) or len(hypothesis), len(reference))
     misses = tuple(_miss(ref, hyp, say) for ref, hyp in _stretches(reference, hypothesis))
-    return Likeness(sum(miss.errors for miss in misses), len(reference), misses)
+    return WordErrors(sum(miss.errors for miss in misses), len(reference), misses)
 
 
 def _stretches(reference: list[str], hypothesis: list[str]) -> Iterator[tuple[list[str], list[str]]]:
@@ -86,7 +86,7 @@ def _stretches(reference: list[str], hypothesis: list[str]) -> Iterator[tuple[li
             )
 
 
-def _miss(said: list[str], heard: list[str], say: Say) -> Miss:
+def _miss(said: list[str], heard: list[str], say: Pronunciation) -> Miss:
     errors = max(len(said), len(heard))
     alike = _alike(said, heard, say.lang)
     named = any(fold(word) in say.names for word in said)
@@ -96,20 +96,20 @@ def _miss(said: list[str], heard: list[str], say: Say) -> Miss:
     return Miss(kind, " ".join(said), " ".join(heard), errors)
 
 
-def _as_said(heard: str, reference: str, say: Say) -> str:
+def _as_said(heard: str, reference: str, say: Pronunciation) -> str:
     """The heard text with each figure read as it was said: 1230 may be "twelve thirty", 112 "one one two"."""
     heard = _WEB_DOT.sub(f" {_DOT.get(say.lang, 'dot')} ", heard)
     return _FIGURES.sub(lambda found: _reading(found[0], reference, say), heard)
 
 
-def _reading(figures: str, reference: str, say: Say) -> str:
+def _reading(figures: str, reference: str, say: Pronunciation) -> str:
     for reading in _readings(figures, say):
         if f" {_folded(words(reading, say))} " in f" {reference} ":
             return reading
     return figures
 
 
-def _readings(figures: str, say: Say) -> Iterator[str]:
+def _readings(figures: str, say: Pronunciation) -> Iterator[str]:
     yield figures
     yield " ".join(say.number(digit) for digit in figures if digit.isdigit())
     clock = re.fullmatch(r"(\d{1,2})\D?(\d\d)", figures)
@@ -122,7 +122,7 @@ def _readings(figures: str, say: Say) -> Iterator[str]:
         yield _HALF[say.lang].format(n="ein" if half[1] == "1" and say.lang == "de" else say.number(half[1]))
 
 
-def words(text: str, say: Say) -> list[str]:
+def words(text: str, say: Pronunciation) -> list[str]:
     """The text in words: numbers, prices and hours as they are said, no case or punctuation."""
     text = _ORDINAL.sub(lambda found: str(num2words(int(found[1]), lang=say.lang, to="ordinal")), text)
     return _LETTERS.sub(" ", say.in_words(text).casefold()).split()

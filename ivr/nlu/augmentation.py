@@ -18,13 +18,13 @@ from rapidfuzz import fuzz, process
 from ivr.content import augmented, heldout
 from ivr.content.augmented import Misheard
 from ivr.content.faq import Faq, load_faq
-from ivr.core.audio import add_noise, over_the_phone, read_audio
+from ivr.core.audio import add_noise, read_audio, through_g711
 from ivr.core.settings import Settings
 from ivr.core.text import LANGUAGES, normalise
 from ivr.speech.caller_voices import caller_wav
 from ivr.speech.engines import choose
 from ivr.speech.stt import Recogniser
-from ivr.speech.stt_cached import Remembered
+from ivr.speech.stt_cached import CachedRecogniser
 
 TRAINERS = {
     "fr": ("low", "high", "im_nicola", "ef_dora"),
@@ -81,7 +81,7 @@ def _lot(text: str) -> str:
 async def _hear(settings: Settings, faq: Faq, wanted: Sequence[Take]) -> list[Misheard]:
     langs = sorted({take.lang for take in wanted})
     engine = await asyncio.to_thread(choose, settings, langs)
-    recogniser = Remembered(engine, settings.var / "heard" / "examples.jsonl")
+    recogniser = CachedRecogniser(engine, settings.var / "heard" / "examples.jsonl")
     rows: list[Misheard] = []
     try:
         async for row in _heard(settings, faq, recogniser, wanted):
@@ -101,7 +101,7 @@ async def _heard(
             pcm = await asyncio.to_thread(_said, settings, take)
             noisy = add_noise(pcm, float(take.noise_db), seed=1) if take.noise_db else pcm
             utterance = recogniser.utterance([take.lang], faq.hotwords(take.lang))
-            utterance.feed(over_the_phone(noisy))
+            utterance.feed(through_g711(noisy))
             found = await utterance.decode()
         sure = found.confidence >= UNSURE and not set(found.text) & set("\t\n")
         return Misheard(found.text, take.intent, take.text, take.voice, take.noise_db) if sure else None

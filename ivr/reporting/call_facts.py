@@ -25,7 +25,7 @@ QUEUE_LOG_S = 1.0
 """The queue log's clock may be so many seconds behind."""
 
 
-class Kind(StrEnum):
+class ContactKind(StrEnum):
     """What a call came to."""
 
     PERSON = "person"
@@ -35,7 +35,7 @@ class Kind(StrEnum):
     FAILED = "failed"
 
 
-OUTCOMES = {"answered": Kind.CONTAINED, "message": Kind.MESSAGE, "abandoned": Kind.LEFT}
+OUTCOMES = {"answered": ContactKind.CONTAINED, "message": ContactKind.MESSAGE, "abandoned": ContactKind.LEFT}
 """CallFinished.outcome of a call without a wish for a person -> its kind; any other means that we failed."""
 
 
@@ -52,13 +52,13 @@ class Request:
 
 
 @dataclass(frozen=True)
-class Call:
+class CallFacts:
     """What counts about one call that is over.  ``started`` in seconds since 1970, ``answers_s`` mouth to ear."""
 
     id: str
     started: float
     lang: str
-    kind: Kind
+    kind: ContactKind
     requests: tuple[Request, ...] = ()
     talked_s: tuple[float, ...] = ()
     messages: int = 0
@@ -66,7 +66,7 @@ class Call:
     answers_s: tuple[float, ...] = ()
 
 
-def call_of(call_id: str, story: Sequence[events.Stamped]) -> Call | None:
+def call_of(call_id: str, story: Sequence[events.Stamped]) -> CallFacts | None:
     """The call that these events tell in their order; None while it goes on."""
     tally = _Tally()
     for item in sorted(story, key=_when):
@@ -74,8 +74,8 @@ def call_of(call_id: str, story: Sequence[events.Stamped]) -> Call | None:
     if tally.finished is None:
         return None
     outcome = "message" if tally.callbacks else tally.finished.outcome
-    kind = Kind.PERSON if tally.requests else OUTCOMES.get(outcome, Kind.FAILED)
-    return Call(
+    kind = ContactKind.PERSON if tally.requests else OUTCOMES.get(outcome, ContactKind.FAILED)
+    return CallFacts(
         call_id, tally.started, tally.lang, kind, tuple(tally.requests), tuple(tally.talked_s),
         tally.messages, tally.callbacks, tuple(tally.answers_s.values()),
     )  # fmt: skip
@@ -95,7 +95,7 @@ def _when(item: events.Stamped) -> float:
     return item.at
 
 
-def calls_of(stories: Iterable[tuple[str, Sequence[events.Stamped]]]) -> list[Call]:
+def calls_of(stories: Iterable[tuple[str, Sequence[events.Stamped]]]) -> list[CallFacts]:
     """All calls that are over."""
     return [call for call_id, story in stories if (call := call_of(call_id, story)) is not None]
 

@@ -17,11 +17,11 @@ from ivr.core import events, timespan
 from ivr.core.errors import UsageError
 from ivr.core.settings import Settings
 from ivr.reporting import report_page, report_text
-from ivr.reporting.call_facts import Call, calls_of
-from ivr.reporting.kpis import Figures, by_hour, by_language
-from ivr.reporting.synthetic_day import PROFILE, Day, simulate
+from ivr.reporting.call_facts import CallFacts, calls_of
+from ivr.reporting.kpis import Kpis, by_hour, by_language
+from ivr.reporting.synthetic_day import PROFILE, SyntheticDay, simulate
 from ivr.store.access import opened
-from ivr.store.queries import Story, stories
+from ivr.store.queries import CallEvents, stories
 
 COUNTED = (
     events.CallStarted, events.LanguageChosen, events.PersonWanted, events.PersonAnswered, events.PersonLeft,
@@ -32,16 +32,16 @@ A_DAY, OPENS = dt.date(2026, 11, 23), dt.time(9)
 
 
 @dataclass(frozen=True)
-class Report:
+class TrafficReport:
     """The figures of all calls, by language and by hour; ``title`` says of what."""
 
     title: str
-    calls: Sequence[Call]
+    calls: Sequence[CallFacts]
     zone: ZoneInfo
 
-    def figures(self) -> Iterator[tuple[str, Figures]]:
+    def figures(self) -> Iterator[tuple[str, Kpis]]:
         """(all, language or hour; figures)."""
-        yield "all", Figures.of(self.calls)
+        yield "all", Kpis.of(self.calls)
         for row in by_language(self.calls):
             yield "language", row
         for row in by_hour(self.calls, self.zone):
@@ -75,13 +75,13 @@ def simulated(settings: Settings, out: Path, seed: int, *, calls: int, advisers:
     if calls < 1 or advisers < 1 or not 1 <= hours <= len(PROFILE):
         raise UsageError(f"--calls and --advisers from 1 up, --hours from 1 to {len(PROFILE)}")
     opens = dt.datetime.combine(A_DAY, OPENS, _zone(settings)).timestamp()
-    made = simulate(Day(opens, float(calls), advisers, PROFILE[:hours]), seed)
+    made = simulate(SyntheticDay(opens, float(calls), advisers, PROFILE[:hours]), seed)
     lines = [json.dumps(events.to_json(item), ensure_ascii=False) for item in made]
     out.write_text("\n".join(lines) + "\n", encoding="utf-8")
     sys.stderr.write(f"{out}: {len({item.call_id for item in made})} calls\n")
 
 
-def read_events(lines: Iterable[str], name: str) -> list[Story]:
+def read_events(lines: Iterable[str], name: str) -> list[CallEvents]:
     """Calls of a file with one event a line; raises UsageError naming the line that is none."""
     found = []
     for number, line in enumerate(lines, 1):
@@ -93,28 +93,28 @@ def read_events(lines: Iterable[str], name: str) -> list[Story]:
     return [(call_id, list(group)) for call_id, group in groupby(found, key=lambda item: item.call_id)]
 
 
-def _of_store(settings: Settings, since: str) -> Report:
+def _of_store(settings: Settings, since: str) -> TrafficReport:
     zone = _zone(settings)
     span = timespan.since(since, dt.datetime.now(zone))
     with opened(settings) as engine:
         found = calls_of(stories(engine, span.start.timestamp(), span.end.timestamp(), COUNTED))
-    return Report(f"Calls of {span}", found, zone)
+    return TrafficReport(f"Calls of {span}", found, zone)
 
 
-def _of_file(settings: Settings, path: Path) -> Report:
+def _of_file(settings: Settings, path: Path) -> TrafficReport:
     try:
         with path.open(encoding="utf-8") as file:
             found = calls_of(read_events(file, str(path)))
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"{path}: cannot be read ({error})") from None
-    return Report(f"Calls of {path.name}", found, _zone(settings))
+    return TrafficReport(f"Calls of {path.name}", found, _zone(settings))
 
 
 def _zone(settings: Settings) -> ZoneInfo:
     return ZoneInfo(load_callflow(settings.root).hours.timezone)
 
 
-def _write_csv(path: Path, rows: Sequence[tuple[str, Figures]]) -> None:
+def _write_csv(path: Path, rows: Sequence[tuple[str, Kpis]]) -> None:
     lines = [{"by": by, **row.row()} for by, row in rows]
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.DictWriter(file, list(lines[0]))

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
-from ivr.reporting.call_facts import ANSWERED, EMPTY, HUNG_UP, Call, Kind
+from ivr.reporting.call_facts import ANSWERED, EMPTY, HUNG_UP, CallFacts, ContactKind
 
 WITHIN_S = 30.0
 """Answered within so many seconds of asking is in time."""
@@ -24,11 +24,11 @@ SHORT_S = 5.0
 
 
 @dataclass(frozen=True)
-class Figures:
+class Kpis:
     """Counts of a group of calls, and the shares that follow from them (None: of nothing)."""
 
     group: str
-    kinds: Counter[Kind]
+    kinds: Counter[ContactKind]
     ended: Counter[str]
     short: int
     in_time: int
@@ -40,7 +40,7 @@ class Figures:
     answers_s: tuple[float, ...]
 
     @classmethod
-    def of(cls, calls: Sequence[Call], group: str = "all") -> Figures:
+    def of(cls, calls: Sequence[CallFacts], group: str = "all") -> Kpis:
         """Count some calls."""
         asked = [request for call in calls for request in call.requests]
         waited = [request.waited_s for request in asked if request.ended == ANSWERED]
@@ -97,14 +97,14 @@ class Figures:
     @property
     def containment(self) -> float | None:
         """Calls that the service answered by itself, of all calls."""
-        return share(self.kinds[Kind.CONTAINED], self.calls)
+        return share(self.kinds[ContactKind.CONTAINED], self.calls)
 
     def row(self) -> dict[str, str | int | float | None]:
         """Everything as one flat row, for JSON and CSV; shares with four digits, times in seconds."""
         return {
             "group": self.group,
             "calls": self.calls,
-            **{kind.value: self.kinds[kind] for kind in Kind},
+            **{kind.value: self.kinds[kind] for kind in ContactKind},
             "containment": _rounded(self.containment),
             "asked": self.asked,
             "answered": self.answered,
@@ -132,19 +132,19 @@ class Figures:
         }
 
 
-def by_language(calls: Sequence[Call]) -> list[Figures]:
+def by_language(calls: Sequence[CallFacts]) -> list[Kpis]:
     """One a language, in the alphabet's order; calls that ended before a language was known are ``none``."""
     return _by(calls, lambda call: call.lang or "none")
 
 
-def by_hour(calls: Sequence[Call], zone: ZoneInfo) -> list[Figures]:
+def by_hour(calls: Sequence[CallFacts], zone: ZoneInfo) -> list[Kpis]:
     """One an hour of the day (local time) in which calls began."""
     return _by(calls, lambda call: f"{dt.datetime.fromtimestamp(call.started, zone):%H}")
 
 
-def _by(calls: Sequence[Call], group: Callable[[Call], str]) -> list[Figures]:
+def _by(calls: Sequence[CallFacts], group: Callable[[CallFacts], str]) -> list[Kpis]:
     names = sorted({group(call) for call in calls})
-    return [Figures.of([call for call in calls if group(call) == name], name) for name in names]
+    return [Kpis.of([call for call in calls if group(call) == name], name) for name in names]
 
 
 def share(part: int, whole: int) -> float | None:

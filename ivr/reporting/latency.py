@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from ivr.core import events
-from ivr.reporting.recording_analysis import Analysis, Turn
+from ivr.reporting.recording_analysis import AnalysedTurn, Analysis
 
 NEAR_S = 0.6
 """So near to each other (seconds) are one moment in the call's log and in its recording."""
@@ -35,7 +35,7 @@ def answered(story: Sequence[events.Stamped], analysis: Analysis) -> Iterator[ev
             yield events.MouthToEar(number, turn.caller_end, turn.mouth_to_ear_s or 0.0)
 
 
-def _is_ours(turn: Turn, said: Sequence[float]) -> bool:
+def _is_ours(turn: AnalysedTurn, said: Sequence[float]) -> bool:
     start = turn.answer_start
     return start is not None and any(abs(start - start_s) < NEAR_S for start_s in said)
 

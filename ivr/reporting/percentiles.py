@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Spread:
+class Percentiles:
     """Of times in seconds."""
 
     count: int
@@ -17,7 +17,7 @@ class Spread:
     max: float
 
     @classmethod
-    def of(cls, times: Sequence[float]) -> Spread:
+    def of(cls, times: Sequence[float]) -> Percentiles:
         """Percentiles by linear interpolation; one value is all of them."""
         if len(times) < 2:
             only = times[0] if times else 0.0

@@ -27,7 +27,7 @@ SHORTEST_S = 0.04
 
 
 @dataclass(frozen=True)
-class Span:
+class SpeechSpan:
     """One utterance: start and end in seconds from the answer."""
 
     start: float
@@ -35,7 +35,7 @@ class Span:
 
 
 @dataclass(frozen=True)
-class Turn:
+class AnalysedTurn:
     """A caller's turn and its answer: end of his speech, start of the service's next speech (None: no
     answer).
     """
@@ -53,9 +53,9 @@ class Turn:
 class Analysis:
     """Both sides' utterances, the turns, and the seconds until the service first spoke (None: never)."""
 
-    caller: tuple[Span, ...]
-    service: tuple[Span, ...]
-    turns: tuple[Turn, ...]
+    caller: tuple[SpeechSpan, ...]
+    service: tuple[SpeechSpan, ...]
+    turns: tuple[AnalysedTurn, ...]
     greeting_s: float | None
 
     def events(self) -> list[tuple[str, float]]:
@@ -75,12 +75,12 @@ def analyse(caller: bytes, service: bytes, rate: int = RATE) -> Analysis:
     return Analysis(said, heard, turns(said, heard), heard[0].start if heard else None)
 
 
-def speech(pcm: bytes, rate: int = RATE) -> tuple[Span, ...]:
+def speech(pcm: bytes, rate: int = RATE) -> tuple[SpeechSpan, ...]:
     """Utterances in one leg."""
     levels = _levels(pcm, rate)
     loud = levels > threshold_db(levels)
     edges = np.flatnonzero(np.diff(np.concatenate(([False], loud, [False])).astype(np.int8)))
-    spans = [Span(float(start) * HOP_S, float(end) * HOP_S) for start, end in edges.reshape(-1, 2)]
+    spans = [SpeechSpan(float(start) * HOP_S, float(end) * HOP_S) for start, end in edges.reshape(-1, 2)]
     return tuple(span for span in _joined(spans) if span.end - span.start >= SHORTEST_S)
 
 
@@ -94,13 +94,13 @@ def threshold_db(levels: np.ndarray) -> float:
     return max(QUIETEST_DB, loud - BELOW_SPEECH_DB, noise_bound)
 
 
-def turns(caller: Sequence[Span], service: Sequence[Span]) -> tuple[Turn, ...]:
+def turns(caller: Sequence[SpeechSpan], service: Sequence[SpeechSpan]) -> tuple[AnalysedTurn, ...]:
     """The caller's turns: utterances of his with no start of the service's in between are one turn."""
     starts = [span.start for span in service]
-    found: dict[float | None, Turn] = {}
+    found: dict[float | None, AnalysedTurn] = {}
     for span in caller:
         answer = next((start for start in starts if start > span.end), None)
-        found[answer] = Turn(round(span.end, 3), None if answer is None else round(answer, 3))
+        found[answer] = AnalysedTurn(round(span.end, 3), None if answer is None else round(answer, 3))
     return tuple(found.values())
 
 
@@ -114,11 +114,13 @@ def barge_ins(found: Analysis) -> tuple[float, ...]:
     )
 
 
-def silent_gaps(pcm: bytes, during: Sequence[Span], rate: int = RATE, shortest_s: float = 0.03) -> list[Span]:
+def silent_gaps(
+    pcm: bytes, during: Sequence[SpeechSpan], rate: int = RATE, shortest_s: float = 0.03
+) -> list[SpeechSpan]:
     """Stretches of digital silence inside utterances: what a caller hears as drop-outs."""
     dead = _levels(pcm, rate) < -90
     edges = np.flatnonzero(np.diff(np.concatenate(([False], dead, [False])).astype(np.int8)))
-    gaps = [Span(float(start) * HOP_S, float(end) * HOP_S) for start, end in edges.reshape(-1, 2)]
+    gaps = [SpeechSpan(float(start) * HOP_S, float(end) * HOP_S) for start, end in edges.reshape(-1, 2)]
     return [
         gap
         for gap in gaps
@@ -136,11 +138,11 @@ def _levels(pcm: bytes, rate: int) -> np.ndarray:
     return levels
 
 
-def _joined(spans: Sequence[Span]) -> list[Span]:
-    joined: list[Span] = []
+def _joined(spans: Sequence[SpeechSpan]) -> list[SpeechSpan]:
+    joined: list[SpeechSpan] = []
     for span in spans:
         if joined and span.start - joined[-1].end < JOIN_S:
-            joined[-1] = Span(joined[-1].start, span.end)
+            joined[-1] = SpeechSpan(joined[-1].start, span.end)
         else:
             joined.append(span)
     return joined

@@ -6,10 +6,10 @@ from bisect import bisect_left
 from collections.abc import Sequence
 
 from ivr.reporting import charts
-from ivr.reporting.call_facts import ANSWERED, EMPTY, Call, Kind
+from ivr.reporting.call_facts import ANSWERED, EMPTY, CallFacts, ContactKind
 from ivr.reporting.charts import Series
 from ivr.reporting.html import document, table, tiles
-from ivr.reporting.kpis import SHORT_S, WITHIN_S, Figures, rank
+from ivr.reporting.kpis import SHORT_S, WITHIN_S, Kpis, rank
 from ivr.reporting.report_text import percent, seconds
 
 GOAL = 0.8
@@ -17,11 +17,11 @@ GOAL = 0.8
 WAITS_S = (5, 10, 20, 30, 60, 90, 120)
 ANSWERS_S = (0.4, 0.6, 0.8, 1.0, 1.2, 1.5, 2.0)
 COLORED = (
-    (Kind.CONTAINED, "answered by the service", charts.BLUE),
-    (Kind.PERSON, "asked for a person", charts.ORANGE),
-    (Kind.MESSAGE, "message or callback", charts.GREEN),
-    (Kind.LEFT, "left without an answer", charts.GREY),
-    (Kind.FAILED, "failed", charts.RED),
+    (ContactKind.CONTAINED, "answered by the service", charts.BLUE),
+    (ContactKind.PERSON, "asked for a person", charts.ORANGE),
+    (ContactKind.MESSAGE, "message or callback", charts.GREEN),
+    (ContactKind.LEFT, "left without an answer", charts.GREY),
+    (ContactKind.FAILED, "failed", charts.RED),
 )
 HEAD = (
     "", "calls", "contained", "asked for a person", "answered", f"within {WITHIN_S:.0f} s", "hung up", "wait p50",
@@ -29,7 +29,7 @@ HEAD = (
 )  # fmt: skip
 
 
-def page(title: str, calls: Sequence[Call], rows: Sequence[tuple[str, Figures]]) -> str:
+def page(title: str, calls: Sequence[CallFacts], rows: Sequence[tuple[str, Kpis]]) -> str:
     """The whole page."""
     total = rows[0][1]
     languages = [row for by, row in rows if by == "language"]
@@ -56,7 +56,7 @@ def page(title: str, calls: Sequence[Call], rows: Sequence[tuple[str, Figures]])
     )
 
 
-def _tiles(total: Figures) -> str:
+def _tiles(total: Kpis) -> str:
     waits = total.waited_s
     return tiles(
         (
@@ -72,13 +72,13 @@ def _tiles(total: Figures) -> str:
     )  # fmt: skip
 
 
-def _kinds(hours: Sequence[Figures]) -> str:
+def _kinds(hours: Sequence[Kpis]) -> str:
     series = [Series(words, colour, [row.kinds[kind] for row in hours]) for kind, words, colour in COLORED]
     used = [one for one in series if sum(one.values)]
     return charts.bars("Calls by the hour in which they began", [row.group for row in hours], used)
 
 
-def _levels(hours: Sequence[Figures]) -> str:
+def _levels(hours: Sequence[Kpis]) -> str:
     asked = [row for row in hours if row.asked]
     levels = [row.service_level or 0.0 for row in asked]
     title = f"Service level by hour; the line is {GOAL:.0%}"
@@ -88,7 +88,7 @@ def _levels(hours: Sequence[Figures]) -> str:
     )  # fmt: skip
 
 
-def _waits(calls: Sequence[Call]) -> str:
+def _waits(calls: Sequence[CallFacts]) -> str:
     asked = [request for call in calls for request in call.requests]
     groups = [f"to {edge} s" for edge in WAITS_S] + [f"over {WAITS_S[-1]} s"]
     answered = [request.waited_s for request in asked if request.ended == ANSWERED]
@@ -100,7 +100,7 @@ def _waits(calls: Sequence[Call]) -> str:
     return charts.bars("How long callers waited", groups, series)
 
 
-def _answers(total: Figures) -> str:
+def _answers(total: Kpis) -> str:
     groups = [f"to {edge} s" for edge in ANSWERS_S] + [f"over {ANSWERS_S[-1]} s"]
     counts = _histogram(total.answers_s, ANSWERS_S)
     title = "Answers by the time from the caller's last sound to our first, from the recordings"
@@ -114,14 +114,14 @@ def _histogram(values: Sequence[float], edges: Sequence[float]) -> list[float]:
     return counts
 
 
-def _kind_rows(total: Figures) -> list[tuple[str, str, str]]:
+def _kind_rows(total: Kpis) -> list[tuple[str, str, str]]:
     parts = [(words, total.kinds[kind]) for kind, words, _ in COLORED]
     return [
         (words, str(count), percent(count / total.calls if total.calls else None)) for words, count in parts
     ]
 
 
-def _wish_rows(total: Figures) -> list[tuple[str, str, str]]:
+def _wish_rows(total: Kpis) -> list[tuple[str, str, str]]:
     names = {
         ANSWERED: "answered", "hang-up": "hung up while waiting", "callback": "took a callback instead",
         "message": "took the message box instead", "timeout": "waited to the limit",
@@ -133,7 +133,7 @@ def _wish_rows(total: Figures) -> list[tuple[str, str, str]]:
     ]
 
 
-def _row(row: Figures) -> tuple[str, ...]:
+def _row(row: Kpis) -> tuple[str, ...]:
     return (
         row.group, str(row.calls), percent(row.containment), str(row.asked), percent(row.answer_rate),
         percent(row.service_level), percent(row.abandonment), seconds(rank(row.waited_s, 0.5)),

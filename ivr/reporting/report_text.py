@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from ivr.reporting.call_facts import EMPTY, Kind
-from ivr.reporting.kpis import SHORT_S, WITHIN_S, Figures, rank
+from ivr.reporting.call_facts import EMPTY, ContactKind
+from ivr.reporting.kpis import SHORT_S, WITHIN_S, Kpis, rank
 
 NONE = "-"
 COLUMNS = (
@@ -14,7 +14,7 @@ COLUMNS = (
 )
 
 
-def report(title: str, rows: Sequence[tuple[str, Figures]]) -> Iterator[str]:
+def report(title: str, rows: Sequence[tuple[str, Kpis]]) -> Iterator[str]:
     """All of it."""
     total = rows[0][1]
     yield title
@@ -31,14 +31,14 @@ def report(title: str, rows: Sequence[tuple[str, Figures]]) -> Iterator[str]:
         yield from (_row(row) for kind, row in rows if kind == by)
 
 
-def _calls(total: Figures) -> Iterator[str]:
+def _calls(total: Kpis) -> Iterator[str]:
     yield f"calls                                   {total.calls:6}"
     for kind, words in (
-        (Kind.CONTAINED, "answered by the service alone"),
-        (Kind.PERSON, "asked for a person"),
-        (Kind.MESSAGE, "left a message or asked for a callback"),
-        (Kind.LEFT, "left without an answer"),
-        (Kind.FAILED, "failed, served by the dialplan"),
+        (ContactKind.CONTAINED, "answered by the service alone"),
+        (ContactKind.PERSON, "asked for a person"),
+        (ContactKind.MESSAGE, "left a message or asked for a callback"),
+        (ContactKind.LEFT, "left without an answer"),
+        (ContactKind.FAILED, "failed, served by the dialplan"),
     ):
         part = total.kinds[kind] / total.calls if total.calls else None
         yield f"  {words:38}{total.kinds[kind]:6} {percent(part):>8}"
@@ -46,7 +46,7 @@ def _calls(total: Figures) -> Iterator[str]:
     yield f"callbacks asked for                     {total.callbacks:6}"
 
 
-def _persons(total: Figures) -> Iterator[str]:
+def _persons(total: Kpis) -> Iterator[str]:
     yield f"asked for a person                      {total.asked:6}"
     for count, words in (
         (total.answered, "answered"),
@@ -66,12 +66,12 @@ def _persons(total: Figures) -> Iterator[str]:
     yield f"waiting until hung up    p50 {seconds(rank(gave_up, 0.5))}   p95 {seconds(rank(gave_up, 0.95))}"
 
 
-def _answers(total: Figures) -> Iterator[str]:
+def _answers(total: Kpis) -> Iterator[str]:
     spread = f"p50 {seconds(rank(total.answers_s, 0.5), 2)}   p95 {seconds(rank(total.answers_s, 0.95), 2)}"
     yield f"mouth to ear, {len(total.answers_s)} answers   {spread}"
 
 
-def _row(row: Figures) -> str:
+def _row(row: Kpis) -> str:
     return (
         f"{row.group:9} {row.calls:6} {percent(row.containment):>10} {row.asked:6} {percent(row.answer_rate):>9}"
         f" {percent(row.service_level):>8} {percent(row.abandonment):>8} {seconds(rank(row.waited_s, 0.5)):>9}"

@@ -21,7 +21,7 @@ NANO = 1_000_000_000
 
 
 @dataclass(frozen=True)
-class Day:
+class SyntheticDay:
     """What the day is like.  Times in seconds; ``opens`` in seconds since 1970; ``calls`` expected in all.
 
     Who asks for a person does so ``asks_after_s`` (mean) after the answer; ``limit_s`` ends every waiting.
@@ -40,7 +40,7 @@ class Day:
 
 
 @dataclass(frozen=True)
-class Caller:
+class SyntheticCaller:
     """One caller as he was drawn; ``asks`` and ``arrives`` in seconds since opening."""
 
     id: str
@@ -55,7 +55,7 @@ class Caller:
 
 
 @dataclass(frozen=True)
-class Waiting:
+class SyntheticWait:
     """What came of a wish for a person: ``adviser`` from 1, 0 when none answered."""
 
     waited_s: float
@@ -63,14 +63,14 @@ class Waiting:
     position: int
 
 
-def simulate(day: Day, seed: int) -> list[Stamped]:
+def simulate(day: SyntheticDay, seed: int) -> list[Stamped]:
     """The day's events, call after call."""
     callers = draw(day, random.Random(seed))
     waits = serve(day, callers)
     return [item for caller in callers for item in _story(day, caller, waits.get(caller.id))]
 
 
-def draw(day: Day, dice: random.Random) -> list[Caller]:
+def draw(day: SyntheticDay, dice: random.Random) -> list[SyntheticCaller]:
     """The day's callers in the order of their arrival."""
     mean = day.calls / sum(day.profile)
     arrivals = [
@@ -89,8 +89,8 @@ def _poisson(expected: float, dice: random.Random) -> Iterator[float]:
         at += dice.expovariate(expected)
 
 
-def _caller(day: Day, number: int, at: float, dice: random.Random) -> Caller:
-    return Caller(
+def _caller(day: SyntheticDay, number: int, at: float, dice: random.Random) -> SyntheticCaller:
+    return SyntheticCaller(
         id=f"sim-{number:04}",
         arrives=at,
         lang=dice.choices(list(LANGUAGES), list(LANGUAGES.values()))[0],
@@ -103,11 +103,11 @@ def _caller(day: Day, number: int, at: float, dice: random.Random) -> Caller:
     )
 
 
-def serve(day: Day, callers: Sequence[Caller]) -> dict[str, Waiting]:
+def serve(day: SyntheticDay, callers: Sequence[SyntheticCaller]) -> dict[str, SyntheticWait]:
     """Who waits how long, by the caller's id: first come, first served."""
     free = [(0.0, adviser) for adviser in range(1, day.advisers + 1)]
     heapq.heapify(free)
-    waits: dict[str, Waiting] = {}
+    waits: dict[str, SyntheticWait] = {}
     ends: list[float] = []
     for caller in sorted((one for one in callers if one.wants_person), key=lambda one: one.asks):
         ends = [end for end in ends if end > caller.asks]
@@ -115,15 +115,15 @@ def serve(day: Day, callers: Sequence[Caller]) -> dict[str, Waiting]:
         waited_s, position = start - caller.asks, len(ends) + 1
         stays_s = min(caller.patience_s, day.limit_s)
         if waited_s > stays_s:
-            waits[caller.id] = Waiting(stays_s, 0, position)
+            waits[caller.id] = SyntheticWait(stays_s, 0, position)
         else:
             heapq.heapreplace(free, (start + caller.talk_s, adviser))
-            waits[caller.id] = Waiting(waited_s, adviser, position)
+            waits[caller.id] = SyntheticWait(waited_s, adviser, position)
         ends.append(caller.asks + min(waited_s, stays_s))
     return waits
 
 
-def _story(day: Day, caller: Caller, waiting: Waiting | None) -> Iterator[Stamped]:
+def _story(day: SyntheticDay, caller: SyntheticCaller, waiting: SyntheticWait | None) -> Iterator[Stamped]:
     """One call's events."""
     answered = int((day.opens + caller.arrives) * NANO)
 
@@ -145,7 +145,9 @@ def _story(day: Day, caller: Caller, waiting: Waiting | None) -> Iterator[Stampe
         yield at(end, events.MouthToEar(turn, round(4.0 + turn, 3), seconds), 20 + turn)
 
 
-def _waited(day: Day, caller: Caller, waiting: Waiting) -> Iterator[tuple[float, events.Event]]:
+def _waited(
+    day: SyntheticDay, caller: SyntheticCaller, waiting: SyntheticWait
+) -> Iterator[tuple[float, events.Event]]:
     """Seconds since he asked, and what happened."""
     waited_s = round(waiting.waited_s, 1)
     yield 0.0, events.PersonWanted("asked")
@@ -162,7 +164,7 @@ def _waited(day: Day, caller: Caller, waiting: Waiting) -> Iterator[tuple[float,
         yield waited_s + 20.0, events.MessageLeft(caller.id, file, caller.lang, "", 15.0, "sent")
 
 
-def _outcome(day: Day, waiting: Waiting) -> str:
+def _outcome(day: SyntheticDay, waiting: SyntheticWait) -> str:
     if waiting.adviser:
         return "person"
     return "message" if waiting.waited_s >= day.limit_s else "abandoned"

@@ -13,13 +13,13 @@ from ivr.core.pseudonyms import shown
 
 Row = tuple[float, str, str, str]
 """Time (s), who, what, style."""
-Wait = tuple[float, float]
+AnswerWait = tuple[float, float]
 """When an answer began (s), and how long after the caller's last sound that was (s)."""
 NEAR_S = 0.6
 """So near to each other are the beginnings of one answer in our log and in the recording."""
 
 
-def timeline(title: str, story: Sequence[kinds.Stamped], waits: Sequence[Wait] = ()) -> RenderableType:
+def timeline(title: str, story: Sequence[kinds.Stamped], waits: Sequence[AnswerWait] = ()) -> RenderableType:
     """The story of one call.
 
     ``waits``: mouth-to-ear times measured in the recording, told beside the answers.
@@ -33,7 +33,7 @@ def timeline(title: str, story: Sequence[kinds.Stamped], waits: Sequence[Wait] =
     return Group(Text(title, style="bold"), table)
 
 
-def rows(story: Sequence[kinds.Stamped], waits: Sequence[Wait] = ()) -> Iterator[Row]:
+def rows(story: Sequence[kinds.Stamped], waits: Sequence[AnswerWait] = ()) -> Iterator[Row]:
     """One row a thing that happened, at the time it happened."""
     awaiting = False
     for item in story:

@@ -14,7 +14,7 @@ from ivr.content.faq import Topic
 from ivr.core.clock import today
 from ivr.core.settings import Settings
 from ivr.core.text import LANGUAGES, normalise
-from ivr.core.yamlfile import ERROR, WARNING, Document, Finding, Problem, Strict, load, refuse
+from ivr.core.yamlfile import ERROR, WARNING, Document, Finding, Problem, Strict, load, raise_if_errors
 from ivr.service.pbx_parameters import lines
 from ivr.speech.pronunciation import SayFile
 
@@ -47,7 +47,7 @@ def command(settings: Settings) -> int:
 
 def refuse_errors(settings: Settings) -> None:
     """Raise ConfigError with every error, in the words of ``ivr check``."""
-    refuse([*run(settings.root, today(settings), questions=False), *dialplan(settings)], "ivr check")
+    raise_if_errors([*run(settings.root, today(settings), questions=False), *dialplan(settings)], "ivr check")
 
 
 def dialplan(settings: Settings) -> list[Finding]:

@@ -10,11 +10,10 @@ import sys
 from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import Mapping
 from dataclasses import fields
-from pathlib import Path
 from types import MappingProxyType
 
 from ivr.core.paths import PACKAGE
-from ivr.core.processes import Restarts, cancelled, ended, ending, own_group, pid_of
+from ivr.core.processes import RestartBackoff, cancelled, ending, own_group, pid_of, wait_or_kill
 from ivr.core.settings import Settings, given
 
 log = logging.getLogger(__name__)
@@ -25,7 +24,7 @@ LIBRARIES = {"OPENBLAS_NUM_THREADS": "1"}
 """numpy's own threads only wait, and by spinning: decodes and calls lie side by side already."""
 
 
-class Child:
+class ChildProcess:
     """``python -m MODULE`` with ``settings``; ``name`` is its log file and what the log calls it."""
 
     def __init__(self, settings: Settings, module: str, name: str, longest_s: float = RESTART_MAX_S) -> None:
@@ -57,7 +56,7 @@ class Child:
         if process is None or process.returncode is not None:
             return
         process.terminate()
-        await ended(process, END_S)
+        await wait_or_kill(process, END_S)
 
     async def restart(self, settings: Settings) -> None:
         """Again, with other settings."""
@@ -66,7 +65,7 @@ class Child:
         self.start()
 
     async def _keep(self, listener: socket.socket | None) -> None:
-        restarts = Restarts(self._longest_s)
+        restarts = RestartBackoff(self._longest_s)
         while True:
             restarts.begins()
             try:

@@ -25,14 +25,14 @@ from ivr.content import versions
 from ivr.core import entrypoint, events
 from ivr.core.audio import read_channels
 from ivr.core.errors import AriError, AudioError
-from ivr.core.periodic import alone, keep
+from ivr.core.periodic import file_lock, run_periodically
 from ivr.core.settings import Settings
 from ivr.reporting import latency
 from ivr.reporting.recording_analysis import analyse
 from ivr.store import content_versions, queries, recordings
 from ivr.store.database import open_store
 from ivr.store.journal import RETRY_S, Journal
-from ivr.store.messages import Pending
+from ivr.store.messages import VoicemailSpool
 
 log = logging.getLogger(__name__)
 
@@ -48,7 +48,7 @@ LEAST_PRIORITY = 19
 class Collector:
     """Runs beside the calls, every few seconds; everything it does can be done again after a crash."""
 
-    def __init__(self, settings: Settings, ari: Ari, journal: Journal, pending: Pending) -> None:
+    def __init__(self, settings: Settings, ari: Ari, journal: Journal, pending: VoicemailSpool) -> None:
         self._settings, self._ari, self._journal, self._pending = settings, ari, journal, pending
         self._numbers = events.Sequence()
         self._generations_noted = False
@@ -58,7 +58,7 @@ class Collector:
 
     async def run(self) -> None:
         """Until cancelled."""
-        await keep(self.once, "collecting")
+        await run_periodically(self.once, "collecting")
 
     async def once(self) -> None:
         """One round.  A full disk or a database that is away is an alarm, and tried again."""
@@ -69,7 +69,7 @@ class Collector:
         except AriError:
             return  # Asterisk is away: its calls may come back, nothing is taken from under them
         try:
-            with alone(self._lock):
+            with file_lock(self._lock):
                 await asyncio.to_thread(self._collect, alive, spooled, notes)
         except BlockingIOError:
             return  # another one is at it
@@ -171,10 +171,10 @@ def _hung_up_on_adviser(kinds: list[events.Event]) -> bool:
 
 async def _collecting(settings: Settings) -> None:
     """Until SIGTERM or SIGINT."""
-    stop = entrypoint.stopping()
+    stop = entrypoint.stop_on_signals()
     journal = Journal(settings.state / "spool", settings.database, settings.pseudonyms)
     async with Ari(settings.ari_url, ARI_USER, settings.secrets["ARI_PASSWORD"], settings.app) as ari:
-        collector = Collector(settings, ari, journal, Pending(settings))
+        collector = Collector(settings, ari, journal, VoicemailSpool(settings))
         async with asyncio.TaskGroup() as tasks:
             parts = [tasks.create_task(part) for part in (journal.run(), collector.run())]
             await stop.wait()

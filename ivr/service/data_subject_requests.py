@@ -24,23 +24,23 @@ from ivr.core.paths import proposals
 from ivr.core.settings import Settings
 from ivr.store import data_subject, recordings, retention
 from ivr.store.access import store
-from ivr.store.data_subject import Holdings, Number
+from ivr.store.data_subject import DataSubjectRecords, SubjectNumber
 from ivr.store.journal import RETRY_S, ROTATE_S
-from ivr.store.messages import Pending
+from ivr.store.messages import VoicemailSpool
 from ivr.store.purge import purge as purge_now
 
 SPOOLED_S = ROTATE_S + 2 * RETRY_S
 """So long (seconds) a running service may keep stored events in its journal."""
 
 
-def number(settings: Settings, text: str) -> Number:
+def number(settings: Settings, text: str) -> SubjectNumber:
     """A number from the command line, or with ``-`` from standard input; raises UsageError when it is none."""
     text = (sys.stdin.readline() if text == "-" else text).strip()
     if len(re.sub(r"\D", "", text)) < 6 or not re.fullmatch(r"[+\d\s().\-/]+", text):
         raise UsageError(
             "write a telephone number such as +33612345678, or - and the number on standard input"
         )
-    return Number(text, load_callflow(settings.root).trunk.country, settings.pseudonyms)
+    return SubjectNumber(text, load_callflow(settings.root).trunk.country, settings.pseudonyms)
 
 
 @contextlib.contextmanager
@@ -116,7 +116,7 @@ def holds(settings: Settings) -> int:
     return 0
 
 
-def found_in(folder: Path, asked: Number) -> Iterator[Path]:
+def found_in(folder: Path, asked: SubjectNumber) -> Iterator[Path]:
     """Files below ``folder`` in which the number stands."""
     for path in sorted(folder.rglob("*")):
         if path.is_file() and not path.is_symlink():
@@ -127,7 +127,7 @@ def found_in(folder: Path, asked: Number) -> Iterator[Path]:
                 continue
 
 
-def _delete_files(settings: Settings, found: Holdings, kept: set[str]) -> None:
+def _delete_files(settings: Settings, found: DataSubjectRecords, kept: set[str]) -> None:
     from ivr.evaluation.replay.erasure import forget  # slow to load
 
     for row in found.calls:
@@ -140,7 +140,7 @@ def _delete_files(settings: Settings, found: Holdings, kept: set[str]) -> None:
             recordings.delete(settings, row["file"])
 
 
-def _delete_golden(settings: Settings, asked: Number, kept: set[str]) -> int:
+def _delete_golden(settings: Settings, asked: SubjectNumber, kept: set[str]) -> int:
     """Golden copies of calls of his that retention has deleted from the store; returns how many."""
     from ivr.evaluation.replay.erasure import forget  # slow to load
 
@@ -152,15 +152,15 @@ def _delete_golden(settings: Settings, asked: Number, kept: set[str]) -> int:
     return len(ours)
 
 
-def _delete_results(settings: Settings, asked: Number) -> None:
+def _delete_results(settings: Settings, asked: SubjectNumber) -> None:
     """Results of replays in which somebody else says the number; they are made again when they are wanted."""
     for path in found_in(settings.state / "replays", asked):
         path.unlink(missing_ok=True)
 
 
-def _delete_spooled(settings: Settings, asked: Number) -> int:
+def _delete_spooled(settings: Settings, asked: SubjectNumber) -> int:
     """Messages that were not collected yet: each note with its sound."""
-    pending = Pending(settings)
+    pending = VoicemailSpool(settings)
     count = 0
     for note in pending.waiting():
         if note.exists() and asked.pattern.search(note.read_bytes()):
@@ -170,7 +170,7 @@ def _delete_spooled(settings: Settings, asked: Number) -> int:
     return count
 
 
-def _blot_files(settings: Settings, asked: Number) -> int:
+def _blot_files(settings: Settings, asked: SubjectNumber) -> int:
     """Overwrite the number, in place, in logs and in what the journal could not store; returns in how many files."""
     count = 0
     for folder in (settings.state / "logs", settings.pbx / "log"):
@@ -186,7 +186,7 @@ def _blot_files(settings: Settings, asked: Number) -> int:
     return count
 
 
-def _left(settings: Settings, asked: Number) -> list[Path]:
+def _left(settings: Settings, asked: SubjectNumber) -> list[Path]:
     """Where the number still stands, once a running service had time to go on to a new journal file."""
     deadline = time.monotonic() + SPOOLED_S
     while True:
@@ -197,7 +197,7 @@ def _left(settings: Settings, asked: Number) -> list[Path]:
         time.sleep(0.5)
 
 
-def _counts(found: Holdings) -> dict[str, Any]:
+def _counts(found: DataSubjectRecords) -> dict[str, Any]:
     return {"calls": len(found.calls), "messages": len(found.messages), "callbacks": len(found.callbacks)}
 
 

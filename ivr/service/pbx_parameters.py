@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from ivr.asterisk.parameters import Lines, Queue, Telephone, Trunk
+from ivr.asterisk.parameters import PbxParameters, PbxTelephone, Queue, TrunkParameters
 from ivr.content import callflow as flow
 from ivr.content.callflow import Callflow
 from ivr.core.settings import Settings
@@ -13,13 +13,13 @@ ON_CALL, OVERFLOW = "oncall", "overflow"
 """Names of the spare telephones in the dialplan."""
 
 
-def lines(settings: Settings, callflow: Callflow) -> Lines:
+def lines(settings: Settings, callflow: Callflow) -> PbxParameters:
     """All that the templates of ``dialplans/asterisk`` are filled with."""
     advisers = tuple(
         _telephone(adviser.id, adviser, tuple(adviser.languages)) for adviser in callflow.advisers
     )
     spares = {ON_CALL: callflow.on_call, OVERFLOW: callflow.overflow}
-    return Lines(
+    return PbxParameters(
         advisers=advisers,
         spares=tuple(_telephone(name, spare, (spare.lang,)) for name, spare in spares.items() if spare.given),
         languages=tuple(str(lang) for lang in callflow.languages),
@@ -32,8 +32,8 @@ def lines(settings: Settings, callflow: Callflow) -> Lines:
     )
 
 
-def _telephone(id: str, one: flow.Telephone, languages: tuple[str, ...]) -> Telephone:
-    return Telephone(id, one.endpoint, one.number, languages, languages[0], int(one.ring_s))
+def _telephone(id: str, one: flow.FallbackPhone, languages: tuple[str, ...]) -> PbxTelephone:
+    return PbxTelephone(id, one.endpoint, one.number, languages, languages[0], int(one.ring_s))
 
 
 def _queue(callflow: Callflow) -> Queue:
@@ -50,8 +50,8 @@ def _queue(callflow: Callflow) -> Queue:
     )
 
 
-def _trunk(settings: Settings, trunk: flow.Trunk) -> Trunk:
-    return Trunk(
+def _trunk(settings: Settings, trunk: flow.Trunk) -> TrunkParameters:
+    return TrunkParameters(
         host=trunk.host,
         port=trunk.port,
         username=trunk.username,

@@ -31,7 +31,7 @@ from ivr.core.yamlfile import ERROR
 from ivr.evaluation import nlu
 from ivr.evaluation.hearback import HeardBack, hear_back
 from ivr.evaluation.replay import golden_gate
-from ivr.evaluation.scores import Judged, Scores
+from ivr.evaluation.scores import JudgedQuestion, Scores
 from ivr.nlu import remote, training
 from ivr.nlu.ask import Office
 from ivr.service import check
@@ -46,7 +46,7 @@ NAMED = 10
 """So many broken questions or prompts are named."""
 
 
-class Refused(ConfigError):
+class PublicationRefused(ConfigError):
     """The publication was refused; what is in use stays."""
 
 
@@ -98,7 +98,7 @@ def _steps(settings: Settings, content: Settings, steps: _Steps) -> dict[str, An
         findings = check.run(content.root, today(settings))
         wrong = [finding for finding in findings if finding.severity == ERROR]
         if wrong:
-            raise Refused("refused: the files have errors", wrong)
+            raise PublicationRefused("refused: the files have errors", wrong)
     with steps.step("Training"):
         training.train(content)
     with steps.step("Test questions"):
@@ -120,7 +120,7 @@ def _steps(settings: Settings, content: Settings, steps: _Steps) -> dict[str, An
     }
 
 
-async def _judged(content: Settings) -> list[Judged]:
+async def _judged(content: Settings) -> list[JudgedQuestion]:
     questions, _ = heldout.read(content.root)
     if content.rasa_workshop_url:
         await remote.load(content.rasa_workshop_url, training.model_path(content))
@@ -130,16 +130,16 @@ async def _judged(content: Settings) -> list[Judged]:
     return await nlu.judge_all(apart, Office.load(content), questions)
 
 
-def _good(one: Judged) -> bool:
+def _good(one: JudgedQuestion) -> bool:
     """Right in scope, and nothing wrong said at once."""
     return (one.hit or not one.in_scope) and not one.wrong
 
 
-def _key(one: Judged) -> str:
+def _key(one: JudgedQuestion) -> str:
     return f"{one.question.lang}\t{one.question.text}"
 
 
-def _compare(settings: Settings, judged: Sequence[Judged]) -> None:
+def _compare(settings: Settings, judged: Sequence[JudgedQuestion]) -> None:
     """Refuse a publication that does worse on the common test questions than the content in use."""
     now = versions.current(settings)
     before = next((item for item in versions.listed(settings) if item.number == now), None)
@@ -153,14 +153,16 @@ def _compare(settings: Settings, judged: Sequence[Judged]) -> None:
             f" it would {one.verdict.decision} {one.verdict.intent}"
             for one in broken[:NAMED]
         ]
-        raise Refused(f"refused: {len(broken)} test questions broke, {len(mended)} got better", named)
+        raise PublicationRefused(
+            f"refused: {len(broken)} test questions broke, {len(mended)} got better", named
+        )
 
 
 def _prove(content: Settings, bar: _Bar) -> None:
     """Refuse a publication with which a golden call would go otherwise."""
     broken = golden_gate.broken(content, bar.at)
     if broken:
-        raise Refused(f"refused: {len(broken)} turns of golden calls broke", broken[:NAMED])
+        raise PublicationRefused(f"refused: {len(broken)} turns of golden calls broke", broken[:NAMED])
 
 
 def _render(content: Settings, prompts: Prompts, bar: _Bar) -> list[tuple[str, str]]:
@@ -201,7 +203,7 @@ def _judge_prompts(rows: Sequence[HeardBack], excepted: Collection[str]) -> None
     lost = [row for row in rows if row.wer > REFUSE_WER and row.text not in excepted]
     if lost:
         named = [f"{row.lang} ({row.wer:.0%}): “{row.text}” -> “{row.heard}”" for row in lost[:NAMED]]
-        raise Refused(f"refused: {len(lost)} prompts are not understood when heard back", named)
+        raise PublicationRefused(f"refused: {len(lost)} prompts are not understood when heard back", named)
 
 
 def excepted(root: Path) -> Collection[str]:
@@ -228,12 +230,12 @@ class _Steps:
     def __init__(self, progress: Progress) -> None:
         self._progress = progress
 
-    def step(self, title: str) -> _Step:
+    def step(self, title: str) -> _PublishStep:
         """A context that shows the step as running, then as done."""
-        return _Step(self._progress, title)
+        return _PublishStep(self._progress, title)
 
 
-class _Step:
+class _PublishStep:
     def __init__(self, progress: Progress, title: str) -> None:
         self._progress, self._title = progress, title
 

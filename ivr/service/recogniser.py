@@ -26,7 +26,7 @@ from ivr.core.settings import Settings
 from ivr.speech.end_of_turn import with_endpointing
 from ivr.speech.engines import choose
 from ivr.speech.stt import Recogniser, Utterance
-from ivr.speech.stt_remote import LONGEST_LINE, Message, received, send
+from ivr.speech.stt_remote import LONGEST_LINE, WireMessage, received, send
 
 log = logging.getLogger(__name__)
 
@@ -34,7 +34,7 @@ HOWS = ("partial", "quick", "decode", "again")
 """What is asked of an ``Utterance``, by the names of its methods."""
 
 
-class Hearer:
+class RecogniserSession:
     """What is being heard for the worker at the other end."""
 
     def __init__(self, recogniser: Recogniser, writer: StreamWriter) -> None:
@@ -47,7 +47,7 @@ class Hearer:
         for task in self._asked.values():
             task.cancel()
 
-    def take(self, message: Message, pcm: bytes) -> None:
+    def take(self, message: WireMessage, pcm: bytes) -> None:
         """One message of the worker's."""
         match message:
             case {"ask": number, "how": how} if how in HOWS:
@@ -62,14 +62,14 @@ class Hearer:
             case {"cancel": number} if number in self._asked:
                 self._asked[number].cancel()
 
-    def _utterance(self, message: Message) -> Utterance:
+    def _utterance(self, message: WireMessage) -> Utterance:
         number = message["utterance"]
         if number not in self._utterances:
             self._utterances[number] = self._recogniser.utterance(message["langs"], message["hotwords"])
         return self._utterances[number]
 
     async def _answer(self, number: int, utterance: Utterance, how: str) -> None:
-        answer: Message = {"answer": number}
+        answer: WireMessage = {"answer": number}
         try:
             transcript = await getattr(utterance, how)()
             answer["transcript"] = transcript and asdict(transcript)
@@ -81,7 +81,7 @@ class Hearer:
         send(self._writer, answer)
 
 
-class Recognition:
+class RecogniserServer:
     """One engine, and the workers that ask it; those who come early wait until it has its models."""
 
     def __init__(self) -> None:
@@ -126,7 +126,7 @@ class Recognition:
             await writer.drain()
             return
         send(writer, {"name": recogniser.name, "languages": sorted(recogniser.languages), "pid": os.getpid()})
-        hearer = Hearer(recogniser, writer)
+        hearer = RecogniserSession(recogniser, writer)
         async for message, pcm in received(reader):
             hearer.take(message, pcm)
         hearer.close()
@@ -142,7 +142,7 @@ class Recognition:
 
 
 async def _recognise(listener: socket.socket, settings: Settings) -> None:
-    await Recognition().serve(listener, settings)
+    await RecogniserServer().serve(listener, settings)
 
 
 def _loaded(settings: Settings, langs: list[str]) -> Recogniser:

@@ -17,7 +17,7 @@ from typing import Final
 from ivr.core.errors import SetupError
 from ivr.core.processes import cancelled
 from ivr.core.settings import Settings
-from ivr.service.child_process import Child
+from ivr.service.child_process import ChildProcess
 from ivr.speech.stt_remote import closed, received, send
 
 log = logging.getLogger(__name__)
@@ -31,11 +31,11 @@ LOADING: Final = 100
 """The same for one that does not have its models yet."""
 
 
-class Keeper:
+class RecogniserProcess:
     """``start`` it, ``stop`` it; between these, ``ivr.speech.stt_remote`` asks at the socket ``path``."""
 
     def __init__(self, settings: Settings) -> None:
-        self._child = Child(settings, MODULE, "recogniser", RESTART_MAX_S)
+        self._child = ChildProcess(settings, MODULE, "recogniser", RESTART_MAX_S)
         self._stack = contextlib.AsyncExitStack()
         self._link = settings.recogniser_socket
         self.path = Path()

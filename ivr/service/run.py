@@ -7,7 +7,7 @@ import sys
 
 from ivr.core import entrypoint
 from ivr.core.settings import Settings
-from ivr.service.supervisor import Service
+from ivr.service.supervisor import Supervisor
 
 
 async def run_until_interrupted(settings: Settings) -> None:
@@ -15,8 +15,8 @@ async def run_until_interrupted(settings: Settings) -> None:
     from ivr.service import check
 
     check.refuse_errors(settings)
-    stop = entrypoint.stopping()
-    async with Service(settings, _say).running():
+    stop = entrypoint.stop_on_signals()
+    async with Supervisor(settings, _say).running():
         _say(how_to_call(settings))
         await stop.wait()
         _say("Stopping")

@@ -17,7 +17,7 @@ from collections.abc import AsyncIterator, Callable
 
 from ivr.asterisk.config import render
 from ivr.asterisk.process import Asterisk
-from ivr.asterisk.remote import DistantAsterisk
+from ivr.asterisk.remote import RemoteAsterisk
 from ivr.content import versions
 from ivr.content.callflow import Callflow, load_callflow
 from ivr.core.errors import IvrError, SetupError
@@ -25,15 +25,15 @@ from ivr.core.ports import free_port
 from ivr.core.processes import ending
 from ivr.core.settings import Settings
 from ivr.service import log_rotation
-from ivr.service.child_process import Child
+from ivr.service.child_process import ChildProcess
 from ivr.service.pbx_parameters import lines
 from ivr.service.pbx_sounds import write_sounds
-from ivr.service.worker_group import RESTART_MAX_S, Crew
+from ivr.service.worker_group import RESTART_MAX_S, WorkerGroup
 
 log = logging.getLogger(__name__)
 
 
-class Service:
+class Supervisor:
     """A whole running installation: ``async with Service(settings).running()``.
 
     ``asterisk`` and the process ids are there for drills.
@@ -41,11 +41,11 @@ class Service:
 
     def __init__(self, settings: Settings, say: Callable[[str], None] = log.info) -> None:
         self.settings = settings
-        self.asterisk: Asterisk = (DistantAsterisk if settings.asterisk_url else Asterisk)(settings)
+        self.asterisk: Asterisk = (RemoteAsterisk if settings.asterisk_url else Asterisk)(settings)
         self._say = say
-        self._crew = Crew(self._crew_settings(0))
-        self._console = Child(self._crew.settings, "ivr.console", "console")
-        self._collector = Child(self._crew.settings, "ivr.service.collector", "collector")
+        self._crew = WorkerGroup(self._crew_settings(0))
+        self._console = ChildProcess(self._crew.settings, "ivr.console", "console")
+        self._collector = ChildProcess(self._crew.settings, "ivr.service.collector", "collector")
         self._crews = 0
         self._retiring: set[asyncio.Task[None]] = set()
         self._changing = asyncio.Lock()
@@ -71,7 +71,7 @@ class Service:
         return self._collector.pid
 
     @contextlib.asynccontextmanager
-    async def running(self) -> AsyncIterator[Service]:
+    async def running(self) -> AsyncIterator[Supervisor]:
         """Up and able to take a call inside the block; everything down after it."""
         settings = self._crew.settings
         await asyncio.to_thread(prepare, settings, load_callflow(settings.root))
@@ -95,7 +95,7 @@ class Service:
         """Take up the content that is current now: a new crew for new calls, the old one finishes its own."""
         async with self._changing:
             self._crews += 1
-            fresh = Crew(self._crew_settings(self._crews))
+            fresh = WorkerGroup(self._crew_settings(self._crews))
             try:
                 await asyncio.to_thread(self._render, fresh.settings)
                 await self.asterisk.reload()

@@ -16,9 +16,9 @@ from ivr.content.urgency import Urgency
 from ivr.core import events
 from ivr.core.audio import RATE, WIDTH, read_audio, seconds, to_floats
 from ivr.core.errors import AudioError, EngineError
-from ivr.core.periodic import alone, keep
+from ivr.core.periodic import file_lock, run_periodically
 from ivr.core.settings import Settings
-from ivr.speech.stt_remote import Apart
+from ivr.speech.stt_remote import RemoteRecogniser
 from ivr.store import queries
 from ivr.store.database import open_store
 from ivr.store.journal import Journal
@@ -36,7 +36,9 @@ PAUSE_S = 0.2
 class Transcriber:
     """Runs beside the calls, every few seconds; everything it does can be done again after a crash."""
 
-    def __init__(self, settings: Settings, journal: Journal, recogniser: Apart, urgency: Urgency) -> None:
+    def __init__(
+        self, settings: Settings, journal: Journal, recogniser: RemoteRecogniser, urgency: Urgency
+    ) -> None:
         self._settings, self._journal = settings, journal
         self._recogniser, self._urgency = recogniser, urgency
         self._numbers = events.Sequence()
@@ -44,12 +46,12 @@ class Transcriber:
 
     async def run(self) -> None:
         """Until cancelled."""
-        await keep(self.once, "transcribing")
+        await run_periodically(self.once, "transcribing")
 
     async def once(self) -> None:
         """All messages that are stored and have no transcript.  A database that is away is tried again."""
         try:
-            with alone(self._lock):
+            with file_lock(self._lock):
                 await self._transcribe()
         except BlockingIOError:
             return  # another worker is at it

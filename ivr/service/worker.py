@@ -24,12 +24,12 @@ from ivr.asterisk.ari_link import AriLink, Arrival
 from ivr.asterisk.config import ARI_USER
 from ivr.call.admission import Admission
 from ivr.call.dialogue import number_words
-from ivr.call.live_caller import Engines
-from ivr.call.queue_outlook import Outlook
-from ivr.call.recording_optout import unrecorder
-from ivr.call.session import Desk, Session
+from ivr.call.live_caller import SpeechAndNlu
+from ivr.call.queue_outlook import QueueForecast
+from ivr.call.recording_optout import recording_optout
+from ivr.call.session import CallDependencies, Session
 from ivr.content import versions
-from ivr.content.bundle import Office, open_office
+from ivr.content.bundle import Content, open_office
 from ivr.content.callflow import load_callflow
 from ivr.content.urgency import load_urgency
 from ivr.core import entrypoint, logs
@@ -40,12 +40,12 @@ from ivr.core.settings import Settings
 from ivr.nlu.client import Understanding
 from ivr.service.transcriber import Transcriber
 from ivr.speech.prompts import Prompts, open_prompts
-from ivr.speech.stt_remote import Apart
-from ivr.speech.vad import Together, Vad
-from ivr.store.audio_capture import NoTape, Tape, no_tape
-from ivr.store.callback_quota import Asked
+from ivr.speech.stt_remote import RemoteRecogniser
+from ivr.speech.vad import BatchedVad, Vad
+from ivr.store.audio_capture import AudioCapture, NoCapture, no_capture
+from ivr.store.callback_quota import CallbackQuota
 from ivr.store.journal import Journal
-from ivr.store.messages import Pending
+from ivr.store.messages import VoicemailSpool
 
 log = logging.getLogger(__name__)
 
@@ -60,7 +60,9 @@ loaded after that."""
 class Worker:
     """Takes calls until it is told to stop."""
 
-    def __init__(self, settings: Settings, office: Office, recogniser: Apart, prompts: Prompts) -> None:
+    def __init__(
+        self, settings: Settings, office: Content, recogniser: RemoteRecogniser, prompts: Prompts
+    ) -> None:
         self._settings, self._office = settings, office
         self._recogniser, self._prompts = recogniser, prompts
         self._places = settings.places or office.callflow.limits.calls
@@ -75,19 +77,20 @@ class Worker:
         self._retire = retire
         settings = self._settings
         journal = Journal(settings.state / "spool", settings.database, settings.pseudonyms)
-        pending = Pending(settings)
+        pending = VoicemailSpool(settings)
         ari = Ari(settings.ari_url, ARI_USER, settings.secrets["ARI_PASSWORD"], settings.app)
         async with ari, Understanding(settings.rasa) as understanding:
             link = AriLink(ari, admit=self._admit)
-            engines = Engines(self._prompts, understanding)
+            engines = SpeechAndNlu(self._prompts, understanding)
             if not await self._understands(understanding, stop):
                 log.error("ALARM: Rasa does not answer; nothing that callers say is understood until it does")
-            asked = Asked(settings.database, settings.pseudonyms, self._office.callflow.trunk.country)
+            asked = CallbackQuota(settings.database, settings.pseudonyms, self._office.callflow.trunk.country)
             office = dataclasses.replace(self._office, callbacks_asked=asked.count)
-            desk = Desk(
+            desk = CallDependencies(
                 ari, link, office, engines, self._recogniser, pending, partial(self._note, journal),
-                settings.app, Together(), versions.number_of(settings.root), unrecorder(settings), self._tapes(),
-                Outlook(settings, office.callflow).foresee,
+                settings.app, BatchedVad(), versions.number_of(settings.root), recording_optout(settings),
+                self._tapes(),
+                QueueForecast(settings, office.callflow).foresee,
             )  # fmt: skip
             urgency = load_urgency(settings.root, self._office.emergency)
             transcriber = Transcriber(settings, journal, self._recogniser, urgency)
@@ -110,8 +113,10 @@ class Worker:
         ready = await understanding.ready(lambda: time.monotonic() < deadline and not stop.is_set())
         return ready or stop.is_set()
 
-    def _tapes(self) -> Callable[[str, int], Tape | NoTape]:
-        return partial(Tape, self._settings) if self._office.callflow.recording.enabled else no_tape
+    def _tapes(self) -> Callable[[str, int], AudioCapture | NoCapture]:
+        return (
+            partial(AudioCapture, self._settings) if self._office.callflow.recording.enabled else no_capture
+        )
 
     async def _until(self, stop: asyncio.Event, retire: asyncio.Event) -> None:
         stopped = asyncio.create_task(stop.wait())
@@ -143,13 +148,13 @@ class Worker:
         self._admission.notes(item.event)
         journal.append(item)
 
-    async def _accept(self, link: AriLink, desk: Desk, tasks: asyncio.TaskGroup) -> None:
+    async def _accept(self, link: AriLink, desk: CallDependencies, tasks: asyncio.TaskGroup) -> None:
         async for arrival in link.calls():
             call = tasks.create_task(self._serve(arrival, desk))
             self._busy.add(call)
             call.add_done_callback(self._busy.discard)
 
-    async def _serve(self, arrival: Arrival, desk: Desk) -> None:
+    async def _serve(self, arrival: Arrival, desk: CallDependencies) -> None:
         logs.CALL.set(arrival.channel.id)
         log.info("call %s: begins", arrival.channel.id)
         await Session(arrival, desk).run()
@@ -161,11 +166,11 @@ async def work(ears: Path, settings: Settings) -> None:
 
     ``ears``: the socket at which the recogniser is asked.
     """
-    stop, retire = entrypoint.stopping(), asyncio.Event()
+    stop, retire = entrypoint.stop_on_signals(), asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, retire.set)
     callflow = load_callflow(settings.root)
     langs = [str(lang) for lang in callflow.languages]
-    recogniser = Apart(ears)
+    recogniser = RemoteRecogniser(ears)
     recogniser.start()
     try:
         Vad().probability(silence(0.1))  # the first look of a process is slow
@@ -180,7 +185,7 @@ async def work(ears: Path, settings: Settings) -> None:
         await recogniser.close()
 
 
-async def _loaded(recogniser: Apart, prompts: Prompts) -> None:
+async def _loaded(recogniser: RemoteRecogniser, prompts: Prompts) -> None:
     """Returns when the recogniser is ready; while it loads its models, the voices are loaded, too."""
     ready = asyncio.create_task(recogniser.ready())
     waiting = (await asyncio.wait({ready}, timeout=AT_ONCE_S))[1]

@@ -17,12 +17,12 @@ from collections.abc import Callable
 from ivr.asterisk.ari import Ari
 from ivr.asterisk.config import ARI_USER
 from ivr.core.errors import AriError, SetupError
-from ivr.core.processes import Restarts, cancelled, ended, ending
+from ivr.core.processes import RestartBackoff, cancelled, ending, wait_or_kill
 from ivr.core.settings import Settings
 from ivr.nlu.remote import serve
 from ivr.nlu.server import RasaServer
 from ivr.service.child_process import END_S, begin
-from ivr.service.recogniser_process import Keeper
+from ivr.service.recogniser_process import RecogniserProcess
 
 log = logging.getLogger(__name__)
 
@@ -30,7 +30,7 @@ READY_S = 120.0
 RESTART_MAX_S = 10.0
 
 
-class Crew:
+class WorkerGroup:
     """``start`` it, then ``retire`` (when its calls are over) or ``stop`` (now)."""
 
     worker = "ivr.service.worker"
@@ -38,7 +38,7 @@ class Crew:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.worker_pid = 0
-        self.recogniser = Keeper(settings)
+        self.recogniser = RecogniserProcess(settings)
         self.worker_environment: dict[str, str] = {}
         self._worker: asyncio.subprocess.Process | None = None
         self._keeper: asyncio.Task[None] | None = None
@@ -98,7 +98,7 @@ class Crew:
         return rescued
 
     async def _keep(self) -> None:
-        restarts = Restarts(RESTART_MAX_S)
+        restarts = RestartBackoff(RESTART_MAX_S)
         while True:
             restarts.begins()
             try:
@@ -140,7 +140,7 @@ class Crew:
             return
         worker.send_signal(signal.SIGTERM)
         worker.send_signal(signal.SIGCONT)
-        await ended(worker, END_S)
+        await wait_or_kill(worker, END_S)
         await self.rescue()
 
     def _ari(self) -> Ari:

@@ -17,22 +17,24 @@ from ivr.core.errors import IvrError
 from ivr.core.paths import stamps
 from ivr.core.settings import Settings, load
 from ivr.setup import asterisk, content, fail2ban, models, postgresql, rasa, system
-from ivr.setup.progress import Board
-from ivr.setup.steps import Step, run_all
+from ivr.setup.progress import ProgressBoard
+from ivr.setup.steps import SetupStep, run_all
 from ivr.setup.system import PACKAGE
 
-KINDS: tuple[models.Kind, ...] = get_args(models.Kind)
-SERVING: tuple[models.Kind, ...] = ("recogniser", "endpointing", "voice")
+KINDS: tuple[models.ModelKind, ...] = get_args(models.ModelKind)
+SERVING: tuple[models.ModelKind, ...] = ("recogniser", "endpointing", "voice")
 """What a service in containers needs; the others are for tests and trials in a checkout."""
 
 AS_ROOT = ("system", "asterisk", "postgresql", "tcpdump")
 AUTHORITIES = Path("/etc/ssl/certs/ca-certificates.crt")
 
 STEPS = (
-    Step("system", "Debian packages", system.install, lambda settings: system.PACKAGES, system.present),
-    Step("asterisk", "Private Asterisk", asterisk.install, asterisk.inputs, asterisk.present, ("system",)),
-    Step("rasa", "Rasa's environment", rasa.install, rasa.inputs, rasa.present, ("system",)),
-    Step(
+    SetupStep("system", "Debian packages", system.install, lambda settings: system.PACKAGES, system.present),
+    SetupStep(
+        "asterisk", "Private Asterisk", asterisk.install, asterisk.inputs, asterisk.present, ("system",)
+    ),
+    SetupStep("rasa", "Rasa's environment", rasa.install, rasa.inputs, rasa.present, ("system",)),
+    SetupStep(
         "models",
         "Models and voices",
         lambda settings, task: models.fetch_all(settings, SERVING if settings.asterisk_url else KINDS, task),
@@ -40,10 +42,10 @@ STEPS = (
         models.present,
         ("system",),
     ),
-    Step(
+    SetupStep(
         "training", "Training on the FAQ", content.train, content.training_inputs, content.trained, ("rasa",)
     ),
-    Step(
+    SetupStep(
         "prompts",
         "Rendering the prompts",
         content.render,
@@ -53,14 +55,14 @@ STEPS = (
     ),
 )
 
-ELSEWHERE = Step(
+ELSEWHERE = SetupStep(
     "line", "Asterisk's configuration", content.write_line, lambda settings: [], lambda settings: False,
     ("training", "prompts"),
 )  # fmt: skip
 """For an Asterisk that others start, and that waits for this; it costs nothing to write it again."""
 
 FOR_TESTS = (
-    Step(
+    SetupStep(
         "postgresql",
         "PostgreSQL for the tests",
         postgresql.install,
@@ -68,7 +70,7 @@ FOR_TESTS = (
         postgresql.present,
         ("system",),
     ),
-    Step(
+    SetupStep(
         "fail2ban",
         "fail2ban for the tests",
         fail2ban.install,
@@ -76,7 +78,7 @@ FOR_TESTS = (
         fail2ban.present,
         ("postgresql",),  # one apt-get at a time
     ),
-    Step(
+    SetupStep(
         "tcpdump",
         "tcpdump for the tests",
         lambda settings, task: system.add([PACKAGE], task),
@@ -111,13 +113,13 @@ def _run(settings: Settings, console: Console) -> int:
         return 0
     if any(step.name in AS_ROOT for step in due):  # said before anything is fetched
         system.need_root("debootstrap and chroot, for the private Asterisk")
-    with Board(console) as board:
+    with ProgressBoard(console) as board:
         run_all(settings, steps, board)
     board.say(f"Set up in {time.monotonic() - began:.0f} s.", style="green")
     return 0
 
 
-def _steps(settings: Settings) -> list[Step]:
+def _steps(settings: Settings) -> list[SetupStep]:
     """All, but for the parts that run elsewhere."""
     if not settings.asterisk_url:
         return list(STEPS)

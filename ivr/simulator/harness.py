@@ -10,8 +10,8 @@ from collections.abc import AsyncIterator
 from rich.console import Console
 
 from ivr.core.settings import Settings
-from ivr.service.supervisor import Service
-from ivr.simulator.softphone import Phone, free_port
+from ivr.service.supervisor import Supervisor
+from ivr.simulator.softphone import Softphone, free_port
 
 
 def own_instance(settings: Settings, name: str) -> Settings:
@@ -24,9 +24,9 @@ def own_instance(settings: Settings, name: str) -> Settings:
 
 
 @contextlib.asynccontextmanager
-async def service_and_phone(settings: Settings, show: Console) -> AsyncIterator[Phone]:
+async def service_and_phone(settings: Settings, show: Console) -> AsyncIterator[Softphone]:
     """A running service, and a telephone to call it."""
-    async with Service(settings, show.print).running():
+    async with Supervisor(settings, show.print).running():
         show.print("Starting the caller's telephone\n")
-        async with Phone(settings) as phone:
+        async with Softphone(settings) as phone:
             yield phone

@@ -14,11 +14,11 @@ from rich.console import Console
 
 from ivr.core.errors import UsageError
 from ivr.core.settings import Settings
-from ivr.reporting.percentiles import Spread
+from ivr.reporting.percentiles import Percentiles
 from ivr.reporting.recording_analysis import barge_ins
 from ivr.simulator.harness import own_instance, service_and_phone
 from ivr.simulator.scenario import CallReport, CallSpec, Digits, HangUp, Interrupt, Say
-from ivr.simulator.softphone import Phone
+from ivr.simulator.softphone import Softphone
 from ivr.speech.caller_voices import VOICES, caller_wav
 
 QUESTIONS = {
@@ -58,7 +58,7 @@ async def turns(settings: Settings, count: int, *, as_json: bool) -> int:
     return 0 if all(report.ok for report in reports) else 1
 
 
-async def _call(settings: Settings, phone: Phone, number: int) -> CallReport:
+async def _call(settings: Settings, phone: Softphone, number: int) -> CallReport:
     lang, number = ("fr", "en")[number % 2], number // 2
     spec = question_call(settings, lang, number)
     cut_in = [Interrupt(_asked(settings, lang, number, ANSWERED + step)) for step in range(BARGE_INS)]
@@ -87,9 +87,9 @@ def machine() -> str:
 def _print(reports: Sequence[CallReport], *, as_json: bool) -> None:
     found = [report.analysis for report in reports]
     spreads = {
-        "mouth_to_ear": Spread.of(_known(turn.mouth_to_ear_s for one in found for turn in one.turns)),
-        "greeting": Spread.of(_known(one.greeting_s for one in found)),
-        "barge_in": Spread.of([took for one in found for took in barge_ins(one)]),
+        "mouth_to_ear": Percentiles.of(_known(turn.mouth_to_ear_s for one in found for turn in one.turns)),
+        "greeting": Percentiles.of(_known(one.greeting_s for one in found)),
+        "barge_in": Percentiles.of([took for one in found for took in barge_ins(one)]),
     }
     if as_json:
         row = {f"{name}_s": vars(spread) for name, spread in spreads.items()} | {"machine": machine()}

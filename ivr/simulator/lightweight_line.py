@@ -20,9 +20,9 @@ from ivr.asterisk import ari_events as ev
 from ivr.asterisk.ari import Ari
 from ivr.core.audio import PHONE_RATE, RATE, alaw_decode, alaw_encode, resample
 from ivr.core.errors import AriError
-from ivr.simulator.line_end import End
-from ivr.simulator.recording_track import Legs, Track
-from ivr.simulator.rtp_capture import Packet, Sound
+from ivr.simulator.line_end import LineEnd
+from ivr.simulator.recording_track import Legs, RecordingTrack
+from ivr.simulator.rtp_capture import CapturedAudio, Packet
 
 QUIET_MS = 200
 """Silence after which Asterisk says that nobody speaks any more."""
@@ -49,7 +49,7 @@ class Voices:
         return f"{self._inside}/{name}"
 
 
-class LightLine(End):
+class LightweightLine(LineEnd):
     """One caller's line; made by ``open_light_line``.  ``heard_from`` gives it its sound when the call is over."""
 
     def __init__(self, ari: Ari, channel_id: str, voices: Voices) -> None:
@@ -58,7 +58,7 @@ class LightLine(End):
         self._voices = voices
         self._answered = time.time()
         self._played = asyncio.Event()
-        self._sound = Sound()
+        self._sound = CapturedAudio()
 
     def answered(self) -> None:
         """This is the moment of the answer: times count from here."""
@@ -91,7 +91,7 @@ class LightLine(End):
             await self._played.wait()
         await self._ari.start_silence(self.channel_id)
 
-    def heard_from(self, sound: Sound) -> None:
+    def heard_from(self, sound: CapturedAudio) -> None:
         """This is what went over its port."""
         self._sound = sound
 
@@ -103,8 +103,8 @@ class LightLine(End):
         caller, service = (resample(leg.pcm(length_s), PHONE_RATE) for leg in (said, heard))
         return Legs(caller, service, heard.holes())
 
-    def _track(self, packets: Sequence[Packet], length_s: float, later_s: float) -> Track:
-        leg = Track(PHONE_RATE)
+    def _track(self, packets: Sequence[Packet], length_s: float, later_s: float) -> RecordingTrack:
+        leg = RecordingTrack(PHONE_RATE)
         for packet in packets:
             at = packet.time - self._answered
             if 0 <= at <= length_s:  # other calls had this port before and after
@@ -113,10 +113,12 @@ class LightLine(End):
 
 
 @asynccontextmanager
-async def open_light_line(ari: Ari, channel_id: str, voices: Voices) -> AsyncIterator[tuple[LightLine, str]]:
+async def open_light_line(
+    ari: Ari, channel_id: str, voices: Voices
+) -> AsyncIterator[tuple[LightweightLine, str]]:
     """A line for the coming SIP channel, which needs no bridge; on leaving the channel is hung up."""
     try:
-        yield LightLine(ari, channel_id, voices), ""
+        yield LightweightLine(ari, channel_id, voices), ""
     finally:
         with contextlib.suppress(AriError):  # when Asterisk is gone so is the channel
             await asyncio.shield(ari.hangup(channel_id))

@@ -8,7 +8,7 @@ import time
 from ivr.asterisk.ari import Ari
 
 
-class End:
+class LineEnd:
     """Whoever hears notes it (``_note_voice``); times are seconds from the answer.
 
     ``last_voice``: when the other side was last heard to speak; None before.

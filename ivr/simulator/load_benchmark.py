@@ -18,16 +18,16 @@ from rich.console import Console
 
 from ivr.core.errors import UsageError
 from ivr.core.settings import Settings
-from ivr.reporting.percentiles import Spread
+from ivr.reporting.percentiles import Percentiles
 from ivr.setup import system
 from ivr.setup.progress import Task
 from ivr.setup.system import PACKAGE
-from ivr.simulator.caller import Placed
+from ivr.simulator.caller import PlacedCall
 from ivr.simulator.harness import own_instance, service_and_phone
 from ivr.simulator.latency_benchmark import LONGEST_CALL_S, machine, question_call
-from ivr.simulator.lightweight_line import LightLine
+from ivr.simulator.lightweight_line import LightweightLine
 from ivr.simulator.scenario import CallReport
-from ivr.simulator.softphone import Phone, measured
+from ivr.simulator.softphone import Softphone, measured
 
 GAP_S = 0.06
 """A longer gap in what the service sends is heard."""
@@ -73,7 +73,7 @@ class Cost:
 
 
 @dataclass(frozen=True)
-class Figures:
+class LoadFigures:
     """What came of a load; times in seconds.
 
     ``failed`` calls were not answered, or a question of theirs was not; ``gaps`` counts what callers heard as
@@ -83,8 +83,8 @@ class Figures:
 
     calls: int
     failed: int
-    answers: Spread
-    greeting: Spread
+    answers: Percentiles
+    greeting: Percentiles
     gaps: int
     longest_gap: float
     cpu: dict[str, float]
@@ -118,26 +118,26 @@ async def load(settings: Settings, callers: int, minutes: float, *, as_json: boo
 
 
 async def _caller(
-    settings: Settings, phone: Phone, number: int, callers: int, end: float
-) -> list[Placed[LightLine]]:
+    settings: Settings, phone: Softphone, number: int, callers: int, end: float
+) -> list[PlacedCall[LightweightLine]]:
     """One caller, who calls until the end; the first calls are spread over the length of a call."""
     await asyncio.sleep(number * LONGEST_CALL_S / 2 / callers)
-    placed: list[Placed[LightLine]] = []
+    placed: list[PlacedCall[LightweightLine]] = []
     while time.monotonic() < end:
         lang = LANGS[number % len(LANGS)]
         placed.append(await phone.place(question_call(settings, lang, number + len(placed))))
     return placed
 
 
-def _figures(reports: Sequence[CallReport], cost: Cost) -> Figures:
+def _figures(reports: Sequence[CallReport], cost: Cost) -> LoadFigures:
     turns = [turn.mouth_to_ear_s for report in reports for turn in report.analysis.turns]
     greetings = [report.analysis.greeting_s for report in reports]
     gaps = [length for report in reports for length in heard_gaps(report)]
-    return Figures(
+    return LoadFigures(
         calls=len(reports),
         failed=sum(not _served(report) for report in reports),
-        answers=Spread.of([wait for wait in turns if wait is not None]),
-        greeting=Spread.of([wait for wait in greetings if wait is not None]),
+        answers=Percentiles.of([wait for wait in turns if wait is not None]),
+        greeting=Percentiles.of([wait for wait in greetings if wait is not None]),
         gaps=len(gaps),
         longest_gap=round(max(gaps, default=0.0), 3),
         cpu={part: round(statistics.median(samples), 2) for part, samples in cost.cpu.items()},
@@ -172,7 +172,7 @@ def _part(command: str, pbx: str) -> str:
     return "others"
 
 
-def _print(figures: Figures, callers: int, *, as_json: bool) -> None:
+def _print(figures: LoadFigures, callers: int, *, as_json: bool) -> None:
     if as_json:
         row = dataclasses.asdict(figures) | {"callers": callers, "machine": machine()}
         sys.stdout.write(json.dumps(row) + "\n")

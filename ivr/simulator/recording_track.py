@@ -37,7 +37,7 @@ class Legs:
     holes: tuple[tuple[float, float], ...]
 
 
-class Track:
+class RecordingTrack:
     """Collects blocks in order, at ``rate`` Hz; ``pcm(length)`` is the leg."""
 
     def __init__(self, rate: int = RATE) -> None:

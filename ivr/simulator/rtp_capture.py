@@ -44,7 +44,7 @@ class Packet:
 
 
 @dataclass
-class Sound:
+class CapturedAudio:
     """What went out from a telephone's port and what came in, in order."""
 
     sent: list[Packet] = field(default_factory=list)
@@ -83,9 +83,9 @@ class Capture:
             self._process.send_signal(signal.SIGINT)  # it writes down what it still holds
             await self._process.communicate()
 
-    def sounds(self) -> dict[int, Sound]:
+    def sounds(self) -> dict[int, CapturedAudio]:
         """By the telephone's port, all A-law that passed.  Raises SetupError for a file that is none of tcpdump's."""
-        found: dict[int, Sound] = defaultdict(Sound)
+        found: dict[int, CapturedAudio] = defaultdict(CapturedAudio)
         for time, frame in _frames(self._file.read_bytes(), self._file):
             if len(frame) <= SOUND or frame[PAYLOAD_TYPE] & 0x7F != ALAW:
                 continue  # a key, or RTCP

@@ -41,7 +41,7 @@ class HangUp:
     """Hang up."""
 
 
-Step = Digits | Say | Interrupt | Wait | HangUp
+ScenarioStep = Digits | Say | Interrupt | Wait | HangUp
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class CallSpec:
     """
 
     to: str
-    steps: tuple[Step, ...] = ()
+    steps: tuple[ScenarioStep, ...] = ()
     record: Path | None = None
     max_s: float = 120.0
     quiet_s: float = 0.7

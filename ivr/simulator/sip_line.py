@@ -23,8 +23,8 @@ from ivr.asterisk.media import AudioFrame, Closed, Dtmf, Played
 from ivr.asterisk.media_link import MediaLink
 from ivr.core.audio import FRAME_BYTES, FRAME_MS, RATE, to_floats
 from ivr.core.errors import AriError, LinkLost
-from ivr.simulator.line_end import End
-from ivr.simulator.recording_track import Legs, Track
+from ivr.simulator.line_end import LineEnd
+from ivr.simulator.recording_track import Legs, RecordingTrack
 
 FRAME_S = FRAME_MS / 1000
 AHEAD = 8 * RATE * FRAME_MS // 1000
@@ -37,12 +37,12 @@ VOICE_FRAMES = 2
 """So many loud frames in a row are speech."""
 
 
-class Line(End):
+class SipLine(LineEnd):
     """Speak into it and listen to it; made by ``open_line``."""
 
     def __init__(self, ari: Ari, channel_id: str, media: MediaLink) -> None:
         super().__init__(ari, channel_id)
-        self.said, self.heard = Track(), Track()
+        self.said, self.heard = RecordingTrack(), RecordingTrack()
         self.keys: list[str] = []
         self._media = media
         self._queue: deque[tuple[bytes, asyncio.Event]] = deque()
@@ -52,7 +52,7 @@ class Line(End):
     def answered(self) -> None:
         """This is the moment of the answer: times count from here."""
         super().answered()
-        self.said, self.heard = Track(), Track()
+        self.said, self.heard = RecordingTrack(), RecordingTrack()
 
     async def say(self, pcm: bytes) -> None:
         """Speak; returns when it has been handed out.  Several sayings follow each other."""
@@ -125,7 +125,7 @@ class Line(End):
 
 
 @contextlib.asynccontextmanager
-async def open_line(ari: Ari, link: AriLink, channel_id: str) -> AsyncIterator[tuple[Line, str]]:
+async def open_line(ari: Ari, link: AriLink, channel_id: str) -> AsyncIterator[tuple[SipLine, str]]:
     """A Line for the (present or coming) SIP channel and the id of the bridge it must be put in.
 
     On leaving everything is removed, the SIP channel too.
@@ -138,7 +138,7 @@ async def open_line(ari: Ari, link: AriLink, channel_id: str) -> AsyncIterator[t
                 await _entered(events)
                 await ari.create_bridge(bridge_id)
                 await ari.add_channel(bridge_id, media_id)
-                line = Line(ari, channel_id, socket)
+                line = SipLine(ari, channel_id, socket)
                 running = asyncio.create_task(line.run())
                 try:
                     yield line, bridge_id

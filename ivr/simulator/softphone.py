@@ -22,15 +22,15 @@ import certifi
 from ivr.asterisk.ari import Ari
 from ivr.asterisk.ari_link import AriLink
 from ivr.asterisk.config import ARI_USER, PHONE, render
-from ivr.asterisk.parameters import Lines
+from ivr.asterisk.parameters import PbxParameters
 from ivr.asterisk.process import Asterisk
 from ivr.asterisk.tls import pair
 from ivr.core.errors import SetupError, UsageError
 from ivr.core.settings import Settings
 from ivr.simulator import caller
-from ivr.simulator.adviser import Adviser, AdviserPlan
-from ivr.simulator.lightweight_line import LightLine, Voices, open_light_line
-from ivr.simulator.rtp_capture import Capture, Sound
+from ivr.simulator.adviser import AdviserPlan, SimulatedAdviser
+from ivr.simulator.lightweight_line import LightweightLine, Voices, open_light_line
+from ivr.simulator.rtp_capture import Capture, CapturedAudio
 from ivr.simulator.scenario import CallReport, CallSpec
 
 SIP_PORT = 15060
@@ -50,7 +50,7 @@ class Credentials:
     password: str = dataclasses.field(default="", repr=False)
 
 
-class Phone:
+class Softphone:
     """``async with Phone(settings)``: ``settings`` are those of the service that will be called.
 
     ``host`` is where the service's SIP answers; its port is ``settings.sip_port``, and a CallSpec may
@@ -83,7 +83,7 @@ class Phone:
         self._tls = tls
         self._settings = _own_settings(settings, host, bind, tls=tls)
         self._asterisk = Asterisk(self._settings)
-        self._advisers: dict[str, Adviser] = {}
+        self._advisers: dict[str, SimulatedAdviser] = {}
         self._registered: set[str] = set()
         self.called: list[str] = []
         """What was dialled through us."""
@@ -122,7 +122,7 @@ class Phone:
         """Place one call and report; see ``CallSpec``."""
         return await caller.call(self.ari, self.link, spec, on_event)
 
-    async def place(self, spec: CallSpec) -> caller.Placed[LightLine]:
+    async def place(self, spec: CallSpec) -> caller.PlacedCall[LightweightLine]:
         """Place one of many calls over a line that hardly costs anything; ``capture`` keeps its sound meanwhile, and
         ``measured`` hears it afterwards."""
         voices = Voices(self._settings.pbx / "sounds/said", f"{self._settings.pbx_inside}/sounds/said")
@@ -134,7 +134,7 @@ class Phone:
         return Capture(file, RTP_START, RTP_END)
 
     @asynccontextmanager
-    async def adviser(self, name: str, plan: AdviserPlan) -> AsyncIterator[Adviser]:
+    async def adviser(self, name: str, plan: AdviserPlan) -> AsyncIterator[SimulatedAdviser]:
         """Be registered as adviser ``name`` (an endpoint of the service) and react to calls as planned."""
         self._registered.add(name)
         await self._register()
@@ -148,9 +148,9 @@ class Phone:
             await self._register()
 
     @contextmanager
-    def number(self, number: str, plan: AdviserPlan) -> Iterator[Adviser]:
+    def number(self, number: str, plan: AdviserPlan) -> Iterator[SimulatedAdviser]:
         """Be whoever answers at ``number``, which the service calls through us as its operator."""
-        adviser = self._advisers[number] = Adviser(number, plan)
+        adviser = self._advisers[number] = SimulatedAdviser(number, plan)
         self.called.clear()
         try:
             yield adviser
@@ -177,7 +177,7 @@ class Phone:
     def _render(self) -> None:
         etc = render(
             self._settings,
-            Lines(record=False),
+            PbxParameters(record=False),
             family=PHONE,
             user=self._credentials.user,
             password=self._credentials.password,
@@ -234,11 +234,11 @@ class Phone:
                     ringing.create_task(adviser.take(self.ari, self.link, arrival))
 
 
-def measured(placed: Sequence[caller.Placed[LightLine]], capture: Capture) -> list[CallReport]:
+def measured(placed: Sequence[caller.PlacedCall[LightweightLine]], capture: Capture) -> list[CallReport]:
     """What came of calls that were placed while ``capture`` was entered."""
     sounds = capture.sounds()
     for one in placed:
-        one.line.heard_from(sounds.get(one.line.port, Sound()))
+        one.line.heard_from(sounds.get(one.line.port, CapturedAudio()))
     return [caller.report(one) for one in placed]
 
 

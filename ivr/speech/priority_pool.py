@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 
 
-class Workers:
+class PriorityPool:
     """``count`` threads; of what waits, the lowest rank is done first, and of one rank the oldest."""
 
     def __init__(self, count: int, name: str) -> None:

@@ -21,7 +21,7 @@ from ivr.core.audio import RATE, read_audio, resample, write_wav
 from ivr.core.errors import AudioError, NotRendered, VoiceError
 from ivr.core.settings import Settings
 from ivr.speech import loudness, pronunciation, tts
-from ivr.speech.pronunciation import Say
+from ivr.speech.pronunciation import Pronunciation
 from ivr.speech.tts import Voice
 
 log = logging.getLogger(__name__)
@@ -45,7 +45,7 @@ def _quiet(done: int, total: int) -> None:
 class Prompts:
     """The cache, and the voices that fill it."""
 
-    def __init__(self, folder: Path, voices: Mapping[str, Voice], says: Mapping[str, Say]) -> None:
+    def __init__(self, folder: Path, voices: Mapping[str, Voice], says: Mapping[str, Pronunciation]) -> None:
         self._folder = folder
         self._voices = voices
         self._says = says
@@ -60,7 +60,7 @@ class Prompts:
             raise VoiceError(f"no voice for language '{lang}'")
         return self._voices[lang]
 
-    def say(self, lang: str) -> Say:
+    def say(self, lang: str) -> Pronunciation:
         """The pronunciations of a language."""
         return self._says[lang]
 

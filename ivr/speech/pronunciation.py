@@ -15,7 +15,7 @@ from num2words import num2words
 from pydantic import Field
 
 from ivr.core.text import fold
-from ivr.core.yamlfile import Strict, load, refuse
+from ivr.core.yamlfile import Strict, load, raise_if_errors
 
 NAMES: Final = Path("voices/names.txt")
 _MARKUP: Final = re.compile(r"[<>\[\]{}|\\]")
@@ -54,7 +54,7 @@ class SayFile(Strict):
         return {**self.words, **{"pico": self.pico, "piper": self.piper}.get(engine, {})}
 
 
-class Say:
+class Pronunciation:
     """One language's pronunciations."""
 
     def __init__(self, lang: str, file: SayFile, names: frozenset[str] = frozenset()) -> None:
@@ -139,13 +139,13 @@ class Say:
         return self.number(pair) if whole else " ".join(self.number(digit) for digit in pair)
 
 
-def read(root: Path, lang: str) -> Say:
+def read(root: Path, lang: str) -> Pronunciation:
     """The pronunciations of a language; raises ConfigError with the findings."""
     path = root / "voices" / "say" / f"{lang}.yml"
     document = load(path, SayFile, root)
-    refuse(document.findings, f"{document.file} cannot be used")
+    raise_if_errors(document.findings, f"{document.file} cannot be used")
     assert document.model is not None  # refuse() raised otherwise
-    return Say(lang, document.model, _names(root))
+    return Pronunciation(lang, document.model, _names(root))
 
 
 def _names(root: Path) -> frozenset[str]:

@@ -68,7 +68,7 @@ class Recogniser(Protocol):
         """Ends the engine's threads."""
 
 
-class Tape:
+class UtteranceBuffer:
     """The bounded audio of one utterance: the oldest 30 s are kept."""
 
     def __init__(self) -> None:

@@ -12,13 +12,13 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from ivr.speech.stt import Recogniser, Tape, Transcript, Utterance
+from ivr.speech.stt import Recogniser, Transcript, Utterance, UtteranceBuffer
 
 VERSION = "4"
 """Count up when an engine decodes otherwise than before."""
 
 
-class Remembered:
+class CachedRecogniser:
     """A recogniser that asks its engine only for what it has not heard yet."""
 
     def __init__(self, engine: Recogniser, file: Path) -> None:
@@ -28,9 +28,9 @@ class Remembered:
         self._file = file
         self._known = _read(file)
 
-    def utterance(self, langs: Sequence[str], hotwords: str = "") -> RememberedUtterance:
+    def utterance(self, langs: Sequence[str], hotwords: str = "") -> CachedUtterance:
         """Starts listening."""
-        return RememberedUtterance(self, tuple(langs), hotwords)
+        return CachedUtterance(self, tuple(langs), hotwords)
 
     async def listen(self, how: str, pcm: bytes, langs: tuple[str, ...], hotwords: str) -> Transcript | None:
         """From the file, or from the engine and then into the file.  ``how``: quick, decode or again, as those of
@@ -62,12 +62,12 @@ class Remembered:
         await self._engine.close()
 
 
-class RememberedUtterance(Utterance):
+class CachedUtterance(Utterance):
     """One utterance: a tape, decoded or remembered."""
 
-    def __init__(self, memory: Remembered, langs: tuple[str, ...], hotwords: str) -> None:
+    def __init__(self, memory: CachedRecogniser, langs: tuple[str, ...], hotwords: str) -> None:
         self._memory, self._langs, self._hotwords = memory, langs, hotwords
-        self._tape = Tape()
+        self._tape = UtteranceBuffer()
 
     def feed(self, pcm: bytes) -> None:
         """Adds slin16."""

@@ -22,7 +22,7 @@ from typing import Any, Final
 
 from ivr.core.errors import RecogniserError
 from ivr.core.processes import cancelled
-from ivr.speech.stt import Tape, Transcript
+from ivr.speech.stt import Transcript, UtteranceBuffer
 
 log = logging.getLogger(__name__)
 
@@ -32,15 +32,15 @@ BUSY_S: Final = 30.0
 """So long what is not urgent lets callers go first."""
 LONGEST_LINE: Final = 1 << 20
 
-Message = dict[str, Any]
+WireMessage = dict[str, Any]
 
 
-def send(writer: StreamWriter, message: Message, pcm: bytes = b"") -> None:
+def send(writer: StreamWriter, message: WireMessage, pcm: bytes = b"") -> None:
     """One message, with the sound that belongs to it; never waits."""
     writer.write(json.dumps({**message, "bytes": len(pcm)}).encode() + b"\n" + pcm)
 
 
-async def received(reader: StreamReader) -> AsyncIterator[tuple[Message, bytes]]:
+async def received(reader: StreamReader) -> AsyncIterator[tuple[WireMessage, bytes]]:
     """Messages with their sound, until the other side is gone, or talks what is none: then it is left alone."""
     try:
         while line := await reader.readline():
@@ -59,7 +59,7 @@ async def closed(writer: StreamWriter) -> None:
         await writer.wait_closed()
 
 
-class Apart:
+class RemoteRecogniser:
     """A ``Recogniser``: ``start`` it, wait until it is ``ready``, ``close`` it.  ``path``: where it is asked."""
 
     name = ""
@@ -70,7 +70,7 @@ class Apart:
         self._numbers = itertools.count(1)
         self._writer: StreamWriter | None = None  # None while there is nobody to ask
         self._lives = 0
-        self._asked: dict[int, asyncio.Future[Message]] = {}
+        self._asked: dict[int, asyncio.Future[WireMessage]] = {}
         self._gone: list[int] = []
         self._ready: asyncio.Future[None] | None = None
         self._link: asyncio.Task[None] | None = None
@@ -89,9 +89,9 @@ class Apart:
         except TimeoutError:
             raise RecogniserError(f"the recogniser did not start in {READY_S:g} s") from None
 
-    def utterance(self, langs: Sequence[str], hotwords: str = "") -> ApartUtterance:
+    def utterance(self, langs: Sequence[str], hotwords: str = "") -> RemoteUtterance:
         """Starts listening."""
-        return ApartUtterance(self, next(self._numbers), langs, hotwords)
+        return RemoteUtterance(self, next(self._numbers), langs, hotwords)
 
     async def close(self) -> None:
         """Asks nobody any more; who waits for an answer gets RecogniserError."""
@@ -105,7 +105,7 @@ class Apart:
                 while self._asked:
                     await asyncio.wait(self._asked.values())
 
-    async def ask(self, message: Message, news: Callable[[int], bytes]) -> Message:
+    async def ask(self, message: WireMessage, news: Callable[[int], bytes]) -> WireMessage:
         """The answer.  ``news``: the sound that this process (by its number) has not got yet.
 
         Raises RecogniserError where there is no answer.
@@ -113,7 +113,7 @@ class Apart:
         writer, number = self._writer, next(self._numbers)
         if writer is None:
             raise RecogniserError("the recogniser is away, and being started again")
-        answer: asyncio.Future[Message] = asyncio.get_running_loop().create_future()
+        answer: asyncio.Future[WireMessage] = asyncio.get_running_loop().create_future()
         self._asked[number] = answer
         gone, self._gone = self._gone, []
         send(writer, {**message, "ask": number, "forget": gone}, news(self._lives))
@@ -152,7 +152,7 @@ class Apart:
                     answer.set_exception(RecogniserError("the recogniser ended"))
             await closed(writer)
 
-    def _take(self, message: Message, writer: StreamWriter) -> None:
+    def _take(self, message: WireMessage, writer: StreamWriter) -> None:
         assert self._ready is not None
         match message:
             case {"answer": number}:
@@ -167,13 +167,13 @@ class Apart:
                 self._ready.set_exception(RecogniserError(why))
 
 
-class ApartUtterance:
+class RemoteUtterance:
     """One utterance: its sound here, what is made of it there; a process that is new gets it again."""
 
-    def __init__(self, engine: Apart, number: int, langs: Sequence[str], hotwords: str) -> None:
+    def __init__(self, engine: RemoteRecogniser, number: int, langs: Sequence[str], hotwords: str) -> None:
         self._engine = engine
-        self._message: Message = {"utterance": number, "langs": list(langs), "hotwords": hotwords}
-        self._tape = Tape()
+        self._message: WireMessage = {"utterance": number, "langs": list(langs), "hotwords": hotwords}
+        self._tape = UtteranceBuffer()
         self._life = self._known = 0
         weakref.finalize(self, engine.forget, number).atexit = False
 

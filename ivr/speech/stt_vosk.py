@@ -15,7 +15,7 @@ import vosk
 
 from ivr.core.audio import RATE
 from ivr.core.errors import RecogniserError
-from ivr.speech.stt import Tape, Transcript
+from ivr.speech.stt import Transcript, UtteranceBuffer
 from ivr.speech.vad import has_speech
 
 log = logging.getLogger(__name__)
@@ -125,7 +125,7 @@ class VoskUtterance:
 
     def __init__(self, lanes: Sequence[VoskLane]) -> None:
         self._lanes = tuple(lanes)
-        self._tape = Tape()
+        self._tape = UtteranceBuffer()
 
     def feed(self, pcm: bytes) -> None:
         """Adds slin16; decoding goes on behind."""

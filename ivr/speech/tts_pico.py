@@ -55,7 +55,7 @@ def _brighter(pcm: bytes) -> bytes:
     return to_pcm(bright * (float(np.abs(dull).max()) / peak)) if peak else pcm
 
 
-class _Child:
+class _PicoProcess:
     """The process that speaks (see ``pico_child``): started at the first text, again after it failed."""
 
     def __init__(self) -> None:
@@ -115,5 +115,5 @@ def _read(pipe: IO[bytes], size: int, deadline: float) -> bytes:
     return bytes(read)
 
 
-_child: Final = _Child()
+_child: Final = _PicoProcess()
 atexit.register(_child.stop)

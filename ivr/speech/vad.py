@@ -83,24 +83,24 @@ class Vad:
         self._quiet = self._quiet + 1 if quiet else 0
 
 
-class Together:
+class BatchedVad:
     """The voice activity of all callers of a process."""
 
     def __init__(self) -> None:
         self._asked: list[_Asked] = []
         self._windows: dict[Vad, int] = {}  # that wait to be looked at
         self._timer: asyncio.TimerHandle | None = None
-        self._callers: WeakSet[OneOf] = WeakSet()
+        self._callers: WeakSet[VadStream] = WeakSet()
         self._failed = False  # said once, not 30 times a second
 
-    def caller(self) -> OneOf:
+    def caller(self) -> VadStream:
         """A new caller's."""
-        one = OneOf(self)
+        one = VadStream(self)
         self._callers.add(one)
         return one
 
     def ask(self, vad: Vad, frame: bytes, tell: Callable[[float], None]) -> None:
-        """As ``OneOf.look``."""
+        """As ``VadStream.look``."""
         windows = vad.add(frame)
         if not windows:
             tell(vad.latest)
@@ -144,10 +144,10 @@ class _Asked:
     tell: Callable[[float], None]
 
 
-class OneOf:
+class VadStream:
     """One caller's share of it."""
 
-    def __init__(self, together: Together) -> None:
+    def __init__(self, together: BatchedVad) -> None:
         self._vad, self._together = Vad(), together
 
     def look(self, frame: bytes, tell: Callable[[float], None]) -> None:

@@ -25,7 +25,7 @@ BLOCK = 25 * FRAME_BYTES
 """Written at a time (0.5 s): what a worker that is killed loses."""
 
 
-class Tape:
+class AudioCapture:
     """One part of a call: ``add`` what the ear gets, then ``close``; ``drop`` deletes it.  Never raises OSError."""
 
     def __init__(self, settings: Settings, call_id: str, seq: int) -> None:
@@ -78,7 +78,7 @@ class Tape:
             self._file = None
 
 
-class NoTape:
+class NoCapture:
     """Where nothing is recorded."""
 
     def add(self, pcm: bytes) -> None: ...
@@ -86,9 +86,9 @@ class NoTape:
     def drop(self) -> None: ...
 
 
-def no_tape(call_id: str, seq: int) -> NoTape:
+def no_capture(call_id: str, seq: int) -> NoCapture:
     """Keeps nothing."""
-    return NoTape()
+    return NoCapture()
 
 
 def ear_of(recording: Path) -> Path:

@@ -19,7 +19,7 @@ EVERY_S = 5.0
 DAY_S = 86_400.0
 
 
-class Asked:
+class CallbackQuota:
     """A copy of the counts, a few seconds old; while the database is away the last one that was read."""
 
     def __init__(self, address: str, pseudonyms: Pseudonyms, country: str) -> None:

@@ -18,7 +18,7 @@ ERASED = "[erased]"
 
 
 @dataclass(frozen=True)
-class Number:
+class SubjectNumber:
     """A number, whichever way it is written: ``names`` it may stand under in the store, ``pattern`` in any file."""
 
     text: str = field(repr=False)
@@ -37,7 +37,7 @@ class Number:
 
 
 @dataclass(frozen=True)
-class Holdings:
+class DataSubjectRecords:
     """Rows of one person, each with all its columns; ``events``, ``turns`` and ``changes`` hang on them."""
 
     calls: Sequence[Row]
@@ -65,7 +65,7 @@ class Holdings:
         return [file for file in found if file]
 
 
-def find(engine: sa.Engine, number: Number) -> Holdings:
+def find(engine: sa.Engine, number: SubjectNumber) -> DataSubjectRecords:
     """What belongs to the number: calls from it, messages, callbacks to it, and the calls those came from."""
     with engine.connect() as connection:
         asked = _select(connection, callbacks, callbacks.c.number.in_(number.names))
@@ -79,10 +79,10 @@ def find(engine: sa.Engine, number: Number) -> Holdings:
         asked = _select(
             connection, callbacks, callbacks.c.number.in_(number.names) | callbacks.c.call_id.in_(ids)
         )
-    return Holdings(ours, left, asked)
+    return DataSubjectRecords(ours, left, asked)
 
 
-def told(engine: sa.Engine, found: Holdings) -> Row:
+def told(engine: sa.Engine, found: DataSubjectRecords) -> Row:
     """All of it, for the person to read."""
     with engine.connect() as connection:
         return {
@@ -92,7 +92,7 @@ def told(engine: sa.Engine, found: Holdings) -> Row:
         }
 
 
-def erase(engine: sa.Engine, found: Holdings, number: Number) -> int:
+def erase(engine: sa.Engine, found: DataSubjectRecords, number: SubjectNumber) -> int:
     """Delete it, but what is held; returns in how many other rows the number was mentioned, and is no more."""
     held = set(found.held)
     with engine.begin() as connection:
@@ -128,7 +128,7 @@ def _parts(connection: sa.Connection, column: str, id: str) -> Row:
     return found
 
 
-def _blot(connection: sa.Connection, table: sa.Table, number: Number, held: set[str]) -> int:
+def _blot(connection: sa.Connection, table: sa.Table, number: SubjectNumber, held: set[str]) -> int:
     """Replace the number wherever a text of this table mentions it; returns in how many rows."""
     texts = [
         column for column in table.columns if isinstance(column.type, sa.String) and not column.primary_key
@@ -147,7 +147,7 @@ def _blot(connection: sa.Connection, table: sa.Table, number: Number, held: set[
     return count
 
 
-def _blotted(row: Any, texts: Sequence[sa.Column[Any]], number: Number) -> Iterator[tuple[str, str]]:
+def _blotted(row: Any, texts: Sequence[sa.Column[Any]], number: SubjectNumber) -> Iterator[tuple[str, str]]:
     for column in texts:
         text = row[column.name]
         if text and number.pattern.search(text.encode()):

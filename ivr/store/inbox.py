@@ -40,7 +40,7 @@ CHANGES: Mapping[str, Change] = {
 
 
 @dataclass(frozen=True)
-class Wanted:
+class MessageFilter:
     """Which messages; what is None or empty does not matter.  ``since`` and ``until``: seconds since 1970."""
 
     state: str = ""
@@ -51,7 +51,7 @@ class Wanted:
     until: float | None = None
 
 
-def page(engine: sa.Engine, wanted: Wanted, limit: int, after: str = "") -> list[Row]:
+def page(engine: sa.Engine, wanted: MessageFilter, limit: int, after: str = "") -> list[Row]:
     """The newest first; those that follow the message ``after``.  Raises NotStored when that is not there."""
     chosen = sa.select(messages).where(*_conditions(wanted))
     if after:
@@ -114,7 +114,7 @@ def _write_down(connection: sa.Connection, message_id: str, what: str, by: str, 
     connection.execute(message_changes.insert().values(**row))
 
 
-def _conditions(wanted: Wanted) -> list[sa.ColumnElement[bool]]:
+def _conditions(wanted: MessageFilter) -> list[sa.ColumnElement[bool]]:
     found = [
         messages.c[name] == value for name in ("state", "lang", "owner") if (value := getattr(wanted, name))
     ]

@@ -52,7 +52,7 @@ class _Note:
     sent: bool = False
 
 
-class Pending:
+class VoicemailSpool:
     """Notes of recordings that run or wait to be collected."""
 
     def __init__(self, settings: Settings) -> None:

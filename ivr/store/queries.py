@@ -108,7 +108,7 @@ def happened(engine: sa.Engine, kinds: Collection[str], after: int) -> list[Row]
         return [dict(row) for row in connection.execute(chosen).mappings()]
 
 
-Story = tuple[str, list[kinds.Stamped]]
+CallEvents = tuple[str, list[kinds.Stamped]]
 """A call's id and its events in their order."""
 
 
@@ -117,7 +117,7 @@ AT_ONCE = 2000
 
 def stories(
     engine: sa.Engine, start: float, end: float, of: Collection[type[kinds.Event]] = ()
-) -> Iterator[Story]:
+) -> Iterator[CallEvents]:
     """Calls that began from ``start`` to before ``end`` (seconds since 1970), oldest first.
 
     ``of``: the kinds of events that matter, all of them without it.

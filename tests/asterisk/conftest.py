@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from ivr.asterisk.config import remove, render
-from ivr.asterisk.parameters import Lines, Queue, Telephone
+from ivr.asterisk.parameters import PbxParameters, PbxTelephone, Queue
 from ivr.asterisk.process import Asterisk
 from ivr.core.audio import PHONE_RATE, resample, write_wav
-from ivr.simulator.softphone import Phone
+from ivr.simulator.softphone import Softphone
 from tests.asterisk.peers import FakePeer, RealPeer, tone
 from tests.conftest import Resident, fresh_settings
 from tests.fakes.asterisk import FakeAsterisk
@@ -26,7 +26,8 @@ LAST_WORDS = {
 
 
 ADVISERS = tuple(
-    Telephone(f"adviser{number}", f"adviser{number}", languages=("fr", "en"), ring_s=3) for number in (1, 2)
+    PbxTelephone(f"adviser{number}", f"adviser{number}", languages=("fr", "en"), ring_s=3)
+    for number in (1, 2)
 )
 
 
@@ -42,13 +43,13 @@ def fake(hold: Callable[[], Resident]) -> Iterator[FakePeer]:
 def real(hold: Callable[[], Resident]) -> Iterator[RealPeer]:
     """A private Asterisk with the service's dialplan, two advisers, and a telephone to call it."""
     settings = fresh_settings()
-    render(settings, Lines(advisers=ADVISERS, deadman_s=2, queue=Queue(wrap_up_s=1)))
+    render(settings, PbxParameters(advisers=ADVISERS, deadman_s=2, queue=Queue(wrap_up_s=1)))
     apology(settings.pbx / "sounds")
     whisper(settings.pbx / "share/sounds/fr/desk")
     places(settings.pbx / "share/sounds/en")
     pbx, telephone = hold(), hold()
     asterisk = pbx.enter(Asterisk(settings))
-    phone = telephone.enter(Phone(settings))
+    phone = telephone.enter(Softphone(settings))
     yield RealPeer(settings, asterisk, phone)
     telephone.leave()
     pbx.leave()

@@ -18,8 +18,8 @@ from ivr.core.audio import RATE
 from ivr.core.settings import Settings
 from ivr.simulator.caller import _dial
 from ivr.simulator.scenario import CallSpec
-from ivr.simulator.sip_line import Line, open_line
-from ivr.simulator.softphone import Phone
+from ivr.simulator.sip_line import SipLine, open_line
+from ivr.simulator.softphone import Softphone
 from tests.fakes.asterisk import PASSWORD, USER, FakeAsterisk, FakeChannel
 
 
@@ -77,7 +77,7 @@ class FakeCaller:
 class RealPeer:
     """A private Asterisk, and the test caller's telephone next to it."""
 
-    def __init__(self, settings: Settings, asterisk: Asterisk, phone: Phone) -> None:
+    def __init__(self, settings: Settings, asterisk: Asterisk, phone: Softphone) -> None:
         self.settings, self.asterisk, self.phone = settings, asterisk, phone
         self.url = settings.ari_url
 
@@ -103,7 +103,7 @@ class RealPeer:
 class RealCaller:
     """A caller with a real telephone."""
 
-    def __init__(self, phone: Phone, line: Line, dialling: asyncio.Task[str]) -> None:
+    def __init__(self, phone: Softphone, line: SipLine, dialling: asyncio.Task[str]) -> None:
         self._phone, self.line, self.dialling = phone, line, dialling
 
     async def hang_up(self) -> None:

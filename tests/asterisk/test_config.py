@@ -16,7 +16,7 @@ import pytest
 
 from ivr.asterisk.config import CUSTOM, render
 from ivr.asterisk.hold_music import hold_music
-from ivr.asterisk.parameters import Lines, Telephone, Trunk
+from ivr.asterisk.parameters import PbxParameters, PbxTelephone, TrunkParameters
 from ivr.asterisk.process import OWNER, Asterisk, _is_over, _who
 from ivr.core.audio import PHONE_RATE, read_audio, to_floats
 from ivr.core.errors import SetupError
@@ -24,7 +24,7 @@ from ivr.core.settings import Settings
 
 
 def test_every_template_is_filled_in(settings: Settings) -> None:
-    etc = render(settings, Lines())
+    etc = render(settings, PbxParameters())
     templates = {path.name for path in (settings.root / "dialplans/asterisk").glob("*.conf")}
     assert templates <= {path.name for path in etc.iterdir()}
     for path in etc.iterdir():
@@ -32,51 +32,55 @@ def test_every_template_is_filled_in(settings: Settings) -> None:
 
 
 def test_the_http_server_never_leaves_the_machine(settings: Settings) -> None:
-    text = (render(dataclasses.replace(settings, sip_bind="0.0.0.0"), Lines()) / "http.conf").read_text()
+    text = (
+        render(dataclasses.replace(settings, sip_bind="0.0.0.0"), PbxParameters()) / "http.conf"
+    ).read_text()
     assert "bindaddr = 127.0.0.1" in text and f"bindport = {settings.http_port}" in text
 
 
 def test_passwords_are_for_nobody_else(settings: Settings) -> None:
-    etc = render(settings, Lines())
+    etc = render(settings, PbxParameters())
     for name in ("ari.conf", "pjsip.conf"):
         assert not stat.S_IMODE((etc / name).stat().st_mode) & 0o007
         assert any(secret in (etc / name).read_text() for secret in settings.secrets.values())
 
 
 def test_no_trunk_unless_there_is_one(settings: Settings) -> None:
-    assert "trunk" not in (render(settings, Lines()) / "pjsip.conf").read_text()
+    assert "trunk" not in (render(settings, PbxParameters()) / "pjsip.conf").read_text()
     text = (
-        render(settings, Lines(trunk=Trunk(allowed=("192.0.2.1", "192.0.2.0/28")))) / "pjsip.conf"
+        render(settings, PbxParameters(trunk=TrunkParameters(allowed=("192.0.2.1", "192.0.2.0/28"))))
+        / "pjsip.conf"
     ).read_text()
     assert "match = 192.0.2.1\n" in text and "match = 192.0.2.0/28\n" in text
 
 
 def test_an_endpoint_for_every_adviser(settings: Settings) -> None:
     text = (
-        render(settings, Lines(advisers=(Telephone("anna", "anna"), Telephone("luc", "luc")))) / "pjsip.conf"
+        render(settings, PbxParameters(advisers=(PbxTelephone("anna", "anna"), PbxTelephone("luc", "luc"))))
+        / "pjsip.conf"
     ).read_text()
     for name in ("anna", "luc"):
         assert text.count(f"[{name}]") == 3
 
 
 def test_recording_can_be_switched_off(settings: Settings) -> None:
-    assert "MixMonitor" in (render(settings, Lines()) / "extensions.conf").read_text()
-    assert "MixMonitor" not in (render(settings, Lines(record=False)) / "extensions.conf").read_text()
+    assert "MixMonitor" in (render(settings, PbxParameters()) / "extensions.conf").read_text()
+    assert "MixMonitor" not in (render(settings, PbxParameters(record=False)) / "extensions.conf").read_text()
 
 
 def test_the_administrators_own_files_are_made_once_and_kept(settings: Settings) -> None:
-    render(settings, Lines())
+    render(settings, PbxParameters())
     for name in CUSTOM:
         own = settings.state / "asterisk" / name
         own.write_text("; mine\n")
-    etc = render(settings, Lines())
+    etc = render(settings, PbxParameters())
     for name in CUSTOM:
         assert (settings.state / "asterisk" / name).read_text() == "; mine\n" == (etc / name).read_text()
 
 
 def test_without_an_asterisk_the_error_says_what_to_do(settings: Settings, tmp_path: Path) -> None:
     with pytest.raises(SetupError, match="make setup"):
-        render(dataclasses.replace(settings, var=tmp_path), Lines())
+        render(dataclasses.replace(settings, var=tmp_path), PbxParameters())
 
 
 def test_hold_music_is_soft_and_loops_without_a_click(settings: Settings) -> None:
@@ -85,7 +89,7 @@ def test_hold_music_is_soft_and_loops_without_a_click(settings: Settings) -> Non
     assert 0.05 < float(np.abs(music).max()) < 0.5
     steps = np.abs(np.diff(music))
     assert abs(float(music[0] - music[-1])) <= float(steps.max())
-    render(settings, Lines())
+    render(settings, PbxParameters())
     assert read_audio(settings.pbx / "sounds/music/hold.wav")
 
 
@@ -105,7 +109,7 @@ async def test_it_runs_as_its_own_user_and_writes_its_log_where_we_look(
 async def test_a_new_configuration_is_read_without_a_restart(asterisk: Asterisk, settings: Settings) -> None:
     pid = asterisk.pid
     assert "luc" not in await asterisk.command("pjsip show endpoints")
-    render(settings, Lines(advisers=(Telephone("luc", "luc"),), message_s=99))
+    render(settings, PbxParameters(advisers=(PbxTelephone("luc", "luc"),), message_s=99))
     await asterisk.reload()
     assert "luc" in await asterisk.command("pjsip show endpoints")
     assert asterisk.pid == pid
@@ -113,7 +117,7 @@ async def test_a_new_configuration_is_read_without_a_restart(asterisk: Asterisk,
 
 @pytest.mark.asterisk
 async def test_a_leftover_of_the_same_instance_is_ended(settings: Settings) -> None:
-    render(settings, Lines())
+    render(settings, PbxParameters())
     lost = Asterisk(settings)
     await lost.start()
     async with Asterisk(settings) as found:
@@ -159,7 +163,7 @@ async def test_an_instance_runs_only_once(asterisk: Asterisk, settings: Settings
     ("kind", "told"), [(socket.SOCK_DGRAM, "IVR_SIP_PORT"), (socket.SOCK_STREAM, "IVR_HTTP_PORT")]
 )
 async def test_a_taken_port_is_named(settings: Settings, kind: socket.SocketKind, told: str) -> None:
-    render(settings, Lines())
+    render(settings, PbxParameters())
     with socket.socket(socket.AF_INET, kind) as other:
         other.bind(("127.0.0.1", settings.sip_port if kind is socket.SOCK_DGRAM else settings.http_port))
         if kind is socket.SOCK_STREAM:
@@ -170,7 +174,7 @@ async def test_a_taken_port_is_named(settings: Settings, kind: socket.SocketKind
 
 @pytest.mark.asterisk
 async def test_when_it_cannot_start_the_error_says_why(settings: Settings) -> None:
-    etc = render(settings, Lines())
+    etc = render(settings, PbxParameters())
     (etc / "modules.conf").write_text("[modules]\nautoload = no\nrequire = no_such_module.so\n")
     with pytest.raises(SetupError, match="did not start"):
         await Asterisk(settings).start()

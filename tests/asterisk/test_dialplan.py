@@ -16,15 +16,15 @@ from ivr.asterisk import ari_events as ev
 from ivr.asterisk import queues
 from ivr.asterisk.ari import Ari
 from ivr.asterisk.ari_link import Arrival
-from ivr.call.queue_outlook import Outlook
+from ivr.call.queue_outlook import QueueForecast
 from ivr.content.callflow import load_callflow
-from ivr.content.callflow.wait_estimate import Standing
+from ivr.content.callflow.wait_estimate import WaitEstimate
 from ivr.core.audio import RATE, read_audio, to_floats, write_wav
 from ivr.core.events import MessageLeft
 from ivr.simulator.adviser import AdviserPlan, Reaction
 from ivr.simulator.scenario import CallSpec, HangUp, Say, Wait
-from ivr.simulator.softphone import Credentials, Phone
-from ivr.store.messages import Pending
+from ivr.simulator.softphone import Credentials, Softphone
+from ivr.store.messages import VoicemailSpool
 from tests.asterisk.conftest import (
     CROWDED_HZ,
     FALLBACK_HZ,
@@ -80,7 +80,7 @@ async def collected(peer: RealPeer, before: set[Path]) -> MessageLeft:
             if new.stem not in {channel.id for channel in await ari.channels()}:
                 break
             await asyncio.sleep(0.1)
-    (item,) = Pending(peer.settings).collect((), [new.with_suffix(".json")])
+    (item,) = VoicemailSpool(peer.settings).collect((), [new.with_suffix(".json")])
     assert item.call_id == new.stem and item.event.why == "fallback"
     return item.event
 
@@ -112,7 +112,7 @@ async def test_who_falls_silent_in_his_message_is_told_what_became_of_it(
         await until(lambda: share(caller.heard(), told) > 0.5, 15)
         assert share(caller.heard(), SENT_HZ + UNSENT_HZ - told) == 0
     (new,) = spooled(real) - before
-    found = list(Pending(real.settings).collect((), [new.with_suffix(".json")]))
+    found = list(VoicemailSpool(real.settings).collect((), [new.with_suffix(".json")]))
     assert len(found) == (said_s > 0)
 
 
@@ -424,10 +424,10 @@ async def test_how_long_callers_take_is_measured(real: RealPeer, tmp_path: Path)
         ami = await stack.enter_async_context(queues.connect(real.settings))
         await real.asterisk.command("queue unpause member Local/adviser1@ring/n")
         await real.asterisk.command("database deltree handled")
-        assert await queues.handled(ami) == (0, 0.0, 0.0)
+        assert await queues.handling_times(ami) == (0, 0.0, 0.0)
         await waits(real, worker, stack)
         assert (await come_back(worker)).args == ("return", "CONTINUE")
-        callers, mean, square = await queues.handled(ami)
+        callers, mean, square = await queues.handling_times(ami)
         assert callers == 1 and 2.0 <= mean <= 10.0 and square == mean**2
         await real.asterisk.command("database put handled callers 23")
         caller = await stack.enter_async_context(real.caller())
@@ -438,29 +438,29 @@ async def test_how_long_callers_take_is_measured(real: RealPeer, tmp_path: Path)
         await caller.hang_up()
 
         for _ in range(50):  # until Asterisk has noticed
-            if (await queues.handled(ami))[0] == 20:
+            if (await queues.handling_times(ami))[0] == 20:
                 break
             await asyncio.sleep(0.1)
-        assert (await queues.handled(ami))[0] == 20, "more than twenty are not counted"
-        assert abs((await queues.handled(ami))[1] - mean) < 0.5, "one of twenty"
+        assert (await queues.handling_times(ami))[0] == 20, "more than twenty are not counted"
+        assert abs((await queues.handling_times(ami))[1] - mean) < 0.5, "one of twenty"
 
 
 async def test_a_caller_who_was_told_his_time_counts_before_the_next_one(real: RealPeer) -> None:
     async with real.phone.adviser("adviser1", AdviserPlan()):
         await real.asterisk.command("queue unpause member Local/adviser1@ring/n")
-        outlook = Outlook(real.settings, load_callflow(ROOT))
+        outlook = QueueForecast(real.settings, load_callflow(ROOT))
         await asyncio.sleep(1.2)  # the rest after the last talk
-        assert await outlook.foresee("one", "en", 0) == Standing(1, 0.0)
-        assert await outlook.foresee("one", "en", 0) == Standing(1, 0.0), "he does not wait for himself"
+        assert await outlook.foresee("one", "en", 0) == WaitEstimate(1, 0.0)
+        assert await outlook.foresee("one", "en", 0) == WaitEstimate(1, 0.0), "he does not wait for himself"
         second = await outlook.foresee("two", "fr", 0)
         assert second is not None and second.staffed == 1 and second.wait_s > 0
-        assert await outlook.foresee("urgent", "fr", 10) == Standing(1, 0.0)
+        assert await outlook.foresee("urgent", "fr", 10) == WaitEstimate(1, 0.0)
         await real.asterisk.command("queue pause member Local/adviser1@ring/n")
-        assert await outlook.foresee("three", "en", 0) == Standing(0), "who is on a break is not there"
+        assert await outlook.foresee("three", "en", 0) == WaitEstimate(0), "who is on a break is not there"
 
 
 async def test_where_asterisk_does_not_tell_nothing_is_told(real: RealPeer) -> None:
-    deaf = Outlook(replace(real.settings, ami_port=1), load_callflow(ROOT))
+    deaf = QueueForecast(replace(real.settings, ami_port=1), load_callflow(ROOT))
     assert await deaf.foresee("one", "en", 0) is None
 
 
@@ -531,7 +531,7 @@ async def test_after_the_queue_without_any_worker_the_fallback_serves(real: Real
 
 @pytest.mark.parametrize("who", [Credentials("softphone", "wrong"), Credentials("stranger", "x")])
 async def test_strangers_are_refused(real: RealPeer, who: Credentials) -> None:
-    async with Phone(real.settings, credentials=who) as phone:
+    async with Softphone(real.settings, credentials=who) as phone:
         report = await phone.call(CallSpec(to(real)))
     assert not report.ok and report.hangup_by == "nobody" and report.failure == "refused"
 
@@ -539,6 +539,6 @@ async def test_strangers_are_refused(real: RealPeer, who: Credentials) -> None:
 @pytest.mark.parametrize("dialled", ["+33899700700", "adviser2", "oncall", "queue"])
 async def test_an_advisers_telephone_calls_nobody(real: RealPeer, dialled: str) -> None:
     who = Credentials("adviser1", real.settings.secrets["ADVISER_PASSWORD"])
-    async with Phone(real.settings, credentials=who) as phone:
+    async with Softphone(real.settings, credentials=who) as phone:
         report = await phone.call(CallSpec(f"sip:{dialled}@127.0.0.1:{real.settings.sip_port}"))
     assert not report.ok

@@ -9,13 +9,13 @@ import pytest
 
 from ivr.asterisk.config import texts
 from ivr.asterisk.dialplan_lint import lint
-from ivr.asterisk.parameters import Lines, Telephone, Trunk
+from ivr.asterisk.parameters import PbxParameters, PbxTelephone, TrunkParameters
 from ivr.core.settings import Settings, load
 from tests.conftest import ROOT
 
 SPARES = (
-    Telephone("oncall", number="+33612345678", languages=("fr",)),
-    Telephone("overflow", number="+33612345679", languages=("fr",)),
+    PbxTelephone("oncall", number="+33612345678", languages=("fr",)),
+    PbxTelephone("overflow", number="+33612345679", languages=("fr",)),
 )
 MODULES = "load = app_stack.so\nload = app_dial.so\n"
 
@@ -27,16 +27,20 @@ def settings() -> Settings:
 
 @pytest.mark.parametrize(
     "lines",
-    [Lines(), Lines(spares=SPARES, trunk=Trunk(host="192.0.2.1")), Lines(advisers=(), record=False)],
+    [
+        PbxParameters(),
+        PbxParameters(spares=SPARES, trunk=TrunkParameters(host="192.0.2.1")),
+        PbxParameters(advisers=(), record=False),
+    ],
     ids=["default", "with spare telephones", "bare"],
 )
-def test_the_shipped_dialplan_is_sound(settings: Settings, lines: Lines) -> None:
+def test_the_shipped_dialplan_is_sound(settings: Settings, lines: PbxParameters) -> None:
     written = texts(settings, lines)
     assert lint(written["extensions.conf"], written["modules.conf"]) == []
 
 
 def test_it_sees_a_module_that_is_not_loaded(settings: Settings) -> None:
-    written = texts(settings, dataclasses.replace(Lines(), spares=SPARES))
+    written = texts(settings, dataclasses.replace(PbxParameters(), spares=SPARES))
     without = written["modules.conf"].replace("load = app_read.so\n", "")
     faults = lint(written["extensions.conf"], without)
     named = [written["extensions.conf"].splitlines()[fault.line - 1] for fault in faults]
@@ -76,7 +80,7 @@ def test_what_follows_an_end_is_never_reached_but_for_a_label() -> None:
 def test_what_is_dialled_stands_in_the_call_flow_and_nothing_is_made_up_at_run_time(
     settings: Settings,
 ) -> None:
-    lines = Lines(spares=SPARES, trunk=Trunk(host="192.0.2.1"))
+    lines = PbxParameters(spares=SPARES, trunk=TrunkParameters(host="192.0.2.1"))
     written = texts(settings, lines)["extensions.conf"]
     dialled = set(re.findall(r"Dial\(([^,)]*)", written))
     made_up = {target for target in dialled if "$" in target}

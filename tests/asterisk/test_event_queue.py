@@ -6,11 +6,11 @@ import asyncio
 
 import pytest
 
-from ivr.asterisk.event_queue import Mailbox
+from ivr.asterisk.event_queue import EventQueue
 
 
 async def test_order_and_end() -> None:
-    box: Mailbox[int] = Mailbox(10)
+    box: EventQueue[int] = EventQueue(10)
     for number in range(3):
         box.put(number)
     box.close()
@@ -21,7 +21,7 @@ async def test_order_and_end() -> None:
 
 
 async def test_when_full_the_oldest_expendable_goes() -> None:
-    box: Mailbox[str] = Mailbox(3, lambda text: text.startswith("frame"))
+    box: EventQueue[str] = EventQueue(3, lambda text: text.startswith("frame"))
     for text in ("frame1", "key", "frame2", "end"):
         box.put(text)
     box.close()
@@ -30,7 +30,7 @@ async def test_when_full_the_oldest_expendable_goes() -> None:
 
 
 async def test_when_nothing_is_expendable_the_oldest_goes() -> None:
-    box: Mailbox[int] = Mailbox(2, lambda number: False)
+    box: EventQueue[int] = EventQueue(2, lambda number: False)
     for number in range(4):
         box.put(number)
     box.close()
@@ -38,7 +38,7 @@ async def test_when_nothing_is_expendable_the_oldest_goes() -> None:
 
 
 async def test_a_waiting_reader_is_woken_by_an_event_and_by_the_end() -> None:
-    box: Mailbox[int] = Mailbox(2)
+    box: EventQueue[int] = EventQueue(2)
     reader = asyncio.create_task(box.get())
     await asyncio.sleep(0)
     box.put(7)

@@ -17,11 +17,11 @@ from ivr.asterisk.media import (
     Dtmf,
     Flow,
     MarkProcessed,
+    MediaMessage,
     MediaProtocol,
     MediaStarted,
     MediaState,
     MediaTrouble,
-    Message,
     Played,
     QueueDrained,
 )
@@ -40,15 +40,15 @@ def opened(**options: int) -> MediaProtocol:
     return media
 
 
-def commands(messages: list[Message]) -> list[str]:
+def commands(messages: list[MediaMessage]) -> list[str]:
     return [json.loads(message)["command"] for message in messages if isinstance(message, str)]
 
 
-def sound(messages: list[Message]) -> bytes:
+def sound(messages: list[MediaMessage]) -> bytes:
     return b"".join(message for message in messages if isinstance(message, bytes))
 
 
-def marks(messages: list[Message]) -> list[str]:
+def marks(messages: list[MediaMessage]) -> list[str]:
     found = [json.loads(message) for message in messages if isinstance(message, str)]
     return [message["correlation_id"] for message in found if message["command"] == "MARK_MEDIA"]
 
@@ -202,7 +202,7 @@ TWISTED = st.builds(
 
 
 @given(st.lists(st.text() | st.binary() | JSON.map(json.dumps) | TWISTED, max_size=20))
-def test_garbage_never_raises_and_the_link_goes_on(messages: list[Message]) -> None:
+def test_garbage_never_raises_and_the_link_goes_on(messages: list[MediaMessage]) -> None:
     media = opened()
     for message in messages:
         media.receive(message)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ivr.asterisk.queue_log import LEFT, Reading, parse
+from ivr.asterisk.queue_log import LEFT, QueueLogParser, parse
 from ivr.asterisk.queues import members
 from ivr.core import events
 
@@ -17,7 +17,7 @@ ANSWERED = events.PersonAnswered("Anna", 14.5)
 
 
 def read(*lines: str) -> list[events.Event]:
-    reading = Reading({"anna": "Anna"})
+    reading = QueueLogParser({"anna": "Anna"})
     return [event for text in lines if (line := parse(text)) is not None for event in reading.read(line)]
 
 
@@ -67,7 +67,7 @@ def test_what_tells_nothing_of_a_call_is_left_out(text: str) -> None:
 
 
 def test_seconds_count_from_the_answer() -> None:
-    reading = Reading({})
+    reading = QueueLogParser({})
     for text, seconds in ((WANTED, 29.5), (ACCEPTS, 39.5)):
         line = parse(text)
         assert line is not None

@@ -20,7 +20,7 @@ ADVISER = "adviser1"
 async def state(settings: Settings) -> tuple[str, bool]:
     """The adviser's state and whether his queues ring him at all."""
     async with queues.connect(settings) as ami:
-        [member] = (await queues.look(ami))[0]
+        [member] = (await queues.queue_status(ami))[0]
         rows = [row for row in await ami.listing("QueueStatus") if row.get("Event") == "QueueMember"]
     assert member.id == ADVISER and member.queues == ("desk-en", "desk-fr")
     return member.state, all(row["Paused"] == "1" for row in rows)

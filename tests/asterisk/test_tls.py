@@ -13,13 +13,13 @@ from pathlib import Path
 import pytest
 
 from ivr.asterisk.config import remove, render
-from ivr.asterisk.parameters import Lines
+from ivr.asterisk.parameters import PbxParameters
 from ivr.asterisk.process import Asterisk
 from ivr.asterisk.tls import pair
 from ivr.core.errors import SetupError
 from ivr.core.settings import Settings
 from ivr.simulator.scenario import CallReport, CallSpec, HangUp, Wait
-from ivr.simulator.softphone import Credentials, Phone
+from ivr.simulator.softphone import Credentials, Softphone
 from tests.asterisk.conftest import apology
 from tests.conftest import Resident, free_ports, fresh_settings
 
@@ -35,7 +35,7 @@ def served(hold: Callable[[], Resident]) -> Iterator[Settings]:
     """An Asterisk with TLS; every caller hears the apology, as no application is there."""
     (port,) = free_ports(socket.SOCK_STREAM, 1)
     settings = dataclasses.replace(fresh_settings(), sip_tls_port=port)
-    render(settings, Lines())
+    render(settings, PbxParameters())
     apology(settings.pbx / "sounds")
     resident = hold()
     resident.enter(Asterisk(settings))
@@ -48,7 +48,7 @@ async def called(
     served: Settings, *, tls: bool, srtp: bool, credentials: Credentials | None = None
 ) -> CallReport:
     """A call of two seconds."""
-    async with Phone(served, tls=tls, srtp=srtp, credentials=credentials) as phone:
+    async with Softphone(served, tls=tls, srtp=srtp, credentials=credentials) as phone:
         return await phone.call(CallSpec(phone.to, (Wait(2.0), HangUp()), max_s=10))
 
 
@@ -90,7 +90,7 @@ def test_it_shows_its_certificate_and_speaks_nothing_older_than_tls_1_2(served: 
 
 
 def test_it_is_off_unless_asked_for(settings: Settings) -> None:
-    etc = render(settings, Lines())
+    etc = render(settings, PbxParameters())
     for name in ("pjsip.conf", "extensions.conf", "modules.conf"):
         text = (etc / name).read_text()
         assert "tls" not in text and "srtp" not in text and "encrypted" not in text, name
@@ -98,10 +98,10 @@ def test_it_is_off_unless_asked_for(settings: Settings) -> None:
 
 
 def test_a_certificate_is_made_once(encrypted: Settings) -> None:
-    etc = render(encrypted, Lines())
+    etc = render(encrypted, PbxParameters())
     certificate, key = pair(encrypted)
     first = certificate.read_text()
-    render(encrypted, Lines())
+    render(encrypted, PbxParameters())
     assert certificate.read_text() == first == (etc / "certificate.pem").read_text()
     assert stat.S_IMODE(key.stat().st_mode) == 0o600
     assert not stat.S_IMODE((etc / "key.pem").stat().st_mode) & 0o007
@@ -111,7 +111,7 @@ def test_a_certificate_is_made_once(encrypted: Settings) -> None:
 def test_the_offices_own_certificate_is_taken(encrypted: Settings, tmp_path: Path) -> None:
     certificate, key = made(tmp_path, "office")
     own = dataclasses.replace(encrypted, sip_certificate=str(certificate), sip_key=str(key))
-    etc = render(own, Lines())
+    etc = render(own, PbxParameters())
     assert (etc / "certificate.pem").read_text() == certificate.read_text()
     assert (etc / "key.pem").read_text() == key.read_text()
 
@@ -121,26 +121,26 @@ def test_files_that_do_not_belong_together_are_refused(encrypted: Settings, tmp_
     _, key = made(tmp_path, "other")
     wrong = dataclasses.replace(encrypted, sip_certificate=str(certificate), sip_key=str(key))
     with pytest.raises(SetupError, match="IVR_SIP_CERTIFICATE and IVR_SIP_KEY"):
-        render(wrong, Lines())
+        render(wrong, PbxParameters())
 
 
 def test_a_missing_file_is_named(encrypted: Settings, tmp_path: Path) -> None:
     _, key = made(tmp_path, "one")
     wrong = dataclasses.replace(encrypted, sip_certificate=str(tmp_path / "no.pem"), sip_key=str(key))
     with pytest.raises(SetupError, match="no.pem.*No such file"):
-        render(wrong, Lines())
+        render(wrong, PbxParameters())
 
 
 def test_a_key_with_a_password_is_refused(encrypted: Settings, tmp_path: Path) -> None:
     certificate, key = made(tmp_path, "locked", "-passout", "pass:x")
     wrong = dataclasses.replace(encrypted, sip_certificate=str(certificate), sip_key=str(key))
     with pytest.raises(SetupError, match="has a password"):
-        render(wrong, Lines())
+        render(wrong, PbxParameters())
 
 
 def test_a_certificate_without_its_key_is_refused(encrypted: Settings) -> None:
     with pytest.raises(SetupError, match="write both, or neither"):
-        render(dataclasses.replace(encrypted, sip_certificate="/etc/ssl/office.pem"), Lines())
+        render(dataclasses.replace(encrypted, sip_certificate="/etc/ssl/office.pem"), PbxParameters())
 
 
 def made(folder: Path, name: str, *options: str) -> tuple[Path, Path]:

@@ -11,7 +11,7 @@ from ivr.asterisk import ari_events as ev
 from ivr.asterisk.ari import Ari
 from ivr.asterisk.ari_link import EARLY_EVENTS, AriLink, LinkState
 from ivr.asterisk.config import ARI_USER, render
-from ivr.asterisk.parameters import Lines
+from ivr.asterisk.parameters import PbxParameters
 from ivr.asterisk.process import Asterisk
 from ivr.core.errors import AriConflict, AriNotFound, AriRefused, AriUnavailable, LinkLost
 from ivr.core.settings import Settings
@@ -192,7 +192,7 @@ async def test_a_call_that_lived_through_a_lost_link_goes_on(fake: FakePeer) -> 
 
 @pytest.mark.asterisk
 async def test_asterisk_killed_and_restarted(settings: Settings) -> None:
-    render(settings, Lines())
+    render(settings, PbxParameters())
     states: list[LinkState] = []
     secret = settings.secrets["ARI_PASSWORD"]
     async with Ari(settings.ari_url, ARI_USER, secret, settings.app) as ari:

@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 
 from ivr.asterisk.config import remove, render
-from ivr.asterisk.parameters import Lines, Queue, Telephone, Trunk
+from ivr.asterisk.parameters import PbxParameters, PbxTelephone, Queue, TrunkParameters
 from ivr.asterisk.process import Asterisk
 from ivr.simulator.adviser import AdviserPlan, Reaction
 from ivr.simulator.scenario import CallSpec, Digits, HangUp, Wait
-from ivr.simulator.softphone import Credentials, Phone
+from ivr.simulator.softphone import Credentials, Softphone
 from tests.asterisk.conftest import apology, whisper
 from tests.asterisk.peers import RealPeer, desk
 from tests.asterisk.test_dialplan import ADVISER_HZ, come_back, hand_off, share, wav
@@ -32,24 +32,24 @@ class Town:
     """The service, a caller's telephone, and the operator of its trunk."""
 
     peer: RealPeer
-    operator: Phone
+    operator: Softphone
 
 
 @asynccontextmanager
 async def town() -> AsyncIterator[Town]:
     """A service whose spare telephones are behind a trunk."""
     settings = fresh_settings()
-    operator = Phone(settings, subscriber=ACCOUNT)
-    trunk = Trunk("127.0.0.1", operator.port, ACCOUNT.user, True, password=ACCOUNT.password)
+    operator = Softphone(settings, subscriber=ACCOUNT)
+    trunk = TrunkParameters("127.0.0.1", operator.port, ACCOUNT.user, True, password=ACCOUNT.password)
     spares = (
-        Telephone("oncall", number=ON_CALL, languages=("fr",), ring_s=3),
-        Telephone("overflow", number=OVERFLOW, languages=("fr",), ring_s=3),
+        PbxTelephone("oncall", number=ON_CALL, languages=("fr",), ring_s=3),
+        PbxTelephone("overflow", number=OVERFLOW, languages=("fr",), ring_s=3),
     )
-    render(settings, Lines(spares=spares, trunk=trunk, queue=Queue(accept_s=3)))
+    render(settings, PbxParameters(spares=spares, trunk=trunk, queue=Queue(accept_s=3)))
     apology(settings.pbx / "sounds")
     whisper(settings.pbx / "share/sounds/fr/desk")
     try:
-        async with operator, Asterisk(settings) as asterisk, Phone(settings) as phone:
+        async with operator, Asterisk(settings) as asterisk, Softphone(settings) as phone:
             await until(operator.subscribed, "the trunk did not register", 15)
             yield Town(RealPeer(settings, asterisk, phone), operator)
     finally:

@@ -15,9 +15,9 @@ import numpy as np
 
 from ivr.asterisk.ari import Ari
 from ivr.asterisk.ari_link import AriLink
-from ivr.call.live_caller import Engines
-from ivr.call.session import Desk, Session
-from ivr.content.callflow.wait_estimate import Standing
+from ivr.call.live_caller import SpeechAndNlu
+from ivr.call.session import CallDependencies, Session
+from ivr.content.callflow.wait_estimate import WaitEstimate
 from ivr.core.audio import frames, to_samples
 from ivr.core.errors import RecogniserError, VoiceError
 from ivr.core.events import Event, Stamped
@@ -27,8 +27,8 @@ from ivr.speech import pronunciation
 from ivr.speech.prompts import Prompts
 from ivr.speech.stt import Transcript
 from ivr.speech.tts_pico import Pico
-from ivr.speech.vad import Together
-from ivr.store.messages import Pending
+from ivr.speech.vad import BatchedVad
+from ivr.store.messages import VoicemailSpool
 from tests.call.audio.lines import until
 from tests.call.dialogue.scripted import LANGS, office
 from tests.conftest import ROOT
@@ -125,22 +125,22 @@ class House:
         self.fake, self.rasa, self.recogniser = fake, rasa, Dictation()
         self.noted: list[Stamped] = []
         self.voices = {lang: Voice(lang) for lang in LANGS}
-        self.pending = Pending(Settings(root=root, var=root / "var", instance="t"))
+        self.pending = VoicemailSpool(Settings(root=root, var=root / "var", instance="t"))
         self.office = office(now)
         self.caller = FakeChannel("", "")
-        self.standing: Standing | None = None
+        self.standing: WaitEstimate | None = None
         self.session: asyncio.Task[None] = asyncio.create_task(asyncio.sleep(0))
 
-    def desk(self, ari: Ari, link: AriLink, understanding: Understanding) -> Desk:
+    def desk(self, ari: Ari, link: AriLink, understanding: Understanding) -> CallDependencies:
         prompts = Prompts(Path(_cache.name), self.voices, _says)
-        engines = Engines(prompts, understanding)
+        engines = SpeechAndNlu(prompts, understanding)
         append = self.noted.append
-        return Desk(
-            ari, link, self.office, engines, self.recogniser, self.pending, append, "accueil-1", Together(),
+        return CallDependencies(
+            ari, link, self.office, engines, self.recogniser, self.pending, append, "accueil-1", BatchedVad(),
             foresee=self.foresee,
         )  # fmt: skip
 
-    async def foresee(self, call_id: str, lang: str, first: int) -> Standing | None:
+    async def foresee(self, call_id: str, lang: str, first: int) -> WaitEstimate | None:
         """How it looks at the desk: as the test says."""
         return self.standing
 

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from ivr.asterisk.ari_events import Channel
-from ivr.call.recording_optout import unrecorder
+from ivr.call.recording_optout import recording_optout
 from ivr.store import recordings
 from tests.asterisk.peers import RealPeer, desk, until
 
@@ -27,7 +27,7 @@ async def test_a_refused_recording_stops_and_is_deleted(real: RealPeer) -> None:
         await worker.ari.renew(channel.id, 20)
         await until(lambda: len(list(folder.glob(f"{channel.id}-*"))) == 2)
         assert await monitored(real, channel)
-        await unrecorder(real.settings)(channel)
+        await recording_optout(real.settings)(channel)
         assert not await monitored(real, channel)
         await asyncio.sleep(0.5)  # what is still in Asterisk's hands would come now
         assert list(folder.glob(f"{channel.id}-*")) == []

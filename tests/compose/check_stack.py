@@ -25,7 +25,7 @@ from ivr.content.callflow import load_callflow
 from ivr.core.settings import Settings, load
 from ivr.simulator.demo import heard_back, nearest_answer
 from ivr.simulator.scenario import CallReport, CallSpec, Digits, HangUp, Say, Wait
-from ivr.simulator.softphone import Credentials, Phone
+from ivr.simulator.softphone import Credentials, Softphone
 from ivr.speech.caller_voices import caller_wav
 from ivr.speech.engines import choose
 from tests.conftest import ROOT
@@ -122,7 +122,7 @@ def place_call(caller: Settings, *steps: Any) -> CallReport:
     password = dict(line.split("=", 1) for line in lines)["SOFTPHONE_PASSWORD"]
 
     async def call() -> CallReport:
-        async with Phone(caller, credentials=Credentials("softphone", password)) as phone:
+        async with Softphone(caller, credentials=Credentials("softphone", password)) as phone:
             to = f"sip:accueil@127.0.0.1:{SIP_PORT}"
             spec = CallSpec(to, tuple(steps), max_s=CALL_S, patience_s=PATIENCE_S, caller_id="+447700900123")
             return await phone.call(spec)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import httpx
 
-from ivr.console.api.server import Http
+from ivr.console.api.server import ConsoleServer
 from ivr.console.context import Context, open_context
 from ivr.core.settings import Settings
 from tests.service.calls.store import until
@@ -27,7 +27,7 @@ class Desk:
 async def open_desk(settings: Settings) -> AsyncIterator[Desk]:
     """The HTTP server alone, on the instance's own port; no jobs."""
     context = open_context(settings)
-    serving = asyncio.create_task(Http(context).run())
+    serving = asyncio.create_task(ConsoleServer(context).run())
     base = f"http://127.0.0.1:{settings.console_port}"
     token = {"Authorization": f"Bearer {settings.secrets['CONSOLE_TOKEN']}"}
     async with httpx.AsyncClient(base_url=base, headers=token) as client:

@@ -47,8 +47,8 @@ def test_alaw_survives_a_second_passage_unchanged() -> None:
 
 def test_the_phone_keeps_speech_frequencies_and_drops_the_rest() -> None:
     low, high = tone(1000, 1.0), tone(6000, 1.0)
-    assert level_at(audio.over_the_phone(low), 1000) == pytest.approx(0.5, rel=0.02)
-    assert level_at(audio.over_the_phone(high), 6000) < 0.01
+    assert level_at(audio.through_g711(low), 1000) == pytest.approx(0.5, rel=0.02)
+    assert level_at(audio.through_g711(high), 6000) < 0.01
 
 
 @given(st.binary(max_size=3000))

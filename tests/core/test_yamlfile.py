@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from ivr.core.errors import ConfigError
-from ivr.core.yamlfile import Document, Strict, load, refuse
+from ivr.core.yamlfile import Document, Strict, load, raise_if_errors
 
 
 class Inner(Strict):
@@ -86,5 +86,5 @@ def test_a_missing_and_a_foreign_file_are_findings(tmp_path: Path) -> None:
 def test_refuse_raises_with_every_error(tmp_path: Path) -> None:
     document = read(tmp_path, "nmae: b\nday: soon\n")
     with pytest.raises(ConfigError) as caught:
-        refuse(document.findings, "the sample")
+        raise_if_errors(document.findings, "the sample")
     assert len(caught.value.findings) == 3

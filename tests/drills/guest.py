@@ -19,11 +19,11 @@ from ivr.asterisk.ari_link import ChannelEvents
 from ivr.core import events
 from ivr.core.audio import read_audio, seconds
 from ivr.core.errors import AriError
-from ivr.reporting.recording_analysis import Span
+from ivr.reporting.recording_analysis import SpeechSpan
 from ivr.simulator.caller import _dial
 from ivr.simulator.scenario import CallSpec
-from ivr.simulator.sip_line import Line, open_line
-from ivr.simulator.softphone import Phone
+from ivr.simulator.sip_line import SipLine, open_line
+from ivr.simulator.softphone import Softphone
 from ivr.speech.caller_voices import caller_wav
 from tests.drills.ledger import Ledger
 from tests.drills.silence import Act, dead_air
@@ -62,7 +62,7 @@ class Visit:
     message_at: float = 0.0
     gave_up: bool = False
     went_dead: bool = False
-    waits: list[Span] = field(default_factory=list)
+    waits: list[SpeechSpan] = field(default_factory=list)
     life: list[str] = field(default_factory=list)
 
     def note(self, now: float, what: str) -> None:
@@ -74,7 +74,7 @@ class Guest:
     """One caller; ``wants_message``: he asks for a person, and nobody is at the desk."""
 
     def __init__(
-        self, phone: Phone, ledger: Ledger, tourist: Tourist, number: str, *, wants_message: bool, to: str
+        self, phone: Softphone, ledger: Ledger, tourist: Tourist, number: str, *, wants_message: bool, to: str
     ) -> None:
         self.visit = Visit(number, time.monotonic())
         self._phone, self._ledger, self._tourist, self._to = phone, ledger, tourist, to
@@ -99,7 +99,7 @@ class Guest:
         return self.visit
 
     @asynccontextmanager
-    async def _ring(self) -> AsyncIterator[Line]:
+    async def _ring(self) -> AsyncIterator[SipLine]:
         phone, id = self._phone, f"call-{secrets.token_hex(6)}"
         with phone.link.events(id) as channel:
             async with open_line(phone.ari, phone.link, id) as (line, bridge):
@@ -126,7 +126,7 @@ class Guest:
 
     # the call
 
-    async def _talk(self, line: Line) -> None:
+    async def _talk(self, line: SipLine) -> None:
         while not await self._is_over(line):
             if await self._beep(line):
                 await self._leave_message(line)
@@ -147,7 +147,7 @@ class Guest:
             elif quiet > HELLO_S * (1 + self._asked) and self._pressed:
                 await self._ask(line, impatient=True)
 
-    async def _is_over(self, line: Line) -> bool:
+    async def _is_over(self, line: SipLine) -> bool:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._gone.wait(), STEP_S)
         if self._gone.is_set():
@@ -155,7 +155,7 @@ class Guest:
             self.visit.note(line.now, "is hung up on")
         return self._gone.is_set()
 
-    async def _turn(self, line: Line) -> bool:
+    async def _turn(self, line: SipLine) -> bool:
         """It is his turn; True when he has hung up."""
         happened, put_back = self._lately()
         decided = [event for event in happened if isinstance(event, events.Decided)]
@@ -187,29 +187,29 @@ class Guest:
         put_back = begun > 0 and not any(isinstance(event, events.HandOff) for event in since)
         return (since if put_back else happened), put_back
 
-    async def _ask(self, line: Line, *, impatient: bool = False) -> None:
+    async def _ask(self, line: SipLine, *, impatient: bool = False) -> None:
         self._asked += 1
         await self._say(line, self._tourist.question, impatient=impatient)
 
-    async def _say(self, line: Line, text: str, *, impatient: bool = False) -> None:
+    async def _say(self, line: SipLine, text: str, *, impatient: bool = False) -> None:
         pcm = await self._words(text)
         self._act(line, f"says {text}", impatient=impatient)
         await self._or_gone(line.say(pcm))
         self._acted = line.now
 
-    async def _press(self, line: Line, keys: str) -> None:
+    async def _press(self, line: SipLine, keys: str) -> None:
         self._pressed += 1
         self._act(line, f"presses {keys}")
         with contextlib.suppress(AriError):
             await line.press(keys)
 
-    async def _beep(self, line: Line) -> bool:
+    async def _beep(self, line: SipLine) -> bool:
         """Whether a beep has just ended."""
         heard = line.heard.pcm(line.now)
         start = max(self._acted, line.now - 2.0)
         return bool(await sounds.beeps(sounds.cut(heard, start, line.now - 0.1), BROKEN_S))
 
-    async def _leave_message(self, line: Line) -> None:
+    async def _leave_message(self, line: SipLine) -> None:
         pcm = await self._words(MESSAGES[self._tourist.lang])
         self._act(line, "leaves a message")
         self.visit.message_at = time.monotonic()
@@ -227,7 +227,7 @@ class Guest:
             task.cancel()
         await asyncio.gather(*left, return_exceptions=True)
 
-    def _act(self, line: Line, what: str, *, impatient: bool = False) -> None:
+    def _act(self, line: SipLine, what: str, *, impatient: bool = False) -> None:
         self._acted = line.now
         self._acts.append(Act(self._acted, impatient))
         self.visit.note(self._acted, what)
@@ -237,7 +237,7 @@ class Guest:
             lambda: read_audio(caller_wav(self._tourist.lang, text, self._tourist.voice))
         )
 
-    def _listen_back(self, line: Line) -> None:
+    def _listen_back(self, line: SipLine) -> None:
         """What he waited for, from both legs as he had them; the time of his message is his own."""
         message = [act.at for act in self._acts][-1:] if self.visit.message_s else []
         until = message[0] if message else self._over

@@ -17,7 +17,7 @@ import sys
 import time
 from dataclasses import dataclass
 
-from ivr.simulator.scenario import CallSpec, Digits, HangUp, Say, Step, Wait
+from ivr.simulator.scenario import CallSpec, Digits, HangUp, Say, ScenarioStep, Wait
 from ivr.speech.caller_voices import caller_wav
 from tests.drills.health import MORE_FILES, MORE_THREADS, Monitor, Pulse
 from tests.drills.stage import Needs, Stage, open_stage
@@ -57,11 +57,11 @@ class Count:
         )
 
 
-def steps(dice: random.Random, number: int) -> tuple[Step, ...]:
+def steps(dice: random.Random, number: int) -> tuple[ScenarioStep, ...]:
     """What one of them does before he hangs up."""
     tourist = TOURISTS[number % len(TOURISTS)]
     key, question = Digits(tourist.key), Say(caller_wav(tourist.lang, tourist.question, tourist.voice))
-    ways: tuple[tuple[Step, ...], ...] = (
+    ways: tuple[tuple[ScenarioStep, ...], ...] = (
         (Wait(dice.uniform(0.0, 0.4)),),
         (Wait(dice.uniform(0.4, 4.0)),),
         (key, Wait(dice.uniform(0.0, 2.0))),

@@ -17,7 +17,7 @@ from ivr.core.errors import StoreError
 from ivr.core.settings import Settings
 from ivr.store import queries, tables
 from ivr.store.database import open_store
-from ivr.store.messages import Pending
+from ivr.store.messages import VoicemailSpool
 
 EVERY_S = 0.4
 
@@ -68,7 +68,7 @@ class Ledger:
 
     def uncollected(self) -> int:
         """Messages that wait to be taken from Asterisk's spool."""
-        return len(Pending(self._settings).waiting())
+        return len(VoicemailSpool(self._settings).waiting())
 
     def close(self) -> None:
         """No more questions."""

@@ -22,7 +22,7 @@ from ivr.core.settings import Settings, load
 from ivr.service import worker
 from ivr.speech import tts
 from ivr.speech.stt import Transcript, Utterance
-from ivr.speech.stt_remote import Apart
+from ivr.speech.stt_remote import RemoteRecogniser
 from ivr.speech.tts import Voice
 
 STUCK_S = 20.0
@@ -85,7 +85,7 @@ class SickUtterance:
                 time.sleep(STUCK_S)  # noqa: ASYNC251  # that is the harm
 
 
-class SickRecogniser(Apart):
+class SickRecogniser(RemoteRecogniser):
     """The real engine, with a chart."""
 
     def utterance(self, langs: Sequence[str], hotwords: str = "") -> Utterance:  # type: ignore[override]
@@ -115,7 +115,7 @@ def main() -> int:
     """Engines are chosen as ever, and each gets the chart; tasks are counted."""
     chart = Chart.of(load())
     choose_voice = tts.choose
-    worker.Apart = SickRecogniser  # type: ignore[attr-defined]  # in its place
+    worker.RemoteRecogniser = SickRecogniser  # type: ignore[attr-defined]  # in its place
     tts.choose = lambda *chosen: SickVoice(choose_voice(*chosen), chart)
     work = worker.work
 

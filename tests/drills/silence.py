@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ivr.reporting.recording_analysis import Span, speech
+from ivr.reporting.recording_analysis import SpeechSpan, speech
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,9 @@ class Act:
     impatient: bool = False
 
 
-def dead_air(said: bytes, heard: bytes, acts: Sequence[Act], until: float, shortest_s: float) -> list[Span]:
+def dead_air(
+    said: bytes, heard: bytes, acts: Sequence[Act], until: float, shortest_s: float
+) -> list[SpeechSpan]:
     """Stretches before ``until`` of at least ``shortest_s`` in which the caller waited for the service."""
     ours = [span for span in speech(heard) if span.start < until]
     his = [span for span in speech(said) if span.start < until]
@@ -34,7 +36,7 @@ def dead_air(said: bytes, heard: bytes, acts: Sequence[Act], until: float, short
     )
     for start, end, by_service in moments:
         if start - cursor >= shortest_s and (by_service or _impatient(acted, start)):
-            quiet.append(Span(round(cursor, 2), round(start, 2)))
+            quiet.append(SpeechSpan(round(cursor, 2), round(start, 2)))
         cursor = max(cursor, end)
     return quiet
 

@@ -13,7 +13,7 @@ from collections.abc import Callable
 
 from ivr.call.dialogue import number_words
 from ivr.content.callflow import phone_numbers
-from ivr.core.audio import over_the_phone, read_audio, silence
+from ivr.core.audio import read_audio, silence, through_g711
 from ivr.core.settings import load
 from ivr.speech.caller_voices import caller_wav
 from ivr.speech.engines import choose
@@ -63,7 +63,7 @@ def _one(lang: str, rng: random.Random) -> tuple[str, str]:
 async def understood(recogniser: Recogniser, lang: str, said: str, voice: str) -> tuple[str, str]:
     """What was heard, and the number in it (``+33...``)."""
     utterance = recogniser.utterance([lang])
-    utterance.feed(over_the_phone(silence(0.3) + read_audio(caller_wav(lang, said, voice)) + silence(0.8)))
+    utterance.feed(through_g711(silence(0.3) + read_audio(caller_wav(lang, said, voice)) + silence(0.8)))
     text = (await utterance.decode()).text
     return text, phone_numbers.e164(number_words.said(text, lang), [phone_numbers.HOME[lang]])
 

@@ -22,9 +22,9 @@ from ivr.asterisk.config import ARI_USER, remove
 from ivr.core import settings as config
 from ivr.core.errors import AriError
 from ivr.core.settings import Settings
-from ivr.service.supervisor import Service
+from ivr.service.supervisor import Supervisor
 from ivr.simulator.harness import own_instance
-from ivr.simulator.softphone import Phone
+from ivr.simulator.softphone import Softphone
 from tests.drills.between import Between
 from tests.drills.clock import Clock
 from tests.drills.ledger import Ledger
@@ -60,8 +60,8 @@ class Stage:
     """It all, while it runs."""
 
     settings: Settings
-    service: Service
-    phone: Phone
+    service: Supervisor
+    phone: Softphone
     ledger: Ledger
     ari: Ari
     to: str
@@ -152,7 +152,7 @@ async def open_stage(name: str, needs: Needs, rasa_url: str, *, keep: bool = Fal
             await stack.enter_async_context(_disk(recordings(settings), needs.disk_mb))
         if needs.state_mb:
             await stack.enter_async_context(_disk(settings.state, needs.state_mb))
-        service = Service(settings)
+        service = Supervisor(settings)
         if needs.sick or needs.clock:
             crew = service._crew
             crew.worker = "tests.drills.sick" if needs.sick else crew.worker
@@ -160,7 +160,7 @@ async def open_stage(name: str, needs: Needs, rasa_url: str, *, keep: bool = Fal
                 await asyncio.to_thread(Clock(settings.state).make) if needs.clock else {}
             )
         await stack.enter_async_context(service.running())
-        phone = await stack.enter_async_context(Phone(settings))
+        phone = await stack.enter_async_context(Softphone(settings))
         ari = Ari(settings.ari_url, ARI_USER, settings.secrets["ARI_PASSWORD"], settings.app, timeout=3.0)
         await stack.enter_async_context(ari)
         to = phone.to

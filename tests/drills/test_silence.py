@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ivr.core.audio import silence
-from ivr.reporting.recording_analysis import Span
+from ivr.reporting.recording_analysis import SpeechSpan
 from tests.drills.silence import Act, dead_air
 from tests.service.calls.sounds import hum
 
@@ -13,7 +13,7 @@ def leg(*parts: float) -> bytes:
     return b"".join(hum(part) if at % 2 else silence(part) for at, part in enumerate(parts))
 
 
-def spans(found: list[Span]) -> list[tuple[float, float]]:
+def spans(found: list[SpeechSpan]) -> list[tuple[float, float]]:
     return [(round(span.start, 1), round(span.end, 1)) for span in found]
 
 

@@ -20,10 +20,10 @@ from dataclasses import dataclass
 from ivr.content import heldout
 from ivr.core import settings as config
 from ivr.core.settings import Settings
-from ivr.service.supervisor import Service
+from ivr.service.supervisor import Supervisor
 from ivr.simulator.harness import own_instance
-from ivr.simulator.scenario import CallReport, CallSpec, Digits, HangUp, Interrupt, Say, Step, Wait
-from ivr.simulator.softphone import Phone
+from ivr.simulator.scenario import CallReport, CallSpec, Digits, HangUp, Interrupt, Say, ScenarioStep, Wait
+from ivr.simulator.softphone import Softphone
 from ivr.speech.caller_voices import VOICES, caller_wav
 
 KEYS = {"fr": "1", "en": "2", "es": "3", "de": "4", "it": "5"}
@@ -60,7 +60,7 @@ class Plot:
     kind: str
     lang: str
     number: str
-    steps: tuple[Step, ...]
+    steps: tuple[ScenarioStep, ...]
 
 
 class Author:
@@ -81,23 +81,23 @@ class Author:
         steps = tuple(getattr(self, f"_{kind}")(lang, voice))
         return Plot(kind, lang, f"{PREFIXES[lang]}{self._seed % 100:02d}{number:05d}", steps)
 
-    def _key(self, lang: str, voice: str) -> Sequence[Step]:
+    def _key(self, lang: str, voice: str) -> Sequence[ScenarioStep]:
         [asked] = self._asks(lang, voice, 1)
         return [Digits(KEYS[lang]), asked, self._into(lang, FAREWELLS[lang], voice)]
 
-    def _voice(self, lang: str, voice: str) -> Sequence[Step]:
+    def _voice(self, lang: str, voice: str) -> Sequence[ScenarioStep]:
         named = self._says(lang, BY_VOICE[lang], voice)
         return [named, *self._asks(lang, voice, 1), self._into(lang, FAREWELLS[lang], voice)]
 
-    def _question(self, lang: str, voice: str) -> Sequence[Step]:
+    def _question(self, lang: str, voice: str) -> Sequence[ScenarioStep]:
         return [*self._asks(lang, voice, 1), Wait(6.0), HangUp()]
 
-    def _barge(self, lang: str, voice: str) -> Sequence[Step]:
+    def _barge(self, lang: str, voice: str) -> Sequence[ScenarioStep]:
         first, second = self._asks(lang, voice, 2)
         into = Interrupt(second.wav)
         return [Digits(KEYS[lang]), first, into, self._into(lang, FAREWELLS[lang], voice)]
 
-    def _keys(self, lang: str, voice: str) -> Sequence[Step]:
+    def _keys(self, lang: str, voice: str) -> Sequence[ScenarioStep]:
         asked = self._asks(lang, voice, 1)
         return [
             Digits(KEYS[lang]),
@@ -110,24 +110,24 @@ class Author:
             HangUp(),
         ]
 
-    def _nonsense(self, lang: str, voice: str) -> Sequence[Step]:
+    def _nonsense(self, lang: str, voice: str) -> Sequence[ScenarioStep]:
         strange = [one for one in self._questions[lang] if one.intent == "oos"]
         texts = [self._dice.choice(strange).text for _ in range(2)]
         return [Digits(KEYS[lang]), *(self._says(lang, text, voice) for text in texts), Wait(3.0), HangUp()]
 
-    def _silent(self, lang: str, voice: str) -> Sequence[Step]:
+    def _silent(self, lang: str, voice: str) -> Sequence[ScenarioStep]:
         return [Digits(KEYS[lang]), Wait(12.0), *self._asks(lang, voice, 1), Wait(4.0), HangUp()]
 
-    def _message(self, lang: str, voice: str) -> Sequence[Step]:
+    def _message(self, lang: str, voice: str) -> Sequence[ScenarioStep]:
         message = self._says(lang, MESSAGES[lang], voice)
-        person: list[Step] = [Digits(KEYS[lang]), Wait(1.0), Digits("0"), Wait(1.0)]
+        person: list[ScenarioStep] = [Digits(KEYS[lang]), Wait(1.0), Digits("0"), Wait(1.0)]
         return [*person, message, Wait(2.0), Digits("#"), Wait(4.0), HangUp()]
 
     def _asks(self, lang: str, voice: str, count: int) -> list[Say]:
         chosen = self._dice.sample(self._questions[lang], count)
         return [self._says(lang, one.text, voice) for one in chosen]
 
-    def _into(self, lang: str, text: str, voice: str) -> Step:
+    def _into(self, lang: str, text: str, voice: str) -> ScenarioStep:
         """Into what the service says: a caller who has heard enough."""
         return Interrupt(self._says(lang, text, voice).wav)
 
@@ -140,7 +140,7 @@ async def ring(
 ) -> list[CallReport]:
     """Let them all call, ``side`` at a time; nobody begins after ``seconds``."""
     places, deadline = asyncio.Semaphore(side), time.monotonic() + seconds
-    async with Service(settings).running(), Phone(settings) as phone:
+    async with Supervisor(settings).running(), Softphone(settings) as phone:
 
         async def one(plot: Plot) -> CallReport | None:
             async with places:

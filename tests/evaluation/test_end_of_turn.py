@@ -5,36 +5,36 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 
-from ivr.call.audio.listener import Patience
-from ivr.content.heldout import Question
+from ivr.call.audio.listener import EndOfTurnPolicy
+from ivr.content.heldout import HeldOutQuestion
 from ivr.core.settings import Settings
 from ivr.evaluation import end_of_turn
-from ivr.evaluation.replay.engines import Engines
+from ivr.evaluation.replay.engines import ReplayEngines
 from tests.fakes.rasa import FakeRasa
 
 QUESTION = "How much are tickets for the Eiffel Tower?"
 
 
-async def measured(installed: Settings, patience: Patience) -> list[end_of_turn.Row]:
+async def measured(installed: Settings, patience: EndOfTurnPolicy) -> list[end_of_turn.PauseRow]:
     """Rows of one question; Rasa knows it whole, and no part of it."""
-    question = Question("en", QUESTION, "eiffel.price", "nlu/heldout/en.tsv", 1)
+    question = HeldOutQuestion("en", QUESTION, "eiffel.price", "nlu/heldout/en.tsv", 1)
     async with FakeRasa({QUESTION: "eiffel.price"}) as rasa:
         settings = dataclasses.replace(installed, rasa_url=rasa.url)
 
-        def rows() -> list[end_of_turn.Row]:
-            with Engines.load(settings, ["en"]) as engines:
+        def rows() -> list[end_of_turn.PauseRow]:
+            with ReplayEngines.load(settings, ["en"]) as engines:
                 return list(end_of_turn.rows(settings, [question], engines, patience))
 
         return await asyncio.to_thread(rows)
 
 
 async def test_a_whole_question_waits_for_less_than_a_part_of_one(installed: Settings) -> None:
-    clean, noisy = await measured(installed, Patience())
+    clean, noisy = await measured(installed, EndOfTurnPolicy())
     assert (clean.line, noisy.line, clean.questions, clean.breaks) == ("clean", "15 dB", 1, 2)
     assert end_of_turn.QUICK_S < clean.wait_s.max <= 0.66  # a frame or so over ``complete_s``
     assert clean.cut_off[0.9] == 0.0  # a part means nothing: a second at least
 
 
 async def test_an_impatient_ear_cuts_off(installed: Settings) -> None:
-    clean, _ = await measured(installed, Patience().always(0.45))
+    clean, _ = await measured(installed, EndOfTurnPolicy().always(0.45))
     assert (clean.cut_off[0.4], clean.cut_off[0.5]) == (0.0, 1.0)

@@ -6,15 +6,15 @@ import dataclasses
 
 from ivr.evaluation.hearback import HeardBack
 from ivr.evaluation.prompts import page, row_of
-from ivr.evaluation.word_errors import Likeness, compare
+from ivr.evaluation.word_errors import WordErrors, compare
 from ivr.speech.pronunciation import read
-from tests.speech.conftest import ROOT
+from tests.speech.engines import ROOT
 
 SAY = read(ROOT, "fr")
 
 
 def prompt(said: str, heard: str, lufs: float = -19.0) -> HeardBack:
-    alike: Likeness = compare(said, heard, SAY)
+    alike: WordErrors = compare(said, heard, SAY)
     return HeardBack(
         "fr", "pico", said, heard, alike.errors, alike.words, alike.misses, lufs, -1.5, 0, 0.4, 2.0
     )

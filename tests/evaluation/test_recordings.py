@@ -16,7 +16,7 @@ from ivr.speech.prompts import Prompts
 from ivr.speech.tts_piper import Piper, embedded_english
 from ivr.speech.whisper.recogniser import Whisper
 from tests.core.test_audio import tone
-from tests.speech.conftest import GOLDEN, ROOT
+from tests.speech.engines import GOLDEN, ROOT
 
 
 async def test_recordings_are_heard_in_order(whisper: Whisper) -> None:

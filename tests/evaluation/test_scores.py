@@ -5,18 +5,18 @@ from __future__ import annotations
 import pytest
 
 from ivr.content.callflow import GateSettings
-from ivr.content.heldout import Question
+from ivr.content.heldout import HeldOutQuestion
 from ivr.evaluation.nlu import misses, sweep
 from ivr.evaluation.report import page
-from ivr.evaluation.scores import Judged, Scores, confusion, percentile
+from ivr.evaluation.scores import JudgedQuestion, Scores, confusion, percentile
 from ivr.nlu.client import Intent
 from ivr.nlu.gate import Decision, Verdict
 
 
 def one(
     right: str, verdict: Verdict, *ranking: tuple[str, float], lang: str = "fr", text: str = "<b>"
-) -> Judged:
-    return Judged(Question(lang, text, right, "f", 1), Intent.of(list(ranking)), verdict, 0.01)
+) -> JudgedQuestion:
+    return JudgedQuestion(HeldOutQuestion(lang, text, right, "f", 1), Intent.of(list(ranking)), verdict, 0.01)
 
 
 ALL = [

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from ivr.content.heldout import Question
+from ivr.content.heldout import HeldOutQuestion
 from ivr.core.settings import load
 from ivr.evaluation import speech
-from ivr.evaluation.scores import Judged
-from ivr.evaluation.speech import Heard, at_sure, rows, sample
+from ivr.evaluation.scores import JudgedQuestion
+from ivr.evaluation.speech import HeardQuestion, at_sure, rows, sample
 from ivr.nlu import ask
 from ivr.nlu.client import Intent
 from ivr.nlu.gate import Decision, Verdict
@@ -18,10 +18,14 @@ from tests.conftest import ROOT
 SETTINGS = load(root=ROOT)
 
 
-def heard(right: str, understood: str, decision: Decision, confidence: float, lang: str = "fr") -> Heard:
-    question = Question("fr", "le louvre ferme quand", right, "nlu/heldout/fr.tsv", 1)
-    judged = Judged(question, Intent.of([(understood, 0.75), ("oos", 0.02)]), Verdict(decision, understood))
-    return Heard(judged, Transcript("le louvre ferme grand", confidence, lang, "whisper"), None)
+def heard(
+    right: str, understood: str, decision: Decision, confidence: float, lang: str = "fr"
+) -> HeardQuestion:
+    question = HeldOutQuestion("fr", "le louvre ferme quand", right, "nlu/heldout/fr.tsv", 1)
+    judged = JudgedQuestion(
+        question, Intent.of([(understood, 0.75), ("oos", 0.02)]), Verdict(decision, understood)
+    )
+    return HeardQuestion(judged, Transcript("le louvre ferme grand", confidence, lang, "whisper"), None)
 
 
 ALL = [

@@ -4,7 +4,7 @@ import pytest
 
 from ivr.evaluation.word_errors import compare
 from ivr.speech.pronunciation import read
-from tests.speech.conftest import ROOT
+from tests.speech.engines import ROOT
 
 
 @pytest.mark.parametrize(

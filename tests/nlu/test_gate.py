@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ivr.content.callflow import GateOverride, GateSettings, Heard
+from ivr.content.callflow import GateOverride, GateSettings, RecogniserThresholds
 from ivr.nlu.client import Intent
 from ivr.nlu.gate import Decision, Verdict, decide
 
@@ -13,7 +13,7 @@ GATE = GateSettings(
     confirm=0.3,
     margin=0.2,
     control=0.4,
-    heard=Heard(sure=0.5, poor=0.2, lost=0.1, certain=0.9),
+    heard=RecogniserThresholds(sure=0.5, poor=0.2, lost=0.1, certain=0.9),
     languages={"es": GateOverride(answer=0.8)},
     intents={"taxi": GateOverride(answer=0.9)},
 )

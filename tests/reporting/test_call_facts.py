@@ -6,7 +6,7 @@ import pytest
 
 from ivr.core import events
 from ivr.core.events import Stamped
-from ivr.reporting.call_facts import Call, Kind, Request, call_of
+from ivr.reporting.call_facts import CallFacts, ContactKind, Request, call_of
 from tests.store.calls import BEGUN, SECOND, stamped
 
 STARTED = events.CallStarted("+331", "accueil", "accueil-1")
@@ -18,7 +18,7 @@ def end(outcome: str) -> events.CallFinished:
     return events.CallFinished(outcome, "caller", 60.0)
 
 
-def told(*happened: events.Event) -> Call:
+def told(*happened: events.Event) -> CallFacts:
     call = call_of("c1", stamped("c1", *happened))
     assert call is not None
     return call
@@ -27,17 +27,17 @@ def told(*happened: events.Event) -> Call:
 @pytest.mark.parametrize(
     ("happened", "kind"),
     [
-        ([end("answered")], Kind.CONTAINED),
-        ([events.MessageLeft("m", "m.wav", "fr", "", 3.0, "sent"), end("message")], Kind.MESSAGE),
-        ([events.CallbackWanted("b", "+331", "fr", 0.0, 1.0, ""), end("answered")], Kind.MESSAGE),
-        ([end("abandoned")], Kind.LEFT),
-        ([end("fallback")], Kind.FAILED),
-        ([WISH, events.QueueLeft("message", 4.0), end("message")], Kind.PERSON),
+        ([end("answered")], ContactKind.CONTAINED),
+        ([events.MessageLeft("m", "m.wav", "fr", "", 3.0, "sent"), end("message")], ContactKind.MESSAGE),
+        ([events.CallbackWanted("b", "+331", "fr", 0.0, 1.0, ""), end("answered")], ContactKind.MESSAGE),
+        ([end("abandoned")], ContactKind.LEFT),
+        ([end("fallback")], ContactKind.FAILED),
+        ([WISH, events.QueueLeft("message", 4.0), end("message")], ContactKind.PERSON),
         ([WISH, events.PersonAnswered("ana", 4.0), events.PersonLeft("ana", 60.0, "caller"), end("person")],
-         Kind.PERSON),
+         ContactKind.PERSON),
     ],
 )  # fmt: skip
-def test_a_call_is_of_one_kind(happened: list[events.Event], kind: Kind) -> None:
+def test_a_call_is_of_one_kind(happened: list[events.Event], kind: ContactKind) -> None:
     assert told(STARTED, FRENCH, *happened).kind is kind
 
 

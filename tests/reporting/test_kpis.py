@@ -8,19 +8,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ivr.reporting.call_facts import Call, Kind, Request
-from ivr.reporting.kpis import Figures, by_hour, by_language, rank
+from ivr.reporting.call_facts import CallFacts, ContactKind, Request
+from ivr.reporting.kpis import Kpis, by_hour, by_language, rank
 
 PARIS = ZoneInfo("Europe/Paris")
 TEN = 1_795_424_400.0  # 23 November 2026, 10:00 in Paris
 
 
-def wish(ended: str, waited_s: float, lang: str = "fr", at: float = TEN) -> Call:
-    return Call("c", at, lang, Kind.PERSON, (Request("asked", ended, waited_s),))
+def wish(ended: str, waited_s: float, lang: str = "fr", at: float = TEN) -> CallFacts:
+    return CallFacts("c", at, lang, ContactKind.PERSON, (Request("asked", ended, waited_s),))
 
 
-def served(lang: str = "fr", at: float = TEN, *answers_s: float) -> Call:
-    return Call("c", at, lang, Kind.CONTAINED, answers_s=answers_s)
+def served(lang: str = "fr", at: float = TEN, *answers_s: float) -> CallFacts:
+    return CallFacts("c", at, lang, ContactKind.CONTAINED, answers_s=answers_s)
 
 
 CALLS = [
@@ -28,13 +28,13 @@ CALLS = [
     wish("hang-up", 3.0), wish("hang-up", 5.0, "en"), wish("hang-up", 5.1), wish("timeout", 120.0),
     wish("empty", 0.0), wish("callback", 20.0),
     served("fr", TEN, 0.7, 0.9), served("de", TEN + 3600.0, 1.4),
-    Call("c", TEN, "", Kind.LEFT), Call("c", TEN, "it", Kind.MESSAGE, messages=1),
-    Call("c", TEN, "it", Kind.FAILED, messages=1, callbacks=1),
+    CallFacts("c", TEN, "", ContactKind.LEFT), CallFacts("c", TEN, "it", ContactKind.MESSAGE, messages=1),
+    CallFacts("c", TEN, "it", ContactKind.FAILED, messages=1, callbacks=1),
 ]  # fmt: skip
 
 
 def test_every_figure() -> None:
-    found = Figures.of(CALLS)
+    found = Kpis.of(CALLS)
     assert found.calls == 15 and found.asked == 10 and found.answered == 4
     assert found.service_level == pytest.approx(2 / 10), "10 s and 30 s of ten"
     assert found.service_level_staffed == pytest.approx(2 / 7), (
@@ -50,7 +50,7 @@ def test_every_figure() -> None:
 
 
 def test_of_nothing_there_are_no_shares() -> None:
-    found = Figures.of([])
+    found = Kpis.of([])
     shares = (found.service_level, found.answer_rate, found.abandonment, found.containment)
     assert shares == (None,) * 4 and found.row()["wait_p95_s"] is None
 
@@ -61,8 +61,8 @@ def test_groups_by_language_and_local_hour() -> None:
 
 
 @given(st.lists(st.sampled_from(CALLS)))
-def test_parts_add_up_to_the_whole(calls: list[Call]) -> None:
-    total = Figures.of(calls)
+def test_parts_add_up_to_the_whole(calls: list[CallFacts]) -> None:
+    total = Kpis.of(calls)
     for parts in (by_language(calls), by_hour(calls, PARIS)):
         assert sum(part.calls for part in parts) == total.calls == total.kinds.total()
         assert sum(part.in_time for part in parts) == total.in_time

@@ -6,7 +6,7 @@ import pytest
 
 from ivr.core import events
 from ivr.reporting.latency import answered, measured, waits
-from ivr.reporting.recording_analysis import Analysis, Span, Turn, turns
+from ivr.reporting.recording_analysis import AnalysedTurn, Analysis, SpeechSpan, turns
 from tests.store.calls import stamped
 
 
@@ -19,7 +19,7 @@ def said(start_s: float) -> events.Said:
 
 
 def recording(caller: list[tuple[float, float]], service: list[tuple[float, float]]) -> Analysis:
-    spoke, answers = [Span(*span) for span in caller], [Span(*span) for span in service]
+    spoke, answers = [SpeechSpan(*span) for span in caller], [SpeechSpan(*span) for span in service]
     return Analysis(
         tuple(spoke), tuple(answers), turns(spoke, answers), answers[0].start if answers else None
     )
@@ -57,4 +57,4 @@ def test_the_whole_of_it_ends_with_a_mark() -> None:
 def test_they_stand_where_the_answers_began() -> None:
     [(start, wait)] = waits(stamped("c1", heard(7.6), events.MouthToEar(1, 7.5, 0.9)))
     assert start == pytest.approx(8.4) and wait == 0.9
-    assert Turn(7.5, 8.4).mouth_to_ear_s == wait
+    assert AnalysedTurn(7.5, 8.4).mouth_to_ear_s == wait

@@ -6,7 +6,16 @@ import numpy as np
 import pytest
 
 from ivr.core.audio import PHONE_RATE, RATE, alaw_decode, alaw_encode, resample, silence, to_floats, to_pcm
-from ivr.reporting.recording_analysis import HOP_S, Span, Turn, analyse, barge_ins, silent_gaps, speech, turns
+from ivr.reporting.recording_analysis import (
+    HOP_S,
+    AnalysedTurn,
+    SpeechSpan,
+    analyse,
+    barge_ins,
+    silent_gaps,
+    speech,
+    turns,
+)
 
 NEAR = HOP_S + 0.001
 
@@ -34,7 +43,7 @@ def at(*parts: tuple[float, bytes], length: float = 10.0) -> bytes:
     return bytes(leg)
 
 
-def near(spans: tuple[Span, ...], expected: list[tuple[float, float]]) -> bool:
+def near(spans: tuple[SpeechSpan, ...], expected: list[tuple[float, float]]) -> bool:
     return len(spans) == len(expected) and all(
         abs(span.start - start) <= NEAR and abs(span.end - end) <= NEAR
         for span, (start, end) in zip(spans, expected, strict=True)
@@ -118,8 +127,8 @@ def test_through_the_telephone_and_at_its_own_rate() -> None:
 
 
 def test_turns_without_service_starts_in_between_are_one() -> None:
-    said = [Span(1, 2), Span(3, 4), Span(6, 7)]
-    assert turns(said, [Span(4.5, 5.5)]) == (Turn(4, 4.5), Turn(7, None))
+    said = [SpeechSpan(1, 2), SpeechSpan(3, 4), SpeechSpan(6, 7)]
+    assert turns(said, [SpeechSpan(4.5, 5.5)]) == (AnalysedTurn(4, 4.5), AnalysedTurn(7, None))
 
 
 def test_dropouts_inside_an_utterance_are_found() -> None:

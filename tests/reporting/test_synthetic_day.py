@@ -10,24 +10,31 @@ import pytest
 
 from ivr.core import events
 from ivr.core.events import Stamped
-from ivr.reporting.call_facts import Call, calls_of
+from ivr.reporting.call_facts import CallFacts, calls_of
 from ivr.reporting.erlang import erlang_a, erlang_c, erlang_c_within
-from ivr.reporting.kpis import Figures
-from ivr.reporting.synthetic_day import Day, Waiting, draw, serve, simulate
+from ivr.reporting.kpis import Kpis
+from ivr.reporting.synthetic_day import SyntheticDay, SyntheticWait, draw, serve, simulate
 
 FOR_EVER = 1e9
 
 
-def counted(made: Sequence[Stamped]) -> list[Call]:
+def counted(made: Sequence[Stamped]) -> list[CallFacts]:
     ordered = sorted(made, key=lambda item: (item.call_id, item.seq))
     return calls_of((name, list(group)) for name, group in groupby(ordered, key=lambda item: item.call_id))
 
 
-def long_day(patience_s: float) -> list[Waiting]:
+def long_day(patience_s: float) -> list[SyntheticWait]:
     """40,000 callers in one steady hour after the other: 5 advisers, 4 erlang."""
     hours = 40_000 / 80.0
-    day = Day(0.0, 40_000.0, advisers=5, profile=(1.0,) * int(hours), wants_person=1.0, patience_s=patience_s,
-              limit_s=FOR_EVER)  # fmt: skip
+    day = SyntheticDay(
+        0.0,
+        40_000.0,
+        advisers=5,
+        profile=(1.0,) * int(hours),
+        wants_person=1.0,
+        patience_s=patience_s,
+        limit_s=FOR_EVER,
+    )
     return list(serve(day, draw(day, random.Random(7))).values())
 
 
@@ -58,9 +65,9 @@ def test_with_impatience_the_day_gives_up_as_erlang_a_says() -> None:
 
 
 def test_the_report_counts_the_day_as_the_draw_did() -> None:
-    day = Day(1_795_420_800.0, 600.0, advisers=2)
+    day = SyntheticDay(1_795_420_800.0, 600.0, advisers=2)
     callers = draw(day, random.Random(3))
-    waits, found = serve(day, callers), Figures.of(counted(simulate(day, 3)))
+    waits, found = serve(day, callers), Kpis.of(counted(simulate(day, 3)))
     assert found.calls == len(callers) and found.asked == len(waits)
     assert found.answered == sum(one.adviser > 0 for one in waits.values())
     assert found.in_time == sum(one.adviser > 0 and round(one.waited_s, 1) <= 30 for one in waits.values())
@@ -69,7 +76,7 @@ def test_the_report_counts_the_day_as_the_draw_did() -> None:
 
 
 def test_no_adviser_talks_to_two_callers_and_nobody_is_overtaken() -> None:
-    day = Day(0.0, 900.0, advisers=2)
+    day = SyntheticDay(0.0, 900.0, advisers=2)
     callers = draw(day, random.Random(5))
     waits = serve(day, callers)
     served = [
@@ -87,6 +94,6 @@ def test_no_adviser_talks_to_two_callers_and_nobody_is_overtaken() -> None:
 
 
 def test_the_same_seed_is_the_same_day() -> None:
-    day = Day(0.0, 50.0)
+    day = SyntheticDay(0.0, 50.0)
     assert simulate(day, 1) == simulate(day, 1) != simulate(day, 2)
     assert all(isinstance(events.from_json(events.to_json(item)), Stamped) for item in simulate(day, 1))

@@ -14,7 +14,7 @@ import pytest
 from ivr.asterisk import queues
 from ivr.asterisk.process import Asterisk
 from ivr.console.context import open_context
-from ivr.console.jobs.queue_log_follower import Floor, Noted
+from ivr.console.jobs.queue_log_follower import Noted, QueueLogFollower
 from ivr.core.settings import Settings
 from ivr.service import log_rotation
 from tests.conftest import ROOT
@@ -84,7 +84,7 @@ async def test_asterisk_writes_on_in_new_files(asterisk: Asterisk, settings: Set
     await _queue_line(settings, "first")
     old = {name: (log / name).stat().st_ino for name in log_rotation.ASTERISKS}
     context = open_context(settings)
-    reader = Floor(context)
+    reader = QueueLogFollower(context)
     assert _names(reader) == ["first"]
     await _queue_line(settings, "second")
     await log_rotation.once(small)
@@ -105,6 +105,6 @@ async def _queue_line(settings: Settings, name: str) -> None:
         )
 
 
-def _names(reader: Floor) -> list[str]:
+def _names(reader: QueueLogFollower) -> list[str]:
     found: list[Noted] = reader._read()
     return [noted.stamped.call_id for noted in found]

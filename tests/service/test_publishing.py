@@ -12,13 +12,13 @@ from pathlib import Path
 import pytest
 
 from ivr.content import versions
-from ivr.content.heldout import Question
+from ivr.content.heldout import HeldOutQuestion
 from ivr.core.settings import Settings, load
-from ivr.evaluation.scores import Judged
+from ivr.evaluation.scores import JudgedQuestion
 from ivr.nlu.client import Intent
 from ivr.nlu.gate import Decision, Verdict
 from ivr.service import publishing
-from ivr.service.publishing import Refused
+from ivr.service.publishing import PublicationRefused
 from ivr.setup.content import render, train
 from ivr.setup.progress import Task
 from tests.conftest import ROOT
@@ -73,7 +73,7 @@ def test_a_changed_answer_is_published_and_taken_back(
 
 def test_files_with_an_error_are_refused_and_nothing_changes(office: Settings) -> None:
     edit(office, "valid_until:", "valid_untl:")
-    with pytest.raises(Refused) as refusal:
+    with pytest.raises(PublicationRefused) as refusal:
         publishing.publish(office, "")
     assert any("louvre.yml:" in str(finding) for finding in refusal.value.findings)
     assert versions.current(office) == 0
@@ -81,11 +81,11 @@ def test_files_with_an_error_are_refused_and_nothing_changes(office: Settings) -
     assert not list(versions.folder(office).glob("*.partial"))
 
 
-def judged(text: str, right: bool) -> Judged:
+def judged(text: str, right: bool) -> JudgedQuestion:
     """A test question that is answered rightly, or with something else."""
     name = "louvre.hours" if right else "orsay"
-    question = Question("en", text, "louvre.hours", "nlu/heldout/en.tsv", 1)
-    return Judged(question, Intent.of([(name, 1.0)]), Verdict(Decision.ANSWER, name))
+    question = HeldOutQuestion("en", text, "louvre.hours", "nlu/heldout/en.tsv", 1)
+    return JudgedQuestion(question, Intent.of([(name, 1.0)]), Verdict(Decision.ANSWER, name))
 
 
 def test_a_worse_understanding_is_refused_and_the_broken_questions_named(office: Settings) -> None:
@@ -95,7 +95,7 @@ def test_a_worse_understanding_is_refused_and_the_broken_questions_named(office:
     versions.keep(office, number, draft, "", {"outcomes": known})
     versions.switch(office, number)
     publishing._compare(office, before)
-    with pytest.raises(Refused, match="3 test questions broke") as refusal:
+    with pytest.raises(PublicationRefused, match="3 test questions broke") as refusal:
         publishing._compare(office, [judged(f"question {item}", item > 2) for item in range(100)])
     assert "question 0" in str(refusal.value.findings[0])
 

@@ -18,7 +18,7 @@ from rich.console import Console
 from ivr.core.errors import SetupError
 from ivr.core.settings import Settings
 from ivr.setup import asterisk, command, rasa_python, system
-from ivr.setup.progress import Board, Task
+from ivr.setup.progress import ProgressBoard, Task
 
 ROOT = Path(__file__).resolve().parents[2]
 NOBODY = 65534
@@ -27,7 +27,7 @@ as_root = pytest.mark.skipif(os.geteuid() != 0, reason="mounts and other users n
 
 @pytest.fixture
 def task() -> Task:
-    return Board(Console(file=io.StringIO())).task("Step")
+    return ProgressBoard(Console(file=io.StringIO())).task("Step")
 
 
 def script(path: Path, text: str) -> Path:

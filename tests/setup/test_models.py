@@ -14,12 +14,12 @@ from rich.console import Console
 from ivr.core.errors import SetupError
 from ivr.core.settings import Settings
 from ivr.setup import models, packages
-from ivr.setup.models import KINDS, Kind, fetch_all
-from ivr.setup.progress import Board, Task
+from ivr.setup.models import KINDS, ModelKind, fetch_all
+from ivr.setup.progress import ProgressBoard, Task
 from tests.setup.server import site
 
 ROOT = Path(__file__).resolve().parents[2]
-ALL: tuple[Kind, ...] = ("recogniser", "voice", "caller", "test")
+ALL: tuple[ModelKind, ...] = ("recogniser", "voice", "caller", "test")
 DEAD = "http://127.0.0.1:9"
 """The discard port: nothing listens there."""
 
@@ -36,7 +36,7 @@ def settings(tmp_path: Path) -> Settings:
 
 @pytest.fixture
 def task() -> Task:
-    return Board(Console(file=io.StringIO())).task("Models")
+    return ProgressBoard(Console(file=io.StringIO())).task("Models")
 
 
 def catalogue(settings: Settings, text: str) -> None:

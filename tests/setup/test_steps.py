@@ -12,8 +12,8 @@ from rich.console import Console
 
 from ivr.core.errors import SetupError
 from ivr.core.settings import Settings
-from ivr.setup.progress import Board, Task
-from ivr.setup.steps import Run, Step, build, run_all
+from ivr.setup.progress import ProgressBoard, Task
+from ivr.setup.steps import RunStep, SetupStep, build, run_all
 
 
 @pytest.fixture
@@ -27,15 +27,17 @@ def said() -> io.StringIO:
 
 
 @pytest.fixture
-def board(said: io.StringIO) -> Board:
-    return Board(Console(file=said))
+def board(said: io.StringIO) -> ProgressBoard:
+    return ProgressBoard(Console(file=said))
 
 
-def step(name: str, run: Run, *, inputs: Sequence[str | Path] = (), after: tuple[str, ...] = ()) -> Step:
-    return Step(name, name.title(), run, lambda settings: inputs, lambda settings: True, after)
+def step(
+    name: str, run: RunStep, *, inputs: Sequence[str | Path] = (), after: tuple[str, ...] = ()
+) -> SetupStep:
+    return SetupStep(name, name.title(), run, lambda settings: inputs, lambda settings: True, after)
 
 
-def noting(log: list[str], name: str) -> Run:
+def noting(log: list[str], name: str) -> RunStep:
     def run(settings: Settings, task: Task) -> Sequence[str]:
         log.append(name)
         return []
@@ -43,7 +45,9 @@ def noting(log: list[str], name: str) -> Run:
     return run
 
 
-def test_a_step_runs_once_and_again_when_a_file_of_it_changed(settings: Settings, board: Board) -> None:
+def test_a_step_runs_once_and_again_when_a_file_of_it_changed(
+    settings: Settings, board: ProgressBoard
+) -> None:
     content = settings.root / "content"
     content.mkdir()
     (content / "a.yml").write_text("one")
@@ -59,20 +63,22 @@ def test_a_step_runs_once_and_again_when_a_file_of_it_changed(settings: Settings
     assert log == ["train"] * 3
 
 
-def test_a_step_runs_again_when_its_result_is_gone(settings: Settings, board: Board) -> None:
+def test_a_step_runs_again_when_its_result_is_gone(settings: Settings, board: ProgressBoard) -> None:
     log: list[str] = []
     result = settings.root / "result"
-    gone = Step("a", "A", noting(log, "a"), lambda s: ["same"], lambda s: result.exists())
+    gone = SetupStep("a", "A", noting(log, "a"), lambda s: ["same"], lambda s: result.exists())
     run_all(settings, [gone], board)
     run_all(settings, [gone], board)
     assert log == ["a", "a"]
 
 
-def test_order_is_kept_and_what_is_independent_runs_side_by_side(settings: Settings, board: Board) -> None:
+def test_order_is_kept_and_what_is_independent_runs_side_by_side(
+    settings: Settings, board: ProgressBoard
+) -> None:
     both = threading.Barrier(2, timeout=5)
     log: list[str] = []
 
-    def together(name: str) -> Run:
+    def together(name: str) -> RunStep:
         def run(settings: Settings, task: Task) -> Sequence[str]:
             both.wait()  # breaks unless the other one runs at the same time
             log.append(name)
@@ -90,7 +96,9 @@ def test_order_is_kept_and_what_is_independent_runs_side_by_side(settings: Setti
     assert (log[0], log[-1], len(log)) == ("first", "last", 4)
 
 
-def test_a_step_that_changes_the_next_ones_inputs_makes_it_due(settings: Settings, board: Board) -> None:
+def test_a_step_that_changes_the_next_ones_inputs_makes_it_due(
+    settings: Settings, board: ProgressBoard
+) -> None:
     voice = settings.root / "voice"
     log: list[str] = []
 
@@ -98,7 +106,7 @@ def test_a_step_that_changes_the_next_ones_inputs_makes_it_due(settings: Setting
         voice.write_text(str(len(log)))
         return []
 
-    def steps(version: str) -> list[Step]:
+    def steps(version: str) -> list[SetupStep]:
         models = step("models", bring, inputs=[version])
         return [models, step("prompts", noting(log, "prompts"), inputs=[voice], after=("models",))]
 
@@ -110,7 +118,9 @@ def test_a_step_that_changes_the_next_ones_inputs_makes_it_due(settings: Setting
     assert log == ["prompts", "prompts"]
 
 
-def test_a_failure_is_said_nothing_new_starts_and_the_rest_is_kept(settings: Settings, board: Board) -> None:
+def test_a_failure_is_said_nothing_new_starts_and_the_rest_is_kept(
+    settings: Settings, board: ProgressBoard
+) -> None:
     log: list[str] = []
 
     def fail(settings: Settings, task: Task) -> Sequence[str]:
@@ -127,7 +137,7 @@ def test_a_failure_is_said_nothing_new_starts_and_the_rest_is_kept(settings: Set
     assert steps[0].due(settings) and not steps[1].due(settings)
 
 
-def test_lines_for_people_are_shown(settings: Settings, board: Board, said: io.StringIO) -> None:
+def test_lines_for_people_are_shown(settings: Settings, board: ProgressBoard, said: io.StringIO) -> None:
     run_all(settings, [step("models", lambda s, t: ["Voices: Pico in use [later]"])], board)
     assert "Voices: Pico in use [later]\n" in said.getvalue()
 

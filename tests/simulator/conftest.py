@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from ivr.asterisk.config import remove, render
-from ivr.asterisk.parameters import Lines
+from ivr.asterisk.parameters import PbxParameters
 from ivr.asterisk.process import Asterisk
 from ivr.core.audio import PHONE_RATE, resample, silence, write_wav
-from ivr.simulator.softphone import Phone
+from ivr.simulator.softphone import Softphone
 from tests.asterisk.peers import tone
 from tests.conftest import Resident, fresh_settings
 
@@ -54,7 +54,7 @@ exten => _XXX,1,Set(GLOBAL(KEYS)=${{EXTEN}})
 class Exchange:
     """What the tests of this folder call with and to."""
 
-    phone: Phone
+    phone: Softphone
     asterisk: Asterisk
     port: int
 
@@ -68,7 +68,7 @@ def exchange(hold: Callable[[], Resident]) -> Iterator[Exchange]:
     own = settings.state / "asterisk"
     own.mkdir(parents=True)
     (own / "extensions_custom.conf").write_text(EXTENSIONS.format(sounds=f"{settings.pbx_inside}/sounds"))
-    render(settings, Lines())
+    render(settings, PbxParameters())
     for name, seconds in (("word", 0.8), ("long", 8.0)):
         pcm = resample(tone(seconds), 16_000, PHONE_RATE)
         write_wav(settings.pbx / f"sounds/{name}.wav", pcm, PHONE_RATE)
@@ -77,7 +77,7 @@ def exchange(hold: Callable[[], Resident]) -> Iterator[Exchange]:
     write_wav(settings.pbx / "sounds/pause.wav", pause, PHONE_RATE)
     pbx, telephone = hold(), hold()
     asterisk = pbx.enter(Asterisk(settings))
-    yield Exchange(telephone.enter(Phone(settings)), asterisk, settings.sip_port)
+    yield Exchange(telephone.enter(Softphone(settings)), asterisk, settings.sip_port)
     telephone.leave()
     pbx.leave()
     remove(settings)

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ivr.core.audio import FRAME_BYTES, RATE
-from ivr.simulator.recording_track import Block, Track, place
+from ivr.simulator.recording_track import Block, RecordingTrack, place
 
 FRAME = FRAME_BYTES // 2
 """Samples of 20 ms."""
@@ -51,7 +51,7 @@ def test_frames_never_overlap_nor_come_later_than_they_came(steps: list[tuple[in
 
 
 def test_the_leg_has_exactly_the_length_asked_for() -> None:
-    track = Track()
+    track = RecordingTrack()
     track.add(frame(0), 0.01)  # began before the start
     track.add(frame(1), 0.5)
     track.add(frame(2), 1.01)  # ends after the end
@@ -63,11 +63,11 @@ def test_the_leg_has_exactly_the_length_asked_for() -> None:
 
 
 def test_nothing_heard_is_silence() -> None:
-    assert Track().pcm(0.5) == bytes(RATE)
+    assert RecordingTrack().pcm(0.5) == bytes(RATE)
 
 
 def test_holes_are_where_nothing_came() -> None:
-    track = Track()
+    track = RecordingTrack()
     for number, end in enumerate((0.02, 0.04, 0.14, 0.16, 0.20)):
         track.add(frame(number), end)
     assert track.holes() == ((0.04, 0.08),), "one frame that is missing is the network's unevenness"

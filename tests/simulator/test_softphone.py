@@ -15,7 +15,7 @@ from ivr.core.settings import Settings
 from ivr.reporting.recording_analysis import silent_gaps, speech
 from ivr.simulator.caller import address
 from ivr.simulator.scenario import CallSpec, Digits, HangUp, Interrupt, Say, Wait
-from ivr.simulator.softphone import Phone
+from ivr.simulator.softphone import Softphone
 from tests.service.calls.sounds import sounds_between
 from tests.simulator.conftest import Exchange
 
@@ -152,7 +152,7 @@ async def test_when_the_other_side_dies_the_call_ends(exchange: Exchange) -> Non
 
 async def test_when_our_own_asterisk_dies_the_report_says_so(exchange: Exchange, settings: Settings) -> None:
     service = dataclasses.replace(settings, sip_port=exchange.port)
-    async with Phone(service) as phone:
+    async with Softphone(service) as phone:
         answered = asyncio.Event()
         call = phone.call(CallSpec(exchange.to("silent")), lambda event: answered.set())
         calling = asyncio.create_task(call)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from ivr.core.audio import add_noise, over_the_phone, read_audio, seconds, silence, to_floats
+from ivr.core.audio import add_noise, read_audio, seconds, silence, through_g711, to_floats
 from ivr.speech.denoise import without_noise
 from ivr.speech.whisper.recogniser import Whisper
-from tests.speech.conftest import GOLDEN
+from tests.speech.engines import GOLDEN
 
-NOISY = over_the_phone(add_noise(silence(1.0) + read_audio(GOLDEN / "en-eiffel.wav"), 15))
+NOISY = through_g711(add_noise(silence(1.0) + read_audio(GOLDEN / "en-eiffel.wav"), 15))
 
 
 def level(pcm: bytes, start_s: float, end_s: float) -> float:

@@ -10,7 +10,7 @@ from pathlib import Path
 import onnx
 import pytest
 
-from ivr.core.audio import over_the_phone, read_audio, seconds, silence
+from ivr.core.audio import read_audio, seconds, silence, through_g711
 from ivr.core.errors import RecogniserError
 from ivr.core.settings import Settings
 from ivr.speech import end_of_turn, network
@@ -19,7 +19,7 @@ from ivr.speech.loudness import trim
 from ivr.speech.stt import DOUBTFUL, FINISHED, Recogniser
 from ivr.speech.whisper.recogniser import Whisper
 from tests.call.audio.hearing import Reader
-from tests.speech.conftest import GOLDEN
+from tests.speech.engines import GOLDEN
 
 PAUSE = silence(0.14)
 
@@ -32,7 +32,7 @@ def model(installed: Settings) -> SmartTurn:
 def spoken(file: str, share: float = 1.0) -> bytes:
     """That much of a recording without the silence around it, over the telephone, and a pause."""
     pcm = trim(read_audio(GOLDEN / file))
-    return over_the_phone(pcm[: round(len(pcm) * share) // 2 * 2] + PAUSE)
+    return through_g711(pcm[: round(len(pcm) * share) // 2 * 2] + PAUSE)
 
 
 @pytest.mark.parametrize(

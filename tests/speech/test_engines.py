@@ -14,7 +14,7 @@ from ivr.core.settings import Settings
 from ivr.speech import stt
 from ivr.speech.engines import choose
 from ivr.speech.stt_vosk import Vosk
-from tests.speech.conftest import GOLDEN
+from tests.speech.engines import GOLDEN
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import pytest
 
 from ivr.core.audio import RATE, add_noise, read_audio, seconds, silence, to_floats, to_pcm
 from ivr.speech.loudness import PEAK_DBFS, loudness, normalise, trim, true_peak
-from tests.speech.conftest import GOLDEN
+from tests.speech.engines import GOLDEN
 
 QUESTION = read_audio(GOLDEN / "en-eiffel.wav")
 

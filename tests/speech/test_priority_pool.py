@@ -7,13 +7,13 @@ from concurrent.futures import CancelledError
 
 import pytest
 
-from ivr.speech.priority_pool import Workers
+from ivr.speech.priority_pool import PriorityPool
 
 
 @pytest.fixture
-def held() -> tuple[Workers, threading.Event]:
+def held() -> tuple[PriorityPool, threading.Event]:
     """One worker, busy until the event is set."""
-    workers, go = Workers(1, "test"), threading.Event()
+    workers, go = PriorityPool(1, "test"), threading.Event()
     begun = threading.Event()
 
     def first() -> None:
@@ -26,7 +26,7 @@ def held() -> tuple[Workers, threading.Event]:
 
 
 def test_the_lowest_rank_comes_first_and_of_one_rank_the_oldest(
-    held: tuple[Workers, threading.Event],
+    held: tuple[PriorityPool, threading.Event],
 ) -> None:
     workers, go = held
     order: list[str] = []
@@ -39,7 +39,7 @@ def test_the_lowest_rank_comes_first_and_of_one_rank_the_oldest(
     assert order == ["first", "next first", "well", "again", "next again"]
 
 
-def test_what_is_given_up_before_its_turn_is_not_done(held: tuple[Workers, threading.Event]) -> None:
+def test_what_is_given_up_before_its_turn_is_not_done(held: tuple[PriorityPool, threading.Event]) -> None:
     workers, go = held
     order: list[str] = []
     given_up, kept = (workers.submit(0, order.append, name) for name in ("given up", "kept"))
@@ -51,14 +51,14 @@ def test_what_is_given_up_before_its_turn_is_not_done(held: tuple[Workers, threa
 
 
 def test_who_waits_hears_of_a_failure() -> None:
-    workers = Workers(1, "test")
+    workers = PriorityPool(1, "test")
     with pytest.raises(ZeroDivisionError):
         workers.submit(0, divmod, 1, 0).result(timeout=5)
     assert workers.submit(0, divmod, 7, 2).result(timeout=5) == (3, 1)
     workers.close()
 
 
-def test_closing_leaves_nobody_waiting(held: tuple[Workers, threading.Event]) -> None:
+def test_closing_leaves_nobody_waiting(held: tuple[PriorityPool, threading.Event]) -> None:
     workers, go = held
     waiting = workers.submit(0, divmod, 1, 1)
     closing = threading.Thread(target=workers.close)

@@ -16,7 +16,7 @@ from ivr.speech.loudness import loudness, true_peak
 from ivr.speech.prompts import Prompts, _Memory
 from ivr.speech.tts_pico import Pico
 from ivr.speech.tts_piper import Piper, embedded_english
-from tests.speech.conftest import ROOT
+from tests.speech.engines import ROOT
 from tests.speech.test_loudness import onset
 
 FRENCH, ENGLISH = ("Bonjour, comment puis-je vous aider ?", "fr"), ("How can I help you?", "en")

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from ivr.core.errors import ConfigError
-from ivr.speech.pronunciation import Say, SayFile, read
-from tests.speech.conftest import ROOT
+from ivr.speech.pronunciation import Pronunciation, SayFile, read
+from tests.speech.engines import ROOT
 
 LANGUAGES = ("fr", "en", "es", "de", "it")
 FRENCH = {
@@ -59,8 +59,8 @@ def test_prose_without_figures_is_left_alone(lang: str, engine: str) -> None:
     )
 
 
-def made(**words: dict[str, str]) -> Say:
-    return Say("fr", SayFile.model_validate({"numbers": FRENCH, **words}))
+def made(**words: dict[str, str]) -> Pronunciation:
+    return Pronunciation("fr", SayFile.model_validate({"numbers": FRENCH, **words}))
 
 
 def test_small_letters_match_any_case_and_capitals_only_themselves() -> None:

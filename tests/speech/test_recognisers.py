@@ -11,7 +11,7 @@ import pytest
 
 from ivr.core.audio import add_noise, frames, silence, to_pcm
 from ivr.speech.stt import MAX_BYTES, Transcript, Utterance
-from tests.speech.conftest import Ear
+from tests.speech.engines import Ear
 
 
 def listening(ear: Ear, *pieces: bytes) -> Utterance:

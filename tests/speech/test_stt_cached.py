@@ -10,13 +10,13 @@ import pytest
 from ivr.core.audio import add_noise, read_audio
 from ivr.core.errors import RecogniserError
 from ivr.speech.stt import Transcript
-from ivr.speech.stt_cached import Remembered
+from ivr.speech.stt_cached import CachedRecogniser
 from ivr.speech.whisper.recogniser import Whisper
-from tests.speech.conftest import GOLDEN, ROOT
+from tests.speech.engines import GOLDEN, ROOT
 
 
 async def heard(
-    memory: Remembered, lang: str = "en", hotwords: str = "", file: str = "en-museum.wav"
+    memory: CachedRecogniser, lang: str = "en", hotwords: str = "", file: str = "en-museum.wav"
 ) -> Transcript:
     utterance = memory.utterance([lang], hotwords)
     utterance.feed(await asyncio.to_thread(read_audio, GOLDEN / file))
@@ -25,11 +25,11 @@ async def heard(
 
 async def test_another_run_needs_no_engine_for_what_it_knows(whisper: Whisper, tmp_path: Path) -> None:
     file = tmp_path / "folder/heard.jsonl"
-    first = await heard(Remembered(whisper, file))
+    first = await heard(CachedRecogniser(whisper, file))
     assert "museum" in first.text
     closed = Whisper(ROOT / "var/models/whisper-base", ("en",), ROOT)
     await closed.close()  # an engine that cannot hear any more
-    again = Remembered(closed, file)
+    again = CachedRecogniser(closed, file)
     assert await heard(again) == first
     for other in ({"hotwords": "Eiffel"}, {"file": "en-eiffel.wav"}):
         with pytest.raises(RecogniserError):
@@ -42,7 +42,7 @@ async def test_a_quick_and_a_second_listening_are_remembered_apart_from_the_firs
     file = tmp_path / "heard.jsonl"
     noisy = await asyncio.to_thread(lambda: add_noise(read_audio(GOLDEN / "en-eiffel.wav"), 0))
     for engine in (whisper, None):
-        memory = Remembered(engine or Whisper(ROOT / "var/models/whisper-base", ("en",), ROOT), file)
+        memory = CachedRecogniser(engine or Whisper(ROOT / "var/models/whisper-base", ("en",), ROOT), file)
         utterance = memory.utterance(["en"], "")
         utterance.feed(noisy)
         found = await utterance.quick(), await utterance.decode(), await utterance.again()

@@ -23,12 +23,12 @@ from ivr.core.errors import RecogniserError
 from ivr.core.settings import Settings
 from ivr.service import recogniser_process
 from ivr.service.child_process import environment
-from ivr.service.recogniser_process import Keeper
+from ivr.service.recogniser_process import RecogniserProcess
 from ivr.speech import stt_remote
 from ivr.speech.stt import Recogniser
-from ivr.speech.stt_remote import Apart
+from ivr.speech.stt_remote import RemoteRecogniser
 from ivr.store.database import open_store
-from tests.speech.conftest import ROOT, Ear
+from tests.speech.engines import ROOT, Ear
 
 
 @pytest.fixture
@@ -37,8 +37,8 @@ def settings(tmp_path: Path) -> Settings:
 
 
 @asynccontextmanager
-async def kept(settings: Settings) -> AsyncIterator[Keeper]:
-    its = Keeper(settings)
+async def kept(settings: Settings) -> AsyncIterator[RecogniserProcess]:
+    its = RecogniserProcess(settings)
     its.start()
     try:
         yield its
@@ -47,8 +47,8 @@ async def kept(settings: Settings) -> AsyncIterator[Keeper]:
 
 
 @asynccontextmanager
-async def asked(its: Keeper) -> AsyncIterator[Apart]:
-    recogniser = Apart(its.path)
+async def asked(its: RecogniserProcess) -> AsyncIterator[RemoteRecogniser]:
+    recogniser = RemoteRecogniser(its.path)
     recogniser.start()
     try:
         await recogniser.ready()
@@ -58,7 +58,7 @@ async def asked(its: Keeper) -> AsyncIterator[Apart]:
 
 
 @asynccontextmanager
-async def running(settings: Settings) -> AsyncIterator[tuple[Keeper, Apart]]:
+async def running(settings: Settings) -> AsyncIterator[tuple[RecogniserProcess, RemoteRecogniser]]:
     async with kept(settings) as its, asked(its) as recogniser:
         yield its, recogniser
 
@@ -193,7 +193,7 @@ async def test_the_console_sees_whether_it_is_there(settings: Settings) -> None:
 
 
 async def test_the_console_asks_the_newest(settings: Settings) -> None:
-    older, newer = Keeper(settings), Keeper(settings)
+    older, newer = RecogniserProcess(settings), RecogniserProcess(settings)
     older.start()
     newer.start()
     await older.stop()
@@ -218,7 +218,7 @@ async def test_who_talks_something_else_is_left_alone(
 
     path = tmp_path / "babbler"
     babbler = await asyncio.start_unix_server(babble, path)
-    recogniser = Apart(path)
+    recogniser = RemoteRecogniser(path)
     recogniser.start()
     async with asyncio.timeout(5):
         await talked.wait()
@@ -241,7 +241,7 @@ async def test_who_talks_something_else_is_left_alone(
 
 async def test_why_it_cannot_start_is_told(settings: Settings) -> None:
     async with kept(replace(settings, recogniser="vosk")) as its:
-        recogniser = Apart(its.path)
+        recogniser = RemoteRecogniser(its.path)
         recogniser.start()
         with pytest.raises(RecogniserError, match="no Vosk model for fr"):
             await recogniser.ready()
@@ -254,7 +254,7 @@ async def test_one_that_dies_at_its_start_is_told(
     """By its keeper, and to who waits for it when that has been long enough."""
     monkeypatch.setattr(stt_remote, "READY_S", 4.0)
     async with kept(replace(settings, sip_port="five thousand")) as its:  # type: ignore[arg-type]
-        recogniser = Apart(its.path)
+        recogniser = RemoteRecogniser(its.path)
         recogniser.start()
         with pytest.raises(RecogniserError, match=r"did not start in 4 s"):
             await recogniser.ready()
@@ -292,7 +292,7 @@ async def test_it_ends_with_its_keeper(settings: Settings, whisper_ear: Ear, ask
     path = Path((await supervisor.stdout.readline()).decode().strip())
     process = psutil.Process(int(await supervisor.stdout.readline()))
     try:
-        recogniser = Apart(path)
+        recogniser = RemoteRecogniser(path)
         if asking:
             recogniser.start()
             await recogniser.ready()

@@ -5,10 +5,10 @@ import asyncio
 import numpy as np
 import pytest
 
-from ivr.core.audio import add_noise, frames, over_the_phone, read_audio, seconds, silence, to_pcm
+from ivr.core.audio import add_noise, frames, read_audio, seconds, silence, through_g711, to_pcm
 from ivr.speech.loudness import trim
-from ivr.speech.vad import Together, Vad, has_speech
-from tests.speech.conftest import GOLDEN
+from ivr.speech.vad import BatchedVad, Vad, has_speech
+from tests.speech.engines import GOLDEN
 
 QUESTION = trim(read_audio(GOLDEN / "en-eiffel.wav"))
 
@@ -51,7 +51,7 @@ def test_it_rests_in_silence_only() -> None:
 
 
 def test_speech_is_found_in_noise_over_the_phone() -> None:
-    assert has_speech(over_the_phone(add_noise(QUESTION, 15)))
+    assert has_speech(through_g711(add_noise(QUESTION, 15)))
 
 
 def test_pieces_of_any_size_give_the_same() -> None:
@@ -65,7 +65,7 @@ def test_pieces_of_any_size_give_the_same() -> None:
 
 async def test_callers_together_are_heard_as_each_alone_and_in_order() -> None:
     """One of them is late: many frames at once."""
-    together, told = Together(), {caller: [] for caller in range(3)}  # type: dict[int, list[float]]
+    together, told = BatchedVad(), {caller: [] for caller in range(3)}  # type: dict[int, list[float]]
     callers = [together.caller() for _ in told]
     for place, frame in enumerate(frames(QUESTION)):
         for caller, one in enumerate(callers):
@@ -82,7 +82,7 @@ async def test_callers_together_are_heard_as_each_alone_and_in_order() -> None:
 
 
 async def test_where_the_model_fails_whoever_is_loud_is_heard() -> None:
-    together, callers = Together(), [Vad(), Vad()]
+    together, callers = BatchedVad(), [Vad(), Vad()]
     told: list[float] = []
     for vad in callers:
         vad.state = vad.state[:, :, :64]  # what the model refuses

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ivr.core.audio import RATE, over_the_phone, resample, seconds, to_floats
+from ivr.core.audio import RATE, resample, seconds, through_g711, to_floats
 from ivr.core.errors import VoiceError
 from ivr.core.settings import Settings
 from ivr.speech import tts, tts_pico
@@ -33,7 +33,7 @@ VARIED = 4
 
 
 def test_it_is_understood_over_the_phone(voice: Voice, whisper: Whisper) -> None:
-    pcm = over_the_phone(resample(voice.render(SENTENCE), voice.sample_rate))
+    pcm = through_g711(resample(voice.render(SENTENCE), voice.sample_rate))
     heard = whisper.decode_now(pcm, ("en",)).text.casefold()
     assert all(word in heard for word in ("museum", "open", "sunday", "ticket")), heard
 

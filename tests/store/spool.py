@@ -9,7 +9,7 @@ import numpy as np
 
 from ivr.core.audio import PHONE_RATE, wav_bytes
 from ivr.core.settings import Settings
-from ivr.store.messages import Pending
+from ivr.store.messages import VoicemailSpool
 
 
 def tone(seconds: float, rate: int = PHONE_RATE) -> bytes:
@@ -40,7 +40,7 @@ class Spool:
 
     def __init__(self, root: Path) -> None:
         self.settings = Settings(root=root, var=root / "var", instance="fake")
-        self.pending = Pending(self.settings)
+        self.pending = VoicemailSpool(self.settings)
         self.recordings = self.settings.pbx / "spool/recording"
         self.monitor = self.settings.pbx / "spool/monitor"
         self.fallback = self.settings.pbx / "spool/fallback"

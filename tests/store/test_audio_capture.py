@@ -11,7 +11,7 @@ import pytest
 from ivr.core.audio import FRAME_BYTES, read_channels
 from ivr.core.settings import Settings
 from ivr.store import audio_capture, recordings
-from ivr.store.audio_capture import Tape
+from ivr.store.audio_capture import AudioCapture
 from tests.store.spool import Spool, wav
 
 CALL = "fake-1795.1"
@@ -27,9 +27,9 @@ def heard(frames: int, seed: int) -> bytes:
     return bytes(samples.tobytes())
 
 
-def taped(settings: Settings, seq: int, pcm: bytes) -> Tape:
+def taped(settings: Settings, seq: int, pcm: bytes) -> AudioCapture:
     """As a line gives it: in pieces of any length."""
-    tape = Tape(settings, CALL, seq)
+    tape = AudioCapture(settings, CALL, seq)
     for at in range(0, len(pcm), 1000):
         tape.add(pcm[at : at + 1000])
     return tape

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from ivr.core.errors import NotStored, Refused
 from ivr.core.events import CallbackWanted, CallStarted, Stamped
 from ivr.store import callbacks
-from ivr.store.callback_quota import Asked
+from ivr.store.callback_quota import CallbackQuota
 from ivr.store.callbacks import CLOSED, DONE, OPEN, Settled
 from ivr.store.writer import write
 from tests.store.calls import PSEUDONYMS
@@ -126,7 +126,7 @@ def test_what_has_ended_stays_so(store: sa.Engine, change: Callable[[sa.Engine],
 def test_the_limit_counts_the_called_number_and_the_caller_whichever_way_his_was_shown(
     store: sa.Engine, database: str
 ) -> None:
-    asked = Asked(database, PSEUDONYMS, "+33")
+    asked = CallbackQuota(database, PSEUDONYMS, "+33")
     ask(store, "c1", caller="0612345678")
     ask(store, "c2", caller="+33612345678", number=OTHER)
     ask(store, "c3", caller="0033612345678", number=OTHER)

@@ -11,17 +11,17 @@ from sqlalchemy.exc import IntegrityError
 
 from ivr.core.errors import NotStored, Refused
 from ivr.store import inbox
-from ivr.store.inbox import CHANGES, STATES, Wanted
+from ivr.store.inbox import CHANGES, STATES, MessageFilter
 from ivr.store.tables import messages
 from tests.console.messages import leave, transcribe
 
 REACH: dict[str, list[str]] = {"new": [], "taken": ["take"], "answered": ["take", "answer"]}
 
 
-ALL = Wanted()
+ALL = MessageFilter()
 
 
-def ids(store: sa.Engine, wanted: Wanted = ALL, limit: int = 50, after: str = "") -> list[str]:
+def ids(store: sa.Engine, wanted: MessageFilter = ALL, limit: int = 50, after: str = "") -> list[str]:
     return [row["id"] for row in inbox.page(store, wanted, limit, after)]
 
 
@@ -123,12 +123,14 @@ def test_what_is_wanted_is_found(store: sa.Engine) -> None:
     inbox.change(store, "fr", "take", "Ana")
     left_at = inbox.one(store, "fr")["left_at"]
     assert ids(store) == ["urgent", "fr", "old"]
-    assert ids(store, Wanted(state="taken")) == ids(store, Wanted(lang="fr")) == ["fr"]
-    assert ids(store, Wanted(owner="Ana", state="taken")) == ["fr"]
-    assert ids(store, Wanted(urgent=True)) == ["urgent"] and ids(store, Wanted(urgent=False)) == ["fr", "old"]
-    assert ids(store, Wanted(since=left_at)) == ["urgent", "fr"] and ids(store, Wanted(until=left_at)) == [
-        "old"
-    ]
+    assert ids(store, MessageFilter(state="taken")) == ids(store, MessageFilter(lang="fr")) == ["fr"]
+    assert ids(store, MessageFilter(owner="Ana", state="taken")) == ["fr"]
+    assert ids(store, MessageFilter(urgent=True)) == ["urgent"] and ids(
+        store, MessageFilter(urgent=False)
+    ) == ["fr", "old"]
+    assert ids(store, MessageFilter(since=left_at)) == ["urgent", "fr"] and ids(
+        store, MessageFilter(until=left_at)
+    ) == ["old"]
 
 
 def test_what_is_not_there_is_said(store: sa.Engine) -> None:
@@ -136,7 +138,7 @@ def test_what_is_not_there_is_said(store: sa.Engine) -> None:
         lambda: inbox.one(store, "m1"),
         lambda: inbox.change(store, "m1", "take", "Ana"),
         lambda: inbox.add_note(store, "m1", "Ana", "x"),
-        lambda: inbox.page(store, Wanted(), 5, after="m1"),
+        lambda: inbox.page(store, MessageFilter(), 5, after="m1"),
     ):
         with pytest.raises(NotStored, match="no message m1"):
             attempt()

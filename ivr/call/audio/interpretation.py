@@ -7,8 +7,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 
 from ivr.call.audio.turn_detector import FRAME_S
-from ivr.call.audio.turn_trace import Decode, Log, Stretch, runs
-from ivr.content.bundle import Office
+from ivr.call.audio.turn_trace import Decode, DecodedSpan, TurnTraceBuilder, runs
+from ivr.content.bundle import Content
 from ivr.core.errors import RecogniserError
 from ivr.nlu.client import Intent
 from ivr.nlu.gate import ACTS, OUT_OF_SCOPE, decide
@@ -16,7 +16,7 @@ from ivr.speech.stt import Transcript, Utterance
 
 
 @dataclass(frozen=True)
-class Judged:
+class Interpretation:
     """A transcript and what it means.  ``complete``: sounds finished; ``urgent``: act on it at once."""
 
     transcript: Transcript
@@ -26,7 +26,7 @@ class Judged:
     understood_ms: float = 0.0
 
 
-Judge = Callable[[Transcript, bool], Awaitable[Judged]]
+Interpreter = Callable[[Transcript, bool], Awaitable[Interpretation]]
 """Transcript, and whether it is final (all that was said so far) or a partial result."""
 
 
@@ -34,29 +34,33 @@ Understand = Callable[[str, str], Awaitable[Intent]]
 """The meaning of words in a language; raises NluUnavailable."""
 
 
-async def meaning(
-    heard: Transcript, lang: str, office: Office, understand: Understand, *, final: bool = True
-) -> Judged:
+async def interpret(
+    heard: Transcript, lang: str, office: Content, understand: Understand, *, final: bool = True
+) -> Interpretation:
     """What a transcript means, and whether it sounds finished.  ``lang``: where the recogniser names none.
 
     Raises NluUnavailable.
     """
     lang = heard.lang or lang
     if heard.text and office.emergency.heard(heard.text, lang, final=final):
-        return Judged(heard, None, complete=True, urgent=True)
+        return Interpretation(heard, None, complete=True, urgent=True)
     if not heard.text or not final:  # only an emergency is acted on before he has finished
-        return Judged(heard, None, complete=False)
+        return Interpretation(heard, None, complete=False)
     start = asyncio.get_running_loop().time()
     intent = await understand(heard.text, lang)
     spent_s = asyncio.get_running_loop().time() - start
     verdict = decide(heard.confidence, intent, office.callflow.gate, office.faq.kinds, lang)
     complete = verdict.decision in ACTS or office.names.named_in(heard.text) is not None
-    return Judged(heard, intent, complete, understood_ms=spent_s * 1000)
+    return Interpretation(heard, intent, complete, understood_ms=spent_s * 1000)
 
 
 async def understood(
-    utterance: Utterance, judge: Judge, *, question: bool, tell: Callable[[Judged], object] | None = None
-) -> Judged:
+    utterance: Utterance,
+    judge: Interpreter,
+    *,
+    question: bool,
+    tell: Callable[[Interpretation], object] | None = None,
+) -> Interpretation:
     """What was said and meant.
 
     A ``question`` about a topic is listened to quickly where the recogniser can: what can be acted on counts.  What
@@ -89,7 +93,7 @@ async def understood(
     return max(first, second, key=_sure)
 
 
-def _after(before: Judged | None, judged: Judged) -> Judged:
+def _after(before: Interpretation | None, judged: Interpretation) -> Interpretation:
     """The latter, with the time that the former took beside its own."""
     spent_ms = 0.0 if before is None else before.understood_ms
     return replace(judged, understood_ms=spent_ms + judged.understood_ms)
@@ -102,39 +106,39 @@ async def _again(utterance: Utterance) -> Transcript | None:
         return None
 
 
-def _sure(judged: Judged) -> tuple[bool, float]:
+def _sure(judged: Interpretation) -> tuple[bool, float]:
     """Whether it can be acted on, and how sure its meaning is; one that nobody answers is none."""
     intent = judged.intent
     return judged.complete, 0.0 if intent is None or intent.name == OUT_OF_SCOPE else intent.confidence
 
 
 @dataclass
-class Hearing:
+class Decoding:
     """One utterance on its way through the recogniser.
 
     ``begin_at``: the frame before its first; ``fed``: the last that the recogniser has.
     """
 
     utterance: Utterance
-    judge: Judge
+    judge: Interpreter
     question: bool
-    log: Log
+    log: TurnTraceBuilder
     fed: int
     begin_at: int = 0
     crc: int = 0
     empty: list[int] = field(default_factory=list)
-    stretch: Stretch = Stretch()
-    task: asyncio.Task[Judged] | None = None
+    stretch: DecodedSpan = DecodedSpan()
+    task: asyncio.Task[Interpretation] | None = None
     began: float = 0.0
     decode_s: float = 0.0
-    partial: asyncio.Task[Judged | None] | None = None
-    first: Judged | None = None
-    urgent: Judged | None = None
+    partial: asyncio.Task[Interpretation | None] | None = None
+    first: Interpretation | None = None
+    urgent: Interpretation | None = None
 
     def begin(self, frame: int, over: Callable[[], object]) -> None:
         """Decode all that was fed until now; ``over`` is called when that is done, and was not given up."""
         frames = (self.begin_at * FRAME_S, self.fed * FRAME_S)
-        self.stretch = Stretch(*frames, f"{self.crc:08x}", runs(self.empty))
+        self.stretch = DecodedSpan(*frames, f"{self.crc:08x}", runs(self.empty))
         self.began = asyncio.get_running_loop().time()
         self.log.decodes.append(Decode(frame))
         self.first = None
@@ -147,20 +151,20 @@ class Hearing:
         if latest.took is None:
             self.log.decodes[-1] = replace(latest, took=frame - latest.start, once=once)
 
-    async def decode(self) -> Judged:
+    async def decode(self) -> Interpretation:
         judged = await understood(self.utterance, self.judge, question=self.question, tell=self.heard_first)
         self._took(judged)
         return judged
 
-    def heard_first(self, judged: Judged) -> None:
+    def heard_first(self, judged: Interpretation) -> None:
         """It counts when his turn is over before the second listening is."""
         self.first = judged
         self._took(judged)
 
-    def _took(self, judged: Judged) -> None:
+    def _took(self, judged: Interpretation) -> None:
         self.decode_s = asyncio.get_running_loop().time() - self.began - judged.understood_ms / 1000
 
-    async def glance(self) -> Judged | None:
+    async def glance(self) -> Interpretation | None:
         try:
             transcript = await self.utterance.partial()
         except RecogniserError:  # it was a glance; decode() tells when the engine is broken

@@ -34,7 +34,7 @@ ARRIVING = 8
 SILENCE = bytes(round(FRAME_WAIT_S / 0.02) * FRAME_BYTES)
 
 
-class Line:
+class CallLeg:
     """One caller's channel with media.  ``pump`` and ``fill`` must run for the line's whole life."""
 
     def __init__(self, ari: Ari, events: AriLink, channel_id: str) -> None:

@@ -1,4 +1,4 @@
-"""Listening: frames in, one ``Sound`` out: what the caller said, or the key he pressed, or nothing.
+"""Listening: frames in, one ``CallerTurn`` out: what the caller said, or the key he pressed, or nothing.
 
 The ear is the one authority on whose turn it is.  It holds the prompt at a first sound, stops it when the
 sound is speech, starts to decode in the caller's first pause and throws that away when he goes on.  A turn
@@ -7,7 +7,7 @@ ends after a short silence when what was said is complete, after a longer one ot
 A caller who goes on within ``REJOIN_S`` of a turn that we took for ended is heard as one sentence.
 
 Turns are counted in frames, one after the other, however late this machine is with them: what a turn came to depends
-on its frames and on its ``Course`` alone, and a replay that has both comes to the same.
+on its frames and on its ``TurnTrace`` alone, and a replay that has both comes to the same.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Protocol
 
-from ivr.call.audio.interpretation import Hearing, Judge, Judged
-from ivr.call.audio.turn_detector import FRAME_S, State, Turn, TurnDetector
-from ivr.call.audio.turn_trace import Course, Log, Stretch
+from ivr.call.audio.interpretation import Decoding, Interpretation, Interpreter
+from ivr.call.audio.turn_detector import FRAME_S, DetectedTurn, TurnDetector, TurnState
+from ivr.call.audio.turn_trace import DecodedSpan, TurnTrace, TurnTraceBuilder
 from ivr.core.audio import FRAME_BYTES
 from ivr.core.errors import RecogniserError
 from ivr.speech.stt import CLEAR, DOUBTFUL, FINISHED, SURELY_FINISHED, Recogniser, Utterance
@@ -45,7 +45,7 @@ NO_SOUND = bytes(FRAME_BYTES)
 
 
 @dataclass(frozen=True)
-class Patience:
+class EndOfTurnPolicy:
     """Silences in seconds after which it is our turn, before we speak again, and the longest turn.
 
     ``quick_s``: after a complete sentence of one who sounds finished; ``complete_s``: after any other complete
@@ -60,13 +60,13 @@ class Patience:
     no_input_s: float = 6.0
     longest_s: float = 25.0
 
-    def always(self, silence_s: float) -> Patience:
+    def always(self, silence_s: float) -> EndOfTurnPolicy:
         """The same whatever is said: people breathe between the groups of a number."""
         return replace(
             self, quick_s=silence_s, complete_s=silence_s, incomplete_s=silence_s, unfinished_s=silence_s
         )
 
-    def after(self, judged: Judged) -> float:
+    def after(self, judged: Interpretation) -> float:
         """The silence that ends this turn."""
         heard = judged.transcript
         finished = MIDDLING if heard.finished is None else heard.finished
@@ -79,20 +79,20 @@ class Patience:
 
 
 @dataclass(frozen=True)
-class Sound:
+class CallerTurn:
     """One turn of the caller: a key, speech (``judged``), or neither after ``waited_s`` of silence.
 
     All empty: a noise cut our prompt short.
     """
 
     key: str = ""
-    judged: Judged | None = None
+    judged: Interpretation | None = None
     start_s: float = 0.0
     end_s: float = 0.0
     decode_s: float = 0.0
     waited_s: float = 0.0
-    stretch: Stretch = Stretch()
-    course: Course = Course()
+    stretch: DecodedSpan = DecodedSpan()
+    course: TurnTrace = TurnTrace()
 
 
 class Prompting(Protocol):
@@ -125,7 +125,7 @@ class _Frame:
     voice: float | None = None
 
 
-class Ear:
+class Listener:
     """One caller's ear.  The line feeds ``hear`` and ``key``; the conversation calls ``listen``."""
 
     def __init__(self, vad: VoiceActivity, recogniser: Recogniser, mouth: Prompting) -> None:
@@ -165,19 +165,19 @@ class Ear:
     async def listen(
         self,
         langs: Sequence[str],
-        judge: Judge,
-        patience: Patience,
+        judge: Interpreter,
+        patience: EndOfTurnPolicy,
         *,
         hotwords: str = "",
         question: bool = False,
-    ) -> Sound:
+    ) -> CallerTurn:
         """The caller's next turn; ``question`` as in ``hearing.understood``.
 
         Raises RecogniserError when decoding fails or hangs.
         """
-        hearing: Hearing | None = None
+        hearing: Decoding | None = None
         waited, cut = 0, False
-        log = Log(self._heard)
+        log = TurnTraceBuilder(self._heard)
         self.turns.reset()
         try:
             while True:
@@ -189,12 +189,12 @@ class Ear:
                 turn = self._step(frame, log)
                 if hearing is None:
                     await self._give_way(turn)
-                    if self.turns.state not in (State.SPEECH, State.TRAILING):
-                        quiet = self.turns.state is State.QUIET and not frame.speaking
+                    if self.turns.state not in (TurnState.SPEECH, TurnState.TRAILING):
+                        quiet = self.turns.state is TurnState.QUIET and not frame.speaking
                         waited = waited + 1 if quiet else 0
                         if waited * FRAME_S < patience.no_input_s:
                             continue
-                        return Sound(
+                        return CallerTurn(
                             waited_s=waited * FRAME_S,
                             end_s=frame.index * FRAME_S,
                             course=log.course(frame.index),
@@ -211,23 +211,23 @@ class Ear:
                 hearing.drop()
                 hearing, waited = None, 0
                 if cut:  # it stopped our prompt: whoever asked may say it again
-                    return Sound(end_s=sound.end_s, course=log.course(frame.index))
+                    return CallerTurn(end_s=sound.end_s, course=log.course(frame.index))
         finally:
             if hearing is not None:
                 hearing.drop()
 
-    async def _pressed(self, frame: _Frame, log: Log) -> Sound:
+    async def _pressed(self, frame: _Frame, log: TurnTraceBuilder) -> CallerTurn:
         """A key: we fall silent, and what he was saying is forgotten."""
         await self._mouth.flush()
         self.turns.reset()
         self._last_turn = None
-        return Sound(key=frame.key, end_s=frame.index * FRAME_S, course=log.course(frame.index))
+        return CallerTurn(key=frame.key, end_s=frame.index * FRAME_S, course=log.course(frame.index))
 
-    async def _give_way(self, turn: Turn | None) -> None:
+    async def _give_way(self, turn: DetectedTurn | None) -> None:
         """Our prompt waits at his first sound, and goes on where that was none."""
-        if turn is Turn.ONSET:
+        if turn is DetectedTurn.ONSET:
             await self._mouth.hold()
-        if turn is Turn.COUGH:
+        if turn is DetectedTurn.COUGH:
             self._mouth.resume()
 
     async def dialled(self, first: str, most: int) -> str:
@@ -273,7 +273,7 @@ class Ear:
             self._frames.get_nowait()
         self._frames.put_nowait(frame)
 
-    def _step(self, frame: _Frame, log: Log) -> Turn | None:
+    def _step(self, frame: _Frame, log: TurnTraceBuilder) -> DetectedTurn | None:
         """The next frame's turn, in the order of frames and at their own pace; none at the end of a decode."""
         if frame.decoded:
             return None
@@ -282,15 +282,17 @@ class Ear:
         self.turns.over_prompt = frame.speaking
         return self.turns.step(frame.voice or 0.0)
 
-    def _start(self, utterance: Utterance, judge: Judge, question: bool, log: Log) -> Hearing:
+    def _start(
+        self, utterance: Utterance, judge: Interpreter, question: bool, log: TurnTraceBuilder
+    ) -> Decoding:
         first = self.turns.start
         if self._last_turn is not None and (first - self._last_turn[1]) * FRAME_S <= REJOIN_S:
             first = self._last_turn[0]
             self.turns.start = first
         first = max(first - int(PREROLL_S / FRAME_S), self._heard - len(self._audio) + 1, 1)
-        return Hearing(utterance, judge, question, log, fed=first - 1, begin_at=first - 1)
+        return Decoding(utterance, judge, question, log, fed=first - 1, begin_at=first - 1)
 
-    def _feed(self, hearing: Hearing) -> None:
+    def _feed(self, hearing: Decoding) -> None:
         """Audio up to the last voiced frame and a little more: silence says nothing and costs time.
 
         Not while it is being decoded: what is decoded must not depend on when the decoder gets to it.
@@ -311,13 +313,15 @@ class Ear:
         hearing.utterance.feed(pcm)
         hearing.fed, hearing.crc = upto, zlib.crc32(pcm, hearing.crc)
 
-    def _follow(self, hearing: Hearing, turn: Turn | None, patience: Patience) -> Sound | None:
+    def _follow(
+        self, hearing: Decoding, turn: DetectedTurn | None, patience: EndOfTurnPolicy
+    ) -> CallerTurn | None:
         """One frame further into an utterance; its Sound when it is over."""
-        if turn is Turn.RESUMED and hearing.task is not None:
+        if turn is DetectedTurn.RESUMED and hearing.task is not None:
             hearing.task.cancel()
             hearing.task = None
             self._feed(hearing)
-        if self.turns.state is State.SPEECH:
+        if self.turns.state is TurnState.SPEECH:
             self._glance(hearing)
             if hearing.urgent is None and self.turns.speech_s < patience.longest_s:
                 return None
@@ -337,12 +341,12 @@ class Ear:
         # one who never pauses (a television) is not heard again from his first word
         self._last_turn = (start, last) if self.turns.speech_s < patience.longest_s else None
         self.turns.reset()
-        return Sound(
+        return CallerTurn(
             judged=judged, start_s=start * FRAME_S, end_s=last * FRAME_S, decode_s=hearing.decode_s,
             stretch=hearing.stretch, course=hearing.log.course(self.turns.frame, (start, last)),
         )  # fmt: skip
 
-    def _result(self, hearing: Hearing, patience: Patience) -> Judged | None:
+    def _result(self, hearing: Decoding, patience: EndOfTurnPolicy) -> Interpretation | None:
         """The judged transcript when decoding is over, None while it runs.
 
         One that failed counts when the turn is over, too: a caller who goes on is decoded again.
@@ -361,7 +365,7 @@ class Ear:
             raise RecogniserError(f"no text {HANG_S:g} s after the caller stopped speaking")
         return None
 
-    def _glance(self, hearing: Hearing) -> None:
+    def _glance(self, hearing: Decoding) -> None:
         """Look at the partial text of a streaming engine now and then: an emergency does not wait."""
         if hearing.partial is not None and hearing.partial.done():
             seen = hearing.partial.result()
@@ -371,7 +375,7 @@ class Ear:
         if hearing.partial is None and self.turns.frame % PARTIAL_FRAMES == 0:
             hearing.partial = asyncio.create_task(hearing.glance())
 
-    def _is_noise(self, sound: Sound) -> bool:
+    def _is_noise(self, sound: CallerTurn) -> bool:
         """A sound without words that was too short for a sentence: as if it had not been."""
         text = sound.judged.transcript.text if sound.judged else ""
         if text or sound.end_s - sound.start_s > 0.8:

@@ -12,7 +12,7 @@ import contextlib
 from collections.abc import Awaitable
 from dataclasses import dataclass
 
-from ivr.call.audio.leg import Line
+from ivr.call.audio.leg import CallLeg
 from ivr.core.audio import FRAME_BYTES, seconds
 from ivr.core.errors import LinkLost
 
@@ -27,7 +27,7 @@ BACK = 2 * FRAME_BYTES
 
 
 @dataclass(frozen=True)
-class Played:
+class Playback:
     """How a prompt went: when it began (call time, s), its length and how much was heard (s)."""
 
     start_s: float
@@ -36,10 +36,10 @@ class Played:
     interrupted: bool
 
 
-class Mouth:
+class Player:
     """One prompt at a time.  ``flush`` makes a running ``play`` return at once as interrupted."""
 
-    def __init__(self, line: Line) -> None:
+    def __init__(self, line: CallLeg) -> None:
         self._line = line
         self._loop = asyncio.get_running_loop()
         self._born = self._loop.time()
@@ -72,7 +72,7 @@ class Mouth:
         self._cut, self.speaking = False, True
         self._turn()
 
-    async def play(self, *parts: Awaitable[bytes]) -> list[Played]:
+    async def play(self, *parts: Awaitable[bytes]) -> list[Playback]:
         """Play slin16 parts one after the other; what was cut short or never begun is interrupted.
 
         ``begin`` comes first.  Raises LinkLost when the line is gone for good.
@@ -83,7 +83,7 @@ class Mouth:
             self.speaking = False
             self._turn()
 
-    async def _part(self, pcm: bytes) -> Played:
+    async def _part(self, pcm: bytes) -> Playback:
         await self._free.wait()  # the caller may make a sound before ours begins
         start, length, position = self.now(), seconds(pcm), 0
         while not self._cut:
@@ -95,7 +95,7 @@ class Mouth:
                 break
             position = max(0, position - self._back)
         heard_s = min(length, position / FRAME_BYTES * TICK_S) if self._cut else length
-        return Played(start, length, heard_s, self._cut)
+        return Playback(start, length, heard_s, self._cut)
 
     async def hold(self) -> None:
         """Silence at once, for the moment: perhaps the caller begins to speak.

@@ -16,7 +16,7 @@ from enum import StrEnum
 FRAME_S = 0.02
 
 
-class State(StrEnum):
+class TurnState(StrEnum):
     """Where the caller's turn stands."""
 
     QUIET = "quiet"
@@ -25,7 +25,7 @@ class State(StrEnum):
     TRAILING = "trailing"
 
 
-class Turn(StrEnum):
+class DetectedTurn(StrEnum):
     """What just changed."""
 
     ONSET = "onset"  # a first sound: the mouth pauses
@@ -36,7 +36,7 @@ class Turn(StrEnum):
 
 
 @dataclass(frozen=True)
-class Limits:
+class TurnLimits:
     """Durations in seconds, voice thresholds as probabilities.
 
     ``speech_s``: voiced time that makes speech of a sound (a cough or "mm-hm" under 0.3 s is none).
@@ -56,9 +56,9 @@ class Limits:
 class TurnDetector:
     """Feed one probability a frame with ``step``; read ``state``, ``silence_s`` and the frame counters."""
 
-    def __init__(self, limits: Limits | None = None) -> None:
-        self.limits = limits or Limits()
-        self.state = State.QUIET
+    def __init__(self, limits: TurnLimits | None = None) -> None:
+        self.limits = limits or TurnLimits()
+        self.state = TurnState.QUIET
         self.over_prompt = False  # whether we speak
         self.frame = 0  # frames seen
         self.start = 0  # first frame of the sound or speech
@@ -77,55 +77,55 @@ class TurnDetector:
         """Seconds from the first to the last voiced frame of this turn."""
         return (self.last_voice - self.start + 1) * FRAME_S
 
-    def step(self, probability: float) -> Turn | None:
+    def step(self, probability: float) -> DetectedTurn | None:
         """One frame of 20 ms with the VAD's probability of voice; what changed, if anything did."""
         self.frame += 1
-        voice = probability >= (self.limits.on if self.state in (State.QUIET,) else self.limits.off)
+        voice = probability >= (self.limits.on if self.state in (TurnState.QUIET,) else self.limits.off)
         self._recent.append(voice)
         if voice:
             self.last_voice = self.frame
             self._voiced += 1
         match self.state:
-            case State.QUIET:
+            case TurnState.QUIET:
                 return self._quiet()
-            case State.ONSET:
+            case TurnState.ONSET:
                 return self._onset()
-            case State.SPEECH:
+            case TurnState.SPEECH:
                 return self._speech()
-            case State.TRAILING:
+            case TurnState.TRAILING:
                 return self._trailing(voice)
 
     def reset(self) -> None:
         """The turn is over; wait for the next one."""
-        self.state, self._voiced, self._paused = State.QUIET, 0, False
+        self.state, self._voiced, self._paused = TurnState.QUIET, 0, False
         self._recent.clear()
 
-    def _quiet(self) -> Turn | None:
+    def _quiet(self) -> DetectedTurn | None:
         if sum(self._recent) < 2:
             if not any(self._recent):
                 self._voiced = 0
             return None
-        self.state, self.start = State.ONSET, self.frame - len(self._recent) + 1
-        return Turn.ONSET
+        self.state, self.start = TurnState.ONSET, self.frame - len(self._recent) + 1
+        return DetectedTurn.ONSET
 
-    def _onset(self) -> Turn | None:
+    def _onset(self) -> DetectedTurn | None:
         enough = self.limits.over_prompt_s if self.over_prompt else self.limits.speech_s
         if self._voiced * FRAME_S >= enough:
-            self.state = State.SPEECH
-            return Turn.SPEECH
+            self.state = TurnState.SPEECH
+            return DetectedTurn.SPEECH
         if self.silence_s >= self.limits.gap_s:
             self.reset()
-            return Turn.COUGH
+            return DetectedTurn.COUGH
         return None
 
-    def _speech(self) -> Turn | None:
+    def _speech(self) -> DetectedTurn | None:
         if self.silence_s < self.limits.pause_s:
             return None
-        self.state = State.TRAILING
-        return Turn.PAUSE
+        self.state = TurnState.TRAILING
+        return DetectedTurn.PAUSE
 
-    def _trailing(self, voice: bool) -> Turn | None:
+    def _trailing(self, voice: bool) -> DetectedTurn | None:
         if not voice or sum(self._recent) < 2:
             return None
-        self.state = State.SPEECH
-        return Turn.RESUMED
+        self.state = TurnState.SPEECH
+        return DetectedTurn.RESUMED

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
-class Stretch:
+class DecodedSpan:
     """The audio that was decoded: from and to in seconds, and its CRC-32 in hexadecimal, by which a replay
     knows that it decodes the very same.  ``gaps``: its frames that hold no sound at all, as ``12+3`` (from the
     12th on, three): the line was late or silent, and the recording may not have them.
@@ -44,7 +44,7 @@ class Decode:
 
 
 @dataclass(frozen=True)
-class Course:
+class TurnTrace:
     """What else a turn depended on, counted in the ear's frames from 1.
 
     ``since``, ``until``: the first and last frame listened to.  ``voice``: first and last voiced frame of what he
@@ -57,16 +57,16 @@ class Course:
     prompt: tuple[int, ...] = ()
     decodes: tuple[Decode, ...] = ()
 
-    def then(self, later: Course) -> Course:
+    def then(self, later: TurnTrace) -> TurnTrace:
         """Both, where one turn took two listenings."""
-        return Course(
+        return TurnTrace(
             self.since or later.since, later.until, later.voice, self.prompt + later.prompt,
             self.decodes + later.decodes,
         )  # fmt: skip
 
 
 @dataclass
-class Log:
+class TurnTraceBuilder:
     """The course of a turn while it goes on."""
 
     begun: int
@@ -82,9 +82,9 @@ class Log:
             self.prompt.append(frame)
         return speaking
 
-    def course(self, until: int, voice: tuple[int, int] = (0, 0)) -> Course:
+    def course(self, until: int, voice: tuple[int, int] = (0, 0)) -> TurnTrace:
         """As it stands."""
-        return Course(self.since or until + 1, until, voice, tuple(self.prompt), tuple(self.decodes))
+        return TurnTrace(self.since or until + 1, until, voice, tuple(self.prompt), tuple(self.decodes))
 
 
 def runs(places: Sequence[int]) -> str:

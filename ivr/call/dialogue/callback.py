@@ -11,9 +11,9 @@ from typing import Protocol
 
 from ivr.call.dialogue import number_words
 from ivr.call.dialogue.callback_window import chosen, when
-from ivr.call.dialogue.caller import Caller, Heard, Piece, Wish
+from ivr.call.dialogue.caller import CallbackRequest, Caller, CallerReply, PromptPart
 from ivr.content.callflow import Callflow, phone_numbers
-from ivr.content.callflow.callback_windows import OpenOn, Window, offered
+from ivr.content.callflow.callback_windows import CallbackWindow, OpenOn, offered
 from ivr.content.phrases import Phrases
 
 TRIES = 2
@@ -26,14 +26,14 @@ YES = "1"
 """Any other key means no."""
 
 
-class Words(Protocol):
+class CallbackPhrases(Protocol):
     """Phrases in the caller's language, as pieces."""
 
-    def piece(self, name: str, lang: str = "", /, **fields: str) -> Piece: ...
+    def piece(self, name: str, lang: str = "", /, **fields: str) -> PromptPart: ...
 
 
 @dataclass(frozen=True)
-class Terms:
+class CallbackContext:
     """What is known beside the caller: the office's time, its hours, what he last asked about, and how often a
     number has asked for a callback today.
     """
@@ -48,54 +48,54 @@ class Terms:
 
 
 @dataclass(frozen=True)
-class Ending:
+class CallbackResult:
     """How it went: ``agreed``; or he said something else instead (``turn``); or neither: a message is due, to
     which the phrase ``lead`` leads over.
     """
 
     agreed: bool = False
-    turn: Heard | None = None
+    turn: CallerReply | None = None
     lead: str = ""
 
 
 class _Instead(Exception):
     """He said something that is no answer to our question."""
 
-    def __init__(self, turn: Heard) -> None:
+    def __init__(self, turn: CallerReply) -> None:
         self.turn = turn
 
 
-class CallbackTalk:
+class CallbackFlow:
     """One request, from the number to the promise."""
 
-    def __init__(self, caller: Caller, words: Words, terms: Terms) -> None:
+    def __init__(self, caller: Caller, words: CallbackPhrases, terms: CallbackContext) -> None:
         self._caller, self._words, self._terms = caller, words, terms
         self._lang = caller.lang
         self._home = phone_numbers.region_of_prefix(terms.callflow.trunk.country)
         self._own = phone_numbers.e164(caller.number, [self._home])
 
-    async def run(self) -> Ending:
+    async def run(self) -> CallbackResult:
         """Raises CallerGone when he hangs up; one who had confirmed his number is called back all the same."""
         if self._too_often(self._own):
-            return Ending(lead="callback_limit")
+            return CallbackResult(lead="callback_limit")
         windows = self._windows()
         if not windows:
-            return Ending()
+            return CallbackResult()
         try:
             number = await self._number()
             if not number:
-                return Ending(lead="callback_failed")
+                return CallbackResult(lead="callback_failed")
             if self._too_often(number):
-                return Ending(lead="callback_limit")
+                return CallbackResult(lead="callback_limit")
             return await self._promise(number, windows)
         except _Instead as instead:
-            return Ending(turn=instead.turn)
+            return CallbackResult(turn=instead.turn)
 
     # the number
 
     async def _number(self) -> str:
         """A number that he has confirmed and that we may call; empty when there is none after all tries."""
-        heard: Heard | None = None
+        heard: CallerReply | None = None
         if self._may_call(self._own):
             heard = await self._offer_own()
             if heard is None:
@@ -114,20 +114,20 @@ class CallbackTalk:
                     return number
         return ""
 
-    async def _offer_own(self) -> Heard | None:
+    async def _offer_own(self) -> CallerReply | None:
         """The number he calls from.  None: yes.  Else what he said, which may hold another number."""
         ending = self._own[-4:]
         question = [self._piece("callback_own"), *self._spoken((ending[:2], ending[2:]))]
         return await self._confirm(*question, self._piece("callback_own_ask"))
 
-    async def _check(self, number: str) -> Heard | None:
+    async def _check(self, number: str) -> CallerReply | None:
         """Read it back, digit by digit.  None: it is right.  Else what he said."""
         groups = self._spoken(phone_numbers.groups(number, self._home))
         return await self._confirm(self._piece("callback_heard"), *groups, self._piece("callback_check"))
 
-    async def _confirm(self, *question: Piece) -> Heard | None:
+    async def _confirm(self, *question: PromptPart) -> CallerReply | None:
         """Ask once more when he says nothing.  None: yes; else what he said."""
-        heard = Heard()
+        heard = CallerReply()
         for _ in range(TRIES):
             heard = await self._caller.ask(*question)
             if not heard.silent:
@@ -135,7 +135,7 @@ class CallbackTalk:
         self._only_about_numbers(heard)
         return None if self._is_yes(heard) else heard
 
-    def _read(self, heard: Heard) -> str:
+    def _read(self, heard: CallerReply) -> str:
         """The number in his words or keys, ``+33...``; empty when it is none."""
         found = self._digits(heard)
         if not found:
@@ -143,10 +143,10 @@ class CallbackTalk:
         regions = [phone_numbers.region(self._own), self._home, phone_numbers.HOME[self._lang]]
         return phone_numbers.e164(found, dict.fromkeys(filter(None, regions)))
 
-    def _digits(self, heard: Heard) -> str:
+    def _digits(self, heard: CallerReply) -> str:
         return heard.key.strip("*#") if heard.key else number_words.said(heard.text, self._lang)
 
-    def _only_about_numbers(self, heard: Heard) -> None:
+    def _only_about_numbers(self, heard: CallerReply) -> None:
         """Raises _Instead for a cry for help, a person, a goodbye: the conversation answers these."""
         intent = heard.intent.name if heard.intent else ""
         sure = heard.intent is not None and heard.intent.confidence >= self._terms.callflow.gate.control
@@ -156,7 +156,7 @@ class CallbackTalk:
 
     # the window
 
-    async def _promise(self, number: str, windows: list[Window]) -> Ending:
+    async def _promise(self, number: str, windows: list[CallbackWindow]) -> CallbackResult:
         """Settle the window and promise the call.  One who leaves before is called in the first window."""
         try:
             window = await self._window(windows)
@@ -166,14 +166,14 @@ class CallbackTalk:
             self._note(number, windows[0])
             raise
         if window is None:
-            return Ending()
+            return CallbackResult()
         self._note(number, window)
         promised = self._piece("callback_agreed_when", when=self._when(window))
         groups = self._spoken(phone_numbers.groups(number, self._home))
         await self._caller.say(self._piece("callback_agreed"), _live(promised), *groups)
-        return Ending(agreed=True)
+        return CallbackResult(agreed=True)
 
-    async def _window(self, windows: list[Window]) -> Window | None:
+    async def _window(self, windows: list[CallbackWindow]) -> CallbackWindow | None:
         """The one he chooses; the first for one who says nothing or only yes; None when none suits him."""
         menu = [self._piece("callback_when"), *(self._option(*item) for item in enumerate(windows, 1))]
         for _ in range(TRIES):
@@ -191,25 +191,27 @@ class CallbackTalk:
                     return None
         return windows[0]
 
-    def _option(self, place: int, window: Window) -> Piece:
+    def _option(self, place: int, window: CallbackWindow) -> PromptPart:
         key = self._terms.key_words(str(place), self._lang)
         return _live(self._piece("callback_window", when=self._when(window), key=key))
 
-    def _windows(self) -> list[Window]:
+    def _windows(self) -> list[CallbackWindow]:
         terms, rules = self._terms, self._terms.callflow.callback
         return offered(
             terms.open_on, terms.now, notice=dt.timedelta(minutes=rules.notice_min),
             length=dt.timedelta(hours=rules.window_h),
         )  # fmt: skip
 
-    def _when(self, window: Window) -> str:
+    def _when(self, window: CallbackWindow) -> str:
         return when(window, self._terms.now, self._terms.phrases, self._lang)
 
     # both
 
-    def _note(self, number: str, window: Window) -> None:
+    def _note(self, number: str, window: CallbackWindow) -> None:
         self._caller.wants_callback(
-            Wish(number, self._lang, window.start.timestamp(), window.end.timestamp(), self._terms.topic)
+            CallbackRequest(
+                number, self._lang, window.start.timestamp(), window.end.timestamp(), self._terms.topic
+            )
         )
 
     def _may_call(self, number: str) -> bool:
@@ -218,23 +220,23 @@ class CallbackTalk:
     def _too_often(self, number: str) -> bool:
         return bool(number) and self._terms.asked(number) >= self._terms.callflow.callback.per_day
 
-    def _is_yes(self, heard: Heard) -> bool:
+    def _is_yes(self, heard: CallerReply) -> bool:
         another = len(self._digits(heard)) >= FEWEST
         said_yes = heard.intent is not None and heard.intent.name == "yes"
         return heard.key == YES or (said_yes and not another)
 
-    def _spoken(self, groups: tuple[str, ...]) -> list[Piece]:
+    def _spoken(self, groups: tuple[str, ...]) -> list[PromptPart]:
         """One piece a group: the pause between them is the one people make."""
         ends = [*[","] * (len(groups) - 1), "."]
         return [
-            Piece("number", number_words.spoken(group, self._lang) + end, self._lang, live=True)
+            PromptPart("number", number_words.spoken(group, self._lang) + end, self._lang, live=True)
             for group, end in zip(groups, ends, strict=True)
         ]
 
-    def _piece(self, name: str, **fields: str) -> Piece:
+    def _piece(self, name: str, **fields: str) -> PromptPart:
         return self._words.piece(name, **fields)
 
 
-def _live(piece: Piece) -> Piece:
+def _live(piece: PromptPart) -> PromptPart:
     """It is made up during the call: not rendered in advance."""
-    return Piece(piece.key, piece.text, piece.lang, live=True)
+    return PromptPart(piece.key, piece.text, piece.lang, live=True)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from num2words import num2words
 
 from ivr.call.dialogue.number_words import numbers_in
-from ivr.content.callflow.callback_windows import Window
+from ivr.content.callflow.callback_windows import CallbackWindow
 from ivr.content.phrases import Phrases
 from ivr.core.text import normalise
 
@@ -48,7 +48,7 @@ ANY = {
 """What means: the first one will do."""
 
 
-def when(window: Window, now: dt.datetime, phrases: Phrases, lang: str) -> str:
+def when(window: CallbackWindow, now: dt.datetime, phrases: Phrases, lang: str) -> str:
     """ "today between four and five pm", "tomorrow morning", in ``lang``; without a full stop."""
     day = _day(window.start.date(), now.date(), lang)
     if window.part:
@@ -57,7 +57,9 @@ def when(window: Window, now: dt.datetime, phrases: Phrases, lang: str) -> str:
     return phrases.text(lang, "window_hours", day=day, start=start, end=end)
 
 
-def chosen(text: str, windows: Sequence[Window], now: dt.datetime, lang: str) -> Window | None:
+def chosen(
+    text: str, windows: Sequence[CallbackWindow], now: dt.datetime, lang: str
+) -> CallbackWindow | None:
     """The one of ``windows`` that ``text`` is about; None where it fits none, or several."""
     words = f" {normalise(text)} "
     scores = [_fits(words, index, window, now, lang) for index, window in enumerate(windows)]
@@ -70,13 +72,13 @@ def chosen(text: str, windows: Sequence[Window], now: dt.datetime, lang: str) ->
     return windows[0] if _any(words, ANY[lang]) else None
 
 
-def _fits(words: str, index: int, window: Window, now: dt.datetime, lang: str) -> int:
+def _fits(words: str, index: int, window: CallbackWindow, now: dt.datetime, lang: str) -> int:
     """How many of its marks are named: its place in the list, day, half of the day, hours."""
     named = _any(words, ORDINALS[lang][index].split())
     return 2 * named + 2 * _on_day(words, window, now, lang) + _at(words, window, lang)
 
 
-def _on_day(words: str, window: Window, now: dt.datetime, lang: str) -> bool:
+def _on_day(words: str, window: CallbackWindow, now: dt.datetime, lang: str) -> bool:
     day = window.start.date()
     if lang == "es":  # "mañana por la mañana": the first is the day
         words = words.replace(" por la manana ", " ").replace(" de la manana ", " ")
@@ -86,7 +88,7 @@ def _on_day(words: str, window: Window, now: dt.datetime, lang: str) -> bool:
     return _any(words, [normalise(word) for word in (name, relative) if word])
 
 
-def _at(words: str, window: Window, lang: str) -> int:
+def _at(words: str, window: CallbackWindow, lang: str) -> int:
     if window.part:
         return _any(words, (MORNING if window.part == "morning" else AFTERNOON)[lang])
     hours = {window.start.hour, window.start.hour % 12, window.start.hour % 12 or 12}

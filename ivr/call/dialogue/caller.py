@@ -9,13 +9,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from ivr.call.dialogue.handoff import Way
-from ivr.content.callflow.wait_estimate import Standing
+from ivr.call.dialogue.handoff import TransferTarget
+from ivr.content.callflow.wait_estimate import WaitEstimate
 from ivr.nlu.client import Intent
 
 
 @dataclass(frozen=True)
-class Piece:
+class PromptPart:
     """Something to say: ``key`` names the phrase or intent, ``slow`` asks for slower speech.
 
     ``live``: made up during the call, so not rendered in advance; something that is stands before it.
@@ -29,7 +29,7 @@ class Piece:
 
 
 @dataclass(frozen=True)
-class Heard:
+class CallerReply:
     """The caller's turn: a key (several, where a number was asked for), or speech with what it means, or
     neither (he said nothing).
 
@@ -51,7 +51,7 @@ class Heard:
 
 
 @dataclass(frozen=True)
-class Message:
+class RecordedMessage:
     """A recorded message: its name and length in seconds; ``failed`` when nothing could be recorded."""
 
     name: str
@@ -60,7 +60,7 @@ class Message:
 
 
 @dataclass(frozen=True)
-class Wish:
+class CallbackRequest:
     """To be called back at ``number`` (``+33...``) in ``lang``, from ``start`` to ``end`` (seconds since 1970).
 
     ``topic``: the intent he last asked about, or empty.
@@ -76,7 +76,7 @@ class Wish:
 class Interrupted(Exception):
     """The caller had a word for us while we told him something."""
 
-    def __init__(self, heard: Heard) -> None:
+    def __init__(self, heard: CallerReply) -> None:
         super().__init__("interrupted")
         self.heard = heard
 
@@ -92,18 +92,22 @@ class Caller(Protocol):
         """Seconds since the conversation began; a visit to an adviser before it does not count."""
 
     async def ask(
-        self, *pieces: Piece, langs: Sequence[str] = (), keys: int = 1, after: Message | None = None
-    ) -> Heard:
+        self,
+        *pieces: PromptPart,
+        langs: Sequence[str] = (),
+        keys: int = 1,
+        after: RecordedMessage | None = None,
+    ) -> CallerReply:
         """Say it, listen, understand.  ``langs``: the languages he may answer in, default his own.
 
         ``keys`` above 1: he is asked for a number, may press so many keys (# or a pause ends them), and speaks
         it with pauses.  ``after``: a message of his that he hears first.
         """
 
-    async def say(self, *pieces: Piece) -> None:
+    async def say(self, *pieces: PromptPart) -> None:
         """Say it to its end, whatever he says meanwhile."""
 
-    async def tell(self, *pieces: Piece) -> Heard | None:
+    async def tell(self, *pieces: PromptPart) -> CallerReply | None:
         """Say it to its end, or to his key or word, which is returned."""
 
     async def speaks(self, lang: str, how: str) -> None:
@@ -112,28 +116,28 @@ class Caller(Protocol):
     async def decided(self, decision: str, intent: str, other: str = "") -> None:
         """Note what was decided, for the record."""
 
-    async def record(self, lang: str, *before: Piece) -> Message:
+    async def record(self, lang: str, *before: PromptPart) -> RecordedMessage:
         """Say ``before``, beep, record until #, silence, the limit, or until he hangs up."""
 
-    async def keep(self, message: Message) -> None:
+    async def keep(self, message: RecordedMessage) -> None:
         """The message is final."""
 
-    async def discard(self, message: Message) -> None:
+    async def discard(self, message: RecordedMessage) -> None:
         """The message is to be replaced by another."""
 
     async def refuse_recording(self) -> None:
         """He does not want to be recorded: stop, delete, and keep nothing of this call but counts."""
 
-    def wants_callback(self, wish: Wish) -> None:
+    def wants_callback(self, wish: CallbackRequest) -> None:
         """Note the promise: from now on it is kept, whatever becomes of this call."""
 
     def wants_person(self, why: str) -> None:
         """Note that he wants a person, and ``why`` (as in PersonWanted): waiting is counted from here."""
 
-    async def standing(self, first: int = 0) -> Standing | None:
+    async def standing(self, first: int = 0) -> WaitEstimate | None:
         """How it looks at the desk for him; ``first`` as in Way; None: unknown."""
 
-    async def transfer(self, way: Way) -> None:
+    async def transfer(self, way: TransferTarget) -> None:
         """Leave to a person in the dialplan; raises LeftToDialplan."""
 
     async def hang_up(self) -> None:

@@ -30,7 +30,7 @@ CHILD = frozenset("enfant fils fille child kid son daughter nino nina hijo hija 
 
 
 @dataclass(frozen=True)
-class Way:
+class TransferTarget:
     """Where a caller is put through to, and what is known about him.
 
     ``target``: QUEUE, ON_CALL or OVERFLOW, ``then``: a second one if that fails; ``why``: as in PersonWanted;

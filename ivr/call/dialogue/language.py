@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ivr.call.dialogue.caller import Heard
+from ivr.call.dialogue.caller import CallerReply
 from ivr.content.callflow import Callflow
 from ivr.content.languages import LanguageNames
 
@@ -17,7 +17,9 @@ class Choice:
     how: str
 
 
-def choose(heard: Heard, callflow: Callflow, names: LanguageNames, *, asked: bool = False) -> Choice | None:
+def choose(
+    heard: CallerReply, callflow: Callflow, names: LanguageNames, *, asked: bool = False
+) -> Choice | None:
     """The language of a key or of a spoken name; None when he gave neither.
 
     ``asked``: we have just asked him which language, so that a whole sentence may hold the name.
@@ -30,7 +32,7 @@ def choose(heard: Heard, callflow: Callflow, names: LanguageNames, *, asked: boo
     return Choice(lang, "voice") if lang in callflow.languages else None
 
 
-def _wants_another(heard: Heard, callflow: Callflow) -> bool:
+def _wants_another(heard: CallerReply, callflow: Callflow) -> bool:
     intent = heard.intent
     return (
         intent is not None and intent.name == "change_language" and intent.confidence >= callflow.gate.control

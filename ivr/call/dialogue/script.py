@@ -1,4 +1,4 @@
-"""The conversation, top to bottom: a ``Caller`` to talk to and an ``Office`` that knows, no audio, no sockets.
+"""The conversation, top to bottom: a ``Caller`` to talk to and an ``Content`` that knows, no audio, no sockets.
 
 A hang-up is CallerGone and a hand-off LeftToDialplan; both simply end the script.
 """
@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections.abc import Awaitable
 
 from ivr.call.dialogue import handoff
-from ivr.call.dialogue.callback import CallbackTalk, Terms
-from ivr.call.dialogue.caller import Caller, Heard, Interrupted, Piece
+from ivr.call.dialogue.callback import CallbackContext, CallbackFlow
+from ivr.call.dialogue.caller import Caller, CallerReply, Interrupted, PromptPart
 from ivr.call.dialogue.dtmf_menu import key_menu
 from ivr.call.dialogue.language import choose
-from ivr.call.dialogue.transfer import PersonTalk, Wanted
+from ivr.call.dialogue.transfer import Transfer, TransferReason
 from ivr.call.dialogue.voicemail import leave_message
-from ivr.content.bundle import Office
+from ivr.content.bundle import Content
 from ivr.content.callflow.opening import intervals
 from ivr.content.faq import resolve_follow_up
 from ivr.core.errors import RecogniserError, VoiceError
@@ -31,12 +31,12 @@ MENU_ROUNDS = 2
 class Dialogue:
     """One conversation."""
 
-    def __init__(self, caller: Caller, office: Office) -> None:
+    def __init__(self, caller: Caller, office: Content) -> None:
         self.caller = caller
         self.office = office
         self.answered = 0
         self.last_answer = ""
-        self._last: tuple[Piece, ...] = ()
+        self._last: tuple[PromptPart, ...] = ()
         self._reprompts = 0
         self._silences = 0
         self._offered = False  # a person or the voicemail was
@@ -60,10 +60,10 @@ class Dialogue:
         begin again."""
         await self.serve(self._apologise(told))
 
-    async def _begin(self) -> tuple[Piece, ...]:
+    async def _begin(self) -> tuple[PromptPart, ...]:
         return await self._open(await self.welcome())
 
-    async def _open(self, heard: Heard | None) -> tuple[Piece, ...]:
+    async def _open(self, heard: CallerReply | None) -> tuple[PromptPart, ...]:
         """The first words in his language; among them, that the call may be recorded.
 
         A question is answered first; one who wants a person, and leaves us, is told before.  In an emergency nobody
@@ -80,7 +80,7 @@ class Dialogue:
         *reply, last = await self.respond(heard)
         return (*reply, *notice, last)
 
-    def _recording_notice(self) -> tuple[Piece, ...]:
+    def _recording_notice(self) -> tuple[PromptPart, ...]:
         recording = self.office.callflow.recording
         if not (recording.enabled and recording.notice):
             return ()
@@ -91,7 +91,7 @@ class Dialogue:
         recording = self.office.callflow.recording
         return recording.enabled and key == recording.refuse_key
 
-    async def _welcome_back(self, status: str) -> tuple[Piece, ...]:
+    async def _welcome_back(self, status: str) -> tuple[PromptPart, ...]:
         match status:
             case handoff.SERVED:
                 self._cut_off = True  # should he ask again, he does not wait behind others
@@ -103,11 +103,11 @@ class Dialogue:
             case handoff.DECLINED | handoff.TIMEOUT | handoff.NO_ANSWER:
                 return await self._instead()
         if status in handoff.EMPTY:
-            await PersonTalk(self.caller, self, self.office, Wanted("asked", self._topic)).to_a_spare()
+            await Transfer(self.caller, self, self.office, TransferReason("asked", self._topic)).to_a_spare()
         await self.tell(self.piece("handoff_failed"))
         return await self.message()
 
-    async def _instead(self) -> tuple[Piece, ...]:
+    async def _instead(self) -> tuple[PromptPart, ...]:
         """None of those who are there took him: a callback, or else a message."""
         heard = await self.caller.ask(self.piece("handoff_declined"))
         intent = heard.intent.name if heard.intent else ""
@@ -117,13 +117,13 @@ class Dialogue:
             return await self.message()
         return await self.respond(heard)
 
-    async def _apologise(self, told: bool) -> tuple[Piece, ...]:
+    async def _apologise(self, told: bool) -> tuple[PromptPart, ...]:
         apology = () if told else (self.piece("apology_wait"),)
         return (*apology, self.piece("how_can_i_help"))
 
     # the greeting and the language
 
-    async def welcome(self) -> Heard | None:
+    async def welcome(self) -> CallerReply | None:
         """Greet and settle the language; returns the question of a caller who asks one right away."""
         order = self.office.callflow.order(self.caller.number)
         menu = [self.piece("welcome", order[0]), *(self._menu_line(lang) for lang in order)]
@@ -143,7 +143,7 @@ class Dialogue:
                 return heard
         return await self._without_a_language()
 
-    async def _without_a_language(self) -> Heard | None:
+    async def _without_a_language(self) -> CallerReply | None:
         silent = self.office.callflow.silent_languages
         heard = await self.caller.ask(*(self.piece("how_can_i_help", lang) for lang in silent), langs=silent)
         choice = choose(heard, self.office.callflow, self.office.names)
@@ -153,18 +153,18 @@ class Dialogue:
         await self.caller.speaks(heard.lang or silent[0], "question" if heard.spoke else "default")
         return None if heard.silent else heard
 
-    def _is_a_question(self, heard: Heard) -> bool:
+    def _is_a_question(self, heard: CallerReply) -> bool:
         return heard.urgent or self.verdict(heard).decision in (
             Decision.ANSWER, Decision.CONFIRM, Decision.EITHER, Decision.CONTROL,
         )  # fmt: skip
 
-    def _menu_line(self, lang: str) -> Piece:
+    def _menu_line(self, lang: str) -> PromptPart:
         key = self.office.callflow.languages[lang].key  # type: ignore[index]
         return self.piece("menu_line", lang, key=self.office.key_words(key, lang))
 
     # questions and answers
 
-    async def serve(self, coming: Awaitable[tuple[Piece, ...]]) -> None:
+    async def serve(self, coming: Awaitable[tuple[PromptPart, ...]]) -> None:
         """Ask what is coming, listen, respond, for as long as the caller stays and the longest call allows."""
         while True:
             try:
@@ -189,7 +189,7 @@ class Dialogue:
                 continue
             coming = self.respond(heard)
 
-    async def tell(self, *pieces: Piece) -> None:
+    async def tell(self, *pieces: PromptPart) -> None:
         """Say what needs no answer; raises Interrupted when the caller has a word for us meanwhile."""
         for _ in range(2):  # once more when what cut it short was nothing
             heard = await self.caller.tell(*pieces)
@@ -198,7 +198,7 @@ class Dialogue:
             if heard.key or self._is_a_question(heard):
                 raise Interrupted(heard)
 
-    async def respond(self, heard: Heard) -> tuple[Piece, ...]:
+    async def respond(self, heard: CallerReply) -> tuple[PromptPart, ...]:
         """What to say next to what was heard; may end the conversation."""
         if heard.silent:
             return await self.nothing_heard()
@@ -233,7 +233,7 @@ class Dialogue:
             case _:
                 return await self.not_understood()
 
-    def answer(self, intent: str) -> tuple[Piece, ...]:
+    def answer(self, intent: str) -> tuple[PromptPart, ...]:
         """The answer of today, and whether there is anything else."""
         lang = self.caller.lang
         self._reprompts = self._deaf = 0
@@ -243,16 +243,16 @@ class Dialogue:
         said = self.office.faq.answer(intent, lang, today)
         lines = () if said.expired else tuple(self.office.faq.today_lines(intent, lang, today))
         body = said.text if said.expired else self.office.faq.entry(intent).answers[lang]  # type: ignore[index]
-        self._last = tuple(Piece(intent, text, lang) for text in (*lines, body))
+        self._last = tuple(PromptPart(intent, text, lang) for text in (*lines, body))
         return (*self._last, self.piece("anything_else"))
 
-    async def emergency(self) -> tuple[Piece, ...]:
+    async def emergency(self) -> tuple[PromptPart, ...]:
         """The number first, at once, and nothing asked back."""
         await self.caller.decided(Decision.ANSWER, "emergency")
         self.answered += 1
         return (self.piece("emergency"), *self.answer("emergency")[:-1])
 
-    async def confirm(self, intent: str) -> tuple[Piece, ...]:
+    async def confirm(self, intent: str) -> tuple[PromptPart, ...]:
         """Ask whether that was meant; anything but yes and no is a new turn."""
         name = self.office.faq.name(intent, self.caller.lang)
         heard = await self.caller.ask(self.piece("confirm", name=name))
@@ -263,7 +263,7 @@ class Dialogue:
                 return await self.not_understood()
         return await self.not_understood() if heard.silent else await self.respond(heard)
 
-    async def either(self, one: str, other: str) -> tuple[Piece, ...]:
+    async def either(self, one: str, other: str) -> tuple[PromptPart, ...]:
         """Two close subjects: ask which."""
         names = [self.office.faq.name(intent, self.caller.lang) for intent in (one, other)]
         heard = await self.caller.ask(self.piece("either", a=names[0], b=names[1]))
@@ -280,7 +280,7 @@ class Dialogue:
                 return await self.not_understood()
         return await self.not_understood() if heard.silent else await self.respond(heard)
 
-    async def follow(self, intent: str) -> tuple[Piece, ...]:
+    async def follow(self, intent: str) -> tuple[PromptPart, ...]:
         """ "And for children?": the same topic, another aspect of it."""
         followed = resolve_follow_up(self.office.faq, self.last_answer, intent.removeprefix("follow."))
         if followed is None:
@@ -288,14 +288,14 @@ class Dialogue:
         await self.caller.decided(Decision.ANSWER, followed)
         return self.answer(followed)
 
-    async def not_understood(self) -> tuple[Piece, ...]:
+    async def not_understood(self) -> tuple[PromptPart, ...]:
         """Help once with examples; then a person."""
         self._reprompts += 1
         if self._reprompts > self.office.callflow.limits.reprompts:
             return await self.person("not-understood")
         return (self.piece("not_understood"), self.piece("reprompt_examples"))
 
-    async def nothing_heard(self) -> tuple[Piece, ...]:
+    async def nothing_heard(self) -> tuple[PromptPart, ...]:
         """Silence: ask again, ask once more; then a person, or goodbye to one who had an answer or that offer."""
         self._silences += 1
         if self._silences > self.office.callflow.limits.silences:
@@ -306,7 +306,7 @@ class Dialogue:
 
     # keys and orders
 
-    async def pressed(self, key: str) -> tuple[Piece, ...]:
+    async def pressed(self, key: str) -> tuple[PromptPart, ...]:
         """A key in the middle of the conversation."""
         if self._refuses(key):
             await self.caller.refuse_recording()
@@ -320,7 +320,7 @@ class Dialogue:
             return (self.piece("how_can_i_help"),)
         return await self._change_to(lang, "key")
 
-    async def control(self, intent: str, text: str = "") -> tuple[Piece, ...]:
+    async def control(self, intent: str, text: str = "") -> tuple[PromptPart, ...]:
         """An order: human, voicemail, callback, repeat, slower, menu, change_language, goodbye, yes, no.
 
         ``text``: how he put it.
@@ -345,13 +345,13 @@ class Dialogue:
                 await self.goodbye()
         return (self.piece("anything_else"),)
 
-    def _again(self, *, slow: bool) -> tuple[Piece, ...]:
+    def _again(self, *, slow: bool) -> tuple[PromptPart, ...]:
         if not self._last:
             return (self.piece("repeat_nothing"),)
-        last = tuple(Piece(piece.key, piece.text, piece.lang, slow) for piece in self._last)
+        last = tuple(PromptPart(piece.key, piece.text, piece.lang, slow) for piece in self._last)
         return (*last, self.piece("anything_else"))
 
-    async def change_language(self, text: str = "") -> tuple[Piece, ...]:
+    async def change_language(self, text: str = "") -> tuple[PromptPart, ...]:
         """By the name that was in the order (``text``), or asked for."""
         named = self.office.names.meant_in(text)
         if named in self.office.callflow.languages and named != self.caller.lang:
@@ -366,19 +366,19 @@ class Dialogue:
                 return await self.respond(heard)
         return (self.piece("how_can_i_help"),)
 
-    async def _change_to(self, lang: str, how: str) -> tuple[Piece, ...]:
+    async def _change_to(self, lang: str, how: str) -> tuple[PromptPart, ...]:
         await self.caller.speaks(lang, how)
         self._last = ()
         return (self.piece("language_changed"), self.piece("how_can_i_help"))
 
     # when nothing that is said can be understood
 
-    async def by_keys(self) -> tuple[Piece, ...]:
+    async def by_keys(self) -> tuple[PromptPart, ...]:
         """The usual topics by their keys, and a person: for him at once when that was no help either."""
         await self.caller.decided(Decision.CONTROL, "menu")
         lang, office = self.caller.lang, self.office
         menu = key_menu(office.callflow, office.faq, office.phrases, lang)
-        heard = await self.caller.ask(*(Piece(phrase, text, lang) for text, phrase in menu))
+        heard = await self.caller.ask(*(PromptPart(phrase, text, lang) for text, phrase in menu))
         topic = office.callflow.topics_by_key.get(heard.key)
         if topic is not None:
             self._topic = topic
@@ -388,7 +388,7 @@ class Dialogue:
             return await self.respond(heard)
         return await self.person("not-understood")
 
-    async def unheard(self) -> tuple[Piece, ...]:
+    async def unheard(self) -> tuple[PromptPart, ...]:
         """The recogniser has failed: keys, and when it fails again a person."""
         if not self.caller.lang:
             await self.caller.speaks(self.office.callflow.order(self.caller.number)[0], "default")
@@ -396,7 +396,7 @@ class Dialogue:
 
     # ways out
 
-    async def person(self, why: str = "asked") -> tuple[Piece, ...]:
+    async def person(self, why: str = "asked") -> tuple[PromptPart, ...]:
         """An adviser in opening hours, then who is on call, then the voicemail; ``why`` as in PersonWanted."""
         await self.caller.decided(Decision.HANDOFF, "human")
         why = self._alarm or why
@@ -404,18 +404,18 @@ class Dialogue:
         self._reprompts = self._silences = 0
         self._offered = True
         first = handoff.URGENT_FIRST if self._alarm else handoff.CUT_OFF_FIRST if self._cut_off else 0
-        await PersonTalk(self.caller, self, self.office, Wanted(why, self._topic, first)).run()
+        await Transfer(self.caller, self, self.office, TransferReason(why, self._topic, first)).run()
         return await self.message()
 
-    async def message(self, intro: str = "voicemail_intro") -> tuple[Piece, ...]:
+    async def message(self, intro: str = "voicemail_intro") -> tuple[PromptPart, ...]:
         """Take a message, and what to say then."""
         left = await leave_message(self.caller, self, self.office.callflow.voicemail.keys, intro)
         self.answered += left.sent
         return (self.piece("anything_else"),) if left.turn is None else await self.respond(left.turn)
 
-    async def callback(self) -> tuple[Piece, ...]:
+    async def callback(self) -> tuple[PromptPart, ...]:
         """Agree on a callback; where that does not come about, take a message."""
-        ending = await CallbackTalk(self.caller, self, self._terms()).run()
+        ending = await CallbackFlow(self.caller, self, self._terms()).run()
         if ending.turn is not None:
             return await self.respond(ending.turn)
         if ending.agreed:
@@ -426,9 +426,9 @@ class Dialogue:
         await self.tell(self.piece(ending.lead))
         return await self.message()
 
-    def _terms(self) -> Terms:
+    def _terms(self) -> CallbackContext:
         office = self.office
-        return Terms(
+        return CallbackContext(
             office.callflow, office.phrases, office.key_words, lambda day: intervals(office.callflow.hours, day),
             office.now(), self.last_answer, office.callbacks_asked,
         )  # fmt: skip
@@ -445,12 +445,12 @@ class Dialogue:
 
     # words
 
-    def piece(self, name: str, lang: str = "", /, **fields: str) -> Piece:
+    def piece(self, name: str, lang: str = "", /, **fields: str) -> PromptPart:
         """A phrase in the caller's language (or ``lang``)."""
         lang = lang or self.caller.lang
-        return Piece(name, self.office.phrases.text(lang, name, **fields), lang)
+        return PromptPart(name, self.office.phrases.text(lang, name, **fields), lang)
 
-    def verdict(self, heard: Heard) -> Verdict:
+    def verdict(self, heard: CallerReply) -> Verdict:
         """What the gate makes of it; a replay leads the conversation by answering this for itself."""
         if heard.intent is None:
             return Verdict(Decision.REPROMPT)

@@ -7,22 +7,22 @@ from typing import Protocol
 
 from ivr.call.dialogue import handoff
 from ivr.call.dialogue.announcements import waiting_time
-from ivr.call.dialogue.caller import Caller, Piece
-from ivr.call.dialogue.handoff import Way
-from ivr.content.bundle import Office
+from ivr.call.dialogue.caller import Caller, PromptPart
+from ivr.call.dialogue.handoff import TransferTarget
+from ivr.content.bundle import Content
 from ivr.content.callflow import wait_estimate
 from ivr.content.callflow.opening import open_at, reason
 
 
-class Words(Protocol):
+class TransferPhrases(Protocol):
     """Phrases in the caller's language, and telling him something."""
 
-    def piece(self, name: str, lang: str = "", /, **fields: str) -> Piece: ...
-    async def tell(self, *pieces: Piece) -> None: ...
+    def piece(self, name: str, lang: str = "", /, **fields: str) -> PromptPart: ...
+    async def tell(self, *pieces: PromptPart) -> None: ...
 
 
 @dataclass(frozen=True)
-class Wanted:
+class TransferReason:
     """Why he wants a person (as in PersonWanted), what he asked about, his place before others (0: none)."""
 
     why: str
@@ -30,10 +30,12 @@ class Wanted:
     first: int = 0
 
 
-class PersonTalk:
+class Transfer:
     """Puts the caller through; what returns is a caller for whom nobody is there, and who knows it."""
 
-    def __init__(self, caller: Caller, words: Words, office: Office, wanted: Wanted) -> None:
+    def __init__(
+        self, caller: Caller, words: TransferPhrases, office: Content, wanted: TransferReason
+    ) -> None:
         self._caller, self._words, self._office, self._wanted = caller, words, office, wanted
 
     async def run(self) -> None:
@@ -53,7 +55,7 @@ class PersonTalk:
             then = spares[1] if spares[1:] else ""
             wanted = self._wanted
             await self._caller.transfer(
-                Way(spares[0], self._caller.lang, wanted.why, wanted.topic, then=then)
+                TransferTarget(spares[0], self._caller.lang, wanted.why, wanted.topic, then=then)
             )
 
     async def _to_the_desk(self) -> None:
@@ -64,15 +66,17 @@ class PersonTalk:
             return
         told = wait_estimate.told(standing.wait_s, callflow) if standing is not None else 0
         await self._words.tell(self._how_long(told) if told else self._words.piece("handoff"))
-        await self._caller.transfer(Way(handoff.QUEUE, lang, wanted.why, wanted.topic, told, wanted.first))
+        await self._caller.transfer(
+            TransferTarget(handoff.QUEUE, lang, wanted.why, wanted.topic, told, wanted.first)
+        )
 
-    def _how_long(self, told: int) -> Piece:
+    def _how_long(self, told: int) -> PromptPart:
         callflow, lang = self._office.callflow, self._caller.lang
         phrase, _ = wait_estimate.waiting_phrase(told, callflow)
-        return Piece(phrase, waiting_time(told, lang, callflow, self._office.phrases), lang)
+        return PromptPart(phrase, waiting_time(told, lang, callflow, self._office.phrases), lang)
 
-    def _closed(self) -> list[Piece]:
+    def _closed(self) -> list[PromptPart]:
         """That nobody is there, and why, if the day is a special one."""
         lang = self._caller.lang
         why = reason(self._office.callflow.hours, self._office.now(), lang)
-        return [*([Piece("closed_reason", why, lang)] if why else []), self._words.piece("closed")]
+        return [*([PromptPart("closed_reason", why, lang)] if why else []), self._words.piece("closed")]

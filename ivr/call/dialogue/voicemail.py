@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
-from ivr.call.dialogue.caller import Caller, Heard, Message, Piece
+from ivr.call.dialogue.caller import Caller, CallerReply, PromptPart, RecordedMessage
 from ivr.content.callflow import ReviewKeys
 
 SHORTEST_S = 1.0
@@ -14,18 +14,18 @@ SHORTEST_S = 1.0
 TRIES = 4
 
 
-class Words(Protocol):
+class VoicemailPhrases(Protocol):
     """Phrases in the caller's language, as pieces."""
 
-    def piece(self, name: str, lang: str = "", /, **fields: str) -> Piece: ...
+    def piece(self, name: str, lang: str = "", /, **fields: str) -> PromptPart: ...
 
 
 @dataclass(frozen=True)
-class Left:
+class MessageResult:
     """Whether a message was left; ``turn``: the emergency that was heard instead of an approval."""
 
     sent: bool
-    turn: Heard | None = None
+    turn: CallerReply | None = None
 
 
 class _Choice(StrEnum):
@@ -34,14 +34,14 @@ class _Choice(StrEnum):
 
 
 async def leave_message(
-    caller: Caller, words: Words, keys: ReviewKeys, intro: str = "voicemail_intro"
-) -> Left:
+    caller: Caller, words: VoicemailPhrases, keys: ReviewKeys, intro: str = "voicemail_intro"
+) -> MessageResult:
     """Take one message; a caller who hangs up has left what he said."""
     for tries_left in reversed(range(TRIES)):
         message = await caller.record(caller.lang, words.piece(intro))
         if message.failed:
             await caller.say(words.piece("voicemail_failed"))
-            return Left(False)
+            return MessageResult(False)
         if message.seconds < SHORTEST_S:
             await caller.discard(message)
             await caller.say(words.piece("voicemail_empty"))
@@ -51,14 +51,16 @@ async def leave_message(
             await caller.discard(message)
             continue
         await caller.keep(message)
-        if isinstance(choice, Heard):
-            return Left(True, choice)
+        if isinstance(choice, CallerReply):
+            return MessageResult(True, choice)
         await caller.say(words.piece("voicemail_sent"))
-        return Left(True)
-    return Left(False)
+        return MessageResult(True)
+    return MessageResult(False)
 
 
-async def _review(caller: Caller, words: Words, keys: ReviewKeys, message: Message) -> _Choice | Heard:
+async def _review(
+    caller: Caller, words: VoicemailPhrases, keys: ReviewKeys, message: RecordedMessage
+) -> _Choice | CallerReply:
     """Send or again; silence, ``#`` and anything else send.  An emergency is given back as it was heard."""
     heard = await caller.ask(words.piece("voicemail_review"))
     for _ in range(TRIES):

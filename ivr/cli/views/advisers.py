@@ -20,7 +20,7 @@ async def show(settings: Settings, *, as_json: bool) -> None:
     """List them; raises AmiError when no service runs."""
     names = {adviser.id: adviser.name for adviser in _callflow(settings).advisers}
     async with queues.connect(settings) as ami:
-        members, waiting = await queues.look(ami)
+        members, waiting = await queues.queue_status(ami)
     if as_json:
         for one in members:
             sys.stdout.write(json.dumps({"name": names.get(one.id, one.id), **asdict(one)}) + "\n")

@@ -41,7 +41,7 @@ def create_app(context: Context) -> FastAPI:
         docs_url=None,  # its pages would fetch scripts from elsewhere
         redoc_url=None,
     )
-    app.state.context, app.state.board = context, metrics.Board()
+    app.state.context, app.state.board = context, metrics.Metrics()
     answer_with_problems(app)
     app.add_api_route("/health", about, tags=["service"], summary="Whether the console answers")
     app.include_router(health.router)

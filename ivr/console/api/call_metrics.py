@@ -21,7 +21,7 @@ UNDERSTOOD_S = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0)
 WAITED_S = (5, 10, 20, 30, 60, 120, 180, 300, 600)
 
 
-class Meter:
+class CallMetrics:
     """Counters of the calls that ended since it was made; a restart begins at zero, as Prometheus expects."""
 
     def __init__(self, registry: CollectorRegistry, since: float | None = None) -> None:

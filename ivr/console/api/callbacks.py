@@ -19,8 +19,10 @@ from ivr.store.callbacks import LONGEST_OUTCOME, Row
 
 router = APIRouter(prefix="/callbacks", tags=["callbacks"], responses=REFUSALS)
 
-State = Literal["open", "calling", "done", "closed"]
-Outcome = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=LONGEST_OUTCOME)]
+CallbackState = Literal["open", "calling", "done", "closed"]
+CallbackOutcome = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=LONGEST_OUTCOME)
+]
 
 
 class Attempt(BaseModel):
@@ -32,7 +34,7 @@ class Attempt(BaseModel):
     seconds: float = Field(description="of talk")
 
 
-class Callback(BaseModel):
+class CallbackSummary(BaseModel):
     """Somebody who wants to be called back."""
 
     id: str
@@ -43,13 +45,13 @@ class Callback(BaseModel):
     topic: str = Field(description="the intent he last asked about, or empty")
     start: dt.datetime = Field(description="the window that he was promised")
     end: dt.datetime
-    state: State
+    state: CallbackState
     owner: str = Field(description="who has taken it, or the adviser who called; empty: the next free one")
     attempts: int = Field(description="so often the caller's telephone was rung")
     outcome: str
 
 
-class WholeCallback(Callback):
+class WholeCallback(CallbackSummary):
     """A callback with all that was tried, oldest first."""
 
     tried: list[Attempt]
@@ -65,15 +67,15 @@ class Finish(BaseModel):
     """Who has ended it, and how."""
 
     by: Name
-    outcome: Outcome
+    outcome: CallbackOutcome
 
 
 @router.get("", summary="Callbacks, open ones first, by their window")
 def every(
-    here: Here, state: State | None = None, limit: Annotated[int, Query(ge=1, le=1000)] = 200
-) -> list[Callback]:
+    here: Here, state: CallbackState | None = None, limit: Annotated[int, Query(ge=1, le=1000)] = 200
+) -> list[CallbackSummary]:
     """All of them, or those of one state."""
-    return [Callback(**_facts(row)) for row in callbacks.every(here.engine, state or "", limit)]
+    return [CallbackSummary(**_facts(row)) for row in callbacks.every(here.engine, state or "", limit)]
 
 
 @router.get("/{id}", summary="One callback with its attempts")

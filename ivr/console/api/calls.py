@@ -17,7 +17,7 @@ from ivr.store import queries
 router = APIRouter(prefix="/calls", tags=["calls"], responses=REFUSALS)
 
 
-class Call(BaseModel):
+class CallSummary(BaseModel):
     """A call."""
 
     id: str
@@ -29,25 +29,25 @@ class Call(BaseModel):
     seconds: float
 
 
-class Story(Call):
+class CallTimeline(CallSummary):
     """A call with its events in their order; their fields are described in docs/events.md."""
 
     events: list[dict[str, Any]]
 
 
 @router.get("", summary="The newest calls")
-def calls(here: Here, limit: Annotated[int, Query(ge=1, le=200)] = 50) -> list[Call]:
+def calls(here: Here, limit: Annotated[int, Query(ge=1, le=200)] = 50) -> list[CallSummary]:
     """The newest first."""
-    return [Call(**_facts(row)) for row in queries.recent_calls(here.engine, limit)]
+    return [CallSummary(**_facts(row)) for row in queries.recent_calls(here.engine, limit)]
 
 
 @router.get("/{id}", summary="One call as a timeline")
-def call(here: Here, id: str) -> Story:
+def call(here: Here, id: str) -> CallTimeline:
     """All that happened in a call; ``t`` is seconds from the answer."""
     row = queries.call(here.engine, id)
     if row is None or row["id"] != id:
         raise Problem(404, f"no call {id}")
-    return Story(**_facts(row), events=[to_json(item) for item in queries.events_of(here.engine, id)])
+    return CallTimeline(**_facts(row), events=[to_json(item) for item in queries.events_of(here.engine, id)])
 
 
 def _facts(row: queries.Row) -> dict[str, Any]:

@@ -27,7 +27,7 @@ LOOK_S, ALIVE_S, RECENT_S = 0.3, 15.0, 30
 PUSHED = {"queued", "ringing", "person-answered", "person-left", "queue-left"}
 
 
-class Adviser(BaseModel):
+class AdviserOnDuty(BaseModel):
     """An adviser and his state."""
 
     name: str
@@ -36,7 +36,7 @@ class Adviser(BaseModel):
     calls: int = Field(description="calls taken since Asterisk started")
 
 
-class Waiting(BaseModel):
+class QueueEntry(BaseModel):
     """A caller who waits."""
 
     call: str
@@ -45,20 +45,20 @@ class Waiting(BaseModel):
     seconds: int
 
 
-class Floor(BaseModel):
+class DeskView(BaseModel):
     """The advisers and those who wait for them."""
 
-    advisers: list[Adviser]
-    waiting: list[Waiting]
+    advisers: list[AdviserOnDuty]
+    waiting: list[QueueEntry]
 
 
-class State(BaseModel):
+class AdviserState(BaseModel):
     """A state to be set."""
 
     state: Literal["available", "paused", "away"]
 
 
-class Line(BaseModel):
+class QueueState(BaseModel):
     """One thing that was said; ``who``: caller or service."""
 
     who: str
@@ -83,34 +83,34 @@ class OnTheLine(BaseModel):
     why: str = Field(description="as in the event person-wanted")
     intent: str
     confidence: float = Field(description="how sure the service was of the intent, 0 to 1")
-    transcript: list[Line]
+    transcript: list[QueueState]
     earlier: list[Earlier]
 
 
 @router.get("", summary="Advisers and those who wait")
-async def look(here: Here) -> Floor:
+async def look(here: Here) -> DeskView:
     """As Asterisk's queues have it now."""
     try:
         async with queues.connect(here.settings) as ami:
-            members, waiting = await queues.look(ami)
+            members, waiting = await queues.queue_status(ami)
     except AmiError as error:
         raise Problem(503, str(error)) from None
     names = _names(here)
-    return Floor(
+    return DeskView(
         advisers=[
-            Adviser(name=names.get(one.id, one.id), state=one.state, calls=one.calls,
+            AdviserOnDuty(name=names.get(one.id, one.id), state=one.state, calls=one.calls,
                     languages=[queue.removeprefix("desk-") for queue in one.queues])
             for one in members
         ],
         waiting=[
-            Waiting(call=one.call_id, lang=one.queue.removeprefix("desk-"), place=one.place, seconds=one.seconds)
+            QueueEntry(call=one.call_id, lang=one.queue.removeprefix("desk-"), place=one.place, seconds=one.seconds)
             for one in waiting
         ],
     )  # fmt: skip
 
 
 @router.put("/advisers/{name}", status_code=204, summary="Set an adviser's state")
-async def set_state(here: Here, name: Annotated[str, Path()], wanted: State) -> None:
+async def set_state(here: Here, name: Annotated[str, Path()], wanted: AdviserState) -> None:
     """Available, paused or away; kept over a restart."""
     ids = [adviser.id for adviser in here.callflow.advisers if name in (adviser.name, adviser.id)]
     if not ids:
@@ -180,14 +180,14 @@ def _key(row: queries.Row) -> tuple[str, int]:
     return row["call_id"], row["seq"]
 
 
-def _line(event: events.Event) -> Line | None:
+def _line(event: events.Event) -> QueueState | None:
     match event:
         case events.Said():
-            return Line(who="service", text=event.text)
+            return QueueState(who="service", text=event.text)
         case events.Heard():
-            return Line(who="caller", text=event.text, confidence=event.confidence)
+            return QueueState(who="caller", text=event.text, confidence=event.confidence)
         case events.KeyPressed():
-            return Line(who="caller", text=f"[{event.digit}]")
+            return QueueState(who="caller", text=f"[{event.digit}]")
     return None
 
 

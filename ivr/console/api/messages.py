@@ -19,18 +19,18 @@ from ivr.console.context import Context, Here
 from ivr.content.callflow import Language
 from ivr.core import pseudonyms
 from ivr.store import inbox, outbox
-from ivr.store.inbox import LONGEST_NAME, LONGEST_NOTE, Row, Wanted
+from ivr.store.inbox import LONGEST_NAME, LONGEST_NOTE, MessageFilter, Row
 
 router = APIRouter(prefix="/messages", tags=["messages"], responses=REFUSALS)
 
 MEDIA = {".wav": "audio/wav", ".flac": "audio/flac"}
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=LONGEST_NAME)]
-Note = Annotated[str, StringConstraints(strip_whitespace=True, max_length=LONGEST_NOTE)]
-State = Literal["new", "taken", "answered"]
+NoteText = Annotated[str, StringConstraints(strip_whitespace=True, max_length=LONGEST_NOTE)]
+MessageState = Literal["new", "taken", "answered"]
 What = Literal["take", "release", "answer", "reopen", "note"]
 
 
-class Transcript(BaseModel):
+class MessageTranscript(BaseModel):
     """What a recogniser made of a message: no person has written or checked it."""
 
     automatic: Literal[True] = True
@@ -39,7 +39,7 @@ class Transcript(BaseModel):
     ready: bool = Field(description="false: it is still to come, or was not possible")
 
 
-class Message(BaseModel):
+class MessageSummary(BaseModel):
     """A message that a caller left."""
 
     id: str
@@ -51,13 +51,13 @@ class Message(BaseModel):
     lang: str
     seconds: float
     how: str = Field(description="sent, hang-up, or fallback (taken by the dialplan alone)")
-    transcript: Transcript
+    transcript: MessageTranscript
     urgency: list[str] = Field(description="urgent words found in the transcript")
-    state: State
+    state: MessageState
     owner: str = Field(description="who has taken or answered it")
 
 
-class Entry(BaseModel):
+class HistoryEntry(BaseModel):
     """One thing done about a message."""
 
     at: dt.datetime
@@ -77,17 +77,17 @@ class Delivery(BaseModel):
     error: str
 
 
-class WholeMessage(Message):
+class WholeMessage(MessageSummary):
     """A message with all that was done about it, oldest first."""
 
-    history: list[Entry]
+    history: list[HistoryEntry]
     notified: list[Delivery]
 
 
 class Page(BaseModel):
     """Messages, the newest first; ``next`` is the ``after`` of the following page, null at the end."""
 
-    messages: list[Message]
+    messages: list[MessageSummary]
     next: str | None
 
 
@@ -95,20 +95,20 @@ class Deed(BaseModel):
     """Who does it; a note may say why, or what came of it."""
 
     by: Name
-    note: Note = ""
+    note: NoteText = ""
 
 
 class NewNote(BaseModel):
     """A note and who writes it."""
 
     by: Name
-    note: Annotated[Note, Field(min_length=1)]
+    note: Annotated[NoteText, Field(min_length=1)]
 
 
 @router.get("", summary="Messages, the newest first")
 def messages(
     here: Here,
-    state: State | None = None,
+    state: MessageState | None = None,
     lang: Language | None = None,
     owner: Name | None = None,
     urgent: bool | None = None,
@@ -118,7 +118,9 @@ def messages(
     after: Annotated[str, Query(description="`next` of the page before")] = "",
 ) -> Page:
     """A page of the messages that fit; times without a zone are the office's."""
-    wanted = Wanted(state or "", lang or "", owner or "", urgent, _stamp(here, since), _stamp(here, until))
+    wanted = MessageFilter(
+        state or "", lang or "", owner or "", urgent, _stamp(here, since), _stamp(here, until)
+    )
     found = inbox.page(here.engine, wanted, limit + 1, after)
     given = found[:limit]
     return Page(messages=[shown(row) for row in given],
@@ -129,7 +131,9 @@ def messages(
 def message(here: Here, id: str) -> WholeMessage:
     """One message."""
     row = inbox.one(here.engine, id)
-    history = [Entry(**{**entry, "at": moment(entry["at"])}) for entry in inbox.history(here.engine, id)]
+    history = [
+        HistoryEntry(**{**entry, "at": moment(entry["at"])}) for entry in inbox.history(here.engine, id)
+    ]
     notified = [Delivery(**delivery) for delivery in outbox.deliveries_of(here.engine, id)]
     return WholeMessage(**_facts(row), history=history, notified=notified)
 
@@ -172,9 +176,9 @@ for _what in inbox.CHANGES:
     router.post(f"/{{id}}/{_what}", summary=SUMMARIES[_what])(_change(_what))
 
 
-def shown(row: Row) -> Message:
+def shown(row: Row) -> MessageSummary:
     """A row as clients see it."""
-    return Message(**_facts(row))
+    return MessageSummary(**_facts(row))
 
 
 def _facts(row: Row) -> dict[str, Any]:
@@ -186,7 +190,7 @@ def _facts(row: Row) -> dict[str, Any]:
         "call": row["call_id"] or "",
         "left_at": moment(row["left_at"]),
         "how": row["why"],
-        "transcript": Transcript(text=row["transcript"], confidence=row["confidence"], ready=ready),
+        "transcript": MessageTranscript(text=row["transcript"], confidence=row["confidence"], ready=ready),
         "urgency": row["urgency"].split(", ") if row["urgency"] else [],
     }
 

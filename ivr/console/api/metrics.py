@@ -19,7 +19,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from ivr import __version__
 from ivr.asterisk import queues
-from ivr.console.api.call_metrics import DAY_S, Meter
+from ivr.console.api.call_metrics import DAY_S, CallMetrics
 from ivr.console.api.health import look
 from ivr.console.api.problems import REFUSALS
 from ivr.console.context import Context, Here
@@ -32,12 +32,12 @@ log = logging.getLogger(__name__)
 router = APIRouter(tags=["service"], responses=REFUSALS)
 
 
-class Board:
+class Metrics:
     """The counters, and the gauges that are read anew at every scrape."""
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
-        self.meter = Meter(self.registry)
+        self.meter = CallMetrics(self.registry)
         self._info = self._gauge(
             "info", "1; the labels say what is in use", "version", "generation", "recogniser"
         )
@@ -68,7 +68,7 @@ class Board:
     async def _read_floor(self, settings: Settings) -> None:
         try:
             async with queues.connect(settings) as ami:
-                members, waiting = await queues.look(ami)
+                members, waiting = await queues.queue_status(ami)
         except (IvrError, OSError):
             members, waiting = [], []
         _fill(self._advisers, _counted((member.state,) for member in members))
@@ -88,14 +88,14 @@ class Board:
         _fill(self._info, {(__version__, *in_use): 1.0})
 
 
-def board(request: Request) -> Board:
+def board(request: Request) -> Metrics:
     """One a console."""
-    found: Board = request.app.state.board
+    found: Metrics = request.app.state.board
     return found
 
 
 @router.get("/metrics", summary="For Prometheus", response_class=Response)
-async def metrics(here: Here, board: Annotated[Board, Depends(board)]) -> Response:
+async def metrics(here: Here, board: Annotated[Metrics, Depends(board)]) -> Response:
     """Counts of calls and times, and the state of every part."""
     return Response(await board.read(here), media_type=CONTENT_TYPE_LATEST)
 

@@ -24,7 +24,7 @@ class _Server(uvicorn.Server):
         yield
 
 
-class Http:
+class ConsoleServer:
     """Serves the application on ``IVR_CONSOLE_PORT``."""
 
     name = "http"

@@ -36,7 +36,7 @@ ENDINGS = {"": "no-adviser", "DECLINED": "declined", "CALLING": "interrupted", "
 """What the dialplan wrote down -> how the attempt ended; anything else: the telephone could not be reached."""
 
 
-class Calling:
+class CallbackDialler:
     """The job: looks every few seconds, and can be killed at any moment."""
 
     name = "callbacks"
@@ -77,7 +77,7 @@ class Calling:
         engine = self._context.engine
         for decision in callback_schedule.due(tasks, self._context.now(), self._rules, self._open_on):
             match decision:
-                case callback_schedule.Call(id=id):
+                case callback_schedule.PlaceCall(id=id):
                     if self._context.callflow.trunk.host:
                         await self._call(by_id[id], ami)
                 case callback_schedule.Move(id=id, window=window):
@@ -149,7 +149,7 @@ class Calling:
 
     async def _free(self, lang: str, ami: Ami) -> Adviser | None:
         """The first adviser of that language who is available while no caller waits for him."""
-        members, waiting = await queues.look(ami)
+        members, waiting = await queues.queue_status(ami)
         wanted = {one.queue for one in waiting}
         free = {one.id for one in members if one.state == queues.AVAILABLE and not wanted & set(one.queues)}
         advisers = self._context.callflow.advisers

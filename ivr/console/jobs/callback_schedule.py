@@ -9,14 +9,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ivr.content.callflow import Callback
-from ivr.content.callflow.callback_windows import OpenOn, Window, following
+from ivr.content.callflow import CallbackSettings
+from ivr.content.callflow.callback_windows import CallbackWindow, OpenOn, following
 
 OPEN = "open"
 
 
 @dataclass(frozen=True)
-class Call:
+class PlaceCall:
     """Call now, if an adviser is free."""
 
     id: str
@@ -27,7 +27,7 @@ class Move:
     """Nobody called in the window that was promised: the next one."""
 
     id: str
-    window: Window
+    window: CallbackWindow
 
 
 @dataclass(frozen=True)
@@ -38,12 +38,12 @@ class Close:
     why: str
 
 
-Decision = Call | Move | Close
+ScheduleDecision = PlaceCall | Move | Close
 
 
 def due(
-    tasks: Iterable[Mapping[str, Any]], now: dt.datetime, rules: Callback, open_on: OpenOn
-) -> list[Decision]:
+    tasks: Iterable[Mapping[str, Any]], now: dt.datetime, rules: CallbackSettings, open_on: OpenOn
+) -> list[ScheduleDecision]:
     """What to do now about each task (rows of the table ``callbacks``), in their order; nothing for most.
 
     ``now`` in the office's zone.  A task that a person has taken, or that is being called, is left alone.
@@ -54,7 +54,9 @@ def due(
     return [decision for decision in found if decision is not None]
 
 
-def _decide(task: Mapping[str, Any], now: dt.datetime, rules: Callback, open_on: OpenOn) -> Decision | None:
+def _decide(
+    task: Mapping[str, Any], now: dt.datetime, rules: CallbackSettings, open_on: OpenOn
+) -> ScheduleDecision | None:
     moment = now.timestamp()
     if not rules.allows(task["number"]):
         return Close(task["id"], "this number is not called: see callback.countries and callback.refused")
@@ -63,13 +65,13 @@ def _decide(task: Mapping[str, Any], now: dt.datetime, rules: Callback, open_on:
     if moment >= task["end"]:
         return _after_the_window(task, now, rules, open_on)
     if task["start"] <= moment and task["next_at"] <= moment and _is_open(now, open_on):
-        return Call(task["id"])
+        return PlaceCall(task["id"])
     return None
 
 
 def _after_the_window(
-    task: Mapping[str, Any], now: dt.datetime, rules: Callback, open_on: OpenOn
-) -> Decision:
+    task: Mapping[str, Any], now: dt.datetime, rules: CallbackSettings, open_on: OpenOn
+) -> ScheduleDecision:
     """The next window that begins after now; so often only, and then the office knows."""
     if task["moves"] >= rules.moves:
         return Close(task["id"], f"not reached in {task['moves'] + 1} windows")

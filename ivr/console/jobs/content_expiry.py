@@ -15,7 +15,7 @@ AT = dt.time(6, 0)
 """Office time of the daily lines; the first ones come when the service starts."""
 
 
-class Expiry:
+class ContentExpiry:
     """The job."""
 
     name = "expiry of answers"

@@ -12,7 +12,7 @@ from email.utils import format_datetime
 from pathlib import Path
 
 from ivr.console.context import Context
-from ivr.content.callflow.notify import Mail as MailSettings
+from ivr.content.callflow.notify import MailSettings as MailSettings
 from ivr.core.errors import NotDelivered
 from ivr.core.pseudonyms import shown
 from ivr.store.outbox import Row
@@ -26,7 +26,7 @@ LARGEST_BYTES = 8_000_000
 TYPES = {".wav": "wav", ".flac": "flac"}
 
 
-class Mail:
+class MailJob:
     """Sends mails through the server of ``notify.mail``."""
 
     channel = "mail"

@@ -22,7 +22,7 @@ TRANSCRIPT_S = 120.0
 HOUR_S = 3600.0
 
 
-class Announcer:
+class StaffNotifier:
     """Puts news and reminders of messages into the outbox."""
 
     name = "announcer"

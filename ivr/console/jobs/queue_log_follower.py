@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from ivr.asterisk.queue_log import Reading, parse
+from ivr.asterisk.queue_log import QueueLogParser, parse
 from ivr.console.context import Context
 from ivr.core import events
 from ivr.store.journal import Journal
@@ -31,7 +31,7 @@ class Noted:
     stamped: events.Stamped
 
 
-class Floor:
+class QueueLogFollower:
     """Reads lines as they come and notes their events."""
 
     name = "queues"
@@ -43,12 +43,12 @@ class Floor:
         self._aside = settings.pbx / "log/queue_log.1"
         self._mark = settings.state / "queue_log.place"
         self._names = {adviser.id: adviser.name for adviser in context.callflow.advisers}
-        self._reading = Reading(self._names)
+        self._reading = QueueLogParser(self._names)
         self._file = self._place = 0
 
     async def run(self) -> None:
         """Until cancelled.  The whole log is read, as it tells of the calls under way; its old part is stored."""
-        self._reading, self._place = Reading(self._names), 0
+        self._reading, self._place = QueueLogParser(self._names), 0
         self._file = _inode(self._aside)
         settings = self._settings
         journal = Journal(settings.state / "spool", settings.database, settings.pseudonyms)

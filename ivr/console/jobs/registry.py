@@ -9,24 +9,24 @@ from typing import Protocol
 from sqlalchemy.exc import SQLAlchemyError
 
 from ivr.console.context import Context
-from ivr.console.jobs.callback_dialler import Calling
-from ivr.console.jobs.content_expiry import Expiry
+from ivr.console.jobs.callback_dialler import CallbackDialler
+from ivr.console.jobs.content_expiry import ContentExpiry
 from ivr.console.jobs.deliveries import Deliveries
-from ivr.console.jobs.mail import Mail
-from ivr.console.jobs.notifier import Announcer
-from ivr.console.jobs.queue_log_follower import Floor
-from ivr.console.jobs.retention import Retention
-from ivr.console.jobs.traces import Traces
-from ivr.console.jobs.wait_announcements import Estimates
-from ivr.console.jobs.webhook import Webhook
-from ivr.core.processes import Restarts
+from ivr.console.jobs.mail import MailJob
+from ivr.console.jobs.notifier import StaffNotifier
+from ivr.console.jobs.queue_log_follower import QueueLogFollower
+from ivr.console.jobs.retention import RetentionJob
+from ivr.console.jobs.traces import TracesJob
+from ivr.console.jobs.wait_announcements import WaitAnnouncements
+from ivr.console.jobs.webhook import WebhookJob
+from ivr.core.processes import RestartBackoff
 
 log = logging.getLogger(__name__)
 
 RESTART_MAX_S = 60.0
 
 
-class Job(Protocol):
+class ConsoleJob(Protocol):
     """Work that goes on until it is cancelled; what it must not lose stands in the store."""
 
     @property
@@ -37,23 +37,23 @@ class Job(Protocol):
         """Until cancelled.  An exception is logged, and the job is run again after a pause."""
 
 
-JOBS: tuple[Callable[[Context], Job], ...] = (
-    Calling,
-    Expiry,
-    Traces,
-    Retention,
-    Floor,
-    Estimates,
-    Announcer,
-    lambda context: Deliveries(context, Mail(context)),
-    lambda context: Deliveries(context, Webhook(context)),
+JOBS: tuple[Callable[[Context], ConsoleJob], ...] = (
+    CallbackDialler,
+    ContentExpiry,
+    TracesJob,
+    RetentionJob,
+    QueueLogFollower,
+    WaitAnnouncements,
+    StaffNotifier,
+    lambda context: Deliveries(context, MailJob(context)),
+    lambda context: Deliveries(context, WebhookJob(context)),
 )
 """Every job, as a function that makes it."""
 
 
-async def keep(make: Callable[[], Job]) -> None:
+async def keep(make: Callable[[], ConsoleJob]) -> None:
     """Make a job and run it, again whenever it ends, with pauses that grow while it fails at once."""
-    restarts = Restarts(RESTART_MAX_S)
+    restarts = RestartBackoff(RESTART_MAX_S)
     while True:
         restarts.begins()
         name = "a job"

@@ -10,7 +10,7 @@ from ivr.store.purge import purge
 EVERY_S = 3600.0
 
 
-class Retention:
+class RetentionJob:
     """The job."""
 
     name = "retention"

@@ -31,10 +31,10 @@ SECOND = 1_000_000_000
 INTERNAL, SERVER = 1, 2
 """Kinds of spans."""
 
-Span = dict[str, Any]
+OtlpSpan = dict[str, Any]
 
 
-class Traces:
+class TracesJob:
     """Sends every call that ends from now on to ``IVR_OTLP_URL``; does nothing where none is set."""
 
     name = "traces"
@@ -78,7 +78,7 @@ class Traces:
             return [row for row in connection.execute(chosen) if row.id not in self._sent]
 
 
-def document(instance: str, found: list[Span]) -> dict[str, Any]:
+def document(instance: str, found: list[OtlpSpan]) -> dict[str, Any]:
     """The body of a request to ``/v1/traces``."""
     resource = _attributes({"service.name": "accueil", "service.instance.id": instance})
     scope = {"name": "accueil", "version": __version__}
@@ -86,7 +86,7 @@ def document(instance: str, found: list[Span]) -> dict[str, Any]:
     return {"resourceSpans": [{"resource": {"attributes": resource}, "scopeSpans": scoped}]}
 
 
-def spans(call_id: str, story: list[events.Stamped]) -> Iterator[Span]:
+def spans(call_id: str, story: list[events.Stamped]) -> Iterator[OtlpSpan]:
     """The call, and below it each decoding, understanding, our speech, and waiting for a person."""
     begun = next((item.at - item.t for item in story), 0.0)
     ending = next((item.event for item in story if isinstance(item.event, events.CallFinished)), None)
@@ -134,7 +134,7 @@ def _parts(item: events.Stamped, begun: float) -> Iterator[tuple[str, float, flo
 
 def _span(
     trace: str, own: str, parent: str, name: str, start: float, end: float, facts: dict[str, Any], kind: int
-) -> Span:
+) -> OtlpSpan:
     return {
         "traceId": trace, "spanId": own, "parentSpanId": parent, "name": name, "kind": kind,
         "startTimeUnixNano": str(int(start * SECOND)), "endTimeUnixNano": str(int(end * SECOND)),

@@ -15,10 +15,10 @@ from dataclasses import dataclass
 
 from ivr.asterisk import queues
 from ivr.asterisk.ami import Ami
-from ivr.asterisk.queues import Member, Waiting
+from ivr.asterisk.queues import Member, WaitingCaller
 from ivr.console.context import Context
 from ivr.content.callflow import Callflow
-from ivr.content.callflow.wait_estimate import Handling, seats, told, waits
+from ivr.content.callflow.wait_estimate import HandlingTime, seats, told, waits
 from ivr.core.errors import AmiError
 
 log = logging.getLogger(__name__)
@@ -27,7 +27,7 @@ EVERY_S = 5.0
 
 
 @dataclass(frozen=True)
-class Estimate:
+class AnnouncedWait:
     """A waiting caller's channel, his language, and the seconds he is to be told (0: nothing)."""
 
     channel: str
@@ -35,7 +35,7 @@ class Estimate:
     seconds: int
 
 
-class Estimates:
+class WaitAnnouncements:
     """Looks at the queues every few seconds, and only touches channels of those who wait in them."""
 
     name = "waiting times"
@@ -55,8 +55,8 @@ class Estimates:
             await asyncio.sleep(EVERY_S)
 
     async def _once(self, ami: Ami) -> None:
-        members, waiting = await queues.look(ami)
-        handling = Handling(*await queues.handled(ami)) if waiting else Handling()
+        members, waiting = await queues.queue_status(ami)
+        handling = HandlingTime(*await queues.handling_times(ami)) if waiting else HandlingTime()
         wanted = {
             one.channel: f"{one.lang}_{one.seconds}" if one.seconds else one.lang
             for one in estimates(self._context.callflow, members, waiting, handling)
@@ -68,9 +68,9 @@ class Estimates:
 
 
 def estimates(
-    callflow: Callflow, members: Sequence[Member], waiting: Sequence[Waiting], handling: Handling
-) -> Iterator[Estimate]:
+    callflow: Callflow, members: Sequence[Member], waiting: Sequence[WaitingCaller], handling: HandlingTime
+) -> Iterator[AnnouncedWait]:
     """What everybody who waits, in the order of their turn, is to be told now.  Pure."""
     line = [one.queue for one in waiting]
     for one, wait_s in zip(waiting, waits(seats(members), line, handling, callflow), strict=True):
-        yield Estimate(one.channel, one.queue.removeprefix("desk-"), told(wait_s, callflow))
+        yield AnnouncedWait(one.channel, one.queue.removeprefix("desk-"), told(wait_s, callflow))

@@ -23,7 +23,7 @@ TOLERANCE_S = 300.0
 """A receiver refuses what was signed longer ago: somebody may have kept it to send it again."""
 
 
-class Webhook:
+class WebhookJob:
     """Posts to ``notify.webhook``."""
 
     channel = "webhook"

@@ -7,18 +7,18 @@ from typing import Annotated
 
 from pydantic import Field
 
-from ivr.content.callflow.fields import Endpoint, Language, Number
+from ivr.content.callflow.fields import Endpoint, Language, TelephoneNumber
 from ivr.content.callflow.hours import Hours
 from ivr.core.yamlfile import Loc, Problem, Strict
 
 RingSeconds = Annotated[float, Field(ge=5, le=120)]
 
 
-class Telephone(Strict):
+class FallbackPhone(Strict):
     """What is rung: ``endpoint``, a telephone registered here, or ``number``, one behind the trunk."""
 
     endpoint: Endpoint = ""
-    number: Number = ""
+    number: TelephoneNumber = ""
     ring_s: RingSeconds = 20
 
     @property
@@ -35,7 +35,7 @@ class Telephone(Strict):
             yield Problem((*loc, "number"), what, "add it to outbound.numbers")
 
 
-class Adviser(Telephone):
+class Adviser(FallbackPhone):
     """An adviser, and the languages spoken there; the first is the one in which he hears who is waiting."""
 
     name: str
@@ -47,7 +47,7 @@ class Adviser(Telephone):
         return self.endpoint or f"n{self.number.lstrip('+')}"
 
 
-class Spare(Telephone):
+class Spare(FallbackPhone):
     """Who is rung when no adviser is there; without ``hours`` at any time.  ``lang``: what is said to him."""
 
     hours: Hours | None = None
@@ -76,4 +76,4 @@ class Handoff(Strict):
 class Outbound(Strict):
     """The only ``numbers`` that a call is passed on to, as ``+33...``."""
 
-    numbers: list[Number] = []
+    numbers: list[TelephoneNumber] = []

@@ -28,7 +28,7 @@ Country = Annotated[str, BeforeValidator(_country)]
 NumberPrefix = Annotated[str, BeforeValidator(_number_prefix)]
 
 
-class Callback(Strict):
+class CallbackSettings(Strict):
     """``_s`` seconds, ``_min`` minutes, ``_h`` hours; the others count.
 
     ``attempts``: so often the caller's telephone is rung before the callback is closed.  ``pause_min`` between

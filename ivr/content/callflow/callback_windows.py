@@ -15,21 +15,21 @@ OpenOn = Callable[[dt.date], Iterable[Interval]]
 NOON = dt.time(13)
 """Until then it is morning, for those who make appointments."""
 DAYS_AHEAD = 14
-Part = Literal["", "morning", "afternoon"]
+DayPart = Literal["", "morning", "afternoon"]
 
 
 @dataclass(frozen=True)
-class Window:
+class CallbackWindow:
     """From ``start`` to ``end`` (aware, in the office's zone); ``part``: how it is called, empty by its hours."""
 
     start: dt.datetime
     end: dt.datetime
-    part: Part = ""
+    part: DayPart = ""
 
 
 def offered(
     open_on: OpenOn, now: dt.datetime, *, notice: dt.timedelta, length: dt.timedelta, count: int = 3
-) -> list[Window]:
+) -> list[CallbackWindow]:
     """The next windows, soonest first: one of today while there is one, then halves of the days that follow.
 
     ``now`` in the office's zone; the first begins no earlier than ``notice`` from now.
@@ -42,32 +42,34 @@ def offered(
 
 def following(
     open_on: OpenOn, now: dt.datetime, *, notice: dt.timedelta, length: dt.timedelta
-) -> Window | None:
+) -> CallbackWindow | None:
     """The window after one that has passed; None when the office does not open in the days ahead."""
     return next(iter(offered(open_on, now, notice=notice, length=length, count=1)), None)
 
 
-def _of_today(open_on: OpenOn, now: dt.datetime, earliest: dt.datetime, length: dt.timedelta) -> list[Window]:
+def _of_today(
+    open_on: OpenOn, now: dt.datetime, earliest: dt.datetime, length: dt.timedelta
+) -> list[CallbackWindow]:
     """The next whole window of today, and one more when there is time for it two windows later."""
-    found: list[Window] = []
+    found: list[CallbackWindow] = []
     for start, end in _local(open_on, now.date(), now.tzinfo):
         begin = _whole_hour(max(start, earliest))
         while begin + length <= end and len(found) < 2:
-            found.append(Window(begin, begin + length))
+            found.append(CallbackWindow(begin, begin + length))
             begin += 2 * length
     return found
 
 
-def _halves(open_on: OpenOn, day: dt.date, zone: dt.tzinfo | None) -> Iterator[Window]:
+def _halves(open_on: OpenOn, day: dt.date, zone: dt.tzinfo | None) -> Iterator[CallbackWindow]:
     """The morning and the afternoon of a day, as far as the office is open."""
     spans = _local(open_on, day, zone)
     noon = dt.datetime.combine(day, NOON, zone)
     mornings = [(start, min(end, noon)) for start, end in spans if start < noon]
     afternoons = [(max(start, noon), end) for start, end in spans if end > noon]
     if mornings:
-        yield Window(mornings[0][0], mornings[-1][1], "morning")
+        yield CallbackWindow(mornings[0][0], mornings[-1][1], "morning")
     if afternoons:
-        yield Window(afternoons[0][0], afternoons[-1][1], "afternoon")
+        yield CallbackWindow(afternoons[0][0], afternoons[-1][1], "afternoon")
 
 
 def _local(open_on: OpenOn, day: dt.date, zone: dt.tzinfo | None) -> list[Interval]:

@@ -69,11 +69,11 @@ def _day(value: object) -> object:
     raise fault(f"{value!r} is no day", 'write 2026-12-24, or "12-25" for every year')
 
 
-Key = Annotated[str, BeforeValidator(_key)]
-Span = Annotated[str, BeforeValidator(_span)]
+DtmfKey = Annotated[str, BeforeValidator(_key)]
+TimeSpan = Annotated[str, BeforeValidator(_span)]
 Prefix = Annotated[str, BeforeValidator(_prefix)]
 Endpoint = Annotated[str, BeforeValidator(_endpoint)]
-Number = Annotated[str, BeforeValidator(_number)]
-Day = Annotated[dt.date | str, BeforeValidator(_day)]
+TelephoneNumber = Annotated[str, BeforeValidator(_number)]
+CalendarDay = Annotated[dt.date | str, BeforeValidator(_day)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Seconds = Annotated[float, Field(gt=0)]

@@ -6,7 +6,7 @@ from ivr.content.callflow.fields import Language, Share
 from ivr.core.yamlfile import Strict
 
 
-class Heard(Strict):
+class RecogniserThresholds(Strict):
     """The recogniser's own certainty.
 
     Below ``sure`` an answer needs an understanding that is ``certain``, else we ask back; below ``poor`` we ask back
@@ -35,6 +35,6 @@ class GateSettings(Strict):
     confirm: Share
     margin: Share
     control: Share
-    heard: Heard = Heard()
+    heard: RecogniserThresholds = RecogniserThresholds()
     languages: dict[Language, GateOverride] = {}
     intents: dict[str, GateOverride] = {}

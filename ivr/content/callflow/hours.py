@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import holidays
 from pydantic import Field
 
-from ivr.content.callflow.fields import Day, Language, Span
+from ivr.content.callflow.fields import CalendarDay, Language, TimeSpan
 from ivr.core.yamlfile import Loc, Problem, Strict
 
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
@@ -20,9 +20,9 @@ WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", 
 class HoursException(Strict):
     """A day that differs; ``open`` empty: closed.  ``reason`` is what callers are told, a sentence a language."""
 
-    date: Day
+    date: CalendarDay
     name: str = ""
-    open: list[Span] = []
+    open: list[TimeSpan] = []
     reason: dict[Language, str] = {}
 
 
@@ -33,7 +33,7 @@ class Holidays(Strict):
     """
 
     country: Annotated[str, Field(pattern=r"^([A-Z]{2})?$")] = ""
-    open: list[Span] = []
+    open: list[TimeSpan] = []
     reason: dict[Language, str] = {}
 
     def holiday(self, day: dt.date) -> str:
@@ -44,15 +44,15 @@ class Holidays(Strict):
 class Weekly(Strict):
     """Spans of each weekday, wall-clock time."""
 
-    monday: list[Span]
-    tuesday: list[Span]
-    wednesday: list[Span]
-    thursday: list[Span]
-    friday: list[Span]
-    saturday: list[Span]
-    sunday: list[Span]
+    monday: list[TimeSpan]
+    tuesday: list[TimeSpan]
+    wednesday: list[TimeSpan]
+    thursday: list[TimeSpan]
+    friday: list[TimeSpan]
+    saturday: list[TimeSpan]
+    sunday: list[TimeSpan]
 
-    def spans(self, weekday: int) -> list[Span]:
+    def spans(self, weekday: int) -> list[TimeSpan]:
         """Spans of a weekday, Monday is 0."""
         return list(getattr(self, WEEKDAYS[weekday]))
 

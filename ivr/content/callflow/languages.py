@@ -4,24 +4,24 @@ from __future__ import annotations
 
 from functools import cached_property
 
-from ivr.content.callflow.fields import Key, Prefix
+from ivr.content.callflow.fields import DtmfKey, Prefix
 from ivr.core.yamlfile import Strict
 
 
 class LanguageEntry(Strict):
     """One line of the language menu."""
 
-    key: Key
+    key: DtmfKey
     prefixes: list[Prefix] = []
 
 
 class ControlKeys(Strict):
     """Keys that work at any moment."""
 
-    person: Key = "0"
-    repeat: Key = "*"
-    menu: Key = "#"
-    language: Key = "9"
+    person: DtmfKey = "0"
+    repeat: DtmfKey = "*"
+    menu: DtmfKey = "#"
+    language: DtmfKey = "9"
 
     @cached_property
     def intents(self) -> dict[str, str]:

@@ -37,7 +37,7 @@ Address = Annotated[str, BeforeValidator(_address)]
 Url = Annotated[str, BeforeValidator(_url)]
 
 
-class Mail(Strict):
+class MailSettings(Strict):
     """The mail server, and who gets mail; the password is SMTP_PASSWORD in ``var/secrets.env``."""
 
     host: Annotated[str, Field(pattern=r"^[A-Za-z0-9.:-]*$")] = ""
@@ -60,7 +60,7 @@ class Mail(Strict):
 class Notify(Strict):
     """``remind_h``: hours until a message that nobody has answered is told of again, at most ``reminders`` times."""
 
-    mail: Mail = Mail()
+    mail: MailSettings = MailSettings()
     webhook: Url = ""
     remind_h: Annotated[float, Field(gt=0, le=240)] = 4
     reminders: Annotated[int, Field(ge=0, le=10)] = 3

@@ -6,13 +6,13 @@ from typing import Annotated
 
 from pydantic import Field
 
-from ivr.content.callflow.fields import Key
+from ivr.content.callflow.fields import DtmfKey
 from ivr.core.yamlfile import Strict
 
 Days = Annotated[float, Field(ge=0, le=3650)]
 
 
-class Retention(Strict):
+class RetentionSettings(Strict):
     """Days each kind is kept; 0: until the next round of the purge, which comes every hour.
 
     ``recordings`` of calls; ``messages`` with their sound and transcript; ``transcripts``: what was said in calls;
@@ -27,9 +27,9 @@ class Retention(Strict):
     numbers: Days = 7
 
 
-class Recording(Strict):
+class RecordingSettings(Strict):
     """Whether calls are recorded, and whether callers are told so and may refuse with ``refuse_key``."""
 
     enabled: bool = True
     notice: bool = True
-    refuse_key: Key = "8"
+    refuse_key: DtmfKey = "8"

@@ -9,18 +9,18 @@ from typing import Annotated
 
 from pydantic import Field
 
-from ivr.content.callflow.advisers import Adviser, Handoff, Outbound, Spare, Telephone
-from ivr.content.callflow.callback import Callback
+from ivr.content.callflow.advisers import Adviser, FallbackPhone, Handoff, Outbound, Spare
+from ivr.content.callflow.callback import CallbackSettings
 from ivr.content.callflow.fields import Language
 from ivr.content.callflow.gate import GateOverride, GateSettings
 from ivr.content.callflow.hours import Hours
 from ivr.content.callflow.languages import ControlKeys, LanguageEntry
 from ivr.content.callflow.limits import Limits
 from ivr.content.callflow.notify import Notify
-from ivr.content.callflow.retention import Recording, Retention
+from ivr.content.callflow.retention import RecordingSettings, RetentionSettings
 from ivr.content.callflow.trunk import Trunk
 from ivr.content.callflow.voicemail import Voicemail
-from ivr.core.yamlfile import Document, Loc, Problem, Strict, load, refuse
+from ivr.core.yamlfile import Document, Loc, Problem, Strict, load, raise_if_errors
 
 FILE = Path("dialplans/callflow.yml")
 MOST_TOPICS = 6
@@ -42,10 +42,10 @@ class Callflow(Strict):
     outbound: Outbound = Outbound()
     voicemail: Voicemail = Voicemail()
     notify: Notify = Notify()
-    callback: Callback = Callback()
+    callback: CallbackSettings = CallbackSettings()
     limits: Limits = Limits()
-    recording: Recording = Recording()
-    retention: Retention = Retention()
+    recording: RecordingSettings = RecordingSettings()
+    retention: RetentionSettings = RetentionSettings()
     gate: GateSettings
     trunk: Trunk = Trunk()
 
@@ -117,7 +117,7 @@ class Callflow(Strict):
 
     def _telephone_faults(self) -> Iterator[Problem]:
         """Who is rung: each is one telephone, no two are the same, and numbers are allowed ones."""
-        places: list[tuple[Loc, Telephone]] = [
+        places: list[tuple[Loc, FallbackPhone]] = [
             (("advisers", index), adviser) for index, adviser in enumerate(self.advisers)
         ]
         places += [(("on_call",), self.on_call), (("overflow",), self.overflow)]
@@ -177,6 +177,6 @@ def read(root: Path) -> Document[Callflow]:
 def load_callflow(root: Path) -> Callflow:
     """The call flow; raises ConfigError with every finding when it has errors."""
     document = read(root)
-    refuse(document.findings, "the call flow")
+    raise_if_errors(document.findings, "the call flow")
     assert document.model is not None
     return document.model

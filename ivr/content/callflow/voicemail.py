@@ -6,16 +6,16 @@ from typing import Annotated
 
 from pydantic import Field
 
-from ivr.content.callflow.fields import Key
+from ivr.content.callflow.fields import DtmfKey
 from ivr.core.yamlfile import Strict
 
 
 class ReviewKeys(Strict):
     """Keys after a message was recorded."""
 
-    listen: Key = "1"
-    again: Key = "2"
-    send: Key = "3"
+    listen: DtmfKey = "1"
+    again: DtmfKey = "2"
+    send: DtmfKey = "3"
 
 
 class Voicemail(Strict):

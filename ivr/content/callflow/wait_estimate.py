@@ -22,7 +22,7 @@ MEMORYLESS = 2.0
 
 
 @dataclass(frozen=True)
-class Standing:
+class WaitEstimate:
     """How it looks at the desk for one caller: how many advisers who speak his language are there, and the seconds
     he will wait for one of them (0: one is free for him).
     """
@@ -32,7 +32,7 @@ class Standing:
 
 
 @dataclass(frozen=True)
-class Handling:
+class HandlingTime:
     """How long a caller takes an adviser, from the first ring to the end of the talk, rings in vain included.
 
     Of the last ``callers``: the ``mean`` (seconds) and the ``square``, the mean of the squares.
@@ -42,11 +42,11 @@ class Handling:
     mean: float = 0.0
     square: float = 0.0
 
-    def with_usual(self, talk_s: float) -> Handling:
+    def with_usual(self, talk_s: float) -> HandlingTime:
         """The usual length of a talk counts as one caller more."""
         usual, number = talk_s + OFFER_S, self.callers + 1
         mean = (self.callers * self.mean + usual) / number
-        return Handling(number, mean, (self.callers * self.square + MEMORYLESS * usual**2) / number)
+        return HandlingTime(number, mean, (self.callers * self.square + MEMORYLESS * usual**2) / number)
 
     def until_free_s(self, rank: int, talks: int) -> float:
         """Seconds until the ``rank``-th (from 1) of so many talks under way has ended.
@@ -60,7 +60,7 @@ class Handling:
 
 
 @dataclass(frozen=True)
-class Seat:
+class OnlineAdviser:
     """An adviser who is there: the ``queues`` he serves, whether he ``talks``, and the seconds he still ``rests``."""
 
     queues: tuple[str, ...]
@@ -79,10 +79,12 @@ class Present(Protocol):
     def rests_s(self) -> float: ...
 
 
-def seats(advisers: Iterable[Present]) -> list[Seat]:
+def seats(advisers: Iterable[Present]) -> list[OnlineAdviser]:
     """Those who are there.  One whose telephone rings is free: the caller it rings for still stands in the queue."""
     return [
-        Seat(one.queues, one.state == "in-call", one.rests_s) for one in advisers if one.state not in GONE
+        OnlineAdviser(one.queues, one.state == "in-call", one.rests_s)
+        for one in advisers
+        if one.state not in GONE
     ]
 
 
@@ -91,20 +93,26 @@ def queue_of(lang: str) -> str:
     return f"desk-{lang}"
 
 
-def standing(seats: Sequence[Seat], line: Sequence[str], handling: Handling, callflow: Callflow) -> Standing:
+def standing(
+    seats: Sequence[OnlineAdviser], line: Sequence[str], handling: HandlingTime, callflow: Callflow
+) -> WaitEstimate:
     """For the last of ``line``: the queues of those who wait, in the order in which they are served."""
     staffed = sum(line[-1] in seat.queues for seat in seats)
-    return Standing(staffed, waits(seats, line, handling, callflow)[-1])
+    return WaitEstimate(staffed, waits(seats, line, handling, callflow)[-1])
 
 
-def waits(seats: Sequence[Seat], line: Sequence[str], handling: Handling, callflow: Callflow) -> list[float]:
+def waits(
+    seats: Sequence[OnlineAdviser], line: Sequence[str], handling: HandlingTime, callflow: Callflow
+) -> list[float]:
     """Seconds that each of ``line`` will wait; 0 where an adviser is free, and where nobody serves his queue."""
     desk = callflow.handoff
     found = forecast(seats, line, handling.with_usual(desk.talk_s), desk.wrap_up_s)
     return [0.0 if isinf(wait_s) else wait_s for wait_s in found]
 
 
-def forecast(seats: Sequence[Seat], line: Sequence[str], handling: Handling, wrap_up_s: float) -> list[float]:
+def forecast(
+    seats: Sequence[OnlineAdviser], line: Sequence[str], handling: HandlingTime, wrap_up_s: float
+) -> list[float]:
     """Seconds until each of ``line`` gets an adviser; infinite where nobody serves his queue.
 
     Whoever is free first takes the first caller he can talk to, the one with fewer languages before the other.

@@ -14,7 +14,7 @@ RESAMPLED = 2000
 
 
 @dataclass(frozen=True)
-class Estimate:
+class IntervalEstimate:
     """A share or rate with its 95 % interval; ``count`` turns stand behind it."""
 
     value: float
@@ -33,7 +33,7 @@ class Estimate:
         }  # fmt: skip
 
 
-def wilson(hits: int, count: int) -> Estimate | None:
+def wilson(hits: int, count: int) -> IntervalEstimate | None:
     """A share of ``count`` turns; None of none.
 
     Wilson's score interval stays within 0 and 1 and holds for few turns, where the usual one does not.
@@ -44,10 +44,10 @@ def wilson(hits: int, count: int) -> Estimate | None:
     share, weight = hits / count, Z * Z / count
     middle = (share + weight / 2) / (1 + weight)
     half = Z / (1 + weight) * math.sqrt(share * (1 - share) / count + weight / (4 * count))
-    return Estimate(share, max(0.0, middle - half), min(1.0, middle + half), count)
+    return IntervalEstimate(share, max(0.0, middle - half), min(1.0, middle + half), count)
 
 
-def ratio(parts: Sequence[float], wholes: Sequence[float], of: Sequence[Hashable]) -> Estimate | None:
+def ratio(parts: Sequence[float], wholes: Sequence[float], of: Sequence[Hashable]) -> IntervalEstimate | None:
     """sum(parts) / sum(wholes), such as word errors to words, by bootstrap; None when the whole is 0.
 
     Turns of one call (``of``) share a voice and a line: calls are drawn again, not turns.
@@ -64,4 +64,4 @@ def ratio(parts: Sequence[float], wholes: Sequence[float], of: Sequence[Hashable
     sums = whole[drawn].sum(axis=1)
     rates = part[drawn].sum(axis=1)[sums > 0] / sums[sums > 0]
     low, high = np.percentile(rates, [2.5, 97.5])
-    return Estimate(float(part.sum() / whole.sum()), float(low), float(high), len(parts))
+    return IntervalEstimate(float(part.sum() / whole.sum()), float(low), float(high), len(parts))

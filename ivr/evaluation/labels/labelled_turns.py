@@ -30,7 +30,7 @@ class Label:
 
 
 @dataclass(frozen=True)
-class Turn:
+class LabelledTurn:
     """A turn as it was served, with its labels; times in seconds, ``started`` since 1970."""
 
     call_id: str
@@ -87,13 +87,13 @@ class Turn:
         return self.truth is not None and self.decision in ACTS and self.decided != self.truth.meant
 
 
-def turn_of(row: Mapping[str, Any], labels: Sequence[Label] = ()) -> Turn:
+def turn_of(row: Mapping[str, Any], labels: Sequence[Label] = ()) -> LabelledTurn:
     """A turn from a row of the store."""
-    names = Turn.__dataclass_fields__.keys() - {"labels"}
-    return Turn(**{name: row[name] for name in names}, labels=tuple(labels))
+    names = LabelledTurn.__dataclass_fields__.keys() - {"labels"}
+    return LabelledTurn(**{name: row[name] for name in names}, labels=tuple(labels))
 
 
-def turns_of(rows: Iterable[Mapping[str, Any]]) -> list[Turn]:
+def turns_of(rows: Iterable[Mapping[str, Any]]) -> list[LabelledTurn]:
     """Labels beside their turns, those of one turn together, as labelled turns."""
     found = []
     for _, group in groupby(rows, key=lambda row: (row["call_id"], row["n"])):
@@ -115,14 +115,14 @@ class Agreement:
     kappa: float | None
 
 
-def agreements(turns: Sequence[Turn]) -> list[Agreement]:
+def agreements(turns: Sequence[LabelledTurn]) -> list[Agreement]:
     """One for each two people who share turns."""
     people = sorted({label.labeller for turn in turns for label in turn.labels})
     found = [_agreement(turns, one, other) for one, other in combinations(people, 2)]
     return [pair for pair in found if pair.turns]
 
 
-def _agreement(turns: Sequence[Turn], one: str, other: str) -> Agreement:
+def _agreement(turns: Sequence[LabelledTurn], one: str, other: str) -> Agreement:
     views = [{label.labeller: label for label in turn.labels} for turn in turns]
     both = [(view[one], view[other]) for view in views if one in view and other in view]
     meant = [(mine.meant, theirs.meant) for mine, theirs in both]

@@ -19,8 +19,8 @@ from ivr.core import timespan
 from ivr.core.audio import WIDTH, read_channels, write_wav
 from ivr.core.errors import UsageError
 from ivr.core.settings import Settings
-from ivr.core.timespan import Period
-from ivr.evaluation.labels.labelled_turns import Label, Turn, agreements, turn_of, turns_of
+from ivr.core.timespan import Timespan
+from ivr.evaluation.labels.labelled_turns import Label, LabelledTurn, agreements, turn_of, turns_of
 from ivr.evaluation.labels.sampling import next_turn
 from ivr.evaluation.labels.scoring import Score, scores
 from ivr.nlu.gate import OUT_OF_SCOPE
@@ -101,12 +101,12 @@ def show_scores(settings: Settings, since: str, *, as_json: bool) -> None:
         )
 
 
-def _labelled(settings: Settings, since: str) -> list[Turn]:
+def _labelled(settings: Settings, since: str) -> list[LabelledTurn]:
     with opened(settings) as engine:
         return turns_of(labels.all_labels(engine, *_seconds(_span(settings, since))))
 
 
-def _turn(engine: sa.Engine, name: str) -> Turn:
+def _turn(engine: sa.Engine, name: str) -> LabelledTurn:
     call_id, mark, number = name.rpartition("/")
     row = labels.spoken_turn(engine, call_id, int(number)) if mark and number.isdecimal() else None
     if row is None:
@@ -114,7 +114,7 @@ def _turn(engine: sa.Engine, name: str) -> Turn:
     return turn_of(row)
 
 
-def _asked(turn: Turn, left: int, *, as_json: bool) -> Iterator[str]:
+def _asked(turn: LabelledTurn, left: int, *, as_json: bool) -> Iterator[str]:
     if as_json:
         yield json.dumps(_json(turn) | {"left": left}, ensure_ascii=False)
         return
@@ -126,11 +126,11 @@ def _asked(turn: Turn, left: int, *, as_json: bool) -> Iterator[str]:
     yield f"{left} turns without a label"
 
 
-def _json(turn: Turn) -> dict[str, Any]:
+def _json(turn: LabelledTurn) -> dict[str, Any]:
     return {"turn": turn.name, "disputed": turn.disputed, **asdict(turn)}
 
 
-def _write_sound(settings: Settings, turn: Turn, out: Path) -> bool:
+def _write_sound(settings: Settings, turn: LabelledTurn, out: Path) -> bool:
     """The caller's side of the turn as a WAV; False when the recording is gone."""
     path = settings.state / turn.recording
     if not turn.recording or not path.exists():
@@ -153,7 +153,7 @@ def _table(found: Sequence[Score]) -> Iterator[str]:
         )
 
 
-def _span(settings: Settings, since: str) -> Period:
+def _span(settings: Settings, since: str) -> Timespan:
     return timespan.since(since, timespan.now(str(_zone(settings))))
 
 
@@ -161,5 +161,5 @@ def _zone(settings: Settings) -> ZoneInfo:
     return ZoneInfo(load_callflow(settings.root).hours.timezone)
 
 
-def _seconds(span: Period) -> tuple[float, float]:
+def _seconds(span: Timespan) -> tuple[float, float]:
     return span.start.timestamp(), span.end.timestamp()

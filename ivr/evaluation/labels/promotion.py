@@ -13,9 +13,17 @@ from ivr.core import timespan
 from ivr.core.errors import ConfigError, UsageError
 from ivr.core.paths import proposals
 from ivr.core.settings import Settings
-from ivr.core.yamlfile import load, refuse
+from ivr.core.yamlfile import load, raise_if_errors
 from ivr.evaluation.labels.labelled_turns import turns_of
-from ivr.evaluation.labels.proposal import EXAMPLES, Content, Item, Proposal, propose, refusals, written
+from ivr.evaluation.labels.proposal import (
+    EXAMPLES,
+    Item,
+    Proposal,
+    ProposalContent,
+    propose,
+    refusals,
+    written,
+)
 from ivr.evaluation.labels.yaml_insert import with_example, with_question
 from ivr.store import labels
 from ivr.store.access import opened
@@ -40,19 +48,19 @@ def accept(settings: Settings, path: Path) -> None:
     if not path.exists():
         raise UsageError(f"{path}: no such file: see `ivr labels promote`")
     document = load(path.resolve(), Proposal, settings.root)
-    refuse(document.findings, str(path))
+    raise_if_errors(document.findings, str(path))
     assert document.model is not None
     for problem in refusals(document.model, _content(settings)):
         document.add(problem.loc, problem.what, problem.mend)
-    refuse(document.findings, str(path))
+    raise_if_errors(document.findings, str(path))
     _write_all(settings, _edited(settings.root, document.model.items))
     sys.stdout.write(f"{len(document.model.items)} sentences taken: `ivr publish` puts them into service\n")
 
 
-def _content(settings: Settings) -> Content:
+def _content(settings: Settings) -> ProposalContent:
     questions, findings = heldout.read(settings.root)
-    refuse(findings, "the held-out questions")
-    return Content(load_faq(settings.root), questions)
+    raise_if_errors(findings, "the held-out questions")
+    return ProposalContent(load_faq(settings.root), questions)
 
 
 def _edited(root: Path, items: Iterable[Item]) -> dict[Path, str]:

@@ -17,10 +17,10 @@ from rapidfuzz import fuzz, process
 
 from ivr.content.callflow import Language
 from ivr.content.faq import Faq
-from ivr.content.heldout import NEAR, Question
+from ivr.content.heldout import NEAR, HeldOutQuestion
 from ivr.core.text import normalise, spoken
 from ivr.core.yamlfile import Problem, Strict
-from ivr.evaluation.labels.labelled_turns import Turn
+from ivr.evaluation.labels.labelled_turns import LabelledTurn
 from ivr.nlu.gate import OUT_OF_SCOPE
 
 EXAMPLES: Literal["examples"] = "examples"
@@ -66,11 +66,11 @@ class Proposal(Strict):
 
 
 @dataclass(frozen=True)
-class Content:
+class ProposalContent:
     """What the sentences must not repeat: today's examples and held-out questions."""
 
     faq: Faq
-    questions: Sequence[Question]
+    questions: Sequence[HeldOutQuestion]
 
     def texts(self, side: str, lang: str) -> list[str]:
         """One side's sentences in a language."""
@@ -84,7 +84,7 @@ class Content:
         return {*self.faq.intents, OUT_OF_SCOPE}
 
 
-def propose(turns: Sequence[Turn], content: Content) -> list[Item]:
+def propose(turns: Sequence[LabelledTurn], content: ProposalContent) -> list[Item]:
     """Sentences of undisputed labelled turns that were not served as they should; repetitions are left out."""
     found: dict[tuple[str, str], Item] = {}
     for turn in turns:
@@ -94,7 +94,7 @@ def propose(turns: Sequence[Turn], content: Content) -> list[Item]:
     return _apart(list(found.values()))
 
 
-def _item(turn: Turn) -> Item | None:
+def _item(turn: LabelledTurn) -> Item | None:
     """What a turn teaches, if its words do for a sentence."""
     text = spoken(turn.truth.words) if turn.truth else ""
     digits = sum(sign.isdigit() for sign in text)
@@ -121,7 +121,7 @@ def side(text: str) -> Literal["examples", "heldout"]:
     return HELDOUT if drawn % HELD_OUT_OF == 0 else EXAMPLES
 
 
-def refusals(proposal: Proposal, content: Content) -> Iterator[Problem]:
+def refusals(proposal: Proposal, content: ProposalContent) -> Iterator[Problem]:
     """Why items cannot be taken: unknown intents, sentences that are there, near copies of the other side."""
     for index, item in enumerate(proposal.items):
         for what, mend in _refused(item, content):
@@ -133,7 +133,7 @@ def refusals(proposal: Proposal, content: Content) -> Iterator[Problem]:
                           "keep one of the two")  # fmt: skip
 
 
-def _refused(item: Item, content: Content) -> Iterator[tuple[str, str]]:
+def _refused(item: Item, content: ProposalContent) -> Iterator[tuple[str, str]]:
     """(what, how to mend it)."""
     asked = normalise(item.text)
     if item.intent not in content.known:

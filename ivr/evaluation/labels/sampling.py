@@ -10,23 +10,25 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Collection, Mapping, Sequence
 
-from ivr.evaluation.labels.labelled_turns import Turn
+from ivr.evaluation.labels.labelled_turns import LabelledTurn
 
 TWICE = 5
 """One turn in so many is offered to a second person."""
-Key = tuple[str, int]
+TurnKey = tuple[str, int]
 
 
-def next_turn(turns: Sequence[Turn], labelled: Mapping[Key, Collection[str]], person: str) -> Turn | None:
+def next_turn(
+    turns: Sequence[LabelledTurn], labelled: Mapping[TurnKey, Collection[str]], person: str
+) -> LabelledTurn | None:
     """The turn for this person; ``labelled`` holds who has labelled what.  None when nothing is left."""
     waiting = [turn for turn in turns if _is_for(turn, labelled.get((turn.call_id, turn.n), ()), person)]
-    return min(waiting, key=lot, default=None)
+    return min(waiting, key=sampling_key, default=None)
 
 
-def _is_for(turn: Turn, people: Collection[str], person: str) -> bool:
-    return not people or (person not in people and len(people) == 1 and lot(turn) % TWICE == 0)
+def _is_for(turn: LabelledTurn, people: Collection[str], person: str) -> bool:
+    return not people or (person not in people and len(people) == 1 and sampling_key(turn) % TWICE == 0)
 
 
-def lot(turn: Turn) -> int:
+def sampling_key(turn: LabelledTurn) -> int:
     """The turn's place in the order."""
     return int.from_bytes(hashlib.sha256(turn.name.encode()).digest()[:8])

@@ -10,8 +10,8 @@ from zoneinfo import ZoneInfo
 from rapidfuzz.distance import Levenshtein
 
 from ivr.core.text import normalise
-from ivr.evaluation.labels.confidence_intervals import Estimate, ratio, wilson
-from ivr.evaluation.labels.labelled_turns import Turn
+from ivr.evaluation.labels.confidence_intervals import IntervalEstimate, ratio, wilson
+from ivr.evaluation.labels.labelled_turns import LabelledTurn
 from ivr.nlu.gate import OUT_OF_SCOPE
 
 
@@ -27,13 +27,13 @@ class Score:
     group: str
     turns: int
     disputed: int
-    word_errors: Estimate | None
-    understood: Estimate | None
-    served: Estimate | None
-    wrong: Estimate | None
+    word_errors: IntervalEstimate | None
+    understood: IntervalEstimate | None
+    served: IntervalEstimate | None
+    wrong: IntervalEstimate | None
 
     @classmethod
-    def of(cls, turns: Sequence[Turn], by: str = "all", group: str = "all") -> Score:
+    def of(cls, turns: Sequence[LabelledTurn], by: str = "all", group: str = "all") -> Score:
         """Count some turns."""
         known = [turn for turn in turns if turn.truth is not None]
         errors = [word_errors(turn) for turn in known]
@@ -59,13 +59,13 @@ class Score:
         }  # fmt: skip
 
 
-def word_errors(turn: Turn) -> tuple[int, int]:
+def word_errors(turn: LabelledTurn) -> tuple[int, int]:
     """Errors and words of a turn whose truth is known; what was heard where nobody spoke is all errors."""
     said = turn.truth.said.split() if turn.truth else []
     return Levenshtein.distance(said, normalise(turn.heard).split()), len(said)
 
 
-def scores(turns: Sequence[Turn], zone: ZoneInfo) -> Iterator[Score]:
+def scores(turns: Sequence[LabelledTurn], zone: ZoneInfo) -> Iterator[Score]:
     """All, then by language, recogniser, hour of the day, and in or out of scope."""
     yield Score.of(turns)
     yield from _by(turns, "language", lambda turn: turn.lang)
@@ -75,6 +75,6 @@ def scores(turns: Sequence[Turn], zone: ZoneInfo) -> Iterator[Score]:
     yield from _by(known, "scope", lambda turn: "out" if turn.truth.meant == OUT_OF_SCOPE else "in")  # type: ignore[union-attr]
 
 
-def _by(turns: Sequence[Turn], by: str, group: Callable[[Turn], str]) -> Iterator[Score]:
+def _by(turns: Sequence[LabelledTurn], by: str, group: Callable[[LabelledTurn], str]) -> Iterator[Score]:
     for name in sorted({group(turn) for turn in turns}):
         yield Score.of([turn for turn in turns if group(turn) == name], by, name)

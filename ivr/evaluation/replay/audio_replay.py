@@ -15,18 +15,18 @@ import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from ivr.call.audio.interpretation import Judged, understood
-from ivr.call.audio.listener import Ear, Patience
-from ivr.call.audio.listener import Sound as Caught
+from ivr.call.audio.interpretation import Interpretation, understood
+from ivr.call.audio.listener import CallerTurn as Caught
+from ivr.call.audio.listener import EndOfTurnPolicy, Listener
 from ivr.call.audio.turn_detector import FRAME_S
 from ivr.call.audio.turn_trace import Decode
-from ivr.call.dialogue.caller import Heard, Piece
+from ivr.call.dialogue.caller import CallerReply, PromptPart
 from ivr.call.live_caller import NUMBER, NUMBER_PAUSE_S, REPLAYS
-from ivr.content.bundle import Office
+from ivr.content.bundle import Content
 from ivr.core import events
-from ivr.evaluation.replay.call_history import Turn
-from ivr.evaluation.replay.engines import Engines
-from ivr.evaluation.replay.recording import Sound, gaps
+from ivr.evaluation.replay.call_history import HistoryTurn
+from ivr.evaluation.replay.engines import ReplayEngines
+from ivr.evaluation.replay.recording import CallRecording, gaps
 from ivr.evaluation.replay.turn_trace import Spoken, decodes, took_s
 from ivr.speech.stt import Transcript
 
@@ -47,13 +47,13 @@ KEY_FRAMES = 5
 
 
 @dataclass(frozen=True)
-class Question:
+class AskedQuestion:
     """What today's dialogue asks: ``delay_s`` after the turn before it listens, for ``speaks_s`` it speaks.
 
     ``anew``: what came in before is forgotten; ``no_input_s``: how long it waits for an answer, if not as usual.
     """
 
-    pieces: Sequence[Piece]
+    pieces: Sequence[PromptPart]
     langs: tuple[str, ...]
     lang: str
     keys: int = 1
@@ -69,14 +69,14 @@ class Question:
 
 
 @dataclass(frozen=True)
-class Listened:
+class ReplayedTurn:
     """What today's ear and recogniser made of a turn.
 
     ``same_sound``: byte for byte what was decoded then; ``same_cut``: it begins and ends where it did.
     ``heard`` None: the recording ended before the turn did.  ``lost``: what the ear got then is not in the recording.
     """
 
-    heard: Heard | None
+    heard: CallerReply | None
     engine: str = ""
     same_sound: bool = False
     same_cut: bool = True
@@ -116,16 +116,23 @@ class Prompt:
         self._held, self._left = False, 0.0
 
 
-class Listener:
+class AudioReplayer:
     """Listens to the turns of one call."""
 
     def __init__(
-        self, sound: Sound, exact: bool, turns: Sequence[Turn], engines: Engines, office: Office
+        self,
+        sound: CallRecording,
+        exact: bool,
+        turns: Sequence[HistoryTurn],
+        engines: ReplayEngines,
+        office: Content,
     ) -> None:
         self._sound, self._exact, self._turns = sound, exact, turns
         self._engines, self._office = engines, office
 
-    async def turn(self, turn: Turn, before: Turn | None, question: Question) -> Listened:
+    async def turn(
+        self, turn: HistoryTurn, before: HistoryTurn | None, question: AskedQuestion
+    ) -> ReplayedTurn:
         """What is heard today where ``turn`` was heard then; ``before`` is the turn before it."""
         self._question = question
         judge = TodaysJudge(self._engines, self._office, question.lang)
@@ -139,7 +146,7 @@ class Listener:
             prompt = Spoken(course)
             decode_s = max(map(took_s, then.values()), default=DECODE_S)
             recogniser = TodaysRecogniser(self._engines, decode_s, then)
-        ear = Ear(KnownVoice(self._sound.voice[start:]), recogniser, prompt)
+        ear = Listener(KnownVoice(self._sound.voice[start:]), recogniser, prompt)
         recogniser.ear = ear
         ear.resume_at(start, self._sound.frames[max(0, start - HISTORY) : start], self._last_turn(before))
         feeding = asyncio.create_task(self._feed(ear, start, prompt, self._keys(turn)))
@@ -155,16 +162,16 @@ class Listener:
 
     async def _caught(
         self,
-        ear: Ear,
+        ear: Listener,
         prompt: Prompt | Spoken,
-        question: Question,
+        question: AskedQuestion,
         judge: TodaysJudge,
         feeding: asyncio.Task[None],
     ) -> Caught | None:
         """The next turn that the ear hears; None when the recording ends before."""
         limits = self._office.callflow.limits
         no_input_s = limits.silence_s if question.no_input_s is None else question.no_input_s
-        patience = Patience(no_input_s=no_input_s, longest_s=limits.speech_s)
+        patience = EndOfTurnPolicy(no_input_s=no_input_s, longest_s=limits.speech_s)
         if question.keys > 1:
             patience = patience.always(NUMBER_PAUSE_S)
         caught = None
@@ -188,15 +195,15 @@ class Listener:
             caught = replace(caught, key=await ear.dialled(caught.key, question.keys))
         return caught
 
-    async def _listened(self, turn: Turn, caught: Caught | None, judge: TodaysJudge) -> Listened:
+    async def _listened(self, turn: HistoryTurn, caught: Caught | None, judge: TodaysJudge) -> ReplayedTurn:
         then = turn.speech
         lost = not self._exact and then is not None and bool(then.sum) and self._sound.stretch(then) is None
         if caught is None:
-            return Listened(None, lost=lost)
+            return ReplayedTurn(None, lost=lost)
         if caught.key:
-            return Listened(Heard(key=caught.key), lost=lost)
+            return ReplayedTurn(CallerReply(key=caught.key), lost=lost)
         if caught.judged is None:
-            return Listened(Heard(), lost=lost)
+            return ReplayedTurn(CallerReply(), lost=lost)
         judged = caught.judged
         course = turn.course if self._exact else None
         late_s = 0.0
@@ -213,14 +220,14 @@ class Listener:
             if pcm is not None:
                 judged, same_sound = await self._meant(pcm, judge, course), True
         said = judged.transcript
-        heard = Heard(
+        heard = CallerReply(
             text=said.text, lang=said.lang or self._question.lang, confidence=said.confidence,
             intent=judged.intent, urgent=judged.urgent, spoke=True,
         )  # fmt: skip
-        return Listened(heard, said.engine, same_sound, same_cut, lost)
+        return ReplayedTurn(heard, said.engine, same_sound, same_cut, lost)
 
     async def _feed(
-        self, ear: Ear, start: int, prompt: Prompt | Spoken, keys: Mapping[int, Sequence[str]]
+        self, ear: Listener, start: int, prompt: Prompt | Spoken, keys: Mapping[int, Sequence[str]]
     ) -> None:
         """The line: a frame every 20 ms, keys after the frame after which they came, until the recording ends."""
         await asyncio.sleep(FRAME_S / 2)  # the ear listens before the first frame
@@ -232,7 +239,7 @@ class Listener:
             ear.hear(self._sound.frames[index])
             await asyncio.sleep(FRAME_S)
 
-    def _keys(self, turn: Turn) -> dict[int, list[str]]:
+    def _keys(self, turn: HistoryTurn) -> dict[int, list[str]]:
         """The keys from this turn on, by the frames heard before them."""
         found: dict[int, list[str]] = {}
         for one in self._turns[self._turns.index(turn) :]:
@@ -243,7 +250,7 @@ class Listener:
                     found.setdefault(first + number * KEY_FRAMES, []).append(key)
         return found
 
-    def _last_turn(self, before: Turn | None) -> tuple[int, int] | None:
+    def _last_turn(self, before: HistoryTurn | None) -> tuple[int, int] | None:
         """First and last voiced frame of the turn before: who goes on at once is heard as one sentence."""
         if before is None or before.speech is None:
             return None
@@ -254,10 +261,10 @@ class Listener:
         too_long = (last - first + 1) * FRAME_S >= self._office.callflow.limits.speech_s
         return None if too_long else (first, last)
 
-    def _hotwords(self, question: Question) -> str:
+    def _hotwords(self, question: AskedQuestion) -> str:
         return self._office.faq.hotwords(question.langs[0]) if question.named else ""
 
-    async def _meant(self, pcm: bytes, judge: TodaysJudge, course: events.Listened | None) -> Judged:
+    async def _meant(self, pcm: bytes, judge: TodaysJudge, course: events.Listened | None) -> Interpretation:
         """What a stretch of audio means, listened to as often as then."""
         then = decodes(course) if course is not None else {}
         recogniser = TodaysRecogniser(self._engines, 0.0, {NOW: then[max(then)]} if then else {})
@@ -279,12 +286,12 @@ class KnownVoice:
 class TodaysJudge:
     """What a transcript means today."""
 
-    def __init__(self, engines: Engines, office: Office, lang: str) -> None:
+    def __init__(self, engines: ReplayEngines, office: Content, lang: str) -> None:
         self._engines, self._office, self._lang = engines, office, lang
 
-    async def __call__(self, transcript: Transcript, final: bool) -> Judged:
+    async def __call__(self, transcript: Transcript, final: bool) -> Interpretation:
         if not final:  # replays listen to whole turns
-            return Judged(transcript, None, complete=False)
+            return Interpretation(transcript, None, complete=False)
         return await self._engines.judge(transcript, self._office, self._lang)
 
 
@@ -301,7 +308,7 @@ class TodaysRecogniser:
 
     def __init__(
         self,
-        engines: Engines,
+        engines: ReplayEngines,
         decode_s: float,
         then: Mapping[int, Decode] | None = None,
         *,
@@ -310,7 +317,7 @@ class TodaysRecogniser:
     ) -> None:
         self.engines, self.well_s, self.again_s = engines, well_s, again_s
         self._decode_s, self._then = decode_s, then or {}
-        self.ear: Ear | None = None
+        self.ear: Listener | None = None
 
     @property
     def decode_s(self) -> float:
@@ -363,7 +370,7 @@ class _Utterance:
         return await self._recogniser.engines.again(pcm, self._langs, self._hotwords)
 
 
-def _decode_s(turn: Turn) -> float:
+def _decode_s(turn: HistoryTurn) -> float:
     """Seconds from the first pause to the judged text, then."""
     if turn.speech is None or not turn.speech.decode_s:
         return DECODE_S

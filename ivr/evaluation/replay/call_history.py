@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from ivr.call.dialogue.caller import Heard, Message
+from ivr.call.dialogue.caller import CallerReply, RecordedMessage
 from ivr.core import events
 from ivr.core.events import Stamped
 from ivr.nlu.client import Intent
@@ -19,7 +19,7 @@ SILENT_S = 0.6
 
 
 @dataclass(frozen=True)
-class Turn:
+class HistoryTurn:
     """One turn of the caller as it was.  Times are seconds since the answer, ``at`` since 1970.
 
     ``since``: from here on he could be heard.  ``asked``: what was said to him before, ``told`` after it.
@@ -60,12 +60,12 @@ class Turn:
         """Whether an emergency word was heard: understanding is not asked then."""
         return self.understood is None and any(one.intent == "emergency" for one in self.decided)
 
-    def heard(self) -> Heard:
+    def heard(self) -> CallerReply:
         """As the dialogue was given it."""
         said = self.speech
         if said is None:
-            return Heard(key=self.key)
-        return Heard(
+            return CallerReply(key=self.key)
+        return CallerReply(
             text=said.text, lang=said.lang, confidence=said.confidence, intent=self.intent(),
             urgent=self.urgent, spoke=True,
         )  # fmt: skip
@@ -80,7 +80,7 @@ class Turn:
 
 
 @dataclass(frozen=True)
-class Part:
+class CallSegment:
     """A stretch of the call in one worker: from its beginning, or from a return (``status``) on.
 
     ``lang`` is the caller's language at its beginning, ``seq`` the number of its CallStarted; ``given_back`` by the
@@ -88,7 +88,7 @@ class Part:
     """
 
     number: int
-    turns: tuple[Turn, ...]
+    turns: tuple[HistoryTurn, ...]
     lang: str = ""
     status: str = ""
     seq: int = 0
@@ -96,27 +96,27 @@ class Part:
 
 
 @dataclass(frozen=True)
-class Story:
+class CallHistory:
     """One call.  ``ear``: frames of what the ear got, by the ``seq`` of their part; empty where that was not kept."""
 
     call_id: str
     number: str
     began: float
-    parts: tuple[Part, ...]
+    parts: tuple[CallSegment, ...]
     recording: str = ""
     seconds: float = 0.0
     ear: Mapping[int, int] = field(default_factory=dict)
 
     @property
-    def turns(self) -> tuple[Turn, ...]:
+    def turns(self) -> tuple[HistoryTurn, ...]:
         """All turns, numbered from 1."""
         return tuple(turn for part in self.parts for turn in part.turns)
 
 
-def read(call_id: str, happened: Sequence[Stamped]) -> Story:
+def read(call_id: str, happened: Sequence[Stamped]) -> CallHistory:
     """The story that the events tell."""
     starts = [index for index, item in enumerate(happened) if isinstance(item.event, events.CallStarted)]
-    parts: list[Part] = []
+    parts: list[CallSegment] = []
     lang = ""
     for place, start in enumerate(starts):
         end = starts[place + 1] if place + 1 < len(starts) else len(happened)
@@ -128,7 +128,7 @@ def read(call_id: str, happened: Sequence[Stamped]) -> Story:
     begun = [item.event for item in happened if isinstance(item.event, events.CallStarted)]
     kept = [item.event for item in happened if isinstance(item.event, events.RecordingKept)]
     ended = [item.event for item in happened if isinstance(item.event, events.CallFinished)]
-    return Story(
+    return CallHistory(
         call_id,
         number=begun[0].number if begun else "",
         began=happened[0].at if happened else 0.0,
@@ -157,7 +157,7 @@ class _Open:
     loaded: bool = False
 
 
-def _part(number: int, stretch: Sequence[Stamped], lang: str, first: int) -> Part:
+def _part(number: int, stretch: Sequence[Stamped], lang: str, first: int) -> CallSegment:
     back = next(
         (item for item in stretch if isinstance(item.event, events.HandOff) and item.event.status), None
     )
@@ -168,7 +168,7 @@ def _part(number: int, stretch: Sequence[Stamped], lang: str, first: int) -> Par
     ]
     begun = stretch[0].event
     given_back = isinstance(begun, events.CallStarted) and begun.part > 0
-    return Part(number, tuple(turns), lang, status, stretch[0].seq, given_back)
+    return CallSegment(number, tuple(turns), lang, status, stretch[0].seq, given_back)
 
 
 def _frames(parts: str) -> dict[int, int]:
@@ -226,22 +226,22 @@ def _note(turn: _Open, event: events.Event) -> None:
             turn.leads_to, turn.goes_on = "hangs up", True
 
 
-def _turn(number: int, part: int, one: _Open) -> Turn:
+def _turn(number: int, part: int, one: _Open) -> HistoryTurn:
     assert isinstance(one.item.event, Doing)
-    return Turn(
+    return HistoryTurn(
         number, part, one.item.at, one.item.t, one.since, one.item.event, tuple(one.asked), one.understood,
         tuple(one.decided), one.chosen, tuple(one.told), one.leads_to, one.goes_on, one.wait_s,
         one.course, one.loaded,
     )  # fmt: skip
 
 
-def message_then(told: Sequence[events.Said]) -> Message | None:
+def message_then(told: Sequence[events.Said]) -> RecordedMessage | None:
     """The message that he left after this, by what was said next; None: he hung up in the midst of it."""
     for said in told:
         if said.key == "voicemail_failed":
-            return Message("then", 0.0, failed=True)
+            return RecordedMessage("then", 0.0, failed=True)
         if said.key == "voicemail_empty":
-            return Message("then", 0.0)
+            return RecordedMessage("then", 0.0)
         if said.key in ("voicemail_review", "voicemail_sent"):
-            return Message("then", 10.0)
+            return RecordedMessage("then", 10.0)
     return None

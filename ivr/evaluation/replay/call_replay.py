@@ -10,17 +10,17 @@ from functools import cached_property
 from pathlib import Path
 
 from ivr.call.audio.turn_detector import FRAME_S
-from ivr.call.dialogue.caller import Heard
+from ivr.call.dialogue.caller import CallerReply
 from ivr.call.live_caller import NUMBER
-from ivr.content.bundle import Office
+from ivr.content.bundle import Content
 from ivr.core.virtual_time import VirtualLoop
 from ivr.evaluation.replay import dialogue_replay, diff
-from ivr.evaluation.replay.audio_replay import Listened, Listener, Question
-from ivr.evaluation.replay.call_history import Part, Story, Turn
-from ivr.evaluation.replay.dialogue_replay import Leader, heard_then
-from ivr.evaluation.replay.diff import Report, Step, Walk
-from ivr.evaluation.replay.engines import Engines
-from ivr.evaluation.replay.recording import Sound
+from ivr.evaluation.replay.audio_replay import AskedQuestion, AudioReplayer, ReplayedTurn
+from ivr.evaluation.replay.call_history import CallHistory, CallSegment, HistoryTurn
+from ivr.evaluation.replay.dialogue_replay import DialogueReplayer, heard_then
+from ivr.evaluation.replay.diff import Attribution, DiffStep, ReplayReport
+from ivr.evaluation.replay.engines import ReplayEngines
+from ivr.evaluation.replay.recording import CallRecording
 from ivr.store.audio_capture import ear_of
 
 SPARE_S = 0.5
@@ -28,8 +28,12 @@ SPARE_S = 0.5
 
 
 def replay(
-    story: Story, recording: Path, office: Office, engines: Engines, moment: dt.datetime | None = None
-) -> list[Report]:
+    story: CallHistory,
+    recording: Path,
+    office: Content,
+    engines: ReplayEngines,
+    moment: dt.datetime | None = None,
+) -> list[ReplayReport]:
     """Every turn of a call, then and now.  Raises AudioError, RecogniserError, NluUnavailable.
 
     ``moment`` is the office's time; without it that of each turn.
@@ -41,12 +45,12 @@ def replay(
 class _Sounds:
     """What the ear got in each part of a call, or else what Asterisk recorded of it."""
 
-    def __init__(self, story: Story, recording: Path) -> None:
+    def __init__(self, story: CallHistory, recording: Path) -> None:
         tape = ear_of(recording)
         self._story, self._recording = story, recording
-        self._tapes = Sound.tapes(tape, story.ear) if story.ear and tape.exists() else {}
+        self._tapes = CallRecording.tapes(tape, story.ear) if story.ear and tape.exists() else {}
 
-    def of(self, part: Part) -> tuple[Sound, bool]:
+    def of(self, part: CallSegment) -> tuple[CallRecording, bool]:
         """The sound of a part, and whether it is what the ear got, sample for sample."""
         tape = self._tapes.get(part.seq)
         if tape is not None:
@@ -55,38 +59,45 @@ class _Sounds:
         return self._whole, False
 
     @cached_property
-    def _whole(self) -> Sound:
+    def _whole(self) -> CallRecording:
         last = max((turn.t for turn in self._story.turns), default=0.0)
-        return Sound.read(self._recording).lasting(last + SPARE_S)
+        return CallRecording.read(self._recording).lasting(last + SPARE_S)
 
 
 class _Replay:
     """One call under way."""
 
     def __init__(
-        self, story: Story, sounds: _Sounds, office: Office, engines: Engines, moment: dt.datetime | None
+        self,
+        story: CallHistory,
+        sounds: _Sounds,
+        office: Content,
+        engines: ReplayEngines,
+        moment: dt.datetime | None,
     ) -> None:
         self._story, self._office, self._engines = story, office, engines
-        self._leader = Leader(story, office, moment)
-        self._listeners = [Listener(*sounds.of(part), part.turns, engines, office) for part in story.parts]
+        self._leader = DialogueReplayer(story, office, moment)
+        self._listeners = [
+            AudioReplayer(*sounds.of(part), part.turns, engines, office) for part in story.parts
+        ]
 
-    async def run(self) -> list[Report]:
+    async def run(self) -> list[ReplayReport]:
         """Turn by turn."""
-        found: list[Report] = []
-        before: Turn | None = None
+        found: list[ReplayReport] = []
+        before: HistoryTurn | None = None
         for turn in self._story.turns:
             walk = await self._walk(turn, before if before is None or before.part == turn.part else None)
-            found.append(Report(self._story.call_id, turn, walk, diff.differences(turn, walk)))
+            found.append(ReplayReport(self._story.call_id, turn, walk, diff.differences(turn, walk)))
             before = turn
         return found
 
-    async def _walk(self, turn: Turn, before: Turn | None) -> Walk:
-        listened = Listened(None)
+    async def _walk(self, turn: HistoryTurn, before: HistoryTurn | None) -> Attribution:
+        listened = ReplayedTurn(None)
 
-        async def listen(question: Question) -> Heard | None:
+        async def listen(question: AskedQuestion) -> CallerReply | None:
             nonlocal listened
             if _withheld(turn):
-                listened = Listened(heard_then(turn), same_sound=True)
+                listened = ReplayedTurn(heard_then(turn), same_sound=True)
             else:
                 listened = await self._listeners[turn.part].turn(turn, before, question)
             return listened.heard
@@ -99,17 +110,17 @@ class _Replay:
             meant = rules
         else:
             meant = await self._leader.outcome(turn, _gives(meaning))
-        heard_now = listened.heard or Heard()
-        return Walk(
-            then=Step(dialogue_replay.then(turn), was),
-            rules=Step(rules, was),
-            meaning=Step(meant, meaning),
-            now=Step(now, was if _withheld(turn) else heard_now),
+        heard_now = listened.heard or CallerReply()
+        return Attribution(
+            then=DiffStep(dialogue_replay.then(turn), was),
+            rules=DiffStep(rules, was),
+            meaning=DiffStep(meant, meaning),
+            now=DiffStep(now, was if _withheld(turn) else heard_now),
             listened=listened,
             known=was.intent is None or was.intent.name in self._office.faq.intents,
         )
 
-    async def _meaning(self, heard: Heard) -> Heard:
+    async def _meaning(self, heard: CallerReply) -> CallerReply:
         """The words of then with the meaning of today."""
         if not heard.text or heard.text == NUMBER:
             return heard
@@ -119,7 +130,7 @@ class _Replay:
         return dataclasses.replace(heard, intent=intent, urgent=False)
 
 
-def same_meaning(one: Heard, other: Heard) -> bool:
+def same_meaning(one: CallerReply, other: CallerReply) -> bool:
     """Whether intent and its confidence are the same, as exactly as events keep them."""
     if one.intent is None or other.intent is None:
         return one.intent is other.intent and one.urgent == other.urgent
@@ -127,18 +138,18 @@ def same_meaning(one: Heard, other: Heard) -> bool:
     return one.intent.name == other.intent.name and close
 
 
-def _withheld(turn: Turn) -> bool:
+def _withheld(turn: HistoryTurn) -> bool:
     """Whether the record keeps back what he said or keyed in: a telephone number."""
     return turn.key == NUMBER or turn.heard().text == NUMBER
 
 
-def _gives(heard: Heard) -> dialogue_replay.Ear:
-    async def ear(question: Question) -> Heard:
+def _gives(heard: CallerReply) -> dialogue_replay.HearTurn:
+    async def ear(question: AskedQuestion) -> CallerReply:
         return heard
 
     return ear
 
 
-def in_order(reports: Sequence[Report]) -> list[Report]:
+def in_order(reports: Sequence[ReplayReport]) -> list[ReplayReport]:
     """By call and turn."""
     return sorted(reports, key=lambda report: (report.call, report.turn.number))

@@ -19,8 +19,8 @@ from sqlalchemy import Engine
 from ivr.core.errors import UsageError
 from ivr.core.settings import Settings
 from ivr.evaluation.replay import diff, golden, jobs, report
-from ivr.evaluation.replay.jobs import Job, Result, Row
-from ivr.evaluation.replay.ray_pool import OnRay
+from ivr.evaluation.replay.jobs import ReplayJob, Result, Row
+from ivr.evaluation.replay.ray_pool import RayPool
 from ivr.nlu import ask
 from ivr.store import queries
 from ivr.store.access import store
@@ -31,7 +31,7 @@ UNITS = {"m": 60.0, "h": 3600.0, "d": DAY_S, "w": 7 * DAY_S}
 
 
 @dataclass(frozen=True)
-class Wanted:
+class ReplaySelection:
     """What the command line asks for."""
 
     calls: Sequence[str] = ()
@@ -47,7 +47,7 @@ class Wanted:
     html: Path | None = None
 
 
-def run(settings: Settings, wanted: Wanted) -> int:
+def run(settings: Settings, wanted: ReplaySelection) -> int:
     """Replay and show; 1 when a call could not be replayed, a golden call broke, or anything changed where
     that is not wanted.
     """
@@ -80,16 +80,16 @@ def run(settings: Settings, wanted: Wanted) -> int:
     return 1 if failed or (wanted.fail_on_change and total["changed"]) else 0
 
 
-async def _replayed(settings: Settings, wanted: Wanted, todo: Sequence[Job]) -> list[Result]:
+async def _replayed(settings: Settings, wanted: ReplaySelection, todo: Sequence[ReplayJob]) -> list[Result]:
     """All results; Rasa runs for as long as it takes."""
     async with ask.served(settings) as _:
         served = replace(settings, rasa_url=settings.rasa)
         return await asyncio.to_thread(lambda: list(replayed(served, wanted, todo)))
 
 
-def replayed(settings: Settings, wanted: Wanted, todo: Sequence[Job]) -> Iterator[Result]:
+def replayed(settings: Settings, wanted: ReplaySelection, todo: Sequence[ReplayJob]) -> Iterator[Result]:
     """Results as they come; ``settings`` name a Rasa that runs."""
-    run = OnRay(wanted.ray) if wanted.ray else jobs.pool
+    run = RayPool(wanted.ray) if wanted.ray else jobs.pool
     for done, result in enumerate(
         jobs.replay_all(settings, todo, wanted.engine, wanted.workers, run, anew=wanted.anew), 1
     ):
@@ -98,7 +98,7 @@ def replayed(settings: Settings, wanted: Wanted, todo: Sequence[Job]) -> Iterato
         yield result
 
 
-def chosen(settings: Settings, wanted: Wanted) -> list[Job]:
+def chosen(settings: Settings, wanted: ReplaySelection) -> list[ReplayJob]:
     """The calls that were named, or all since then that were recorded."""
     engine = store(settings)
     try:
@@ -119,7 +119,7 @@ def seconds(since: str) -> float:
     return int(found[1]) * UNITS[found[2]]
 
 
-def _named(engine: Engine, settings: Settings, call_id: str) -> Job:
+def _named(engine: Engine, settings: Settings, call_id: str) -> ReplayJob:
     row = queries.call(engine, call_id)
     if row is None:
         raise UsageError(f"no call {call_id}: see `ivr calls`")
@@ -128,24 +128,26 @@ def _named(engine: Engine, settings: Settings, call_id: str) -> Job:
     return job(engine, settings, row)
 
 
-def job(engine: Engine, settings: Settings, row: queries.Row) -> Job:
+def job(engine: Engine, settings: Settings, row: queries.Row) -> ReplayJob:
     """A recorded call as a job."""
-    return Job(row["id"], tuple(queries.events_of(engine, row["id"])), settings.state / row["recording"])
+    return ReplayJob(
+        row["id"], tuple(queries.events_of(engine, row["id"])), settings.state / row["recording"]
+    )
 
 
-def _in_order(results: Sequence[Result], todo: Sequence[Job]) -> list[Result]:
+def _in_order(results: Sequence[Result], todo: Sequence[ReplayJob]) -> list[Result]:
     place = {one.call_id: index for index, one in enumerate(todo)}
     return sorted(results, key=lambda result: place[result.call_id])
 
 
-def _write(wanted: Wanted, junit: str, html: str) -> None:
+def _write(wanted: ReplaySelection, junit: str, html: str) -> None:
     for path, text in ((wanted.junit, junit), (wanted.html, html)):
         if path is not None:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text, "utf-8")
 
 
-def _show(rows: Sequence[Row], total: dict[str, Any], wanted: Wanted) -> None:
+def _show(rows: Sequence[Row], total: dict[str, Any], wanted: ReplaySelection) -> None:
     if wanted.as_json:
         for row in [*rows, total]:
             sys.stdout.write(json.dumps(row, ensure_ascii=False) + "\n")
@@ -164,7 +166,7 @@ def _show(rows: Sequence[Row], total: dict[str, Any], wanted: Wanted) -> None:
         sys.stderr.write(f"{call_id}: {error}\n")
 
 
-def _show_checks(checks: Sequence[golden.Check], wanted: Wanted, took_s: float) -> None:
+def _show_checks(checks: Sequence[golden.Check], wanted: ReplaySelection, took_s: float) -> None:
     broken = [check for check in checks if check.broken]
     if wanted.as_json:
         for check in checks:

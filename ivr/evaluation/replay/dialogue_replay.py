@@ -15,17 +15,17 @@ from dataclasses import dataclass
 import phonenumbers
 
 from ivr.call.audio.turn_detector import FRAME_S
-from ivr.call.dialogue.caller import Heard, Message, Piece, Wish
-from ivr.call.dialogue.handoff import Way
+from ivr.call.dialogue.caller import CallbackRequest, CallerReply, PromptPart, RecordedMessage
+from ivr.call.dialogue.handoff import TransferTarget
 from ivr.call.dialogue.script import Dialogue
 from ivr.call.live_caller import NUMBER
-from ivr.content.bundle import Office
+from ivr.content.bundle import Content
 from ivr.content.callflow import Callflow, phone_numbers
-from ivr.content.callflow.wait_estimate import Standing
+from ivr.content.callflow.wait_estimate import WaitEstimate
 from ivr.core.errors import CallEnded, CallerGone, LeftToDialplan
 from ivr.core.events import Said
-from ivr.evaluation.replay.audio_replay import Question
-from ivr.evaluation.replay.call_history import Part, Story, Turn, message_then
+from ivr.evaluation.replay.audio_replay import AskedQuestion
+from ivr.evaluation.replay.call_history import CallHistory, CallSegment, HistoryTurn, message_then
 from ivr.nlu.client import Intent
 from ivr.nlu.gate import Decision, Verdict
 
@@ -36,7 +36,7 @@ LISTENS_S = 0.3
 LETTERS_PER_S = 14.0
 """Pace of speech, for prompts that nobody heard to their end."""
 
-Ear = Callable[[Question], Awaitable[Heard | None]]
+HearTurn = Callable[[AskedQuestion], Awaitable[CallerReply | None]]
 
 
 class Enough(CallEnded):
@@ -52,7 +52,7 @@ class Told:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class ReplayOutcome:
     """What came of a turn: the decisions noted, the language, what was said, and what follows.
 
     ``leads_to``: asks, transfers, hangs up, or nothing when the caller left before.
@@ -71,9 +71,9 @@ class Outcome:
         return ("language", self.language[0], "") if self.language else ("", "", "")
 
 
-def then(turn: Turn) -> Outcome:
+def then(turn: HistoryTurn) -> ReplayOutcome:
     """What came of it in the recorded call."""
-    return Outcome(
+    return ReplayOutcome(
         tuple((one.decision, one.intent, one.other) for one in turn.decided),
         (turn.chosen.lang, turn.chosen.how) if turn.chosen else None,
         tuple(dict.fromkeys(Told(said.key, said.text) for said in turn.told)),
@@ -81,13 +81,13 @@ def then(turn: Turn) -> Outcome:
     )
 
 
-class Leader:
+class DialogueReplayer:
     """Leads one call."""
 
-    def __init__(self, story: Story, office: Office, moment: dt.datetime | None = None) -> None:
+    def __init__(self, story: CallHistory, office: Content, moment: dt.datetime | None = None) -> None:
         self._story, self._office, self._moment = story, office, moment
 
-    async def outcome(self, turn: Turn, ear: Ear) -> Outcome:
+    async def outcome(self, turn: HistoryTurn, ear: HearTurn) -> ReplayOutcome:
         """What today's dialogue does in the state of ``turn`` with what ``ear`` hears."""
         part = self._story.parts[turn.part]
         index = part.turns.index(turn)
@@ -99,11 +99,11 @@ class Leader:
             await (dialogue.returned(part.status) if part.status else self._begin(dialogue, part))
         except CallEnded:
             pass
-        return Outcome(
+        return ReplayOutcome(
             tuple(caller.decisions), caller.chosen, tuple(dict.fromkeys(caller.told)), caller.leads_to
         )
 
-    async def _begin(self, dialogue: Dialogue, part: Part) -> None:
+    async def _begin(self, dialogue: Dialogue, part: CallSegment) -> None:
         await (dialogue.resumed(told=part.given_back) if part.lang else dialogue.run())
 
     def _number(self) -> str:
@@ -125,14 +125,16 @@ class _LedDialogue(Dialogue):
 
     caller: _LedCaller
 
-    def verdict(self, heard: Heard) -> Verdict:
+    def verdict(self, heard: CallerReply) -> Verdict:
         return self.caller.verdict_then() or super().verdict(heard)
 
 
 class _LedCaller:
     """Says what was heard then; at the turn in question what is heard now."""
 
-    def __init__(self, number: str, part: Part, target: int, ear: Ear, callflow: Callflow) -> None:
+    def __init__(
+        self, number: str, part: CallSegment, target: int, ear: HearTurn, callflow: Callflow
+    ) -> None:
         self.number, self.lang = number, part.lang
         self.decisions: list[tuple[str, str, str]] = []
         self.chosen: tuple[str, str] | None = None
@@ -140,7 +142,7 @@ class _LedCaller:
         self.leads_to = ""
         self._part, self._target, self._ear, self._callflow = part, target, ear, callflow
         self._next = 0
-        self._waiting: list[Piece] = []  # said to its end before the question
+        self._waiting: list[PromptPart] = []  # said to its end before the question
         self._anew = False
 
     @property
@@ -159,15 +161,19 @@ class _LedCaller:
         return _verdict(self._part.turns[self._next - 1])
 
     async def ask(
-        self, *pieces: Piece, langs: Sequence[str] = (), keys: int = 1, after: Message | None = None
-    ) -> Heard:
+        self,
+        *pieces: PromptPart,
+        langs: Sequence[str] = (),
+        keys: int = 1,
+        after: RecordedMessage | None = None,
+    ) -> CallerReply:
         if self._free:
             self._tell(pieces)
             self.leads_to = "asks"
             raise Enough
         return await self._turn(pieces, tuple(langs) or (self.lang,), keys)
 
-    async def tell(self, *pieces: Piece) -> Heard | None:
+    async def tell(self, *pieces: PromptPart) -> CallerReply | None:
         self._tell(pieces)
         if not self._cut_into(pieces):
             self._leave_then(pieces)
@@ -179,12 +185,12 @@ class _LedCaller:
         heard = await self._turn(pieces, (self.lang,), no_input_s=FRAME_S)
         return None if heard.silent else heard
 
-    async def say(self, *pieces: Piece) -> None:
+    async def say(self, *pieces: PromptPart) -> None:
         self._tell(pieces)
         self._leave_then(pieces)
         self._waiting += pieces
 
-    def _leave_then(self, pieces: Sequence[Piece]) -> None:
+    def _leave_then(self, pieces: Sequence[PromptPart]) -> None:
         """He hung up while this was said: what is decided after it nobody knows of the call of then."""
         turn = self._part.turns[self._target]
         if not self._free or turn.goes_on or not turn.told or len(self.decisions) < len(turn.decided):
@@ -193,8 +199,12 @@ class _LedCaller:
             raise CallerGone
 
     async def _turn(
-        self, pieces: Sequence[Piece], langs: tuple[str, ...], keys: int = 1, no_input_s: float | None = None
-    ) -> Heard:
+        self,
+        pieces: Sequence[PromptPart],
+        langs: tuple[str, ...],
+        keys: int = 1,
+        no_input_s: float | None = None,
+    ) -> CallerReply:
         """The next turn of the call: as it was then or, if it is the one in question, as it is heard now."""
         if self._next >= len(self._part.turns):  # today's dialogue asks more often
             raise CallerGone
@@ -208,7 +218,7 @@ class _LedCaller:
             raise CallerGone
         return heard
 
-    def _cut_into(self, pieces: Sequence[Piece]) -> bool:
+    def _cut_into(self, pieces: Sequence[PromptPart]) -> bool:
         """Whether the next turn came while this was said, or before its first sound, and not in answer to something
         later.
         """
@@ -228,7 +238,7 @@ class _LedCaller:
         if self._free:
             self.decisions.append((str(decision), intent, other))
 
-    async def record(self, lang: str, *before: Piece) -> Message:
+    async def record(self, lang: str, *before: PromptPart) -> RecordedMessage:
         self._tell(before)
         if not self._next:
             message = message_then(self._part.turns[0].asked if self._part.turns else ())
@@ -236,34 +246,34 @@ class _LedCaller:
             message = message_then(self._part.turns[self._next - 1].told)
         if message is None:
             if self._free and self._part.turns[self._target].goes_on:
-                return Message("now", 10.0)  # then nothing was recorded here
+                return RecordedMessage("now", 10.0)  # then nothing was recorded here
             raise CallerGone
         self._waiting, self._anew = [], True
         return message
 
-    async def keep(self, message: Message) -> None:
+    async def keep(self, message: RecordedMessage) -> None:
         pass
 
-    async def discard(self, message: Message) -> None:
+    async def discard(self, message: RecordedMessage) -> None:
         pass
 
     async def refuse_recording(self) -> None:
         pass
 
-    def wants_callback(self, wish: Wish) -> None:
+    def wants_callback(self, wish: CallbackRequest) -> None:
         pass
 
     def wants_person(self, why: str) -> None:
         pass
 
-    async def standing(self, first: int = 0) -> Standing | None:
+    async def standing(self, first: int = 0) -> WaitEstimate | None:
         """How it looked at the desk, by what became of the caller."""
         turn = self._part.turns[min(self._next, self._target + 1) - 1] if self._next else None
         if turn is None or turn.leads_to != "transfers":
-            return Standing(0) if turn is not None and (turn.goes_on or _nobody(turn)) else None
-        return Standing(1, _waits(turn.wait_s, self._callflow))
+            return WaitEstimate(0) if turn is not None and (turn.goes_on or _nobody(turn)) else None
+        return WaitEstimate(1, _waits(turn.wait_s, self._callflow))
 
-    async def transfer(self, way: Way) -> None:
+    async def transfer(self, way: TransferTarget) -> None:
         self.leads_to = "transfers"
         raise LeftToDialplan
 
@@ -271,13 +281,18 @@ class _LedCaller:
         self.leads_to = "hangs up"
         raise CallerGone
 
-    def _tell(self, pieces: Sequence[Piece]) -> None:
+    def _tell(self, pieces: Sequence[PromptPart]) -> None:
         if self._free:
             self.told += [Told(one.key, NUMBER if one.key == "number" else one.text) for one in pieces]
 
     def _question(
-        self, turn: Turn, pieces: Sequence[Piece], langs: tuple[str, ...], keys: int, no_input_s: float | None
-    ) -> Question:
+        self,
+        turn: HistoryTurn,
+        pieces: Sequence[PromptPart],
+        langs: tuple[str, ...],
+        keys: int,
+        no_input_s: float | None,
+    ) -> AskedQuestion:
         """The question with the times of then: when it began, how long it would have lasted."""
         mine = {piece.key for piece in pieces}
         asked = [said for said in turn.asked if said.key in mine]
@@ -293,16 +308,16 @@ class _LedCaller:
         speaks = sum(known.get(piece.key, _length(piece)) for piece in pieces) + 0.18 * (len(pieces) - 1)
         if asked and not any(said.interrupted for said in asked):
             speaks = _end(asked) - asked[0].start_s
-        return Question(pieces, langs, self.lang, keys, delay, speaks, self._anew, no_input_s)
+        return AskedQuestion(pieces, langs, self.lang, keys, delay, speaks, self._anew, no_input_s)
 
 
-def heard_then(turn: Turn) -> Heard:
+def heard_then(turn: HistoryTurn) -> CallerReply:
     """What the dialogue is given to take the way of then."""
     if turn.key == NUMBER:
-        return Heard(key=KEYED)
+        return CallerReply(key=KEYED)
     heard = turn.heard()
     if heard.text == NUMBER:
-        return Heard(key=KEYED)
+        return CallerReply(key=KEYED)
     first = turn.decided[0] if turn.decided else None
     if first and first.decision == Decision.ANSWER and not turn.urgent and heard.intent is not None:
         if first.intent != heard.intent.name:  # the second of two close subjects
@@ -310,7 +325,7 @@ def heard_then(turn: Turn) -> Heard:
     return heard
 
 
-def _verdict(turn: Turn) -> Verdict:
+def _verdict(turn: HistoryTurn) -> Verdict:
     """The gate's verdict of then, from what was decided."""
     if not turn.decided:
         return Verdict(Decision.REPROMPT)
@@ -324,7 +339,7 @@ def _waits(told_s: float, callflow: Callflow) -> float:
     return told_s + 1 if told_s >= callflow.handoff.wait_s else told_s
 
 
-def _nobody(turn: Turn) -> bool:
+def _nobody(turn: HistoryTurn) -> bool:
     """Whether he was told that nobody is there, even if he did not stay for more."""
     return any(said.key == "handoff_failed" for said in turn.told)
 
@@ -338,7 +353,7 @@ def _callable(lang: str) -> str:
     return phonenumbers.format_number(example, phonenumbers.PhoneNumberFormat.E164)
 
 
-def _length(piece: Piece) -> float:
+def _length(piece: PromptPart) -> float:
     return len(piece.text) / LETTERS_PER_S
 
 

@@ -15,11 +15,11 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from ivr.call.dialogue.caller import Heard
+from ivr.call.dialogue.caller import CallerReply
 from ivr.core.text import normalise
-from ivr.evaluation.replay.audio_replay import Listened
-from ivr.evaluation.replay.call_history import Story, Turn
-from ivr.evaluation.replay.dialogue_replay import Outcome, Told
+from ivr.evaluation.replay.audio_replay import ReplayedTurn
+from ivr.evaluation.replay.call_history import CallHistory, HistoryTurn
+from ivr.evaluation.replay.dialogue_replay import ReplayOutcome, Told
 
 EAR, RECOGNISER, INTENTS = "ear", "recogniser", "intents"
 THRESHOLD, CONTENT, FLOW = "threshold", "content", "flow"
@@ -40,15 +40,15 @@ class Difference:
 
 
 @dataclass(frozen=True)
-class Step:
+class DiffStep:
     """One stage of the walk: the outcome with some parts of then and some of now."""
 
-    outcome: Outcome
-    heard: Heard
+    outcome: ReplayOutcome
+    heard: CallerReply
 
 
 @dataclass(frozen=True)
-class Walk:
+class Attribution:
     """A turn's way from then to now.
 
     ``rules``: today's thresholds, content and flow on what was heard and understood then; ``meaning``: today's
@@ -56,21 +56,21 @@ class Walk:
     of then.
     """
 
-    then: Step
-    rules: Step
-    meaning: Step
-    now: Step
-    listened: Listened
+    then: DiffStep
+    rules: DiffStep
+    meaning: DiffStep
+    now: DiffStep
+    listened: ReplayedTurn
     known: bool = True
 
 
 @dataclass(frozen=True)
-class Report:
+class ReplayReport:
     """A turn, then and now."""
 
     call: str
-    turn: Turn
-    walk: Walk
+    turn: HistoryTurn
+    walk: Attribution
     differences: tuple[Difference, ...]
 
     @property
@@ -96,7 +96,7 @@ class Report:
         }
 
 
-def differences(turn: Turn, walk: Walk) -> tuple[Difference, ...]:
+def differences(turn: HistoryTurn, walk: Attribution) -> tuple[Difference, ...]:
     """What is another today, and why."""
     found: list[Difference] = []
     ear = LINE if walk.listened.lost else EAR if _cut_otherwise(walk) else RECOGNISER
@@ -115,7 +115,7 @@ def differences(turn: Turn, walk: Walk) -> tuple[Difference, ...]:
     return tuple(found)
 
 
-def summary(stories: Sequence[Story], reports: Sequence[Report]) -> dict[str, Any]:
+def summary(stories: Sequence[CallHistory], reports: Sequence[ReplayReport]) -> dict[str, Any]:
     """Counts over all turns."""
     return summed(len(stories), [report.row() for report in reports])
 
@@ -141,7 +141,7 @@ def summed(calls: int, rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
-def _cut_otherwise(walk: Walk) -> bool:
+def _cut_otherwise(walk: Attribution) -> bool:
     """Whether the ear heard another stretch than then, or speech where there was none."""
     then, now = walk.then.heard, walk.now.heard
     if walk.listened.heard is None:  # it waits for more than the recording has
@@ -149,7 +149,7 @@ def _cut_otherwise(walk: Walk) -> bool:
     return then.spoke != now.spoke or bool(then.key) != bool(now.key) or not walk.listened.same_cut
 
 
-def _reasons(walk: Walk, ear: str, intents: str, view: Any) -> tuple[str, ...]:
+def _reasons(walk: Attribution, ear: str, intents: str, view: Any) -> tuple[str, ...]:
     """The steps at which the view of the outcome changes."""
     found = []
     if view(walk.then) != view(walk.rules):
@@ -161,7 +161,7 @@ def _reasons(walk: Walk, ear: str, intents: str, view: Any) -> tuple[str, ...]:
     return tuple(found) or (FLOW,)
 
 
-def _rule(walk: Walk) -> str:
+def _rule(walk: Attribution) -> str:
     """Which rule of today makes another outcome of what was heard and understood then."""
     then, rules = walk.then.outcome, walk.rules.outcome
     if not walk.known:
@@ -179,41 +179,41 @@ def _rule(walk: Walk) -> str:
     )
 
 
-def _decision(step: Step) -> object:
+def _decision(step: DiffStep) -> object:
     return step.outcome.decided, _language(step)
 
 
-def _said_by(turn: Turn, walk: Walk, step: Step) -> object:
+def _said_by(turn: HistoryTurn, walk: Attribution, step: DiffStep) -> object:
     """What was said, cut to what the caller stayed to hear."""
     whole = step.outcome.told
     told = whole[: len(walk.then.outcome.told)] if _cut_short(turn) else whole
     return told, step.outcome.leads_to if turn.goes_on else ""
 
 
-def _same_told(turn: Turn, then: Outcome, now: Outcome) -> bool:
+def _same_told(turn: HistoryTurn, then: ReplayOutcome, now: ReplayOutcome) -> bool:
     told: Sequence[Told] = now.told[: len(then.told)] if _cut_short(turn) else now.told
     same_way = not turn.goes_on or then.leads_to == now.leads_to
     return tuple(told) == then.told and same_way
 
 
-def _cut_short(turn: Turn) -> bool:
+def _cut_short(turn: HistoryTurn) -> bool:
     """Whether the caller did not hear all of it: he spoke into it, or hung up."""
     return not turn.goes_on or any(said.interrupted for said in turn.told) or not turn.told
 
 
-def _language(step: Step) -> object:
+def _language(step: DiffStep) -> object:
     return step.outcome.language
 
 
-def _words(heard: Heard) -> tuple[str, str]:
+def _words(heard: CallerReply) -> tuple[str, str]:
     return heard.key, normalise(heard.text)
 
 
-def _intent(heard: Heard) -> str:
+def _intent(heard: CallerReply) -> str:
     return heard.intent.name if heard.intent else "emergency" if heard.urgent else ""
 
 
-def _heard(heard: Heard, engine: str = "") -> dict[str, Any]:
+def _heard(heard: CallerReply, engine: str = "") -> dict[str, Any]:
     if heard.key:
         return {"key": heard.key}
     if not heard.spoke:
@@ -222,17 +222,17 @@ def _heard(heard: Heard, engine: str = "") -> dict[str, Any]:
     return found | ({"engine": engine} if engine else {})
 
 
-def _understood(heard: Heard) -> dict[str, Any] | None:
+def _understood(heard: CallerReply) -> dict[str, Any] | None:
     if heard.intent is None:
         return {"intent": "emergency", "confidence": 1.0} if heard.urgent else None
     return {"intent": heard.intent.name, "confidence": round(heard.intent.confidence, 3)}
 
 
-def _decided(outcome: Outcome) -> dict[str, Any]:
+def _decided(outcome: ReplayOutcome) -> dict[str, Any]:
     decision, intent, other = outcome.last
     found = {"decision": decision or None, "intent": intent or None}
     return found | ({"other": other} if other else {})
 
 
-def _told(outcome: Outcome) -> list[str]:
+def _told(outcome: ReplayOutcome) -> list[str]:
     return [told.key for told in outcome.told]

@@ -8,8 +8,8 @@ import threading
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, TypeVar
 
-from ivr.call.audio.interpretation import Judged, meaning
-from ivr.content.bundle import Office
+from ivr.call.audio.interpretation import Interpretation, interpret
+from ivr.content.bundle import Content
 from ivr.core.settings import Settings
 from ivr.nlu.client import Intent, Understanding
 from ivr.speech.end_of_turn import with_endpointing
@@ -20,7 +20,7 @@ T = TypeVar("T")
 Listen = Callable[[Utterance], Coroutine[Any, Any, Transcript | None]]
 
 
-class Engines:
+class ReplayEngines:
     """``with Engines.load(settings, langs) as engines``: ask them from any event loop.
 
     The same sound or sentence is worked on once.
@@ -34,12 +34,12 @@ class Engines:
         self._intents: dict[tuple[str, str], Intent] = {}
 
     @classmethod
-    def load(cls, settings: Settings, langs: Sequence[str], engine: str = "") -> Engines:
+    def load(cls, settings: Settings, langs: Sequence[str], engine: str = "") -> ReplayEngines:
         """Those of today; raises SetupError where the recogniser is not installed."""
         recogniser = with_endpointing(settings, choose(settings, langs, engine))
         return cls(recogniser, Understanding(settings.rasa, timeout_s=30.0))
 
-    def __enter__(self) -> Engines:
+    def __enter__(self) -> ReplayEngines:
         self._thread.start()
         return self
 
@@ -71,9 +71,9 @@ class Engines:
             self._intents[key] = await self._outside(self._understanding.understand(text, lang))
         return self._intents[key]
 
-    async def judge(self, heard: Transcript, office: Office, lang: str) -> Judged:
+    async def judge(self, heard: Transcript, office: Content, lang: str) -> Interpretation:
         """As the live call judges a final transcript."""
-        return await meaning(heard, lang, office, self.understand)
+        return await interpret(heard, lang, office, self.understand)
 
     async def _once(
         self, how: str, listen: Listen, pcm: bytes, langs: Sequence[str], hotwords: str

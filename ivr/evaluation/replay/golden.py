@@ -31,10 +31,10 @@ from ivr.core.audio import RATE, read_channels, resample, to_samples
 from ivr.core.errors import UsageError
 from ivr.core.events import from_json, to_json
 from ivr.core.settings import Settings
-from ivr.core.yamlfile import Strict, load, refuse
-from ivr.evaluation.replay.call_history import Turn, read
+from ivr.core.yamlfile import Strict, load, raise_if_errors
+from ivr.evaluation.replay.call_history import HistoryTurn, read
 from ivr.evaluation.replay.dialogue_replay import then
-from ivr.evaluation.replay.jobs import Job, Result, Row
+from ivr.evaluation.replay.jobs import ReplayJob, Result, Row
 from ivr.store.audio_capture import ear_of
 
 FOLDER = "golden"
@@ -80,11 +80,11 @@ class Suite:
     folder: Path
     calls: dict[str, GoldenCall]
 
-    def jobs(self) -> list[Job]:
+    def jobs(self) -> list[ReplayJob]:
         """Its calls to replay; raises UsageError where a copy is missing."""
         return [self._job(call_id) for call_id in self.calls]
 
-    def _job(self, call_id: str) -> Job:
+    def _job(self, call_id: str) -> ReplayJob:
         events, sound = copies(self.folder, call_id)
         try:
             lines = events.read_text("utf-8").splitlines()
@@ -92,7 +92,7 @@ class Suite:
             raise UsageError(
                 f"{events}: the copy of golden call {call_id} is missing: add the call again"
             ) from None
-        return Job(call_id, tuple(from_json(json.loads(line)) for line in lines), sound)
+        return ReplayJob(call_id, tuple(from_json(json.loads(line)) for line in lines), sound)
 
 
 @dataclass(frozen=True)
@@ -136,12 +136,12 @@ def load_suite(settings: Settings, name: str) -> Suite:
             f"no golden calls named {name} (there are: {known}): `ivr golden add CALL --set {name}`"
         )
     document = load(path, GoldenFile, settings.state)
-    refuse(document.findings, "the golden calls")
+    raise_if_errors(document.findings, "the golden calls")
     assert document.model is not None
     return Suite(name, path.parent, document.model.calls)
 
 
-def add(settings: Settings, name: str, job: Job, note: str = "") -> dict[int, Expected]:
+def add(settings: Settings, name: str, job: ReplayJob, note: str = "") -> dict[int, Expected]:
     """Keep a call in a set, expected to go as it went; returns what is expected of each turn.
 
     Expectations that somebody wrote for it before stay.
@@ -208,7 +208,7 @@ def _said(decision: tuple[str | None, str | None]) -> str:
     return " ".join(filter(None, decision)) or "no decision"
 
 
-def _expected(turn: Turn) -> Expected:
+def _expected(turn: HistoryTurn) -> Expected:
     outcome = then(turn)
     decision, intent, _ = outcome.last
     said = turn.speech

@@ -20,7 +20,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from ivr.content.bundle import Office, now, open_office
+from ivr.content.bundle import Content, now, open_office
 from ivr.content.callflow import load_callflow
 from ivr.core import logs
 from ivr.core.errors import IvrError, UsageError
@@ -29,7 +29,7 @@ from ivr.core.paths import PACKAGE
 from ivr.core.settings import Settings
 from ivr.evaluation.replay import call_replay
 from ivr.evaluation.replay.call_history import read
-from ivr.evaluation.replay.engines import Engines
+from ivr.evaluation.replay.engines import ReplayEngines
 from ivr.nlu import training
 from ivr.store.audio_capture import ear_of
 
@@ -47,7 +47,7 @@ Row = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class Job:
+class ReplayJob:
     """One call to replay: its events, and its recording as a file; for another machine in ``sound`` and ``ear``."""
 
     call_id: str
@@ -67,18 +67,18 @@ class Result:
     kept: bool = False
 
 
-class Station:
+class ReplayWorker:
     """A worker's engines and content, loaded once."""
 
     def __init__(self, settings: Settings, engine: str) -> None:
         self._settings = settings
         callflow = load_callflow(settings.root)
-        self._office: Office = open_office(settings, callflow)
+        self._office: Content = open_office(settings, callflow)
         self._moment = now(settings, callflow) if settings.today else None
-        self._engines = Engines.load(settings, [str(lang) for lang in callflow.languages], engine)
+        self._engines = ReplayEngines.load(settings, [str(lang) for lang in callflow.languages], engine)
         self._engines.__enter__()
 
-    def replay(self, job: Job) -> Result:
+    def replay(self, job: ReplayJob) -> Result:
         """One call; what cannot be replayed says why."""
         try:
             with at_hand(job) as recording:
@@ -94,7 +94,7 @@ class Station:
 
 
 @contextlib.contextmanager
-def at_hand(job: Job) -> Iterator[Path]:
+def at_hand(job: ReplayJob) -> Iterator[Path]:
     """Its recording as a file; what came with the job is only in memory: a lost worker leaves nobody's voice."""
     if not job.sound:
         yield job.recording
@@ -109,17 +109,23 @@ def at_hand(job: Job) -> Iterator[Path]:
         yield path
 
 
-Run = Callable[[Settings, str, Sequence[Job], int], Iterator[Result]]
+RunReplay = Callable[[Settings, str, Sequence[ReplayJob], int], Iterator[Result]]
 """Settings, engine, what is to be done, and how many workers do it."""
 
 
 def replay_all(
-    settings: Settings, jobs: Sequence[Job], engine: str, workers: int, run: Run, *, anew: bool = False
+    settings: Settings,
+    jobs: Sequence[ReplayJob],
+    engine: str,
+    workers: int,
+    run: RunReplay,
+    *,
+    anew: bool = False,
 ) -> Iterator[Result]:
     """A result for each job, as they come; those known from an earlier run first."""
     today = version(settings, engine)
     keys = {job.call_id: key(job, today) for job in jobs}
-    todo: list[Job] = []
+    todo: list[ReplayJob] = []
     for job in jobs:
         known = None if anew else _kept(settings, job.call_id, keys[job.call_id])
         if known is None:
@@ -134,7 +140,7 @@ def replay_all(
         yield result
 
 
-def pool(settings: Settings, engine: str, jobs: Sequence[Job], workers: int) -> Iterator[Result]:
+def pool(settings: Settings, engine: str, jobs: Sequence[ReplayJob], workers: int) -> Iterator[Result]:
     """In processes of this machine."""
     tries = dict.fromkeys((job.call_id for job in jobs), 0)
     left = {job.call_id: job for job in jobs}
@@ -149,7 +155,7 @@ def pool(settings: Settings, engine: str, jobs: Sequence[Job], workers: int) -> 
                     yield result
 
 
-def _outcome(future: Future[Result], job: Job, tries: dict[str, int]) -> Result | None:
+def _outcome(future: Future[Result], job: ReplayJob, tries: dict[str, int]) -> Result | None:
     """None: the worker died, and the call is to be begun again."""
     try:
         return future.result()
@@ -161,16 +167,16 @@ def _outcome(future: Future[Result], job: Job, tries: dict[str, int]) -> Result 
         return None
 
 
-_station: Station | None = None
+_station: ReplayWorker | None = None
 
 
 def _open(settings: Settings, engine: str) -> None:
     global _station
     logs.set_up(replace(settings, log_level="WARNING"))
-    _station = Station(settings, engine)
+    _station = ReplayWorker(settings, engine)
 
 
-def _replay(job: Job) -> Result:
+def _replay(job: ReplayJob) -> Result:
     assert _station is not None
     return _station.replay(job)
 
@@ -178,7 +184,7 @@ def _replay(job: Job) -> Result:
 # --- what made a result -----------------------------------------------------------------------------------
 
 
-def key(job: Job, version: str) -> str:
+def key(job: ReplayJob, version: str) -> str:
     """Hash of a call's sound and events, and of the version that it is replayed with."""
     total = hashlib.sha256(version.encode())
     for item in job.events:
@@ -242,11 +248,11 @@ def _keep(settings: Settings, result: Result, name: str) -> None:
         old.unlink(missing_ok=True)
 
 
-def with_sound(job: Job) -> Job:
+def with_sound(job: ReplayJob) -> ReplayJob:
     """The same with its recording inside, for a machine that has no such file."""
     return replace(job, sound=job.recording.read_bytes(), ear=_ear(job))
 
 
-def _ear(job: Job) -> bytes:
+def _ear(job: ReplayJob) -> bytes:
     path = ear_of(job.recording)
     return path.read_bytes() if path.exists() else b""

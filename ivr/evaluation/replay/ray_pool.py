@@ -14,7 +14,7 @@ from typing import Any
 
 from ivr.core.errors import SetupError
 from ivr.core.settings import Settings
-from ivr.evaluation.replay.jobs import TRIES, Job, Result, Station, with_sound
+from ivr.evaluation.replay.jobs import TRIES, ReplayJob, ReplayWorker, Result, with_sound
 
 log = logging.getLogger(__name__)
 
@@ -24,18 +24,21 @@ PATIENCE_S = 300.0
 """For so long no station may start, while none is at work: Ray has no room for one, or it loads its engines."""
 
 
-class OnRay:
+class RayPool:
     """Runs jobs on the Ray at an address, each worker a ``station``."""
 
     def __init__(
-        self, address: str, station: Callable[[Settings, str], Any] = Station, patience_s: float = PATIENCE_S
+        self,
+        address: str,
+        station: Callable[[Settings, str], Any] = ReplayWorker,
+        patience_s: float = PATIENCE_S,
     ) -> None:
         self._address = address
         self._station = station
         self._patience_s = patience_s
 
     def __call__(
-        self, settings: Settings, engine: str, jobs: Sequence[Job], workers: int
+        self, settings: Settings, engine: str, jobs: Sequence[ReplayJob], workers: int
     ) -> Iterator[Result]:
         """A result for each job, as they come; raises SetupError without Ray, or without room on it."""
         ray = _ray()
@@ -74,13 +77,13 @@ class _Pool:
     """
 
     def __init__(
-        self, ray: Any, new: Callable[[], Any], jobs: Sequence[Job], workers: int, patience_s: float
+        self, ray: Any, new: Callable[[], Any], jobs: Sequence[ReplayJob], workers: int, patience_s: float
     ) -> None:
         self._ray, self._new, self._workers, self._patience_s = ray, new, workers, patience_s
         self._waiting = list(reversed(jobs))
         self._tries: Counter[str] = Counter()
         self._at: dict[
-            Any, tuple[Any, Job | None]
+            Any, tuple[Any, ReplayJob | None]
         ] = {}  # by what is awaited: a station, its call; none: it starts
         self._idle: list[Any] = []
         self._failed = 0
@@ -122,7 +125,7 @@ class _Pool:
         else:
             yield result
 
-    def _lost(self, job: Job | None, error: Exception) -> Iterator[Result]:
+    def _lost(self, job: ReplayJob | None, error: Exception) -> Iterator[Result]:
         if job is None:
             self._failed += 1
         elif self._tries[job.call_id] < TRIES:

@@ -24,33 +24,33 @@ SILENCE = bytes(FRAME_BYTES)
 
 
 @dataclass(frozen=True)
-class Sound:
+class CallRecording:
     """The caller's side of a call, as ``frames`` of 20 ms from the answer on."""
 
     frames: Sequence[bytes]
 
     @classmethod
-    def read(cls, path: Path) -> Sound:
+    def read(cls, path: Path) -> CallRecording:
         """The left channel of a recording; raises AudioError."""
         channels, rate = read_channels(path)
         return cls(list(frames(resample(channels[0], rate, RATE)))[AHEAD:])
 
     @classmethod
-    def tapes(cls, path: Path, parts: Mapping[int, int]) -> dict[int, Sound]:
+    def tapes(cls, path: Path, parts: Mapping[int, int]) -> dict[int, CallRecording]:
         """What the ear got in each part of a call, by the part's ``seq``; raises AudioError."""
         channels, _ = read_channels(path)
         heard = list(frames(channels[0]))
-        found: dict[int, Sound] = {}
+        found: dict[int, CallRecording] = {}
         start = 0
         for seq, count in parts.items():
             found[seq] = cls(heard[start : start + count])
             start += count
         return found
 
-    def lasting(self, seconds: float) -> Sound:
+    def lasting(self, seconds: float) -> CallRecording:
         """At least so long: a telephone that sends nothing is not recorded, the ear hears silence."""
         missing = round(seconds / FRAME_S) - len(self.frames)
-        return Sound([*self.frames, *[SILENCE] * missing]) if missing > 0 else self
+        return CallRecording([*self.frames, *[SILENCE] * missing]) if missing > 0 else self
 
     @cached_property
     def voice(self) -> list[float]:

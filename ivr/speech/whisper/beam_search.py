@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from ivr.speech.whisper.decoder import HIDDEN, Decoder, Heard, Next, Rows, value
+from ivr.speech.whisper.decoder import HIDDEN, Decoder, EncodedAudio, Next, Rows, value
 
 NO_REPEAT: Final = 3
 """Tokens in a row that a text which may not repeat itself has only once."""
@@ -51,7 +51,7 @@ class _Live:
 
 
 def likeliest(
-    decoder: Decoder, heard: Heard, rules: Rules, beam: int, longest: int, *, repeats: bool = True
+    decoder: Decoder, heard: EncodedAudio, rules: Rules, beam: int, longest: int, *, repeats: bool = True
 ) -> Text:
     """The likeliest text of at most ``longest`` tokens; without ``repeats``, of those that say no three tokens twice.
 

@@ -21,7 +21,7 @@ from ivr.speech.whisper.graph import EMBEDDINGS, Variables, cross_attention, dec
 HIDDEN: Final = np.float32(-1e9)
 """Added to the score of what must not be looked at, and to the logit of a token that must not be said."""
 
-Heard = Mapping[str, Any]
+EncodedAudio = Mapping[str, Any]
 """Keys and values of an utterance, by the names of the network's inputs."""
 
 
@@ -81,12 +81,12 @@ class Decoder:
         nothing = value(np.zeros((1, heads, 0, size // heads), np.float32))
         self.empty = Cache([nothing] * (2 * layers))
 
-    def hear(self, sound: np.ndarray) -> Heard:
+    def hear(self, sound: np.ndarray) -> EncodedAudio:
         """The encoder's output (places by size), made ready.  Raises EngineError."""
         found = run_values(self._cross, self._cross_names, {"sound": value(sound)})
         return dict(zip(self._cross_names, found, strict=True))
 
-    def read(self, heard: Heard, cache: Cache, rows: Rows, banned: Any, most: int) -> Next:
+    def read(self, heard: EncodedAudio, cache: Cache, rows: Rows, banned: Any, most: int) -> Next:
         """Reads these rows after those of the ``cache``; the ``most`` likeliest next tokens of each row asked for.
 
         ``banned``: what ``banned`` makes.  Raises EngineError.
@@ -105,7 +105,7 @@ class Decoder:
         )
         return Next(scores.numpy(), tokens.numpy(), logits, Cache(present, cache.length + len(rows.tokens)))
 
-    def likeliest(self, heard: Heard, token: int, of: Sequence[int]) -> dict[int, float]:
+    def likeliest(self, heard: EncodedAudio, token: int, of: Sequence[int]) -> dict[int, float]:
         """How likely (0..1, together 1) each of these tokens is to follow this one alone.  Raises EngineError."""
         others = self._none_banned + HIDDEN
         others[0, list(of)] = 0

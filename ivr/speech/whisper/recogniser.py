@@ -27,11 +27,11 @@ from faster_whisper.transcribe import get_suppressed_tokens
 from ivr.core.audio import seconds, silence
 from ivr.core.errors import EngineError, RecogniserError
 from ivr.speech.denoise import without_noise
-from ivr.speech.priority_pool import Workers
-from ivr.speech.stt import Tape, Transcript
+from ivr.speech.priority_pool import PriorityPool
+from ivr.speech.stt import Transcript, UtteranceBuffer
 from ivr.speech.vad import has_speech
 from ivr.speech.whisper.beam_search import Rules, likeliest
-from ivr.speech.whisper.decoder import Decoder, Heard
+from ivr.speech.whisper.decoder import Decoder, EncodedAudio
 from ivr.speech.whisper.modelfile import variables
 from ivr.speech.whisper.vocabulary import reduced
 from ivr.speech.whisper.window import CUT, POSITIONS
@@ -72,7 +72,7 @@ class Encoded:
     """Speech as the decoder takes it, and its language; ``heard`` is None where nobody speaks."""
 
     lang: str
-    heard: Heard | None = None
+    heard: EncodedAudio | None = None
     speech_s: float = 0.0
 
 
@@ -90,7 +90,7 @@ class Whisper:
         self._whisper = WhisperModel(
             str(model), device="cpu", compute_type="int8", cpu_threads=1, num_workers=WORKERS, files=files
         )
-        self._workers = Workers(WORKERS, "whisper")
+        self._workers = PriorityPool(WORKERS, "whisper")
         self._rules = lru_cache(maxsize=64)(partial(rules, self._whisper, self._decoder))
         self._warm_up(langs[0])
 
@@ -144,7 +144,7 @@ class Whisper:
         sound = self._whisper.encode(CUT.features(self._whisper.feature_extractor, silence(1.0)))
         self.read(Encoded(lang, self._decoder.hear(np.asarray(sound)[0]), 1.0))
 
-    def _language(self, heard: Heard, langs: tuple[str, ...]) -> str:
+    def _language(self, heard: EncodedAudio, langs: tuple[str, ...]) -> str:
         """The likeliest of the languages offered; the others do not compete."""
         if len(langs) == 1:
             return langs[0]
@@ -163,7 +163,7 @@ class WhisperUtterance:
         self._engine = engine
         self._langs = langs
         self._hotwords = hotwords
-        self._tape = Tape()
+        self._tape = UtteranceBuffer()
         self._encoded: tuple[int, Encoded] | None = None
         self._latest: tuple[int, Transcript] | None = None
 

@@ -29,7 +29,7 @@ STEP: Final = 10
 
 
 @dataclass(frozen=True)
-class Window:
+class EncoderWindow:
     """``after_s``: silence after the utterance; ``least_s``: both together, at least; ``end_s``: so much of the end
     of the 30 s is put first."""
 
@@ -55,5 +55,5 @@ class Window:
         return np.pad(heard, ((0, 0), (end, 0)), constant_values=heard.min())
 
 
-CUT: Final = Window(after_s=0.8, least_s=4.5, end_s=1.5)
+CUT: Final = EncoderWindow(after_s=0.8, least_s=4.5, end_s=1.5)
 """Of "oui" alone the model wants to see more silence than of a sentence."""

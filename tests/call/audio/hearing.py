@@ -12,8 +12,9 @@ from itertools import groupby
 
 import numpy as np
 
-from ivr.call.audio.interpretation import Judge, Judged
-from ivr.call.audio.listener import Ear, Patience, Sound
+from ivr.call.audio import listener
+from ivr.call.audio.interpretation import Interpretation, Interpreter
+from ivr.call.audio.listener import CallerTurn, EndOfTurnPolicy
 from ivr.core.audio import FRAME_BYTES, frames, silence, to_samples
 from ivr.core.errors import RecogniserError
 from ivr.nlu.client import Intent
@@ -177,25 +178,25 @@ class Loudspeaker:
         self.done.append((what, round(asyncio.get_running_loop().time(), 2)))
 
 
-def judge(*complete: str, intent: str = "louvre.price") -> Judge:
+def judge(*complete: str, intent: str = "louvre.price") -> Interpreter:
     """Understands everything; these sentences are complete, and "ambulance" is urgent."""
 
-    async def judged(transcript: Transcript, final: bool) -> Judged:
+    async def judged(transcript: Transcript, final: bool) -> Interpretation:
         understood = Intent(intent, 0.9, ((intent, 0.9),)) if transcript.text else None
         urgent = "ambulance" in transcript.text
-        return Judged(transcript, understood, complete=transcript.text in complete, urgent=urgent)
+        return Interpretation(transcript, understood, complete=transcript.text in complete, urgent=urgent)
 
     return judged
 
 
-class Listener:
+class Listening:
     """An ear and its peers.  ``hears`` runs one turn of the caller against the clock."""
 
     def __init__(self, recogniser: Reader | None = None, prompt_s: float = 0.0) -> None:
         self.recogniser = recogniser or Reader()
         self.mouth = Loudspeaker(prompt_s)
-        self.ear = Ear(LevelVad(), self.recogniser, self.mouth)
-        self.patience = Patience()
+        self.ear = listener.Listener(LevelVad(), self.recogniser, self.mouth)
+        self.patience = EndOfTurnPolicy()
         self.question = False
 
     async def feed(self, pcm: bytes) -> None:
@@ -204,7 +205,7 @@ class Listener:
             self.ear.hear(frame)
             await asyncio.sleep(FRAME_S)
 
-    async def turn(self, judge: Judge | None = None, langs: Sequence[str] = ("en",)) -> Sound:
+    async def turn(self, judge: Interpreter | None = None, langs: Sequence[str] = ("en",)) -> CallerTurn:
         """The next turn, of whatever is fed meanwhile."""
         listening = self.ear.listen(
             langs, judge or _judge_all, self.patience, hotwords="Louvre", question=self.question
@@ -212,8 +213,8 @@ class Listener:
         return await asyncio.wait_for(listening, 120)
 
     async def hears(
-        self, *sounds: bytes | str, judge: Judge | None = None, langs: Sequence[str] = ("en",)
-    ) -> Sound:
+        self, *sounds: bytes | str, judge: Interpreter | None = None, langs: Sequence[str] = ("en",)
+    ) -> CallerTurn:
         """The turn that these sounds (bytes) and keys (str) make, with silence after them."""
         feeding = asyncio.create_task(self._feed_all(sounds))
         try:
@@ -234,7 +235,7 @@ class Listener:
 _judge_all = judge()
 
 
-def text(sound: Sound) -> str:
+def text(sound: CallerTurn) -> str:
     """What was heard."""
     assert sound.judged is not None
     return sound.judged.transcript.text

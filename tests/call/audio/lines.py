@@ -12,8 +12,8 @@ import numpy as np
 
 from ivr.asterisk.ari import Ari
 from ivr.asterisk.ari_link import AriLink
-from ivr.call.audio.leg import Line
-from ivr.call.audio.player import Mouth, Played
+from ivr.call.audio.leg import CallLeg
+from ivr.call.audio.player import Playback, Player
 from ivr.core.audio import FRAME_BYTES, to_samples
 from tests.fakes.asterisk import PASSWORD, USER, FakeAsterisk, FakeChannel
 from tests.fakes.media import FakeMedia
@@ -37,8 +37,8 @@ class Telephone:
 
     def __init__(self, fake: FakeAsterisk, caller: FakeChannel, ari: Ari, link: AriLink) -> None:
         self.fake, self.caller, self.ari = fake, caller, ari
-        self.line = Line(ari, link, caller.id)
-        self.mouth = Mouth(self.line)
+        self.line = CallLeg(ari, link, caller.id)
+        self.mouth = Player(self.line)
         self.tasks: list[asyncio.Task[None]] = []
 
     def run(self, part: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
@@ -66,7 +66,7 @@ class Telephone:
         """Until so many frames have reached the caller."""
         await until(lambda: len(self.heard()) >= count)
 
-    async def play(self, *parts: bytes) -> list[Played]:
+    async def play(self, *parts: bytes) -> list[Playback]:
         """A prompt, as the conversation plays one."""
         self.mouth.begin()
         return await self.mouth.play(*(_given(part) for part in parts))

@@ -6,11 +6,11 @@ import asyncio
 
 import pytest
 
-from ivr.call.audio.listener import HANG_S, Patience
-from ivr.call.audio.turn_detector import Limits
+from ivr.call.audio.listener import HANG_S, EndOfTurnPolicy
+from ivr.call.audio.turn_detector import TurnLimits
 from ivr.core.audio import silence
 from ivr.core.errors import RecogniserError
-from tests.call.audio.hearing import Listener, Reader, judge, speech, text
+from tests.call.audio.hearing import Listening, Reader, judge, speech, text
 
 pytestmark = pytest.mark.virtual_time
 
@@ -20,27 +20,27 @@ def now() -> float:
 
 
 async def test_decoding_hides_in_the_silence_that_ends_the_turn() -> None:
-    listener = Listener(Reader(delay_s=0.4))
+    listener = Listening(Reader(delay_s=0.4))
     sound = await listener.hears(speech("how much"), judge=judge("how much"))
-    assert now() - sound.end_s == pytest.approx(Patience().complete_s, abs=0.04)
+    assert now() - sound.end_s == pytest.approx(EndOfTurnPolicy().complete_s, abs=0.04)
 
 
 async def test_a_slow_decoder_is_waited_for() -> None:
-    listener = Listener(Reader(delay_s=3.0))
+    listener = Listening(Reader(delay_s=3.0))
     sound = await listener.hears(speech("how much"), judge=judge("how much"))
     assert text(sound) == "how much"
-    assert now() - sound.end_s == pytest.approx(Limits().pause_s + 3.0, abs=0.05)
+    assert now() - sound.end_s == pytest.approx(TurnLimits().pause_s + 3.0, abs=0.05)
 
 
 async def test_an_early_result_is_thrown_away_when_the_caller_goes_on() -> None:
-    listener = Listener()
+    listener = Listening()
     sound = await listener.hears(speech("how much is 0.5 the Louvre"))
     assert text(sound) == "how much is the Louvre"
     assert listener.recogniser.decoded == [("how much is", True), ("how much is the Louvre", True)]
 
 
 async def test_an_early_decode_that_still_runs_is_stopped_when_the_caller_goes_on() -> None:
-    listener = Listener(Reader(delay_s=0.6))
+    listener = Listening(Reader(delay_s=0.6))
     sound = await listener.hears(speech("how much is 0.5 the Louvre"))
     assert text(sound) == "how much is the Louvre"
     assert listener.recogniser.decoded == [("how much is", False), ("how much is the Louvre", True)]
@@ -49,14 +49,14 @@ async def test_an_early_decode_that_still_runs_is_stopped_when_the_caller_goes_o
 async def test_an_early_decode_that_fails_does_not_interrupt_a_caller_who_goes_on() -> None:
     reader = Reader(fails=True)
     with pytest.raises(RecogniserError):
-        await Listener(reader).hears(speech("how much is 0.5 the Louvre"))
+        await Listening(reader).hears(speech("how much is 0.5 the Louvre"))
     assert [heard for heard, _ in reader.decoded] == ["how much is", "how much is the Louvre"]
-    assert now() == pytest.approx(6 * 0.3 - 0.3 + 0.5 + Patience().incomplete_s, abs=0.1)
+    assert now() == pytest.approx(6 * 0.3 - 0.3 + 0.5 + EndOfTurnPolicy().incomplete_s, abs=0.1)
 
 
-def twice(reads_again: str | None) -> Listener:
+def twice(reads_again: str | None) -> Listening:
     """An ear that may listen again, and what it hears then."""
-    listener = Listener(Reader(delay_s=0.2))
+    listener = Listening(Reader(delay_s=0.2))
     listener.question, listener.recogniser.reads_again = True, reads_again
     return listener
 
@@ -65,7 +65,7 @@ async def test_what_is_not_understood_is_listened_to_again_within_the_pause() ->
     listener = twice("how much")
     sound = await listener.hears(speech("cow march"), judge=judge("how much"))
     assert text(sound) == "how much" and sound.decode_s == pytest.approx(0.2, abs=0.01)
-    assert now() - sound.end_s == pytest.approx(Patience().complete_s, abs=0.04)
+    assert now() - sound.end_s == pytest.approx(EndOfTurnPolicy().complete_s, abs=0.04)
 
 
 async def test_he_sounds_as_finished_as_when_he_was_heard_first() -> None:
@@ -73,7 +73,7 @@ async def test_he_sounds_as_finished_as_when_he_was_heard_first() -> None:
     listener.recogniser.finished = 0.99
     sound = await listener.hears(speech("cow march"), judge=judge("how much"))
     assert text(sound) == "how much"
-    assert now() - sound.end_s == pytest.approx(Patience().quick_s, abs=0.04)
+    assert now() - sound.end_s == pytest.approx(EndOfTurnPolicy().quick_s, abs=0.04)
 
 
 @pytest.mark.parametrize("reads_again", ["cow march", None])
@@ -81,7 +81,7 @@ async def test_what_is_no_better_the_second_time_stays_as_it_was_heard_first(rea
     listener = twice(reads_again)
     sound = await listener.hears(speech("cow much"), judge=judge("how much"))
     assert text(sound) == "cow much" and listener.recogniser.listened_again == 1
-    assert now() - sound.end_s == pytest.approx(Patience().incomplete_s, abs=0.04)
+    assert now() - sound.end_s == pytest.approx(EndOfTurnPolicy().incomplete_s, abs=0.04)
 
 
 async def test_a_second_listening_never_lengthens_his_turn() -> None:
@@ -89,7 +89,7 @@ async def test_a_second_listening_never_lengthens_his_turn() -> None:
     listener.recogniser.delay_s, listener.recogniser.again_s = 0.7, 1.4
     sound = await listener.hears(speech("cow march"), judge=judge("how much"))
     assert text(sound) == "cow march" and sound.decode_s == pytest.approx(0.7, abs=0.01)
-    assert now() - sound.end_s == pytest.approx(Patience().incomplete_s, abs=0.04)
+    assert now() - sound.end_s == pytest.approx(EndOfTurnPolicy().incomplete_s, abs=0.04)
     (decode,) = sound.course.decodes
     assert decode.once and str(decode).endswith("!")
 
@@ -112,7 +112,7 @@ async def test_a_second_listening_that_fails_costs_nothing() -> None:
     assert text(await listener.hears(speech("cow march"), judge=judge("how much"))) == "cow march"
 
 
-def hasty(reads_again: str | None = None) -> Listener:
+def hasty(reads_again: str | None = None) -> Listening:
     """An ear that listens quickly first."""
     listener = twice(reads_again)
     listener.recogniser.quick_s = 0.1
@@ -124,7 +124,7 @@ async def test_a_quick_listening_is_enough_for_what_can_be_acted_on() -> None:
     listener.recogniser.finished = 0.99
     sound = await listener.hears(speech("how much"), judge=judge("how much"))
     assert text(sound) == "how much" and sound.decode_s == pytest.approx(0.1, abs=0.01)
-    assert now() - sound.end_s == pytest.approx(Patience().quick_s, abs=0.04)
+    assert now() - sound.end_s == pytest.approx(EndOfTurnPolicy().quick_s, abs=0.04)
     assert not listener.recogniser.decoded
 
 
@@ -143,7 +143,7 @@ async def test_only_a_question_is_listened_to_quickly() -> None:
 
 
 async def test_an_emergency_is_acted_on_in_mid_speech() -> None:
-    listener = Listener(Reader(streams=True), prompt_s=60)
+    listener = Listening(Reader(streams=True), prompt_s=60)
     long = "please an ambulance " + " ".join(f"and{number}" for number in range(40))
     sound = await listener.hears(speech(long))
     assert sound.judged is not None and sound.judged.urgent
@@ -151,34 +151,34 @@ async def test_an_emergency_is_acted_on_in_mid_speech() -> None:
 
 
 async def test_an_emergency_heard_at_the_end_does_not_wait_for_patience() -> None:
-    sound = await Listener().hears(speech("an ambulance"))
+    sound = await Listening().hears(speech("an ambulance"))
     assert sound.judged is not None and sound.judged.urgent
-    assert now() - sound.end_s == pytest.approx(Limits().pause_s + 0.1, abs=0.05)
+    assert now() - sound.end_s == pytest.approx(TurnLimits().pause_s + 0.1, abs=0.05)
 
 
 async def test_a_failing_decoder_is_the_recognisers_error() -> None:
     with pytest.raises(RecogniserError, match="the decoder broke"):
-        await Listener(Reader(fails=True)).hears(speech("how much"))
+        await Listening(Reader(fails=True)).hears(speech("how much"))
 
 
 async def test_a_failing_partial_result_costs_nothing() -> None:
     """It was a glance; the words themselves are still to be decoded."""
     reader = Reader(streams=True)
     reader.partial_fails = True
-    assert text(await Listener(reader).hears(speech("how much is the Louvre please"))) == (
+    assert text(await Listening(reader).hears(speech("how much is the Louvre please"))) == (
         "how much is the Louvre please"
     )
 
 
 async def test_a_hanging_decoder_is_the_recognisers_error() -> None:
-    listener = Listener(Reader(delay_s=3600))
+    listener = Listening(Reader(delay_s=3600))
     with pytest.raises(RecogniserError, match="after the caller stopped"):
         await listener.hears(speech("how much"))
     assert now() == pytest.approx(0.6 + HANG_S, abs=0.1)
 
 
 async def test_nothing_keeps_running_when_the_call_ends_in_mid_decode() -> None:
-    listener = Listener(Reader(delay_s=3600, streams=True))
+    listener = Listening(Reader(delay_s=3600, streams=True))
     before = asyncio.all_tasks()
     listening = asyncio.create_task(listener.hears(speech("how much is 0.3 the Louvre")))
     await asyncio.sleep(2.0)
@@ -190,7 +190,7 @@ async def test_nothing_keeps_running_when_the_call_ends_in_mid_decode() -> None:
 
 async def test_the_next_turn_starts_from_nothing_after_an_error() -> None:
     reader = Reader(fails=True)
-    listener = Listener(reader)
+    listener = Listening(reader)
     with pytest.raises(RecogniserError):
         await listener.hears(speech("how much"))
     reader.fails = False

@@ -7,9 +7,9 @@ import random
 
 import pytest
 
-from ivr.call.audio.listener import Sound
+from ivr.call.audio.listener import CallerTurn
 from ivr.core.audio import frames, silence
-from tests.call.audio.hearing import Listener, Reader, judge, noise, speech, text
+from tests.call.audio.hearing import Listening, Reader, judge, noise, speech, text
 
 pytestmark = pytest.mark.virtual_time
 
@@ -21,16 +21,16 @@ CALL = b"".join(
 )  # fmt: skip
 
 
-async def turns(bursts: random.Random | None) -> list[Sound]:
+async def turns(bursts: random.Random | None) -> list[CallerTurn]:
     """The two turns of the call, on a machine that is on time or not."""
-    listener = Listener(Reader(delay_s=0.2))
+    listener = Listening(Reader(delay_s=0.2))
     feeding = asyncio.create_task(feed(listener, bursts))
     found = [await listener.turn(judge("how much is the Louvre", "and on Sundays")) for _ in range(2)]
     feeding.cancel()
     return found
 
 
-async def feed(listener: Listener, bursts: random.Random | None) -> None:
+async def feed(listener: Listening, bursts: random.Random | None) -> None:
     late = 0
     for frame in frames(CALL + silence(9.0)):
         listener.ear.hear(frame)
@@ -51,7 +51,7 @@ async def test_late_frames_make_the_same_turns_of_the_same_bytes(seed: int) -> N
 
 
 async def test_a_turn_tells_what_it_depended_on() -> None:
-    listener = Listener(Reader(delay_s=0.3), prompt_s=1.0)
+    listener = Listening(Reader(delay_s=0.3), prompt_s=1.0)
     sound = await listener.hears(
         silence(2.0), speech("how much is 0.26 the Louvre"), judge=judge("the Louvre")
     )

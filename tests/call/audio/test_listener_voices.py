@@ -7,13 +7,12 @@ import asyncio
 import numpy as np
 import pytest
 
-from ivr.call.audio.interpretation import Judged
-from ivr.core.audio import add_noise, over_the_phone, silence, to_floats, to_pcm, to_samples
+from ivr.call.audio.interpretation import Interpretation
+from ivr.core.audio import add_noise, silence, through_g711, to_floats, to_pcm, to_samples
 from ivr.nlu.client import Intent
 from ivr.speech.stt import Transcript
 from ivr.speech.tts_pico import Pico
-from ivr.speech.vad import Together
-from tests.call.audio.hearing import Listener
+from ivr.speech.vad import BatchedVad
 
 pytestmark = pytest.mark.virtual_time
 
@@ -26,19 +25,19 @@ SENTENCES = {
 }
 
 
-class Voiced(Listener):
-    """A Listener whose voice activity is the real one; the recogniser is not of interest here."""
+class Voiced(Listening):
+    """A Listening whose voice activity is the real one; the recogniser is not of interest here."""
 
     def __init__(self, prompt_s: float = 0.0) -> None:
         super().__init__(prompt_s=prompt_s)
-        self.ear._vad = Together().caller()
+        self.ear._vad = BatchedVad().caller()
 
 
 def said(lang: str) -> bytes:
     """A caller's sentence over a telephone line with some noise, its own silence cut off at both ends."""
     pcm = Pico(lang).render(SENTENCES[lang])
     loud = np.flatnonzero(np.abs(to_samples(pcm)) > 500)
-    return over_the_phone(add_noise(pcm[loud[0] * 2 : loud[-1] * 2], snr_db=25))
+    return through_g711(add_noise(pcm[loud[0] * 2 : loud[-1] * 2], snr_db=25))
 
 
 @pytest.mark.parametrize("lang", SENTENCES)
@@ -53,9 +52,9 @@ async def test_the_prompt_is_silent_within_a_quarter_of_a_second_and_the_turn_en
     assert sound.end_s == pytest.approx(3.0 + len(sentence) / 32_000, abs=0.25)
 
 
-async def complete(transcript: Transcript, final: bool) -> Judged:
+async def complete(transcript: Transcript, final: bool) -> Interpretation:
     """Whatever he says could be all."""
-    return Judged(transcript, Intent("louvre.price", 0.9, ()), complete=True)
+    return Interpretation(transcript, Intent("louvre.price", 0.9, ()), complete=True)
 
 
 @pytest.mark.parametrize("lang", SENTENCES)

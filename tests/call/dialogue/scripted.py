@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
-from ivr.call.dialogue.caller import Heard, Message, Piece, Wish
-from ivr.call.dialogue.handoff import Way
+from ivr.call.dialogue.caller import CallbackRequest, CallerReply, PromptPart, RecordedMessage
+from ivr.call.dialogue.handoff import TransferTarget
 from ivr.call.dialogue.prompt_list import answers, sentences
 from ivr.call.dialogue.script import Dialogue
-from ivr.content.bundle import Office
-from ivr.content.callflow import Recording, load_callflow
-from ivr.content.callflow.wait_estimate import Standing
+from ivr.content.bundle import Content
+from ivr.content.callflow import RecordingSettings, load_callflow
+from ivr.content.callflow.wait_estimate import WaitEstimate
 from ivr.content.emergency import load_emergency
 from ivr.content.faq import load_faq
 from ivr.content.languages import LanguageNames, key_word
@@ -28,18 +28,18 @@ KEYS = dict(zip(LANGS, "12345", strict=True))
 _callflow, _phrases = load_callflow(ROOT), load_phrases(ROOT)
 _faq = load_faq(ROOT, _phrases)
 _names, _emergency = LanguageNames.load(ROOT), load_emergency(ROOT)
-QUIET = _callflow.model_copy(update={"recording": Recording(notice=False)})
+QUIET = _callflow.model_copy(update={"recording": RecordingSettings(notice=False)})
 RENDERED = set(sentences(_callflow, _faq, _phrases))
 RENDERED_SLOWLY = set(answers(_callflow, _faq))
 
 
-def office(now: str = "2026-11-24T10:00", *, notice: bool = False) -> Office:
+def office(now: str = "2026-11-24T10:00", *, notice: bool = False) -> Content:
     """The real content of the checkout, on a fixed day (a Tuesday) at a fixed hour in Paris.
 
     ``notice``: callers are told that the call may be recorded, as they are; most scripts leave it out.
     """
     moment = dt.datetime.fromisoformat(now).replace(tzinfo=_callflow.hours.zone)
-    return Office(
+    return Content(
         callflow=_callflow if notice else QUIET,
         faq=_faq,
         phrases=_phrases,
@@ -67,54 +67,56 @@ class Leaves:
 class CutsIn:
     """He says this into what he is told."""
 
-    heard: Heard
+    heard: CallerReply
 
 
-SILENCE = Heard()
+SILENCE = CallerReply()
 NOTHING = Leaves(0.0)
-Turn = Heard | Leaves | CutsIn
-T = TypeVar("T", Heard, Leaves, CutsIn)
+Turn = CallerReply | Leaves | CutsIn
+T = TypeVar("T", CallerReply, Leaves, CutsIn)
 
 
-def key(digit: str) -> Heard:
+def key(digit: str) -> CallerReply:
     """He presses a key."""
-    return Heard(key=digit)
+    return CallerReply(key=digit)
 
 
-def says(intent: str, *, sure: float = 0.95, text: str = "", lang: str = "", heard: float = 0.9) -> Heard:
+def says(
+    intent: str, *, sure: float = 0.95, text: str = "", lang: str = "", heard: float = 0.9
+) -> CallerReply:
     """He says something that means ``intent``; ``sure`` and ``heard``: certainty of Rasa, of the recogniser."""
     return _means([(intent, sure)], text or f"({intent})", lang, heard)
 
 
-def between(one: str, other: str, *, lang: str = "") -> Heard:
+def between(one: str, other: str, *, lang: str = "") -> CallerReply:
     """He says something that may mean either."""
     return _means([(one, 0.46), (other, 0.44)], f"({one} {other})", lang, 0.9)
 
 
-def speaks(text: str) -> Heard:
+def speaks(text: str) -> CallerReply:
     """He says something of which Rasa makes nothing."""
     return _means([("oos", 0.9)], text, "", 0.9)
 
 
-def mumbles() -> Heard:
+def mumbles() -> CallerReply:
     """Words that mean nothing to us."""
     return _means([("oos", 0.9)], "blah", "", 0.9)
 
 
-def cries(text: str = "ambulance", lang: str = "") -> Heard:
+def cries(text: str = "ambulance", lang: str = "") -> CallerReply:
     """An emergency word was in it."""
-    return Heard(text=text, lang=lang, confidence=0.9, urgent=True, spoke=True)
+    return CallerReply(text=text, lang=lang, confidence=0.9, urgent=True, spoke=True)
 
 
-def names(text: str) -> Heard:
+def names(text: str) -> CallerReply:
     """He names a language; what Rasa makes of it is of no use."""
     return _means([("oos", 0.6)], text, "", 0.9)
 
 
-def _means(best: list[tuple[str, float]], text: str, lang: str, heard: float) -> Heard:
+def _means(best: list[tuple[str, float]], text: str, lang: str, heard: float) -> CallerReply:
     rest = 1.0 - sum(score for _, score in best)
     others = [(name, rest / 10) for name in _faq.intents if name not in dict(best)][:10]
-    return Heard(text=text, lang=lang, confidence=heard, intent=Intent.of([*best, *others]), spoke=True)
+    return CallerReply(text=text, lang=lang, confidence=heard, intent=Intent.of([*best, *others]), spoke=True)
 
 
 # what happens
@@ -128,7 +130,7 @@ class Story:
     """
 
     said: list[str] = field(default_factory=list)
-    pieces: list[Piece] = field(default_factory=list)
+    pieces: list[PromptPart] = field(default_factory=list)
     langs: list[tuple[str, str]] = field(default_factory=list)
     offered: list[tuple[str, ...]] = field(default_factory=list)
     decided: list[tuple[str, str]] = field(default_factory=list)
@@ -136,11 +138,11 @@ class Story:
     discarded: list[float] = field(default_factory=list)
     played_back: list[float] = field(default_factory=list)
     keys: list[int] = field(default_factory=list)
-    wishes: list[Wish] = field(default_factory=list)
+    wishes: list[CallbackRequest] = field(default_factory=list)
     refused: int = 0
     end: str = ""
     wanted: list[str] = field(default_factory=list)
-    way: Way | None = None
+    way: TransferTarget | None = None
 
     def text(self, name: str) -> str:
         """The words of the last piece of that key."""
@@ -151,7 +153,7 @@ TURN_S = 10.0
 """Every turn of a script takes so long."""
 
 
-FREE = Standing(staffed=1)
+FREE = WaitEstimate(staffed=1)
 """An adviser is free."""
 
 
@@ -164,24 +166,28 @@ class ScriptedCaller:
         self._turns = list(turns)
         self._messages: dict[str, float] = {}
         self.with_us_s = 0.0
-        self.desk: Standing | None = FREE
+        self.desk: WaitEstimate | None = FREE
 
     async def ask(
-        self, *pieces: Piece, langs: Sequence[str] = (), keys: int = 1, after: Message | None = None
-    ) -> Heard:
+        self,
+        *pieces: PromptPart,
+        langs: Sequence[str] = (),
+        keys: int = 1,
+        after: RecordedMessage | None = None,
+    ) -> CallerReply:
         if after is not None:
             self.story.played_back.append(self._messages[after.name])
         self._say(pieces)
         self.with_us_s += TURN_S
         self.story.keys.append(keys)
         self.story.offered.append(tuple(langs) or (self.lang,))
-        turn = self._next(Heard)
+        turn = self._next(CallerReply)
         return replace(turn, lang=turn.lang or self.lang) if turn.spoke else turn
 
-    async def say(self, *pieces: Piece) -> None:
+    async def say(self, *pieces: PromptPart) -> None:
         self._say(pieces)
 
-    async def tell(self, *pieces: Piece) -> Heard | None:
+    async def tell(self, *pieces: PromptPart) -> CallerReply | None:
         self._say(pieces)
         if self._turns and isinstance(self._turns[0], CutsIn):
             cut = self._next(CutsIn).heard
@@ -195,32 +201,32 @@ class ScriptedCaller:
     async def decided(self, decision: str, intent: str, other: str = "") -> None:
         self.story.decided.append((str(decision), intent))
 
-    async def record(self, lang: str, *before: Piece) -> Message:
+    async def record(self, lang: str, *before: PromptPart) -> RecordedMessage:
         self._say(before)
         turn = self._next(Leaves)
-        message = Message(f"message{len(self._messages)}", turn.seconds, turn.failed)
+        message = RecordedMessage(f"message{len(self._messages)}", turn.seconds, turn.failed)
         self._messages[message.name] = turn.seconds
         return message
 
-    async def keep(self, message: Message) -> None:
+    async def keep(self, message: RecordedMessage) -> None:
         self.story.kept.append(self._messages.pop(message.name))
 
-    async def discard(self, message: Message) -> None:
+    async def discard(self, message: RecordedMessage) -> None:
         self.story.discarded.append(self._messages.pop(message.name))
 
     async def refuse_recording(self) -> None:
         self.story.refused += 1
 
-    def wants_callback(self, wish: Wish) -> None:
+    def wants_callback(self, wish: CallbackRequest) -> None:
         self.story.wishes.append(wish)
 
     def wants_person(self, why: str) -> None:
         self.story.wanted.append(why)
 
-    async def standing(self, first: int = 0) -> Standing | None:
+    async def standing(self, first: int = 0) -> WaitEstimate | None:
         return self.desk
 
-    async def transfer(self, way: Way) -> None:
+    async def transfer(self, way: TransferTarget) -> None:
         self.story.end = f"transfer {way.lang}"
         self.story.way = way
         raise LeftToDialplan
@@ -237,7 +243,7 @@ class ScriptedCaller:
         assert isinstance(turn, wanted), f"{turn} is no reply to {self.story.said[-1]}"
         return turn
 
-    def _say(self, pieces: Sequence[Piece]) -> None:
+    def _say(self, pieces: Sequence[PromptPart]) -> None:
         assert pieces, "nothing was said"
         assert not pieces[0].live, "a silence, while it is rendered"
         for piece in pieces:
@@ -250,7 +256,7 @@ class ScriptedCaller:
 
 
 async def call(
-    *turns: Turn, at: Office | None = None, number: str = "", desk: Standing | None = FREE
+    *turns: Turn, at: Content | None = None, number: str = "", desk: WaitEstimate | None = FREE
 ) -> Story:
     """A new call; ``desk``: how it looks there."""
     caller = ScriptedCaller(turns, number)
@@ -263,7 +269,7 @@ async def call(
     raise AssertionError("the conversation just stopped")
 
 
-async def back_from_adviser(status: str, *turns: Turn, lang: str = "fr", at: Office | None = None) -> Story:
+async def back_from_adviser(status: str, *turns: Turn, lang: str = "fr", at: Content | None = None) -> Story:
     """A caller whom the dialplan gives back with this status."""
     caller = ScriptedCaller(turns, lang=lang)
     try:

@@ -7,7 +7,7 @@ import asyncio
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ivr.call.dialogue.caller import Heard
+from ivr.call.dialogue.caller import CallerReply
 from ivr.call.dialogue.script import Dialogue
 from ivr.core.errors import CallEnded
 from tests.call.dialogue.scripted import (
@@ -85,7 +85,7 @@ class Nobody(ScriptedCaller):
     def _next(self, wanted: type[T]) -> T:
         if len(self.story.said) > 60:
             raise AssertionError("he is kept for ever")
-        return Heard() if wanted is Heard else Leaves(0.0)  # type: ignore[return-value]
+        return CallerReply() if wanted is CallerReply else Leaves(0.0)  # type: ignore[return-value]
 
 
 @given(st.sampled_from(["2026-11-24T10:00", NIGHT]), st.sampled_from([None, "CONTINUE", "TIMEOUT"]))

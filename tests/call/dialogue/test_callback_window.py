@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from ivr.call.dialogue.callback_window import chosen, when
-from ivr.content.callflow.callback_windows import Window
+from ivr.content.callflow.callback_windows import CallbackWindow
 from ivr.content.phrases import load_phrases
 from tests.conftest import ROOT
 
@@ -17,9 +17,9 @@ PHRASES = load_phrases(ROOT)
 NOW = dt.datetime(2026, 11, 24, 10, tzinfo=PARIS)
 
 
-def window(day: int, start: int, end: int, part: str = "") -> Window:
+def window(day: int, start: int, end: int, part: str = "") -> CallbackWindow:
     first, last = (dt.datetime(2026, 11, day, hour, tzinfo=PARIS) for hour in (start, end))
-    return Window(first, last, part)  # type: ignore[arg-type]
+    return CallbackWindow(first, last, part)  # type: ignore[arg-type]
 
 
 FOUR = window(24, 16, 17)

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from ivr.call.dialogue.caller import Heard, Piece
+from ivr.call.dialogue.caller import CallerReply, PromptPart
 from ivr.call.dialogue.script import Dialogue
 from ivr.core.errors import CallEnded, RecogniserError, VoiceError
 from tests.call.dialogue.scripted import (
@@ -22,7 +22,7 @@ from tests.call.dialogue.scripted import (
     says,
 )
 
-UNKNOWN = Heard(text="how much is the Eiffel Tower", confidence=0.9, spoke=True)
+UNKNOWN = CallerReply(text="how much is the Eiffel Tower", confidence=0.9, spoke=True)
 """Heard, and no Rasa to say what it means."""
 MENU = " ".join(["by_keys", *["topic_line"] * 5, "person_line"])
 
@@ -42,8 +42,8 @@ async def test_without_rasa_the_key_for_a_person_works() -> None:
 
 
 @pytest.mark.virtual_time
-@pytest.mark.parametrize("then", [UNKNOWN, Heard()])
-async def test_who_presses_nothing_gets_a_person(then: Heard) -> None:
+@pytest.mark.parametrize("then", [UNKNOWN, CallerReply()])
+async def test_who_presses_nothing_gets_a_person(then: CallerReply) -> None:
     story = await call(key("2"), UNKNOWN, then)
     assert story.end == "transfer en" and story.wanted == ["not-understood"]
 
@@ -59,7 +59,7 @@ async def test_rasa_may_be_back_and_an_emergency_needs_none() -> None:
 class Unheard(ScriptedCaller):
     """Whatever he says breaks the recogniser; his keys are heard."""
 
-    async def ask(self, *pieces: Piece, **how: object) -> Heard:
+    async def ask(self, *pieces: PromptPart, **how: object) -> CallerReply:
         heard = await super().ask(*pieces, **how)  # type: ignore[arg-type]
         if heard.spoke:
             raise RecogniserError("broken")
@@ -104,7 +104,7 @@ async def test_the_third_failure_is_left_to_the_dialplan() -> None:
 class Voiceless(ScriptedCaller):
     """What was not rendered in advance cannot be spoken to him."""
 
-    async def ask(self, *pieces: Piece, **how: object) -> Heard:
+    async def ask(self, *pieces: PromptPart, **how: object) -> CallerReply:
         if any(piece.live for piece in pieces):
             raise VoiceError("no voice")
         return await super().ask(*pieces, **how)  # type: ignore[arg-type]

@@ -15,9 +15,9 @@ from ivr.content.callflow.wait_estimate import (
     GAP_S,
     OFFER_S,
     STEPS_S,
-    Handling,
-    Seat,
-    Standing,
+    HandlingTime,
+    OnlineAdviser,
+    WaitEstimate,
     forecast,
     standing,
     tellable,
@@ -31,40 +31,40 @@ FLOW = OFFICE.callflow
 
 EN, FR = "desk-en", "desk-fr"
 BOTH = (EN, FR)
-MINUTE = Handling(1_000_000, 60.0, 3600.0)
+MINUTE = HandlingTime(1_000_000, 60.0, 3600.0)
 """Very many talks of just a minute."""
 
 
-def talking(number: int, queues: tuple[str, ...] = BOTH) -> list[Seat]:
-    return [Seat(queues, talks=True)] * number
+def talking(number: int, queues: tuple[str, ...] = BOTH) -> list[OnlineAdviser]:
+    return [OnlineAdviser(queues, talks=True)] * number
 
 
-def waits(seats: list[Seat], ahead: int, handling: Handling = MINUTE) -> float:
+def waits(seats: list[OnlineAdviser], ahead: int, handling: HandlingTime = MINUTE) -> float:
     return standing(seats, [EN] * (ahead + 1), handling, FLOW).wait_s
 
 
 @pytest.mark.parametrize(
     ("seats", "ahead", "wait"),
     [
-        ([Seat(BOTH)], 0, False),
-        ([Seat(BOTH)], 1, True),
-        ([Seat(BOTH), Seat(BOTH)], 1, False),
+        ([OnlineAdviser(BOTH)], 0, False),
+        ([OnlineAdviser(BOTH)], 1, True),
+        ([OnlineAdviser(BOTH), OnlineAdviser(BOTH)], 1, False),
         (talking(1), 0, True),
-        ([*talking(3), Seat(BOTH)], 0, False),
-        ([Seat((FR,)), *talking(1)], 0, True),
-        ([Seat(BOTH, rests_s=4.0)], 0, True),
+        ([*talking(3), OnlineAdviser(BOTH)], 0, False),
+        ([OnlineAdviser((FR,)), *talking(1)], 0, True),
+        ([OnlineAdviser(BOTH, rests_s=4.0)], 0, True),
     ],
 )
-@pytest.mark.parametrize("handling", [MINUTE, Handling(), Handling(20, 60.0, 5 * 60.0**2)])
+@pytest.mark.parametrize("handling", [MINUTE, HandlingTime(), HandlingTime(20, 60.0, 5 * 60.0**2)])
 def test_who_finds_an_adviser_free_is_told_no_time(
-    seats: list[Seat], ahead: int, wait: bool, handling: Handling
+    seats: list[OnlineAdviser], ahead: int, wait: bool, handling: HandlingTime
 ) -> None:
     assert (waits(seats, ahead, handling) > 0) is wait
 
 
 def test_nobody_there() -> None:
-    assert standing([], [EN], MINUTE, FLOW) == Standing(0)
-    assert standing([Seat((FR,))], [EN], MINUTE, FLOW) == Standing(0)
+    assert standing([], [EN], MINUTE, FLOW) == WaitEstimate(0)
+    assert standing([OnlineAdviser((FR,))], [EN], MINUTE, FLOW) == WaitEstimate(0)
 
 
 Draw = Callable[[random.Random], float]
@@ -97,28 +97,30 @@ def test_the_time_that_is_told_is_near_the_mean_of_a_simulated_desk(
 ) -> None:
     rng = random.Random(1)
     real = statistics.mean(simulated(ahead, staffed, talk, rng) for _ in range(3000))
-    handling = Handling(1_000_000, 60.0, square * 60.0**2)
+    handling = HandlingTime(1_000_000, 60.0, square * 60.0**2)
     assert waits(talking(staffed), ahead, handling) == pytest.approx(real, rel=0.12)
 
 
 def test_before_there_are_talks_the_usual_length_is_taken_and_soon_what_was_measured() -> None:
     usual = FLOW.handoff.talk_s + OFFER_S
     one = usual + FLOW.handoff.wrap_up_s + GAP_S
-    assert waits(talking(1), 3, Handling()) == pytest.approx(4 * one, rel=0.05)
-    minutes = Handling(20, 60.0, 3600.0).with_usual(FLOW.handoff.talk_s)
+    assert waits(talking(1), 3, HandlingTime()) == pytest.approx(4 * one, rel=0.05)
+    minutes = HandlingTime(20, 60.0, 3600.0).with_usual(FLOW.handoff.talk_s)
     assert minutes.mean == pytest.approx((20 * 60 + usual) / 21) and minutes.callers == 21
 
 
 def test_one_long_talk_does_not_make_everybody_wait_for_ever() -> None:
-    assert Handling(20, 60.0, 3600.0 * 10).until_free_s(1, 1) == 60.0
+    assert HandlingTime(20, 60.0, 3600.0 * 10).until_free_s(1, 1) == 60.0
 
 
 def test_callers_of_other_languages_wait_for_the_same_advisers() -> None:
-    anna, luc = Seat(BOTH, talks=True), Seat((FR,), talks=True)
+    anna, luc = OnlineAdviser(BOTH, talks=True), OnlineAdviser((FR,), talks=True)
     alone = standing([anna, luc], [EN], MINUTE, FLOW).wait_s
     behind = standing([anna, luc], [FR, FR, FR, EN], MINUTE, FLOW).wait_s
     assert alone < behind < standing([anna], [FR, FR, FR, EN], MINUTE, FLOW).wait_s
-    assert standing([Seat(BOTH), Seat((FR,))], [FR, EN], MINUTE, FLOW).wait_s == 0, "luc takes the French one"
+    assert standing([OnlineAdviser(BOTH), OnlineAdviser((FR,))], [FR, EN], MINUTE, FLOW).wait_s == 0, (
+        "luc takes the French one"
+    )
     assert forecast([anna], ["desk-de", EN], MINUTE, 10.0)[0] == float("inf")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ivr.call.dialogue.caller import Heard
+from ivr.call.dialogue.caller import CallerReply
 from ivr.call.dialogue.language import Choice, choose
 from ivr.content.callflow import load_callflow
 from ivr.content.faq import load_faq
@@ -79,21 +79,23 @@ def test_a_caller_known_to_want_another_language_may_use_a_whole_sentence(
     assert NAMES.meant_in(said) == lang
 
 
-def wants_another(text: str, confidence: float) -> Heard:
+def wants_another(text: str, confidence: float) -> CallerReply:
     intent = Intent("change_language", confidence, (("change_language", confidence),))
-    return Heard(text=text, lang="en", confidence=0.9, intent=intent, spoke=True)
+    return CallerReply(text=text, lang="en", confidence=0.9, intent=intent, spoke=True)
 
 
 def test_choices() -> None:
-    assert [choose(Heard(key=key), CALLFLOW, NAMES) for key in "12345"] == [
+    assert [choose(CallerReply(key=key), CALLFLOW, NAMES) for key in "12345"] == [
         Choice(lang, "key") for lang in LANGS
     ]
-    assert [choose(Heard(key=key), CALLFLOW, NAMES) for key in "06789*#"] == [None] * 7
-    assert choose(Heard(text="English please", spoke=True), CALLFLOW, NAMES) == Choice("en", "voice")
-    assert choose(Heard(), CALLFLOW, NAMES) is None
+    assert [choose(CallerReply(key=key), CALLFLOW, NAMES) for key in "06789*#"] == [None] * 7
+    assert choose(CallerReply(text="English please", spoke=True), CALLFLOW, NAMES) == Choice("en", "voice")
+    assert choose(CallerReply(), CALLFLOW, NAMES) is None
     sentence = "can you switch to German"
-    assert choose(Heard(text=sentence, spoke=True), CALLFLOW, NAMES) is None
-    assert choose(Heard(text=sentence, spoke=True), CALLFLOW, NAMES, asked=True) == Choice("de", "voice")
+    assert choose(CallerReply(text=sentence, spoke=True), CALLFLOW, NAMES) is None
+    assert choose(CallerReply(text=sentence, spoke=True), CALLFLOW, NAMES, asked=True) == Choice(
+        "de", "voice"
+    )
     assert choose(wants_another(sentence, 0.9), CALLFLOW, NAMES) == Choice("de", "voice")
     assert choose(wants_another(sentence, 0.1), CALLFLOW, NAMES) is None
 
@@ -101,7 +103,7 @@ def test_choices() -> None:
 def test_a_language_that_is_not_served_is_no_choice() -> None:
     served = {code: entry for code, entry in CALLFLOW.languages.items() if code != "it"}
     without = CALLFLOW.model_copy(update={"languages": served})
-    assert choose(Heard(text="italiano", spoke=True), without, NAMES) is None
+    assert choose(CallerReply(text="italiano", spoke=True), without, NAMES) is None
 
 
 @pytest.mark.parametrize("lang", LANGS)

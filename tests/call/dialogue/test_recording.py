@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from ivr.content.bundle import Office
-from ivr.content.callflow import Recording
+from ivr.content.bundle import Content
+from ivr.content.callflow import RecordingSettings
 from tests.call.dialogue.scripted import KEYS, LANGS, QUIET, SILENCE, Story, call, cries, key, office, says
 
 REFUSE = key("8")
 WORDS = {"fr": "huit", "en": "eight", "es": "ocho", "de": "acht", "it": "otto"}
 
 
-def told() -> Office:
+def told() -> Content:
     return office(notice=True)
 
 
@@ -67,10 +67,10 @@ async def test_he_may_refuse_before_he_has_a_language_and_inside_a_question_of_o
 
 
 @pytest.mark.virtual_time
-@pytest.mark.parametrize("recording", [Recording(notice=False), Recording(enabled=False)])
-async def test_without_a_notice_nothing_is_said(recording: Recording) -> None:
+@pytest.mark.parametrize("recording", [RecordingSettings(notice=False), RecordingSettings(enabled=False)])
+async def test_without_a_notice_nothing_is_said(recording: RecordingSettings) -> None:
     at = office()
-    at = Office(**{**vars(at), "callflow": QUIET.model_copy(update={"recording": recording})})
+    at = Content(**{**vars(at), "callflow": QUIET.model_copy(update={"recording": recording})})
     story = await call(key("2"), SILENCE, REFUSE, at=at)
     assert "recording_notice" not in " ".join(story.said)
     assert story.refused == int(recording.enabled), "the key works whether it was said or not"

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from ivr.call.dialogue.caller import Heard
-from ivr.content.callflow.wait_estimate import Standing
+from ivr.call.dialogue.caller import CallerReply
+from ivr.content.callflow.wait_estimate import WaitEstimate
 from tests.call.dialogue.scripted import (
     KEYS,
     LANGS,
@@ -44,7 +44,7 @@ async def test_silence_after_an_answer_is_asked_about_twice_then_goodbye() -> No
 
 
 @pytest.mark.parametrize("cut", [says("taxi"), cries(), key("9")], ids=["question", "emergency", "key"])
-async def test_who_has_a_word_while_he_is_told_something_has_it(cut: Heard) -> None:
+async def test_who_has_a_word_while_he_is_told_something_has_it(cut: CallerReply) -> None:
     story = await call(EN, says("human"), CutsIn(cut), at=office(NIGHT))
     assert story.said[-2].endswith("closed") and story.end == "hang-up"
     assert story.said[-1] in ("taxi anything_else", "emergency emergency", "language_which")
@@ -135,14 +135,14 @@ async def test_open_but_nobody_speaks_the_language_is_not_called_closed() -> Non
 async def test_how_long_it_takes_is_said_before_he_waits(
     lang: str, wait_s: float, said: str, told_s: int
 ) -> None:
-    story = await call(key(KEYS[lang]), key("0"), desk=Standing(1, wait_s))
+    story = await call(key(KEYS[lang]), key("0"), desk=WaitEstimate(1, wait_s))
     assert story.said[-1] == said and story.end == f"transfer {lang}"
     assert story.way is not None and story.way.told_s == told_s
 
 
 async def test_where_the_desk_cannot_be_seen_nothing_is_promised() -> None:
     assert (await call(EN, key("0"), desk=None)).said[-1] == "handoff"
-    assert (await call(EN, key("0"), Leaves(5.0), desk=Standing(0))).said[2] == "handoff_failed"
+    assert (await call(EN, key("0"), Leaves(5.0), desk=WaitEstimate(0))).said[2] == "handoff_failed"
 
 
 # back from the adviser
@@ -160,7 +160,7 @@ async def test_no_adviser_in_time_means_a_message(lang: str, status: str) -> Non
 @pytest.mark.parametrize("status", ["TIMEOUT", "DECLINED", "NOANSWER"])
 @pytest.mark.parametrize("answer", [SILENCE, key("2"), key("5"), says("voicemail"), says("no"), mumbles()])
 async def test_whom_none_of_them_took_is_told_so_and_may_leave_a_message(
-    lang: str, status: str, answer: Heard
+    lang: str, status: str, answer: CallerReply
 ) -> None:
     story = await back_from_adviser(status, answer, Leaves(8.0), SILENCE, lang=lang)
     assert story.said == ["handoff_declined", "voicemail_intro", REVIEW, "voicemail_sent", "anything_else"]
@@ -168,7 +168,7 @@ async def test_whom_none_of_them_took_is_told_so_and_may_leave_a_message(
 
 
 @pytest.mark.parametrize("answer", [key("1"), says("callback"), says("yes")])
-async def test_whom_none_of_them_took_may_be_called_back(answer: Heard) -> None:
+async def test_whom_none_of_them_took_may_be_called_back(answer: CallerReply) -> None:
     story = await back_from_adviser("DECLINED", answer, lang="en")
     assert story.said[0] == "handoff_declined" and story.said[1].startswith("callback_")
 

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
-from ivr.console.api.call_metrics import SETTLED_S, Meter
+from ivr.console.api.call_metrics import SETTLED_S, CallMetrics
 from ivr.store.writer import write
 from tests.conftest import ROOT
 from tests.console.house import Desk
@@ -31,7 +31,7 @@ def samples(text: str) -> Samples:
     }
 
 
-def counted(meter: Meter, registry: CollectorRegistry, store: sa.Engine, now: float) -> Samples:
+def counted(meter: CallMetrics, registry: CollectorRegistry, store: sa.Engine, now: float) -> Samples:
     meter.update(store, now)
     return samples(generate_latest(registry).decode())
 
@@ -82,7 +82,7 @@ async def test_metrics_name_the_parts_and_the_messages(desk: Desk) -> None:
 def test_each_call_is_counted_once_when_it_has_settled(store: sa.Engine) -> None:
     now = time.time()
     registry = CollectorRegistry()
-    meter = Meter(registry, since=now)
+    meter = CallMetrics(registry, since=now)
     begun = int((now - 60) * SECOND)
     write(store, stamped("c1", first=begun), PSEUDONYMS)  # over a second after ``now``
     assert ("accueil_calls_total", ("es", "message")) not in counted(meter, registry, store, now)
@@ -103,7 +103,7 @@ def test_calls_from_before_are_not_counted_again_after_a_restart(store: sa.Engin
     now = time.time()
     registry = CollectorRegistry()
     write(store, stamped("c1", first=int((now - 600) * SECOND)), PSEUDONYMS)
-    found = counted(Meter(registry, since=now), registry, store, now)
+    found = counted(CallMetrics(registry, since=now), registry, store, now)
     assert ("accueil_calls_total", ("es", "message")) not in found
 
 

@@ -19,13 +19,13 @@ from ivr.asterisk import queues
 from ivr.asterisk.config import remove, render
 from ivr.asterisk.process import Asterisk
 from ivr.console.context import Context
-from ivr.console.jobs.callback_dialler import Calling
+from ivr.console.jobs.callback_dialler import CallbackDialler
 from ivr.content.callflow import load_callflow
 from ivr.core.audio import PHONE_RATE, resample, silence, write_wav
 from ivr.core.events import CallbackWanted, CallStarted, Stamped
 from ivr.service.pbx_parameters import lines
-from ivr.simulator.adviser import Adviser, AdviserPlan, Reaction
-from ivr.simulator.softphone import Credentials, Phone
+from ivr.simulator.adviser import AdviserPlan, Reaction, SimulatedAdviser
+from ivr.simulator.softphone import Credentials, Softphone
 from ivr.store import callbacks
 from ivr.store.database import open_store
 from ivr.store.tables import callbacks as table
@@ -72,11 +72,11 @@ class Town:
 
     context: Context
     asterisk: Asterisk
-    phone: Phone
-    operator: Phone
+    phone: Softphone
+    operator: Softphone
 
     @asynccontextmanager
-    async def at_the_desk(self, plan: AdviserPlan) -> AsyncIterator[Adviser]:
+    async def at_the_desk(self, plan: AdviserPlan) -> AsyncIterator[SimulatedAdviser]:
         """An adviser, and the engine at work."""
         async with self.phone.adviser("adviser", plan) as adviser:
             async with queues.connect(self.context.settings) as ami:
@@ -87,7 +87,7 @@ class Town:
     @asynccontextmanager
     async def working(self) -> AsyncIterator[None]:
         """The engine as a process of its own would run it; killed at the end."""
-        job = asyncio.create_task(Calling(self.context).run())
+        job = asyncio.create_task(CallbackDialler(self.context).run())
         try:
             yield
         finally:
@@ -121,7 +121,7 @@ class Town:
 @asynccontextmanager
 async def open_town(root: Path) -> AsyncIterator[Town]:
     settings = dataclasses.replace(fresh_settings(), today="2026-11-24T10:00", database_url="")
-    operator = Phone(settings, subscriber=ACCOUNT, bind=OPERATOR)
+    operator = Softphone(settings, subscriber=ACCOUNT, bind=OPERATOR)
     secrets = {**settings.secrets, "TRUNK_PASSWORD": ACCOUNT.password}
     settings = dataclasses.replace(settings, root=made(root, operator.port), secrets=secrets)
     callflow = load_callflow(settings.root)
@@ -132,7 +132,7 @@ async def open_town(root: Path) -> AsyncIterator[Town]:
     settings.state.mkdir(parents=True, exist_ok=True)
     context = Context(settings, callflow, open_store(settings.database))
     try:
-        async with operator, Asterisk(settings) as asterisk, Phone(settings) as phone:
+        async with operator, Asterisk(settings) as asterisk, Softphone(settings) as phone:
             yield Town(context, asterisk, phone, operator)
     finally:
         context.engine.dispose()

@@ -12,7 +12,7 @@ import pytest
 import sqlalchemy as sa
 
 from ivr.console.jobs import callback_schedule
-from ivr.content.callflow import Callback, Hours, Weekly
+from ivr.content.callflow import CallbackSettings, Hours, Weekly
 from ivr.content.callflow.opening import intervals
 from ivr.core.events import CallbackWanted, CallStarted, Stamped
 from ivr.store import callbacks
@@ -24,7 +24,7 @@ PARIS = ZoneInfo("Europe/Paris")
 NUMBER = "+33612345678"
 DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 HOURS = Hours(weekly=Weekly(**{day: [] if day == "sunday" else ["09:00-18:00"] for day in DAYS}))
-RULES = Callback()
+RULES = CallbackSettings()
 
 
 def at(text: str) -> dt.datetime:
@@ -47,7 +47,7 @@ class Day:
     store: sa.Engine
     now: dt.datetime
     answers: Callable[[int], str | None]
-    rules: Callback = RULES
+    rules: CallbackSettings = RULES
     log: list[tuple[str, str]] = field(default_factory=list)
     calls: int = 0
 
@@ -60,9 +60,9 @@ class Day:
                 self.act(decision)
             self.now += dt.timedelta(minutes=1)
 
-    def act(self, decision: callback_schedule.Decision) -> None:
+    def act(self, decision: callback_schedule.ScheduleDecision) -> None:
         match decision:
-            case callback_schedule.Call(id=id):
+            case callback_schedule.PlaceCall(id=id):
                 self.call(id)
             case callback_schedule.Move(id=id, window=window):
                 self.note(f"moved to {window.start:%a %H:%M}")
@@ -88,7 +88,7 @@ class Day:
 
 
 def day(
-    store: sa.Engine, *results: str | None, rules: Callback = RULES, start: str = "2026-11-24T10:00"
+    store: sa.Engine, *results: str | None, rules: CallbackSettings = RULES, start: str = "2026-11-24T10:00"
 ) -> Day:
     """Attempts end so, one after the other, and then ever as the last."""
     return Day(store, at(start), lambda nth: results[min(nth, len(results) - 1)], rules)
@@ -138,7 +138,9 @@ def test_a_window_that_passes_without_a_free_adviser_is_followed_by_the_next_and
 
 def test_what_is_left_on_saturday_evening_is_called_on_monday(store: sa.Engine) -> None:
     ask(store, start="2026-11-28T17:00", end="2026-11-28T18:00")
-    passing = day(store, "no-answer", "talked", rules=Callback(pause_min=120), start="2026-11-28T10:00")
+    passing = day(
+        store, "no-answer", "talked", rules=CallbackSettings(pause_min=120), start="2026-11-28T10:00"
+    )
     passing.run("2026-12-01T10:00")
     assert passing.log == [
         ("28 17:00", "no-answer"), ("28 18:00", "moved to Mon 09:00"), ("30 09:00", "talked"),
@@ -147,7 +149,7 @@ def test_what_is_left_on_saturday_evening_is_called_on_monday(store: sa.Engine) 
 
 def test_nobody_is_rung_outside_the_hours_even_inside_a_window(store: sa.Engine) -> None:
     ask(store, start="2026-11-24T17:00", end="2026-11-24T20:00")
-    passing = day(store, "no-answer", "talked", rules=Callback(pause_min=90))
+    passing = day(store, "no-answer", "talked", rules=CallbackSettings(pause_min=90))
     passing.run("2026-11-26T10:00")
     assert passing.log == [
         ("24 17:00", "no-answer"), ("24 20:00", "moved to Wed 09:00"), ("25 09:00", "talked"),

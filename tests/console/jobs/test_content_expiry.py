@@ -9,7 +9,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from ivr.console.jobs.content_expiry import Expiry, lines, pause
+from ivr.console.jobs.content_expiry import ContentExpiry, lines, pause
 from ivr.content.faq import AHEAD, load_faq
 from tests.conftest import ROOT
 
@@ -56,7 +56,7 @@ class Clock:
 
 @pytest.mark.virtual_time
 async def test_the_service_says_it_once_a_day(caplog: pytest.LogCaptureFixture) -> None:
-    job = asyncio.create_task(Expiry(Clock(SimpleNamespace(root=ROOT))).run())  # type: ignore[arg-type]
+    job = asyncio.create_task(ContentExpiry(Clock(SimpleNamespace(root=ROOT))).run())  # type: ignore[arg-type]
     await asyncio.sleep(2.5 * 86400)
     job.cancel()
     told = [record.message for record in caplog.records if record.message.startswith("louvre.price ")]

@@ -19,12 +19,12 @@ import sqlalchemy as sa
 from ivr.console.context import Context, open_context
 from ivr.console.jobs import webhook
 from ivr.console.jobs.deliveries import FIRST_S, GIVE_UP_S, LONGEST_S, Deliveries, pause
-from ivr.console.jobs.mail import Mail
-from ivr.console.jobs.notifier import Announcer
-from ivr.console.jobs.webhook import SIGNATURE, TOLERANCE_S, Webhook, sign, verify
+from ivr.console.jobs.mail import MailJob
+from ivr.console.jobs.notifier import StaffNotifier
+from ivr.console.jobs.webhook import SIGNATURE, TOLERANCE_S, WebhookJob, sign, verify
 from ivr.content.callflow.notify import Notify
 from ivr.core.settings import Settings
-from ivr.service.child_process import Child
+from ivr.service.child_process import ChildProcess
 from ivr.store import outbox
 from ivr.store.outbox import Row
 from ivr.store.tables import deliveries
@@ -49,7 +49,7 @@ def telling(context: Context, **notify: Any) -> Context:
     flow = context.callflow.model_copy(update={"notify": Notify.model_validate(notify)})
     context = dataclasses.replace(context, callflow=flow)
     leave(context.engine, "m1", TEXT, urgency="pasaporte")
-    Announcer(context).announce()
+    StaffNotifier(context).announce()
     return context
 
 
@@ -77,7 +77,7 @@ async def test_a_mail_holds_what_a_person_needs_and_the_sound(context: Context) 
     sound = record(context.settings, "m1")
     with postbox() as box:
         context = by_mail(context, box.port, link="https://desk.example.org/messages/")
-        await Deliveries(context, Mail(context)).once()
+        await Deliveries(context, MailJob(context)).once()
     assert in_outbox(context)["state"] == "sent" and box.to == ["desk@example.org"]
     (mail,) = box.mails
     assert mail["Subject"] == "URGENT (pasaporte): new message, es, 2 s"
@@ -96,14 +96,14 @@ async def test_a_sound_that_shall_not_be_mailed_is_not(context: Context, policy:
     record(context.settings, "m1")
     with postbox() as box:
         context = by_mail(context, box.port, sound=policy, link="https://desk.example.org/")
-        await Deliveries(context, Mail(context)).once()
+        await Deliveries(context, MailJob(context)).once()
     assert list(box.mails[0].iter_attachments()) == []
 
 
 async def test_a_sound_that_is_gone_keeps_nobody_from_being_told(context: Context) -> None:
     with postbox() as box:
         context = by_mail(context, box.port)
-        await Deliveries(context, Mail(context)).once()
+        await Deliveries(context, MailJob(context)).once()
     assert len(box.mails) == 1
 
 
@@ -113,7 +113,7 @@ async def test_a_sound_that_is_gone_keeps_nobody_from_being_told(context: Contex
 async def test_a_server_that_does_not_take_it_is_asked_again(context: Context, mood: Any, said: str) -> None:
     with postbox(mood) as box:
         context = by_mail(context, box.port)
-        sending = Deliveries(context, Mail(context))
+        sending = Deliveries(context, MailJob(context))
         await sending.once()
         row = in_outbox(context)
         assert (row["state"], row["attempts"], box.mails) == ("waiting", 1, [])
@@ -130,7 +130,7 @@ async def test_a_server_that_is_not_there_is_asked_again(context: Context) -> No
     with postbox() as box:
         gone = box.port
     context = by_mail(context, gone)
-    await Deliveries(context, Mail(context)).once()
+    await Deliveries(context, MailJob(context)).once()
     assert "ConnectionRefusedError" in in_outbox(context)["error"]
 
 
@@ -143,7 +143,7 @@ async def test_the_password_goes_over_tls_alone(
     context = dataclasses.replace(context, settings=dataclasses.replace(context.settings, secrets=secrets))
     with postbox(tls=tmp_path) as box:
         context = by_mail(context, box.port, security="starttls", username="line")
-        await Deliveries(context, Mail(context)).once()
+        await Deliveries(context, MailJob(context)).once()
     row = in_outbox(context)
     assert row["state"] == state and (state == "sent" or "535" in row["error"])
     assert set(box.logins) == {("line", password)}
@@ -152,7 +152,7 @@ async def test_the_password_goes_over_tls_alone(
 async def test_a_server_with_a_strange_certificate_gets_nothing(context: Context, tmp_path: Path) -> None:
     with postbox(tls=certificate(tmp_path)) as box:
         context = by_mail(context, box.port, security="starttls", username="line")
-        await Deliveries(context, Mail(context)).once()
+        await Deliveries(context, MailJob(context)).once()
     assert "certificate" in in_outbox(context)["error"].lower() and box.logins == [] and box.mails == []
 
 
@@ -161,7 +161,7 @@ async def test_a_server_with_a_strange_certificate_gets_nothing(context: Context
 
 async def deliver(context: Context, served: Hook, count: int) -> None:
     """So many attempts."""
-    sending = Deliveries(context, Webhook(context))
+    sending = Deliveries(context, WebhookJob(context))
     for _ in range(count):
         hurry(context)
         await sending.once()
@@ -198,7 +198,7 @@ async def deliver_more(context: Context, served: Hook) -> None:
     before = len(served.posted)
     for _ in range(2):
         hurry(context)
-        await Deliveries(context, Webhook(context)).once()
+        await Deliveries(context, WebhookJob(context)).once()
     assert len(served.posted) == before + 1
 
 
@@ -216,7 +216,7 @@ def test_a_signature_is_good_for_its_body_its_time_and_its_secret_alone() -> Non
 async def test_two_senders_on_one_store_send_once(context: Context) -> None:
     async with hook() as served:
         context = telling(context, webhook=served.url)
-        await asyncio.gather(*(Deliveries(context, Webhook(context)).once() for _ in range(4)))
+        await asyncio.gather(*(Deliveries(context, WebhookJob(context)).once() for _ in range(4)))
         assert len(served.posted) == 1
 
 
@@ -238,11 +238,11 @@ async def test_after_three_days_it_is_given_up_aloud_and_nothing_of_the_callers_
         context = telling(context, webhook=served.url)
         await deliver(context, served, 1)
         hurry(context, created=time.time() - GIVE_UP_S - 1)
-        await Deliveries(context, Webhook(context)).once()
+        await Deliveries(context, WebhookJob(context)).once()
         row = in_outbox(context)
         assert (row["state"], row["attempts"]) == ("given-up", 2) and "ALARM" in caplog.text
         hurry(context)
-        await Deliveries(context, Webhook(context)).once()
+        await Deliveries(context, WebhookJob(context)).once()
         assert len(served.posted) == 2
     assert NUMBER not in caplog.text and TEXT not in caplog.text and "pasaporte" not in caplog.text
 
@@ -254,7 +254,7 @@ async def test_a_message_that_is_gone_is_told_to_nobody(context: Context) -> Non
             if connection.dialect.name == "postgresql":
                 pytest.skip("PostgreSQL takes the deliveries along")
             connection.execute(sa.text("DELETE FROM messages"))
-        await Deliveries(context, Webhook(context)).once()
+        await Deliveries(context, WebhookJob(context)).once()
         assert served.posted == [] and in_outbox(context)["state"] == "given-up"
 
 
@@ -281,7 +281,7 @@ async def test_a_console_that_is_killed_while_it_delivers_delivers_after_its_ret
         settings = dataclasses.replace(settings, root=root, database_url=database)
         context = open_context(settings)
         leave(context.engine, "m1", TEXT)
-        console = Child(settings, "ivr.console", "console")
+        console = ChildProcess(settings, "ivr.console", "console")
         console.start()
         try:
             await until(lambda: arrived(served, 1), "the webhook was not called")

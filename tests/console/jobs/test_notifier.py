@@ -12,7 +12,7 @@ import pytest
 import sqlalchemy as sa
 
 from ivr.console.context import Context, open_context
-from ivr.console.jobs.notifier import TRANSCRIPT_S, Announcer
+from ivr.console.jobs.notifier import TRANSCRIPT_S, StaffNotifier
 from ivr.content.callflow import Hours, Weekly
 from ivr.content.callflow.notify import Notify
 from ivr.core.settings import Settings
@@ -77,7 +77,7 @@ def test_everybody_who_is_to_know_is_told_once(
     context: Context, lang: str, urgency: str, people: list[str]
 ) -> None:
     leave(context.engine, "m1", lang=lang, urgency=urgency)
-    announcer = Announcer(context)
+    announcer = StaffNotifier(context)
     for _ in range(3):
         announcer.announce()
     assert told(context) == Counter([*people, "webhook"])
@@ -85,16 +85,16 @@ def test_everybody_who_is_to_know_is_told_once(
 
 def test_people_are_told_when_the_transcript_is_there(context: Context) -> None:
     leave(context.engine, "m1", None)
-    Announcer(context).announce()
+    StaffNotifier(context).announce()
     assert not told(context)
     transcribe(context.engine, "m1", "mi pasaporte", "pasaporte")
-    Announcer(context).announce()
+    StaffNotifier(context).announce()
     assert told(context)["head@example.org"] == 1
 
 
 def test_a_recogniser_that_is_away_keeps_no_message_from_people(context: Context) -> None:
     leave(context.engine, "m1", None, ago_s=TRANSCRIPT_S + 1)
-    Announcer(context).announce()
+    StaffNotifier(context).announce()
     assert told(context)["desk@example.org"] == 1
 
 
@@ -104,7 +104,7 @@ def test_two_consoles_on_one_store_tell_once(context: Context) -> None:
     gate = threading.Barrier(3)
 
     def announce() -> None:
-        announcer = Announcer(context)
+        announcer = StaffNotifier(context)
         gate.wait()
         announcer.announce()
 
@@ -119,8 +119,8 @@ def test_two_consoles_on_one_store_tell_once(context: Context) -> None:
 
 def test_with_nobody_to_tell_old_messages_are_not_told_of_later(context: Context) -> None:
     leave(context.engine, "m1")
-    Announcer(at_hours(context, ALWAYS, Notify())).announce()
-    Announcer(context).announce()
+    StaffNotifier(at_hours(context, ALWAYS, Notify())).announce()
+    StaffNotifier(context).announce()
     assert not told(context)
 
 
@@ -131,12 +131,12 @@ def test_with_nobody_to_tell_old_messages_are_not_told_of_later(context: Context
 def announced(context: Context) -> Context:
     """A message that was announced just now."""
     leave(context.engine, "m1")
-    Announcer(context).announce()
+    StaffNotifier(context).announce()
     return context
 
 
 def reminded(context: Context) -> int:
-    Announcer(context).remind()
+    StaffNotifier(context).remind()
     return told(context, kind="message.reminder")["desk@example.org"]
 
 
@@ -166,7 +166,7 @@ def test_hours_in_which_nobody_is_there_do_not_count(announced: Context) -> None
 
 def test_for_an_urgent_message_all_hours_count(context: Context) -> None:
     leave(context.engine, "m1", urgency="pasaporte")
-    Announcer(context).announce()
+    StaffNotifier(context).announce()
     move_back(context, "m1", 2.1 * HOUR)
     assert reminded(at_hours(context, NEVER, NOTIFY)) == 1
     assert told(context, kind="message.reminder")["head@example.org"] == 1

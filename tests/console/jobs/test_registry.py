@@ -16,7 +16,7 @@ import pytest
 
 from ivr.console.jobs.registry import RESTART_MAX_S, keep
 from ivr.core.settings import Settings
-from ivr.service.child_process import Child
+from ivr.service.child_process import ChildProcess
 from tests.console.house import until_up
 from tests.service.calls.store import until
 
@@ -76,7 +76,7 @@ def client_of(settings: Settings) -> httpx.AsyncClient:
 
 
 async def test_a_console_that_is_killed_comes_back(settings: Settings) -> None:
-    console = Child(settings, "ivr.console", "console")
+    console = ChildProcess(settings, "ivr.console", "console")
     console.start()
     try:
         async with client_of(settings) as client:
@@ -94,7 +94,7 @@ async def test_a_console_that_is_killed_comes_back(settings: Settings) -> None:
 async def test_a_port_that_is_taken_is_an_alarm_and_the_server_comes_when_it_is_free(
     settings: Settings,
 ) -> None:
-    console = Child(settings, "ivr.console", "console")
+    console = ChildProcess(settings, "ivr.console", "console")
     with socket.create_server(("127.0.0.1", settings.console_port)):
         console.start()
         log = settings.state / "logs/console.log"
@@ -111,7 +111,9 @@ async def test_a_port_that_is_taken_is_an_alarm_and_the_server_comes_when_it_is_
 async def test_a_process_that_cannot_start_is_tried_again_and_can_be_stopped(
     settings: Settings, caplog: pytest.LogCaptureFixture
 ) -> None:
-    child = Child(dataclasses.replace(settings, var=settings.var / "x"), "ivr.no_such_module", "nobody")
+    child = ChildProcess(
+        dataclasses.replace(settings, var=settings.var / "x"), "ivr.no_such_module", "nobody"
+    )
     child.start()
     await seen(lambda: caplog.text.count("ALARM: the nobody ended (status 1)") >= 2)
     await child.stop()

@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 
 from ivr.console.api.call_metrics import SETTLED_S
-from ivr.console.jobs.traces import Traces
+from ivr.console.jobs.traces import TracesJob
 from ivr.store.writer import write
 from tests.console.house import Desk
 from tests.store.calls import NUMBER, PSEUDONYMS, SECOND, stamped
@@ -64,7 +64,7 @@ async def collecting() -> AsyncIterator[Collector]:
 async def test_a_call_is_sent_once_when_the_collector_takes_it(desk: Desk) -> None:
     async with collecting() as collector, httpx.AsyncClient() as client:
         settings = dataclasses.replace(desk.context.settings, otlp_url=collector.url)
-        traces = Traces(dataclasses.replace(desk.context, settings=settings))
+        traces = TracesJob(dataclasses.replace(desk.context, settings=settings))
         now = time.time()
         told = stamped("c1", first=int((now - 60) * SECOND))
         await asyncio.to_thread(write, desk.context.engine, told, PSEUDONYMS)

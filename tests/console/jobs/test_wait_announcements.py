@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-from ivr.asterisk.queues import Member, Waiting
-from ivr.console.jobs.wait_announcements import Estimate, estimates
+from ivr.asterisk.queues import Member, WaitingCaller
+from ivr.console.jobs.wait_announcements import AnnouncedWait, estimates
 from ivr.content.callflow import load_callflow
-from ivr.content.callflow.wait_estimate import GAP_S, Handling
+from ivr.content.callflow.wait_estimate import GAP_S, HandlingTime
 from tests.conftest import ROOT
 
 FLOW = load_callflow(ROOT)
 QUEUES = ("desk-en", "desk-fr")
 ANNA, LUC = (Member(name, "in-call", QUEUES, 3) for name in ("anna", "luc"))
 TALK_S = 40.0 - FLOW.handoff.wrap_up_s - GAP_S
-TALKS = Handling(1_000_000, TALK_S, TALK_S**2)
+TALKS = HandlingTime(1_000_000, TALK_S, TALK_S**2)
 """All alike: forty seconds from one to the next."""
 
 
-def waits(queue: str, place: int, seconds: int, first: int = 0) -> Waiting:
-    return Waiting(f"call-{queue}-{place}", queue, place, seconds, f"{queue}-{place}", first)
+def waits(queue: str, place: int, seconds: int, first: int = 0) -> WaitingCaller:
+    return WaitingCaller(f"call-{queue}-{place}", queue, place, seconds, f"{queue}-{place}", first)
 
 
-def told(*waiting: Waiting, members: tuple[Member, ...] = (ANNA, LUC)) -> dict[str, int]:
+def told(*waiting: WaitingCaller, members: tuple[Member, ...] = (ANNA, LUC)) -> dict[str, int]:
     return {one.channel: one.seconds for one in estimates(FLOW, members, waiting, TALKS)}
 
 
@@ -51,5 +51,5 @@ def test_an_adviser_whose_telephone_rings_is_there_for_the_one_it_rings_for() ->
 
 def test_the_language_is_that_of_the_queue() -> None:
     assert list(estimates(FLOW, (ANNA,), [waits("desk-fr", 1, 1)], TALKS)) == [
-        Estimate("desk-fr-1", "fr", 30)
+        AnnouncedWait("desk-fr-1", "fr", 30)
     ]

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ivr.content.callflow import Hours, HoursException, Weekly
-from ivr.content.callflow.callback_windows import Window, following, offered
+from ivr.content.callflow.callback_windows import CallbackWindow, following, offered
 from ivr.content.callflow.opening import intervals
 
 PARIS = ZoneInfo("Europe/Paris")
@@ -27,7 +27,7 @@ def at(text: str) -> dt.datetime:
     return dt.datetime.fromisoformat(text).replace(tzinfo=PARIS)
 
 
-def shown(window: Window) -> str:
+def shown(window: CallbackWindow) -> str:
     day = f"{window.start:%d}"
     return f"{day} {window.part}" if window.part else f"{day} {window.start:%H:%M}-{window.end:%H:%M}"
 

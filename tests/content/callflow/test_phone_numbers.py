@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ivr.content.callflow import Callback, load_callflow, phone_numbers
+from ivr.content.callflow import CallbackSettings, load_callflow, phone_numbers
 from tests.conftest import ROOT
 
 
@@ -70,6 +70,6 @@ def test_callers_of_the_countries_in_the_file_are_called(number: str) -> None:
 
 
 def test_beginnings_that_the_office_refuses() -> None:
-    assert not Callback(refused=["+3361"]).allows("+33612345678")
-    assert Callback(refused=["+3361"]).allows("+33781234567")
-    assert not Callback(countries=["GB"]).allows("+33612345678")
+    assert not CallbackSettings(refused=["+3361"]).allows("+33612345678")
+    assert CallbackSettings(refused=["+3361"]).allows("+33781234567")
+    assert not CallbackSettings(countries=["GB"]).allows("+33612345678")

@@ -7,11 +7,11 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from ivr.evaluation.labels.labelled_turns import Label, Turn, agreements, kappa
-from ivr.evaluation.labels.sampling import TWICE, lot, next_turn
+from ivr.evaluation.labels.labelled_turns import Label, LabelledTurn, agreements, kappa
+from ivr.evaluation.labels.sampling import TWICE, next_turn, sampling_key
 from ivr.evaluation.labels.scoring import Score, scores, word_errors
 
-TURN = Turn(
+TURN = LabelledTurn(
     "c1", 2, 1_795_424_400.0, 2.0, 4.0, "fr", "whisper", "le prix de la tour et felle", 0.8, "eiffel.price", 0.9,
     "eiffel.hours", "answer", "eiffel.price", "recordings/c1.wav",
 )  # fmt: skip
@@ -19,7 +19,7 @@ ANA = Label("ana", "Le prix de la tour Eiffel ?", "eiffel.price")
 BEN = Label("ben", "le prix de la tour eiffel", "eiffel.price")
 
 
-def turn(*labels: Label, **values: object) -> Turn:
+def turn(*labels: Label, **values: object) -> LabelledTurn:
     return dataclasses.replace(TURN, labels=labels, **values)  # type: ignore[arg-type]
 
 
@@ -94,11 +94,11 @@ def test_scores_by_group_leave_out_what_is_disputed() -> None:
 def test_everybody_gets_the_same_lot_and_few_turns_twice() -> None:
     turns = [dataclasses.replace(TURN, call_id=f"c{number}") for number in range(200)]
     done: dict[tuple[str, int], list[str]] = {}
-    order: dict[str, list[Turn]] = {"ana": [], "ben": []}
+    order: dict[str, list[LabelledTurn]] = {"ana": [], "ben": []}
     for person, offered in order.items():
         while (one := next_turn(turns, done, person)) is not None:
             done.setdefault((one.call_id, one.n), []).append(person)
             offered.append(one)
-    assert order["ana"] == sorted(turns, key=lot)
-    assert order["ben"] == [one for one in order["ana"] if lot(one) % TWICE == 0]
+    assert order["ana"] == sorted(turns, key=sampling_key)
+    assert order["ben"] == [one for one in order["ana"] if sampling_key(one) % TWICE == 0]
     assert 20 <= len(order["ben"]) <= 60

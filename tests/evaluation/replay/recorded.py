@@ -16,21 +16,21 @@ from typing import Any
 
 import pytest
 
-from ivr.call.audio.listener import Ear
-from ivr.call.session import Desk
-from ivr.content.bundle import Office
+from ivr.call.audio.listener import Listener
+from ivr.call.session import CallDependencies
+from ivr.content.bundle import Content
 from ivr.core import events
 from ivr.core.audio import FRAME_BYTES, silence, write_wav
 from ivr.core.settings import Settings
 from ivr.evaluation.replay import call_replay
-from ivr.evaluation.replay.call_history import Story, read
-from ivr.evaluation.replay.diff import Report
-from ivr.evaluation.replay.engines import Engines
+from ivr.evaluation.replay.call_history import CallHistory, read
+from ivr.evaluation.replay.diff import ReplayReport
+from ivr.evaluation.replay.engines import ReplayEngines
 from ivr.evaluation.replay.recording import AHEAD
 from ivr.nlu.client import Understanding
 from ivr.speech.stt import Transcript
 from ivr.store import audio_capture
-from ivr.store.audio_capture import Tape
+from ivr.store.audio_capture import AudioCapture
 from tests.call.dialogue.scripted import LANGS, office
 from tests.call.house import MEANINGS, Dictation, House, house
 from tests.fakes.asterisk import FakeChannel
@@ -95,7 +95,7 @@ class Memory:
 class Recorded:
     """One call: its events, its recording, and what its recogniser heard of which bytes."""
 
-    story: Story
+    story: CallHistory
     happened: list[events.Stamped]
     recording: Path
     known: dict[str, tuple[str, str]] = field(default_factory=dict)
@@ -107,13 +107,13 @@ class Recorded:
     def replay(
         self,
         recogniser: Memory | None = None,
-        at: Office | None = None,
+        at: Content | None = None,
         meanings: dict[str, str] | None = None,
-    ) -> list[Report]:
+    ) -> list[ReplayReport]:
         """Replay it in a thread of one's own: with today's parts where none is given."""
         with (
             understanding(meanings or MEANINGS) as asked,
-            Engines(recogniser or self.memory(), asked) as engines,
+            ReplayEngines(recogniser or self.memory(), asked) as engines,
         ):
             return call_replay.replay(self.story, self.recording, at or office(), engines)
 
@@ -143,7 +143,7 @@ async def record(
     lang: str = "",
     tape: bool = True,
     slow: Sequence[float] = (),
-    at: Office | None = None,
+    at: Content | None = None,
     number: str = "softphone",
 ) -> Recorded:
     """A call that goes by the script, as the service leaves it behind.
@@ -154,9 +154,9 @@ async def record(
     late = iter(slow)
     heard = bytearray()
     known: dict[str, tuple[str, str]] = {}
-    hear = Ear.hear
+    hear = Listener.hear
 
-    def tapped(ear: Ear, pcm: bytes) -> None:
+    def tapped(ear: Listener, pcm: bytes) -> None:
         heard.extend(pcm)
         hear(ear, pcm)
 
@@ -175,9 +175,9 @@ async def record(
 
     desk, settings = House.desk, Settings(root=folder, var=folder / "var", instance="t")
 
-    def taping(here: House, *parts: Any) -> Desk:
+    def taping(here: House, *parts: Any) -> CallDependencies:
         made = desk(here, *parts)
-        return replace(made, tape=partial(Tape, settings), office=at or made.office)
+        return replace(made, tape=partial(AudioCapture, settings), office=at or made.office)
 
     shown = FakeChannel.json
 
@@ -186,7 +186,7 @@ async def record(
 
     patch.setattr(FakeChannel, "json", numbered)
     patch.setattr(House, "desk", taping)
-    patch.setattr(Ear, "hear", tapped)
+    patch.setattr(Listener, "hear", tapped)
     patch.setattr(Dictation, "Line", Told)
     async with house(folder, *args, lang=lang) as here:
         await script(here)

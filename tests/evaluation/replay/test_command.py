@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from ivr.content.bundle import Office
-from ivr.content.callflow import Recording
+from ivr.content.bundle import Content
+from ivr.content.callflow import RecordingSettings
 from ivr.core.audio import join_stereo, read_channels, write_wav
 from ivr.core.pseudonyms import is_pseudonym
 from ivr.evaluation.replay.call_history import read
-from ivr.evaluation.replay.diff import Report
+from ivr.evaluation.replay.diff import ReplayReport
 from tests.call.audio.lines import until
 from tests.call.dialogue.scripted import office
 from tests.call.house import MEANINGS, House, voice
@@ -39,11 +39,11 @@ def patch(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
     return monkeypatch
 
 
-async def replayed(call: Recorded, *args: object, **other: object) -> list[Report]:
+async def replayed(call: Recorded, *args: object, **other: object) -> list[ReplayReport]:
     return await asyncio.to_thread(call.replay, *args, **other)  # type: ignore[arg-type]
 
 
-def rows(reports: list[Report]) -> list[tuple[str, bool, list[tuple[str, str]]]]:
+def rows(reports: list[ReplayReport]) -> list[tuple[str, bool, list[tuple[str, str]]]]:
     """Decision now, whether it changed, what differs and why."""
     found = []
     for report in reports:
@@ -71,7 +71,7 @@ async def test_a_replay_is_deterministic(tmp_path: Path, patch: pytest.MonkeyPat
     assert [report.row() for report in first] == [report.row() for report in second]
 
 
-def stricter(answer: float) -> Office:
+def stricter(answer: float) -> Content:
     """The office with another threshold."""
     flow = office().callflow
     gate = flow.gate.model_copy(update={"answer": answer})
@@ -241,7 +241,7 @@ async def test_who_hangs_up_while_he_is_told_something_decides_nothing_after_it(
         await asyncio.sleep(2.0)  # into the notice that the call may be recorded
         here.fake.hang_up(here.caller)
 
-    flow = office().callflow.model_copy(update={"recording": Recording()})
+    flow = office().callflow.model_copy(update={"recording": RecordingSettings()})
     telling = dataclasses.replace(office(), callflow=flow)
     call = await record(tmp_path, script, patch, at=telling)
     assert [said.key for turn in call.story.turns for said in turn.told] == ["recording_notice"]

@@ -15,9 +15,9 @@ from ivr.content import versions
 from ivr.core.audio import read_audio
 from ivr.core.settings import Settings, load
 from ivr.evaluation.replay import golden, golden_gate
-from ivr.evaluation.replay.jobs import Job
+from ivr.evaluation.replay.jobs import ReplayJob
 from ivr.service import publishing
-from ivr.service.publishing import Refused
+from ivr.service.publishing import PublicationRefused
 from ivr.setup.content import train
 from ivr.setup.progress import Task
 from ivr.speech.caller_voices import caller_wav
@@ -57,12 +57,12 @@ async def test_a_golden_call_must_not_break(
     office: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     call = await record(tmp_path, asks, monkeypatch)
-    golden.add(office, "prices", Job(call.story.call_id, tuple(call.happened), call.recording))
+    golden.add(office, "prices", ReplayJob(call.story.call_id, tuple(call.happened), call.recording))
     edit(office.state / "golden/prices.yml", "decision: reprompt", "decision: answer")
     edit(office.state / "golden/prices.yml", "intent: oos", "intent: eiffel.price")
     assert await asyncio.to_thread(golden_gate.broken, office, lambda done, total: None) == []
     edit(office.root / CALLFLOW, "  answer: 0.70", "  answer: 1.0")
-    with pytest.raises(Refused, match="1 turns of golden calls broke") as refusal:
+    with pytest.raises(PublicationRefused, match="1 turns of golden calls broke") as refusal:
         await asyncio.to_thread(publishing._prove, office, _Bar())
     told = str(refusal.value.findings[0])
     assert "prices: call" in told and "expected answer eiffel.price, it would be confirm eiffel.price" in told

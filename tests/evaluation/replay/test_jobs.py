@@ -14,7 +14,7 @@ from ivr.core.errors import UsageError
 from ivr.core.settings import Settings, load
 from ivr.evaluation.replay import jobs
 from ivr.evaluation.replay.command import seconds
-from ivr.evaluation.replay.jobs import Job, Result
+from ivr.evaluation.replay.jobs import ReplayJob, Result
 from ivr.store.audio_capture import ear_of
 from tests.conftest import ROOT
 from tests.store.calls import stamped
@@ -28,10 +28,12 @@ def settings(tmp_path: Path) -> Settings:
     return Settings(root=ROOT, var=tmp_path / "var", instance="t", rasa_url="http://rasa.example:5005")
 
 
-def job(folder: Path, name: str, sound: bytes = b"sound") -> Job:
+def job(folder: Path, name: str, sound: bytes = b"sound") -> ReplayJob:
     path = folder / f"{name}.wav"
     path.write_bytes(sound)
-    return Job(name, tuple(stamped(name, events.CallStarted("", "s", "w"), events.KeyPressed("1"))), path)
+    return ReplayJob(
+        name, tuple(stamped(name, events.CallStarted("", "s", "w"), events.KeyPressed("1"))), path
+    )
 
 
 class Counting:
@@ -42,7 +44,7 @@ class Counting:
         self.stops_after = stops_after
 
     def __call__(
-        self, settings: Settings, engine: str, todo: Sequence[Job], workers: int
+        self, settings: Settings, engine: str, todo: Sequence[ReplayJob], workers: int
     ) -> Iterator[Result]:
         for one in todo:
             if len(self.ran) == self.stops_after:
@@ -70,14 +72,16 @@ def test_another_sound_engine_or_story_is_another_result(settings: Settings, tmp
     assert jobs.key(one, jobs.version(settings, "vosk")) != known
     one.recording.write_bytes(b"another sound")
     assert jobs.key(one, today) != known
-    longer = Job("c1", (*one.events, *stamped("c1", events.KeyPressed("2"))), job(tmp_path, "c1").recording)
+    longer = ReplayJob(
+        "c1", (*one.events, *stamped("c1", events.KeyPressed("2"))), job(tmp_path, "c1").recording
+    )
     assert jobs.key(longer, today) != known
 
 
 def test_errors_are_not_kept_and_a_recording_that_is_gone_is_told(settings: Settings, tmp_path: Path) -> None:
     todo = [job(tmp_path, "c1")]
 
-    def failing(settings: Settings, engine: str, todo: Sequence[Job], workers: int) -> Iterator[Result]:
+    def failing(settings: Settings, engine: str, todo: Sequence[ReplayJob], workers: int) -> Iterator[Result]:
         yield Result("c1", [], "no sound")
 
     assert [one.error for one in jobs.replay_all(settings, todo, "", 1, failing)] == ["no sound"]
@@ -103,7 +107,7 @@ def dying(settings: Settings, engine: str) -> None:
     """Stands for the loading of engines."""
 
 
-def die_once(one: Job) -> Result:
+def die_once(one: ReplayJob) -> Result:
     """The first worker that gets call c2 is killed in the midst of it."""
     mark = one.recording.with_suffix(".died")
     if one.call_id == "c2" and not mark.exists():

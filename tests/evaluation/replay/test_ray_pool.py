@@ -16,8 +16,8 @@ import pytest
 
 from ivr.core.errors import SetupError
 from ivr.core.settings import Settings
-from ivr.evaluation.replay.jobs import Job, Result
-from ivr.evaluation.replay.ray_pool import LOCAL, OnRay
+from ivr.evaluation.replay.jobs import ReplayJob, Result
+from ivr.evaluation.replay.ray_pool import LOCAL, RayPool
 from tests.evaluation.replay.test_jobs import job
 
 ray = pytest.importorskip("ray", reason="NOT TESTED: Ray is not installed (the extra `ray`)")
@@ -30,7 +30,7 @@ class Frail:
     def __init__(self, settings: Settings, engine: str) -> None:
         self.folder = settings.var
 
-    def replay(self, one: Job) -> Result:
+    def replay(self, one: ReplayJob) -> Result:
         if one.call_id == "c2" and first_time(self.folder / "died"):
             os.kill(os.getpid(), signal.SIGKILL)
         return Result(one.call_id, [{"bytes": len(one.sound)}])
@@ -43,7 +43,7 @@ class Meeting(Frail):
     told, so that no worker is free then.
     """
 
-    def replay(self, one: Job) -> Result:
+    def replay(self, one: ReplayJob) -> Result:
         node = ray.get_runtime_context().get_node_id()
         with (self.folder / "begun").open("a") as begun:
             begun.write(f"{one.call_id} {node}\n")
@@ -101,7 +101,7 @@ def settings(tmp_path: Path) -> Settings:
 
 
 @pytest.fixture
-def todo(tmp_path: Path) -> list[Job]:
+def todo(tmp_path: Path) -> list[ReplayJob]:
     return [job(tmp_path, f"c{number}", b"sound" * number) for number in range(6)]
 
 
@@ -120,32 +120,34 @@ def nodes(cluster: Any) -> list[Any]:
     return [cluster.add_node(num_cpus=1) for _ in range(2)]
 
 
-def test_calls_on_ray(settings: Settings, todo: list[Job]) -> None:
-    results = list(OnRay(LOCAL, Frail)(settings, "whisper", todo, 2))
+def test_calls_on_ray(settings: Settings, todo: list[ReplayJob]) -> None:
+    results = list(RayPool(LOCAL, Frail)(settings, "whisper", todo, 2))
     assert sorted(one.call_id for one in results) == [one.call_id for one in todo]
     assert not any(one.error for one in results)
     assert {one.call_id: one.rows[0]["bytes"] for one in results}["c3"] == 15
 
 
-def test_a_cluster_without_room(cluster: Any, settings: Settings, todo: list[Job]) -> None:
+def test_a_cluster_without_room(cluster: Any, settings: Settings, todo: list[ReplayJob]) -> None:
     with pytest.raises(SetupError, match="no room on Ray"):
-        list(OnRay(cluster.address, Frail, patience_s=1)(settings, "whisper", todo, 2))
+        list(RayPool(cluster.address, Frail, patience_s=1)(settings, "whisper", todo, 2))
 
 
 def test_workers_that_do_not_start(
-    cluster: Any, nodes: list[Any], settings: Settings, todo: list[Job]
+    cluster: Any, nodes: list[Any], settings: Settings, todo: list[ReplayJob]
 ) -> None:
     with pytest.raises(SetupError, match="no worker starts on Ray: .*no model here"):
-        list(OnRay(cluster.address, Broken)(settings, "whisper", todo, 1))
+        list(RayPool(cluster.address, Broken)(settings, "whisper", todo, 1))
 
 
-def test_a_node_that_is_lost(cluster: Any, nodes: list[Any], settings: Settings, todo: list[Job]) -> None:
+def test_a_node_that_is_lost(
+    cluster: Any, nodes: list[Any], settings: Settings, todo: list[ReplayJob]
+) -> None:
     for name in ("c0", "c2", "c4"):
         os.mkfifo(settings.var / f"{name}.pipe")
     told = Told(settings.var)
     logging.getLogger("ivr.evaluation.replay.ray_pool").addHandler(told)
     try:
-        results = list(OnRay(cluster.address, Meeting)(settings, "whisper", todo, 2))
+        results = list(RayPool(cluster.address, Meeting)(settings, "whisper", todo, 2))
     finally:
         logging.getLogger("ivr.evaluation.replay.ray_pool").removeHandler(told)
     begun = [line.split() for line in (settings.var / "begun").read_text().splitlines()]

@@ -17,8 +17,8 @@ from ivr.core.audio import read_audio
 from ivr.reporting.recording_analysis import Analysis, analyse
 from ivr.simulator.caller import _dial
 from ivr.simulator.scenario import CallSpec
-from ivr.simulator.sip_line import Line, open_line
-from ivr.simulator.softphone import Phone
+from ivr.simulator.sip_line import SipLine, open_line
+from ivr.simulator.softphone import Softphone
 from ivr.speech.caller_voices import caller_wav
 from tests.service.calls import sounds
 from tests.service.calls.store import Store, told
@@ -70,7 +70,7 @@ class Caller:
     """One call that runs.  Times are seconds from the answer."""
 
     def __init__(
-        self, store: Store, phone: Phone, line: Line, number: str, lang: str, voice: str | None
+        self, store: Store, phone: Softphone, line: SipLine, number: str, lang: str, voice: str | None
     ) -> None:
         self.number, self.lang, self.voice = number, lang, voice
         self._store, self._phone, self._line = store, phone, line
@@ -228,7 +228,7 @@ class Caller:
 
 @asynccontextmanager
 async def calling(
-    store: Store, phone: Phone, to: str, number: str, lang: str, voice: str | None = None
+    store: Store, phone: Softphone, to: str, number: str, lang: str, voice: str | None = None
 ) -> AsyncIterator[Caller]:
     """A call from dialling to hanging up."""
     id = f"call-{secrets.token_hex(6)}"

@@ -21,10 +21,10 @@ from ivr.core.errors import AriError
 from ivr.core.settings import Settings
 from ivr.core.text import LANGUAGES
 from ivr.service.child_process import environment
-from ivr.service.supervisor import Service
-from ivr.simulator.adviser import Adviser, AdviserPlan
+from ivr.service.supervisor import Supervisor
+from ivr.simulator.adviser import AdviserPlan, SimulatedAdviser
 from ivr.simulator.demo import nearest_answer
-from ivr.simulator.softphone import Phone
+from ivr.simulator.softphone import Softphone
 from ivr.speech.prompts import open_prompts
 from ivr.speech.stt import Recogniser
 from tests.processes import linked
@@ -46,7 +46,12 @@ class House:
     """What tests call, and look into.  ``service`` is None where only Asterisk runs."""
 
     def __init__(
-        self, settings: Settings, ears: Recogniser, asterisk: Asterisk, phone: Phone, service: Service | None
+        self,
+        settings: Settings,
+        ears: Recogniser,
+        asterisk: Asterisk,
+        phone: Softphone,
+        service: Supervisor | None,
     ) -> None:
         self.settings, self.ears, self.asterisk, self.phone = settings, ears, asterisk, phone
         self.store = Store(settings)
@@ -56,20 +61,20 @@ class House:
         self._service = service
 
     @property
-    def service(self) -> Service:
+    def service(self) -> Supervisor:
         """The supervisor."""
         assert self._service is not None
         return self._service
 
     def call(
-        self, lang: str = "en", prefix: str = "+336", voice: str | None = None, phone: Phone | None = None
+        self, lang: str = "en", prefix: str = "+336", voice: str | None = None, phone: Softphone | None = None
     ) -> AbstractAsyncContextManager[Caller]:
         """Somebody calls who speaks ``lang``, from ``phone`` or ours; no two callers have one number."""
         phone = phone or self.phone
         return calling(self.store, phone, phone.to, f"{prefix}{next(_serial):07d}", lang, voice)
 
     @asynccontextmanager
-    async def adviser(self, plan: AdviserPlan, name: str = ADVISER) -> AsyncIterator[Adviser]:
+    async def adviser(self, plan: AdviserPlan, name: str = ADVISER) -> AsyncIterator[SimulatedAdviser]:
         """An adviser is at the desk, available; he goes home afterwards."""
         async with self.phone.adviser(name, plan) as adviser:
             await self._is(name, queues.AVAILABLE)
@@ -90,7 +95,7 @@ class House:
     async def states(self) -> dict[str, str]:
         """The advisers' states."""
         async with queues.connect(self.settings) as ami:
-            return {one.id: one.state for one in (await queues.look(ami))[0]}
+            return {one.id: one.state for one in (await queues.queue_status(ami))[0]}
 
     # what was said
 
@@ -173,7 +178,7 @@ class House:
 async def open_house(settings: Settings, ears: Recogniser) -> AsyncIterator[House]:
     """The whole service and a telephone; everything it left behind is removed afterwards."""
     try:
-        async with Service(settings).running() as service, Phone(settings) as phone:
+        async with Supervisor(settings).running() as service, Softphone(settings) as phone:
             house = House(settings, ears, service.asterisk, phone, service)
             try:
                 yield house

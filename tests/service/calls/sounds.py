@@ -10,7 +10,7 @@ import asyncio
 import numpy as np
 
 from ivr.core.audio import RATE, WIDTH, seconds, silence, to_floats, to_pcm
-from ivr.reporting.recording_analysis import Span
+from ivr.reporting.recording_analysis import SpeechSpan
 from ivr.speech.loudness import trim
 
 HOP_S = 0.005
@@ -90,11 +90,11 @@ def last_sound(pcm: bytes, before_s: float) -> float | None:
     return float(loud[-1] + 1) * HOP_S if loud.size else None
 
 
-def silences(pcm: bytes) -> list[Span]:
+def silences(pcm: bytes) -> list[SpeechSpan]:
     """Every stretch of at least ``SILENCE_S`` in which nothing is to be heard."""
     quiet = levels(pcm) <= AUDIBLE_DB
     edges = np.flatnonzero(np.diff(np.concatenate(([False], quiet, [False])).astype(np.int8)))
-    spans = [Span(float(start) * HOP_S, float(end) * HOP_S) for start, end in edges.reshape(-1, 2)]
+    spans = [SpeechSpan(float(start) * HOP_S, float(end) * HOP_S) for start, end in edges.reshape(-1, 2)]
     return [span for span in spans if span.end - span.start >= SILENCE_S]
 
 

@@ -11,10 +11,10 @@ import pytest
 from ivr.asterisk.config import remove
 from ivr.asterisk.process import Asterisk
 from ivr.content.callflow import load_callflow
-from ivr.core.audio import over_the_phone, read_audio
+from ivr.core.audio import read_audio, through_g711
 from ivr.core.settings import Settings
 from ivr.service.supervisor import prepare
-from ivr.simulator.softphone import Phone
+from ivr.simulator.softphone import Softphone
 from ivr.speech.stt import Recogniser
 from tests.service.calls import sounds, words
 from tests.service.calls.house import House, NewSettings
@@ -27,7 +27,7 @@ async def asterisk_alone(settings: Settings, ears: Recogniser) -> AsyncIterator[
     """What is left when nothing of ours runs."""
     await asyncio.to_thread(prepare, settings, load_callflow(settings.root))
     try:
-        async with Asterisk(settings) as asterisk, Phone(settings) as phone:
+        async with Asterisk(settings) as asterisk, Softphone(settings) as phone:
             house = House(settings, ears, asterisk, phone, None)
             try:
                 yield house
@@ -57,5 +57,5 @@ async def apologises_and_records(bare: House) -> None:
         assert await bare.share_of_phrase("fallback", lang, apologies) > 0.8, lang
         assert await bare.share_of_phrase("voicemail_sent", lang, after) > 0.8, lang
     (sound,) = (bare.settings.pbx / "spool/fallback").glob("*.wav")
-    own = over_the_phone(await caller.words(words.MESSAGE_EN))
+    own = through_g711(await caller.words(words.MESSAGE_EN))
     assert await sounds.share_of(own, read_audio(sound)) > 0.8

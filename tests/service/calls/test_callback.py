@@ -17,9 +17,9 @@ from typing import Any
 
 import pytest
 
-from ivr.core.audio import over_the_phone, read_audio, silence, write_wav
+from ivr.core.audio import read_audio, silence, through_g711, write_wav
 from ivr.simulator.adviser import AdviserPlan
-from ivr.simulator.softphone import Credentials, Phone
+from ivr.simulator.softphone import Credentials, Softphone
 from ivr.speech.caller_voices import caller_wav
 from ivr.speech.stt import Recogniser
 from tests.conftest import ROOT, Resident
@@ -42,7 +42,7 @@ class Town:
     """The service, and the operator behind its trunk."""
 
     house: House
-    operator: Phone
+    operator: Softphone
 
     async def callback(self, number: str, state: str, timeout_s: float = 60.0) -> dict[str, Any]:
         """The callback to that number, once it is in that state."""
@@ -81,7 +81,7 @@ def made(root: Path, port: int) -> Path:
 @asynccontextmanager
 async def open_town(root: Path, settled: NewSettings, ears: Recogniser) -> AsyncIterator[Town]:
     settings = settled()
-    operator = Phone(settings, subscriber=ACCOUNT, bind=OPERATOR)
+    operator = Softphone(settings, subscriber=ACCOUNT, bind=OPERATOR)
     secrets = {**settings.secrets, "TRUNK_PASSWORD": ACCOUNT.password}
     settings = dataclasses.replace(settings, root=made(root, operator.port), secrets=secrets)
     async with operator, open_house(settings, ears) as house:
@@ -135,9 +135,9 @@ async def test_who_asks_by_voice_is_called_back_though_worker_and_asterisk_are_k
     assert town.operator.called == [caller.number]
     assert answered.answered and talk.answered
     assert await house.share_of_phrase("callback_whisper", "fr", talk.heard) > 0.8
-    own = over_the_phone(read_audio(caller_wav("en", ANSWERS)))
+    own = through_g711(read_audio(caller_wav("en", ANSWERS)))
     assert await sounds.share_of(own, talk.heard) > 0.7, "the adviser does not hear the caller"
-    theirs = over_the_phone(read_audio(caller_wav("en", greeting)))
+    theirs = through_g711(read_audio(caller_wav("en", greeting)))
     assert await sounds.share_of(theirs, answered.heard) > 0.7, "the caller does not hear the adviser"
     done = await town.callback(caller.number, "done")
     assert (done["owner"], done["attempts"]) == ("desk", 1)

@@ -88,7 +88,7 @@ async def test_no_password_is_in_a_command_line_an_environment_or_a_log(house: H
         assert (await client.get("/metrics", headers=good)).status_code == 200
         assert (await client.get("/metrics", headers=bad)).status_code == 401
     async with queues.connect(settings) as ami:
-        await queues.look(ami)
+        await queues.queue_status(ami)
     async with house.call() as caller:
         await caller.listen(1.0)
     await caller.record()

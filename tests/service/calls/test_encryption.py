@@ -11,7 +11,7 @@ from contextlib import contextmanager
 import pytest
 
 from ivr.core.audio import PHONE_RATE, RATE, alaw_decode, resample
-from ivr.simulator.softphone import Phone
+from ivr.simulator.softphone import Softphone
 from tests.service.calls import sounds
 from tests.service.calls.caller import Caller
 from tests.service.calls.house import HEARD, House
@@ -83,7 +83,7 @@ async def rtp(house: House, caller: Caller) -> tuple[bool, int]:
 
 
 async def test_an_encrypted_call_is_answered_and_cannot_be_listened_to(house: House) -> None:
-    async with Phone(house.settings, tls=True, srtp=True) as phone:
+    async with Softphone(house.settings, tls=True, srtp=True) as phone:
         async with house.call("en", ENGLISH.prefix, phone=phone) as caller:
             secure, port = await rtp(house, caller)
             with wiretap(port) as tap:

@@ -6,7 +6,7 @@ import pytest
 from rapidfuzz import fuzz
 
 from ivr.core import events
-from ivr.core.audio import over_the_phone
+from ivr.core.audio import through_g711
 from ivr.simulator.adviser import AdviserPlan
 from ivr.speech.caller_voices import caller_wav
 from tests.service.calls import sounds, words
@@ -28,7 +28,7 @@ async def test_caller_and_adviser_talk_and_the_caller_comes_back(house: House) -
         await caller.press("0")
         await caller.until_prompt("handoff", "en")
         await adviser.rung.wait()
-        await caller.hears(over_the_phone(await caller.words(words.ADVISER_EN)))
+        await caller.hears(through_g711(await caller.words(words.ADVISER_EN)))
         await caller.speak(await caller.words(ENGLISH.question))
         talk = await adviser.next_call()
         await caller.until_prompt("back_to_service", "en")
@@ -43,7 +43,7 @@ async def test_caller_and_adviser_talk_and_the_caller_comes_back(house: House) -
     [left] = record.all(events.PersonLeft)
     assert answered.adviser == left.adviser == "desk" and left.by == "adviser"
     assert 0 < answered.waited_s < 20 and not record.all(events.QueueLeft)
-    own = over_the_phone(await caller.words(ENGLISH.question))
+    own = through_g711(await caller.words(ENGLISH.question))
     assert await sounds.share_of(own, talk.heard) > 0.7
     assert decided.intent == "eiffel.price"
     assert [(event.target, event.status) for event in record.all(events.HandOff)] == [
@@ -71,7 +71,7 @@ async def test_an_adviser_who_is_cut_off_in_mid_sentence_leaves_no_caller_alone(
         await caller.ask(words.EIFFEL_PRICE)
         decided = await caller.until(events.Decided, lambda decided: decided.decision == "answer")
     record = await caller.record()
-    own = over_the_phone(await caller.words(words.ADVISER_EN))
+    own = through_g711(await caller.words(words.ADVISER_EN))
     assert 0.1 < await sounds.share_of(own, record.heard) < 0.9, "it was to be half a sentence"
     assert talk.ended_by == "adviser" and [left.by for left in record.all(events.PersonLeft)] == ["adviser"]
     assert await house.share_of_phrase("back_to_service", "en", record.heard) > 0.8

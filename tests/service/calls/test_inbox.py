@@ -13,7 +13,7 @@ import pytest
 from rapidfuzz import fuzz
 
 from ivr.console.jobs.webhook import SIGNATURE, verify
-from ivr.core.audio import over_the_phone, read_audio
+from ivr.core.audio import read_audio, through_g711
 from ivr.core.text import normalise
 from ivr.speech.stt import Recogniser
 from tests.console.house import until_up
@@ -92,7 +92,7 @@ async def is_told(mail, message, sound: bytes, said: bytes, folder: Path) -> Non
     assert attached.get_content() == sound
     file = folder / "heard.wav"
     file.write_bytes(sound)
-    assert await sounds.share_of(over_the_phone(said), read_audio(file)) > 0.8
+    assert await sounds.share_of(through_g711(said), read_audio(file)) > 0.8
 
 
 async def is_answered_once(house: House, desk: httpx.AsyncClient, id: str) -> None:

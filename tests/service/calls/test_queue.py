@@ -8,11 +8,11 @@ import signal
 import pytest
 
 from ivr.core import events
-from ivr.core.audio import over_the_phone
+from ivr.core.audio import through_g711
 from ivr.core.errors import AmiError
 from ivr.simulator.adviser import AdviserPlan, Reaction
 from ivr.simulator.scenario import CallSpec
-from ivr.simulator.softphone import Credentials, Phone
+from ivr.simulator.softphone import Credentials, Softphone
 from ivr.speech.caller_voices import caller_wav
 from tests.service.calls import sounds, words
 from tests.service.calls.caller import Caller
@@ -40,7 +40,7 @@ def talks(hang_up_after_s: float | None = 2.0, after_s: float = 0.5) -> AdviserP
 async def dials(desk: House, code: str) -> None:
     """The adviser dials a code from his telephone, and hears the answer to its end."""
     who = Credentials(ADVISER, desk.settings.secrets["ADVISER_PASSWORD"])
-    async with Phone(desk.settings, credentials=who) as phone:
+    async with Softphone(desk.settings, credentials=who) as phone:
         report = await phone.call(CallSpec(f"sip:{code}@127.0.0.1:{desk.settings.sip_port}"))
     assert report.ok and report.hangup_by == "service"
 
@@ -57,7 +57,7 @@ async def test_refused_by_one_and_taken_by_the_other_who_was_in_a_talk(desk: Hou
             await caller.until_time(since + 3.0)
             caller.acts()
             second.plan = talks()
-            await caller.hears(over_the_phone(await caller.words(words.ADVISER_EN)), 60)
+            await caller.hears(through_g711(await caller.words(words.ADVISER_EN)), 60)
             await caller.until_prompt("back_to_service", "en")
     record = await caller.record()
     assert refused.answered and refused.ended_by == "caller"
@@ -146,7 +146,7 @@ async def test_the_queue_goes_on_when_the_application_is_killed(desk: House) -> 
         killed = desk.service.worker_pid
         os.kill(killed, signal.SIGKILL)
         caller.acts()
-        await caller.hears(over_the_phone(await caller.words(words.ADVISER_EN)))
+        await caller.hears(through_g711(await caller.words(words.ADVISER_EN)))
         answered = await caller.until(events.PersonAnswered)
         await caller.hang_up()
         talk = await adviser.next_call()

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from ivr.simulator.scenario import CallSpec, HangUp, Wait
-from ivr.simulator.softphone import Credentials, Phone
+from ivr.simulator.softphone import Credentials, Softphone
 from tests.conftest import ROOT
 from tests.service.calls.house import House
 from tests.service.calls.store import until
@@ -65,7 +65,7 @@ class Stranger:
     "who", [Credentials("softphone", "wrong"), Credentials("stranger", "x")], ids=lambda who: who.user
 )
 async def test_a_wrong_password_is_refused(house: House, who: Credentials) -> None:
-    async with Phone(house.settings, credentials=who) as phone:
+    async with Softphone(house.settings, credentials=who) as phone:
         report = await phone.call(
             CallSpec(f"sip:127.0.0.1:{house.settings.sip_port}", caller_id="+33699999999")
         )
@@ -99,7 +99,7 @@ async def test_fail2ban_finds_who_scans_and_nobody_else(house: House) -> None:
     await stranger.asks("INVITE", f"<sip:{FORGED_NAME}@127.0.0.1>")
     await stranger.asks("INVITE", "<sip:softphone@127.0.0.1>", more=DIGEST.format(response="0" * 32))
     await stranger.asks("INVITE", "<sip:softphone@127.0.0.1>", more=DIGEST.format(response=FORGED_RESPONSE))
-    async with Phone(house.settings, bind=VISITOR) as phone:
+    async with Softphone(house.settings, bind=VISITOR) as phone:
         report = await phone.call(CallSpec(phone.to, (Wait(0.5), HangUp()), caller_id="+33699999998"))
     assert report.ok, report.failure
 

@@ -8,7 +8,7 @@ import pytest
 from rapidfuzz import fuzz
 
 from ivr.core import events
-from ivr.core.audio import over_the_phone, read_audio
+from ivr.core.audio import read_audio, through_g711
 from ivr.core.text import normalise
 from tests.service.calls import sounds, words
 from tests.service.calls.caller import Record
@@ -55,7 +55,7 @@ async def test_a_message_is_listened_to_recorded_again_and_sent(
         await caller.press("3")
         await caller.until_prompt("anything_else", "es")
     record = await caller.record()
-    own_words = over_the_phone(long)
+    own_words = through_g711(long)
     assert await sounds.share_of(own_words, sounds.cut(record.heard, played_from, played_to)) > 0.8
     await beeps_at_once(record, 2)
     # of its four pieces one may hold a late frame
@@ -65,8 +65,8 @@ async def test_a_message_is_listened_to_recorded_again_and_sent(
     assert (message["lang"], message["call_id"], message["why"]) == ("es", record.row["id"], "sent")
     out = house.settings.state / "message.wav"
     await is_listed(house, caller.number, second, out)
-    assert await sounds.share_of(over_the_phone(parts[1]), read_audio(out)) > 0.8
-    assert await sounds.share_of(over_the_phone(parts[0]), read_audio(out), sounds.LONG_S) < 0.3
+    assert await sounds.share_of(through_g711(parts[1]), read_audio(out)) > 0.8
+    assert await sounds.share_of(through_g711(parts[0]), read_audio(out), sounds.LONG_S) < 0.3
 
 
 async def is_listed(house: House, number: str, text: str, out: Path) -> None:

@@ -10,8 +10,8 @@ import sqlalchemy as sa
 
 from ivr.console.context import Context
 from ivr.console.jobs.registry import JOBS
-from ivr.console.jobs.retention import Retention as Job
-from ivr.content.callflow import Retention, load_callflow
+from ivr.console.jobs.retention import RetentionJob as Job
+from ivr.content.callflow import RetentionSettings, load_callflow
 from ivr.core import events as kinds
 from ivr.core.pseudonyms import is_pseudonym
 from ivr.store import inbox, queries, retention
@@ -20,11 +20,11 @@ from ivr.store.tables import callbacks, labels
 from tests.conftest import ROOT
 from tests.service.privacy.conftest import ANA, Office
 
-DAYS = Retention(recordings=10, messages=20, transcripts=30, calls=40, numbers=5)
+DAYS = RetentionSettings(recordings=10, messages=20, transcripts=30, calls=40, numbers=5)
 SAID = kinds.Heard("bonjour", "fr", 0.9, "whisper", 1.0, 2.0, 0.3)
 
 
-def sweep(office: Office, days: Retention = DAYS) -> dict[str, int]:
+def sweep(office: Office, days: RetentionSettings = DAYS) -> dict[str, int]:
     return purge(office.settings, office.engine, days.model_dump())
 
 
@@ -77,7 +77,7 @@ def test_a_message_goes_with_its_sound_whatever_its_state(office: Office) -> Non
 
 def test_a_call_goes_though_its_message_is_kept_longer(office: Office) -> None:
     name = office.leave(ANA, days_ago=50)
-    sweep(office, Retention(messages=60, calls=40))
+    sweep(office, RetentionSettings(messages=60, calls=40))
     [left] = queries.all_messages(office.engine)
     assert (left["id"], left["call_id"], queries.recent_calls(office.engine)) == (name, None, [])
 
@@ -88,10 +88,10 @@ def test_a_number_is_clear_while_a_message_is_open_and_some_days_longer(office: 
     for what in ("take", "answer"):
         inbox.change(office.engine, name, what, "zoé", "")
     assert sweep(office)["numbers"] == 0
-    assert sweep(office, Retention(numbers=0))["numbers"] == 1
+    assert sweep(office, RetentionSettings(numbers=0))["numbers"] == 1
     left = queries.all_messages(office.engine)[0]["number"]
     assert is_pseudonym(left) and left == office.settings.pseudonyms.of(ANA)
-    assert sweep(office, Retention(numbers=0))["numbers"] == 0
+    assert sweep(office, RetentionSettings(numbers=0))["numbers"] == 0
 
 
 def test_a_number_to_call_back_is_clear_until_it_was_called(office: Office) -> None:
@@ -101,11 +101,11 @@ def test_a_number_to_call_back_is_clear_until_it_was_called(office: Office) -> N
         with office.engine.connect() as connection:
             return str(connection.scalar(sa.select(callbacks.c.number)))
 
-    assert sweep(office, Retention(numbers=0))["numbers"] == 0 and number() == ANA
+    assert sweep(office, RetentionSettings(numbers=0))["numbers"] == 0 and number() == ANA
     with office.engine.begin() as connection:
         done = {"state": "done", "ended_at": time.time() - 60}
         connection.execute(callbacks.update().where(callbacks.c.id == name).values(**done))
-    assert sweep(office, Retention(numbers=0))["numbers"] == 1 and is_pseudonym(number())
+    assert sweep(office, RetentionSettings(numbers=0))["numbers"] == 1 and is_pseudonym(number())
 
 
 def test_a_call_that_is_held_keeps_everything(office: Office) -> None:
@@ -148,7 +148,7 @@ def test_another_machines_recordings_are_left_to_it(office: Office) -> None:
     office.append(
         *(kinds.Stamped("other-1695302000.1", n, 0.0, event) for n, event in enumerate(begun, 10**18))
     )
-    assert sweep(office, Retention(calls=3650, transcripts=3650))["recordings"] == 0
+    assert sweep(office, RetentionSettings(calls=3650, transcripts=3650))["recordings"] == 0
 
 
 @pytest.mark.virtual_time(sockets=True)

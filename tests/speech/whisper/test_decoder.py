@@ -15,16 +15,16 @@ from ivr.content.faq import load_faq
 from ivr.core.audio import read_audio, seconds
 from ivr.core.text import LANGUAGES
 from ivr.speech.whisper.beam_search import Rules, Text, likeliest
-from ivr.speech.whisper.decoder import Decoder, Heard, Rows
+from ivr.speech.whisper.decoder import Decoder, EncodedAudio, Rows
 from ivr.speech.whisper.modelfile import variables, with_rows
 from ivr.speech.whisper.recogniser import rules
 from ivr.speech.whisper.vocabulary import ROWS, reduced
-from ivr.speech.whisper.window import POSITIONS, Window
-from tests.speech.conftest import GOLDEN, ROOT
+from ivr.speech.whisper.window import POSITIONS, EncoderWindow
+from tests.speech.engines import GOLDEN, ROOT
 from tests.speech.whisper.tokens import MODEL
 
 SPOKEN = ("en-museum", "en-eiffel", "fr-louvre")
-WHOLE = Window(after_s=4.5)
+WHOLE = EncoderWindow(after_s=4.5)
 """A model in its own order needs all this silence."""
 
 
@@ -38,7 +38,7 @@ class Both:
     def sound(self, pcm: bytes) -> Any:
         return self.theirs.encode(WHOLE.features(self.theirs.feature_extractor, pcm))
 
-    def heard(self, pcm: bytes) -> Heard:
+    def heard(self, pcm: bytes) -> EncodedAudio:
         return self.ours.hear(np.array(self.sound(pcm))[0])
 
     def rules(self, lang: str, hotwords: str = "") -> Rules:

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from ivr.content.faq import load_faq
-from ivr.core.audio import over_the_phone, read_audio, silence
+from ivr.core.audio import read_audio, silence, through_g711
 from ivr.core.errors import RecogniserError
 from ivr.speech.caller_voices import caller_wav
 from ivr.speech.whisper.recogniser import Whisper, confidence, favoured, once
-from tests.speech.conftest import GOLDEN, ROOT
+from tests.speech.engines import GOLDEN, ROOT
 
 
 def test_only_the_offered_languages_compete(whisper: Whisper) -> None:
@@ -35,7 +35,7 @@ def test_hot_words_bring_a_name_out(whisper: Whisper) -> None:
 
 @pytest.mark.parametrize(("lang", "word", "voice"), [("de", "Ja.", "low"), ("es", "No.", "ef_dora")])
 def test_hot_words_bring_a_lone_yes_or_no_out(whisper: Whisper, lang: str, word: str, voice: str) -> None:
-    line = silence(0.1) + over_the_phone(read_audio(caller_wav(lang, word, voice))) + silence(0.4)
+    line = silence(0.1) + through_g711(read_audio(caller_wav(lang, word, voice))) + silence(0.4)
     heard = whisper.decode_now(line, (lang,), load_faq(ROOT).hotwords(lang))
     assert (heard.text, heard.confidence > 0.4) == (word, True)
 

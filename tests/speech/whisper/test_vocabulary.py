@@ -10,7 +10,7 @@ from tokenizers import Tokenizer
 from ivr.content.faq import load_faq
 from ivr.core.text import LANGUAGES
 from ivr.speech.whisper.vocabulary import listed, mended, reduced, spelled
-from tests.speech.conftest import ROOT
+from tests.speech.engines import ROOT
 from tests.speech.whisper.tokens import MODEL, needed
 
 

@@ -15,8 +15,8 @@ from ivr.core.errors import RecogniserError
 from ivr.core.text import LANGUAGES, normalise
 from ivr.speech.whisper.modelfile import with_rows
 from ivr.speech.whisper.recogniser import Whisper, confidence
-from ivr.speech.whisper.window import CUT, POSITIONS, Window
-from tests.speech.conftest import GOLDEN, ROOT
+from ivr.speech.whisper.window import CUT, POSITIONS, EncoderWindow
+from tests.speech.engines import GOLDEN, ROOT
 from tests.speech.whisper.tokens import MODEL
 
 
@@ -43,7 +43,7 @@ def test_28_seconds_are_heard_to_their_end(whisper: Whisper) -> None:
     assert "Eiffel Tower" in whisper.decode_now(pcm, ("en",)).text
 
 
-WHOLE = Window(after_s=4.5)
+WHOLE = EncoderWindow(after_s=4.5)
 
 
 def extract(samples: np.ndarray) -> np.ndarray:
@@ -57,7 +57,7 @@ def extract(samples: np.ndarray) -> np.ndarray:
     [(CUT, 1.0, 150 + 450), (CUT, 4.0, 150 + 480), (CUT, 4.01, 150 + 490), (CUT, 30.0, 3000),
      (WHOLE, 2.0, 650), (WHOLE, 30.0, 3000)],
 )  # fmt: skip
-def test_silence_and_the_utterance(window: Window, spoken_s: float, frames: int) -> None:
+def test_silence_and_the_utterance(window: EncoderWindow, spoken_s: float, frames: int) -> None:
     begins, spoken = round(window.end_s * 100), round(spoken_s * 100)
     pcm = np.linspace(1, 20_000, round(spoken_s * 16_000)).astype("<i2").tobytes()
     found = window.features(extract, pcm)
