@@ -13,6 +13,7 @@ from ivr.nlu.client import Intent
 from ivr.speech.stt import Transcript
 from ivr.speech.tts_pico import Pico
 from ivr.speech.vad import BatchedVad
+from tests.call.audio.hearing import Listening
 
 pytestmark = pytest.mark.virtual_time
 
