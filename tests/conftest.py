@@ -4,6 +4,10 @@
 serve several tests.  With ``@pytest.mark.virtual_time`` a test gets a loop of its own whose clock jumps to
 the next timer whenever nothing else is to be done: a 90 s call takes milliseconds.  No sockets there, but with
 ``virtual_time(sockets=True)``, which looks at them for a moment before it jumps.
+
+``make test`` runs the folders side by side (pytest-xdist): a folder's tests stay in one process, because they share
+engines and services.  Real calls go first, in a process of their own with the machine's usual priority; the others
+give way to them, because a caller hears a processor that comes late.
 """
 
 from __future__ import annotations
@@ -46,9 +50,43 @@ hypothesis.settings.register_profile(
 hypothesis.settings.load_profile("accueil")
 
 
+CALLS = "service/calls"
+LONGEST_FIRST = (CALLS, "asterisk", "speech", "console", "nlu", "evaluation")
+"""Folders of tests in the order in which processes take them; the others follow."""
+OTHERS_NICE = 10
+"""How much the processes without real calls give way to the one with them; see nice(2)."""
+
+
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "virtual_time(sockets=False): run the coroutine on a clock that jumps")
     config.addinivalue_line("markers", "asterisk: needs root and the private Asterisk; runs real calls")
+
+
+def folder_of(item: pytest.Item) -> str:
+    """The folder whose tests stay together: ``service/calls``, or the first below ``tests``."""
+    path = item.path.relative_to(ROOT / "tests").as_posix()
+    return CALLS if path.startswith(f"{CALLS}/") else path.split("/")[0]
+
+
+def is_parallel(config: pytest.Config) -> bool:
+    """Whether this process is one of several that pytest-xdist has started."""
+    return hasattr(config, "workerinput")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if not is_parallel(config):
+        return
+    for item in items:
+        item.add_marker(pytest.mark.xdist_group(folder_of(item)))
+    order = {name: place for place, name in enumerate(LONGEST_FIRST)}
+    items.sort(key=lambda item: order.get(folder_of(item), len(order)))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    if is_parallel(item.config) and folder_of(item) != CALLS and os.nice(0) == 0:
+        os.nice(OTHERS_NICE)
 
 
 @pytest.fixture(scope="session")
@@ -131,7 +169,9 @@ def free_ports(kind: socket.SocketKind, count: int) -> list[int]:
 def fresh_settings() -> Settings:
     """Settings of an instance that nobody else has, on free ports; its Asterisk lies in the real ``var``."""
     name = f"test-{os.getpid()}-{secrets.token_hex(3)}"
-    rtp = 23_000 + secrets.randbelow(60) * 100
+    # processes that run side by side have 20 ranges of ports each
+    process = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    rtp = 23_000 + (process % 3 * 20 + secrets.randbelow(20)) * 100
     http_port, console_port, ami_port = free_ports(socket.SOCK_STREAM, 3)
     return dataclasses.replace(
         load(root=ROOT),

@@ -25,7 +25,7 @@ from ivr.nlu.server import RasaServer
 from ivr.speech.caller_voices import caller_wav
 from ivr.speech.engines import choose
 from ivr.speech.stt import Recogniser
-from tests.conftest import ROOT, Resident, free_ports, fresh_settings
+from tests.conftest import CALLS, ROOT, Resident, folder_of, free_ports, fresh_settings, is_parallel
 from tests.service.calls.house import House, NewSettings, open_house
 from tests.service.calls.words import SPOKEN
 
@@ -67,14 +67,16 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 @pytest.hookimpl(trylast=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    items.sort(key=_place)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    others = 4 if is_parallel(config) else 0
+    items.sort(key=lambda item: _place(item) if folder_of(item) == CALLS else others)
 
 
 def _place(item: pytest.Item) -> int:
-    """Tests of this folder after all others, long ones first, alone ones last; else the order stays."""
-    if not item.path.is_relative_to(ROOT / "tests/service"):
-        return 0
+    """Long tests first, those that run alone last.
+
+    Tests of other folders come before these in a single process, and after them where processes run side by side.
+    """
     marker = item.get_closest_marker("side_by_side")
     return 3 if marker is None else 1 if marker.kwargs.get("early") else 2
 
