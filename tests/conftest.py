@@ -132,7 +132,8 @@ class Resident:
     async def _enter(self, manager: AbstractAsyncContextManager[T]) -> T:
         ready: asyncio.Future[T] = asyncio.get_running_loop().create_future()
         self._task = asyncio.create_task(self._hold(manager, ready))
-        await asyncio.wait({self._task, ready}, return_when=asyncio.FIRST_COMPLETED)
+        both: set[asyncio.Future[Any]] = {self._task, ready}
+        await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
         if not ready.done():
             await self._task
         return ready.result()

@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 import json
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from urllib.parse import parse_qsl, unquote, urlsplit
@@ -76,7 +76,7 @@ class Wire:
     def __init__(
         self,
         on_request: Callable[[Asked], Awaitable[Answer | None]],
-        on_socket: Callable[[str, Asked, Socket], Awaitable[None]],
+        on_socket: Callable[[str, Asked, Socket], Coroutine[object, object, None]],
         refuse: Callable[[Asked], int | None],
     ) -> None:
         self._on_request, self._on_socket, self._refuse = on_request, on_socket, refuse
