@@ -124,3 +124,62 @@ def test_what_is_pure_stays_pure(name: str) -> None:
     tree = parse(ROOT / f"ivr/{name}.py")
     assert {module.split(".")[0] for module in imported(tree)} & WORLD == set()
     assert not [node for node in ast.walk(tree) if isinstance(node, ast.AsyncFunctionDef | ast.Await)]
+
+
+def own_attributes(function: ast.FunctionDef | ast.AsyncFunctionDef) -> set[str]:
+    """Names that a method assigns as attributes of its first argument."""
+    arguments = [*function.args.posonlyargs, *function.args.args]
+    me = arguments[0].arg if arguments else ""
+    return {
+        node.attr
+        for node in ast.walk(function)
+        if isinstance(node, ast.Attribute)
+        and isinstance(node.ctx, ast.Store)
+        and isinstance(node.value, ast.Name)
+        and node.value.id == me
+    }
+
+
+def methods(cls: ast.ClassDef) -> list[ast.FunctionDef | ast.AsyncFunctionDef]:
+    return [node for node in cls.body if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
+
+
+def declared(cls: ast.ClassDef) -> set[str]:
+    """Attributes that the class body, ``__init__`` or our base classes give to every instance."""
+    names = {node.id for statement in cls.body for node in _targets(statement)}
+    names |= {method.name for method in methods(cls)}  # a property with a setter
+    for method in methods(cls):
+        if method.name in ("__init__", "__new__"):
+            names |= own_attributes(method)
+    for base in cls.bases:
+        if isinstance(base, ast.Name) and base.id in CLASSES:
+            names |= declared(CLASSES[base.id])
+    return names
+
+
+def _targets(statement: ast.stmt) -> Iterator[ast.Name]:
+    if isinstance(statement, ast.Assign | ast.AnnAssign):
+        targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target]
+        yield from (node for target in targets for node in ast.walk(target) if isinstance(node, ast.Name))
+
+
+CLASSES = {
+    node.name: node
+    for path in MODULES.values()
+    for node in ast.walk(parse(path))
+    if isinstance(node, ast.ClassDef)
+}
+"""Base classes by name: a name has one meaning here."""
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_every_attribute_is_set_in_init(module: str) -> None:
+    """An attribute that another method sets first is missing when the methods are called in another order."""
+    late = {
+        f"{cls.name}.{name}"
+        for cls in ast.walk(parse(MODULES[module]))
+        if isinstance(cls, ast.ClassDef)
+        for method in methods(cls)
+        for name in own_attributes(method) - declared(cls)
+    }
+    assert not late, f"set outside __init__ only: {', '.join(sorted(late))}"

@@ -75,6 +75,7 @@ class LiveCaller:
         self._foresee = foresee
         self._recordings: asyncio.Queue[ev.RecordingEvent] = asyncio.Queue(8)
         self._ear_zero = self._ago_s = 0.0
+        self._wanted_at = 0.0  # when they asked for a person, in seconds since 1970
         self.heartbeat = asyncio.Lock()
         """Held by whoever renews the dead-man timer."""
 
@@ -234,7 +235,7 @@ class LiveCaller:
 
     def wants_person(self, why: str) -> None:
         """Note it: his waiting begins."""
-        self._wanted = time.time()
+        self._wanted_at = time.time()
         self._note(events.PersonWanted(why))
 
     async def standing(self, first: int = 0) -> WaitEstimate | None:
@@ -251,7 +252,7 @@ class LiveCaller:
             "IVR_PRIO": str(way.first),
             "IVR_TOLD": str(int(way.told_s)),
             "IVR_THEN": way.then,
-            "IVR_WANTED": str(int(self._wanted * 1000)),
+            "IVR_WANTED": str(int(self._wanted_at * 1000)),
             "IVR_ANSWERED": f"{time.time() - self._mouth.now():.3f}",
         }
         for name, value in variables.items():

@@ -10,12 +10,13 @@ import dataclasses
 import datetime as dt
 import shutil
 import sys
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from ivr.call.dialogue import prompt_list
@@ -216,7 +217,7 @@ def excepted(root: Path) -> Collection[str]:
 class _Bar:
     """One step's progress bar."""
 
-    def __init__(self, progress: Progress, task: Any) -> None:
+    def __init__(self, progress: Progress, task: TaskID) -> None:
         self._progress, self._task = progress, task
 
     def at(self, done: int, total: int) -> None:
@@ -230,22 +231,12 @@ class _Steps:
     def __init__(self, progress: Progress) -> None:
         self._progress = progress
 
-    def step(self, title: str) -> _PublishStep:
-        """A context that shows the step as running, then as done."""
-        return _PublishStep(self._progress, title)
-
-
-class _PublishStep:
-    def __init__(self, progress: Progress, title: str) -> None:
-        self._progress, self._title = progress, title
-
-    def __enter__(self) -> _Bar:
-        self._task = self._progress.add_task(self._title, total=None)
-        return _Bar(self._progress, self._task)
-
-    def __exit__(self, kind: object, error: object, trace: object) -> None:
-        if kind is None:
-            self._progress.update(self._task, total=1, completed=1)
+    @contextmanager
+    def step(self, title: str) -> Iterator[_Bar]:
+        """Show the step ``title`` as running, then as done unless it raises."""
+        task = self._progress.add_task(title, total=None)
+        yield _Bar(self._progress, task)
+        self._progress.update(task, total=1, completed=1)
 
 
 def _progress() -> Progress:

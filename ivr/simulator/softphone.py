@@ -83,6 +83,9 @@ class Softphone:
         self._tls = tls
         self._settings = _own_settings(settings, host, bind, tls=tls)
         self._asterisk = Asterisk(self._settings)
+        password = self._settings.secrets["ARI_PASSWORD"]
+        self.ari = Ari(self._settings.ari_url, ARI_USER, password, self._settings.app)
+        self.link = AriLink(self.ari)
         self._advisers: dict[str, SimulatedAdviser] = {}
         self._registered: set[str] = set()
         self.called: list[str] = []
@@ -97,10 +100,6 @@ class Softphone:
         except SetupError:
             await self._asterisk.remove()
             raise
-        self.ari = Ari(
-            self._settings.ari_url, ARI_USER, self._settings.secrets["ARI_PASSWORD"], self._settings.app
-        )
-        self.link = AriLink(self.ari)
         await self._tasks.__aenter__()
         self._running = [
             self._tasks.create_task(self.link.run(), name="phone events"),

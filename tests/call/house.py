@@ -17,6 +17,7 @@ from ivr.asterisk.ari import Ari
 from ivr.asterisk.ari_link import AriLink
 from ivr.call.live_caller import SpeechAndNlu
 from ivr.call.session import CallDependencies, Session
+from ivr.content.bundle import Content
 from ivr.content.callflow.wait_estimate import WaitEstimate
 from ivr.core.audio import frames, to_samples
 from ivr.core.errors import RecogniserError, VoiceError
@@ -121,12 +122,12 @@ def voice(text: str, lang: str) -> bytes:
 class House:
     """The service with its peers, and one caller."""
 
-    def __init__(self, fake: FakeAsterisk, rasa: FakeRasa, root: Path, now: str) -> None:
+    def __init__(self, fake: FakeAsterisk, rasa: FakeRasa, root: Path, content: Content) -> None:
         self.fake, self.rasa, self.recogniser = fake, rasa, Dictation()
         self.noted: list[Stamped] = []
         self.voices = {lang: Voice(lang) for lang in LANGS}
         self.pending = VoicemailSpool(Settings(root=root, var=root / "var", instance="t"))
-        self.office = office(now)
+        self.office = content
         self.caller = FakeChannel("", "")
         self.standing: WaitEstimate | None = None
         self.session: asyncio.Task[None] = asyncio.create_task(asyncio.sleep(0))
@@ -199,9 +200,12 @@ class House:
 
 @asynccontextmanager
 async def house(
-    root: Path, *args: str, now: str = "2026-11-24T10:00", lang: str = ""
+    root: Path, *args: str, now: str = "2026-11-24T10:00", lang: str = "", content: Content | None = None
 ) -> AsyncIterator[House]:
-    """A caller who has just arrived; with ``args`` back from the dialplan, in language ``lang``."""
+    """A caller who has just arrived, or with ``args`` comes back from the dialplan and speaks ``lang``.
+
+    ``now``: the time at the tourist office; ``content``: what the service knows, in place of the usual content.
+    """
     async with (
         FakeAsterisk() as fake,
         FakeRasa(MEANINGS) as rasa,
@@ -211,7 +215,7 @@ async def house(
         link = AriLink(ari)
         running = asyncio.create_task(link.run())
         await link.wait_connected()
-        here = House(fake, rasa, root, now)
+        here = House(fake, rasa, root, content or office(now))
         here.caller = fake.ring()
         arrival = await anext(aiter(link.calls()))
         if args:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from pathlib import Path
 
 import pytest
@@ -21,7 +22,7 @@ from ivr.core.events import (
     Said,
 )
 from tests.call.audio.lines import until
-from tests.call.dialogue.scripted import NIGHT
+from tests.call.dialogue.scripted import NIGHT, with_on_call
 from tests.call.house import house, voice
 
 pytestmark = pytest.mark.virtual_time(sockets=True)
@@ -256,6 +257,22 @@ async def test_a_caller_comes_back_in_his_language(tmp_path: Path, status: str, 
         finished = here.last("call-finished")
         assert isinstance(finished, CallFinished)
         assert finished.outcome == ("person" if status == "CONTINUE" else "abandoned")
+
+
+@pytest.mark.parametrize("status", ["JOINEMPTY", "LEAVEEMPTY"])
+async def test_a_caller_back_from_an_empty_queue_is_put_through_to_the_on_call_telephone(
+    tmp_path: Path, status: str
+) -> None:
+    before = time.time()
+    async with house(tmp_path, "return", status, lang="es", content=with_on_call()) as here:
+        await here.over()
+        assert here.caller.where == "handoff,oncall,1" and here.left_behind() == []
+        assert here.kinds() == ["call-started", "hand-off", "person-wanted", "hand-off"]
+        assert here.last("person-wanted") == PersonWanted("asked") and here.told() == ["handoff"]
+        assert here.last("hand-off") == HandOff("oncall")
+        given = {name.lstrip("_"): value for name, value in here.caller.variables.items()}
+        assert given["IVR_QUEUE"] == "oncall" and given["IVR_WHISPER"] == "desk/lang-es&desk/why-asked"
+        assert int(before * 1000) <= int(given["IVR_WANTED"]) <= int(time.time() * 1000)
 
 
 @pytest.mark.parametrize(("lang", "first"), [("es", "how_can_i_help"), ("", "welcome")])

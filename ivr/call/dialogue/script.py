@@ -102,7 +102,8 @@ class Dialogue:
                 return await self.message()
             case handoff.DECLINED | handoff.TIMEOUT | handoff.NO_ANSWER:
                 return await self._instead()
-        if status in handoff.EMPTY:
+        if status in handoff.EMPTY and handoff.spares(self.office.callflow, self.office.now()):
+            self.caller.wants_person("asked")  # the queue has ended the wait that was noted before
             await Transfer(self.caller, self, self.office, TransferReason("asked", self._topic)).to_a_spare()
         await self.tell(self.piece("handoff_failed"))
         return await self.message()
@@ -239,11 +240,8 @@ class Dialogue:
         self._reprompts = self._deaf = 0
         self.answered += 1
         self.last_answer = intent
-        today = self.office.now().date()
-        said = self.office.faq.answer(intent, lang, today)
-        lines = () if said.expired else tuple(self.office.faq.today_lines(intent, lang, today))
-        body = said.text if said.expired else self.office.faq.entry(intent).answers[lang]  # type: ignore[index]
-        self._last = tuple(PromptPart(intent, text, lang) for text in (*lines, body))
+        answer = self.office.faq.answer(intent, lang, self.office.now().date())
+        self._last = tuple(PromptPart(intent, text, lang) for text in answer.parts)
         return (*self._last, self.piece("anything_else"))
 
     async def emergency(self) -> tuple[PromptPart, ...]:

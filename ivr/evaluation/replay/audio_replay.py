@@ -134,7 +134,6 @@ class AudioReplayer:
         self, turn: HistoryTurn, before: HistoryTurn | None, question: AskedQuestion
     ) -> ReplayedTurn:
         """What is heard today where ``turn`` was heard then; ``before`` is the turn before it."""
-        self._question = question
         judge = TodaysJudge(self._engines, self._office, question.lang)
         course = turn.course if self._exact else None
         prompt: Prompt | Spoken
@@ -158,7 +157,7 @@ class AudioReplayer:
             feeding.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await feeding
-        return await self._listened(turn, caught, judge)
+        return await self._listened(turn, question, caught, judge)
 
     async def _caught(
         self,
@@ -195,7 +194,9 @@ class AudioReplayer:
             caught = replace(caught, key=await ear.dialled(caught.key, question.keys))
         return caught
 
-    async def _listened(self, turn: HistoryTurn, caught: Caught | None, judge: TodaysJudge) -> ReplayedTurn:
+    async def _listened(
+        self, turn: HistoryTurn, question: AskedQuestion, caught: Caught | None, judge: TodaysJudge
+    ) -> ReplayedTurn:
         then = turn.speech
         lost = not self._exact and then is not None and bool(then.sum) and self._sound.stretch(then) is None
         if caught is None:
@@ -218,10 +219,10 @@ class AudioReplayer:
         if then is not None and then.sum and same_cut and not same_sound:
             pcm = self._sound.stretch(then, late_s)
             if pcm is not None:
-                judged, same_sound = await self._meant(pcm, judge, course), True
+                judged, same_sound = await self._meant(pcm, question, judge, course), True
         said = judged.transcript
         heard = CallerReply(
-            text=said.text, lang=said.lang or self._question.lang, confidence=said.confidence,
+            text=said.text, lang=said.lang or question.lang, confidence=said.confidence,
             intent=judged.intent, urgent=judged.urgent, spoke=True,
         )  # fmt: skip
         return ReplayedTurn(heard, said.engine, same_sound, same_cut, lost)
@@ -264,13 +265,15 @@ class AudioReplayer:
     def _hotwords(self, question: AskedQuestion) -> str:
         return self._office.faq.hotwords(question.langs[0]) if question.named else ""
 
-    async def _meant(self, pcm: bytes, judge: TodaysJudge, course: events.Listened | None) -> Interpretation:
+    async def _meant(
+        self, pcm: bytes, question: AskedQuestion, judge: TodaysJudge, course: events.Listened | None
+    ) -> Interpretation:
         """What a stretch of audio means, listened to as often as then."""
         then = decodes(course) if course is not None else {}
         recogniser = TodaysRecogniser(self._engines, 0.0, {NOW: then[max(then)]} if then else {})
-        utterance = recogniser.utterance(self._question.langs, self._hotwords(self._question))
+        utterance = recogniser.utterance(question.langs, self._hotwords(question))
         utterance.feed(pcm)
-        return await understood(utterance, judge, question=self._question.named)
+        return await understood(utterance, judge, question=question.named)
 
 
 class KnownVoice:

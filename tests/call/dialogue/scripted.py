@@ -12,7 +12,7 @@ from ivr.call.dialogue.handoff import TransferTarget
 from ivr.call.dialogue.prompt_list import answers, sentences
 from ivr.call.dialogue.script import Dialogue
 from ivr.content.bundle import Content
-from ivr.content.callflow import RecordingSettings, load_callflow
+from ivr.content.callflow import RecordingSettings, Spare, load_callflow
 from ivr.content.callflow.wait_estimate import WaitEstimate
 from ivr.content.emergency import load_emergency
 from ivr.content.faq import load_faq
@@ -51,6 +51,14 @@ def office(now: str = "2026-11-24T10:00", *, notice: bool = False) -> Content:
 
 
 NIGHT = "2026-11-24T22:30"
+
+
+def with_on_call() -> Content:
+    """The same content with a telephone that rings when no adviser is there."""
+    content = office()
+    callflow = content.callflow.model_copy(update={"on_call": Spare(endpoint="oncall")})
+    return replace(content, callflow=callflow)
+
 
 # what a caller can do
 

@@ -24,6 +24,7 @@ from tests.call.dialogue.scripted import (
     mumbles,
     office,
     says,
+    with_on_call,
 )
 
 EN = key("2")
@@ -154,6 +155,22 @@ async def test_no_adviser_in_time_means_a_message(lang: str, status: str) -> Non
     story = await back_from_adviser(status, Leaves(8.0), SILENCE, lang=lang)
     assert story.said == ["handoff_failed", "voicemail_intro", REVIEW, "voicemail_sent", "anything_else"]
     assert story.kept == [8.0] and {piece.lang for piece in story.pieces} == {lang}
+
+
+@pytest.mark.parametrize("lang", LANGS)
+@pytest.mark.parametrize("status", ["JOINEMPTY", "LEAVEEMPTY", "JOINUNAVAIL", "LEAVEUNAVAIL"])
+async def test_a_caller_back_from_an_empty_queue_is_put_through_to_the_on_call_telephone(
+    lang: str, status: str
+) -> None:
+    story = await back_from_adviser(status, lang=lang, at=with_on_call())
+    assert story.said == ["handoff"] and story.end == f"transfer {lang}"
+    assert story.wanted == ["asked"], "the queue log has ended the first wait"
+    assert story.way is not None and (story.way.target, story.way.why) == ("oncall", "asked")
+
+
+async def test_a_caller_whom_the_on_call_telephone_did_not_take_is_not_put_through_again() -> None:
+    story = await back_from_adviser("NOANSWER", SILENCE, Leaves(8.0), SILENCE, at=with_on_call())
+    assert story.said[:2] == ["handoff_declined", "voicemail_intro"] and story.wanted == []
 
 
 @pytest.mark.parametrize("lang", LANGS)

@@ -50,6 +50,15 @@ DESK = {
 """What is changed in callflow.yml for the service of the queue's tests."""
 RUSH = {**DESK, "  wait_s: 120 ": "  wait_s: 300 ", "  talk_s: 150 ": "  talk_s: 6 "}
 """The same for the drill with many callers: nobody reaches the limit, and the usual talk is as long as theirs."""
+ON_CALL = {
+    """    languages: [fr, en, es, de, it]
+    ring_s: 20
+""": """    languages: [fr, en, es, de, it]
+    ring_s: 6
+""",
+    "on_call: {} ": "on_call: {endpoint: oncall, ring_s: 15, lang: fr} ",
+}
+"""The same for the service of the drills: a telephone that rings when no adviser is there."""
 LONGEST_S = 150
 OPEN, CLOSED = "2026-11-24T10:00", "2026-11-24T22:00"
 """A Tuesday, in opening hours and after them."""
@@ -202,9 +211,15 @@ def night(hold: Callable[[], Resident], settled: NewSettings, ears: Recogniser) 
 
 
 @pytest.fixture(scope="session")
-def drill(hold: Callable[[], Resident], settled: NewSettings, ears: Recogniser) -> Iterator[House]:
-    """A service whose parts may be killed."""
-    yield from served(hold, settled(), ears)
+def drill(
+    hold: Callable[[], Resident],
+    settled: NewSettings,
+    ears: Recogniser,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[House]:
+    """A service whose parts may be killed, and which has a telephone on call."""
+    root = changed(tmp_path_factory.mktemp("drill"), ON_CALL)
+    yield from served(hold, dataclasses.replace(settled(), root=root), ears)
 
 
 @pytest.fixture(scope="session")
