@@ -19,6 +19,7 @@ from ivr.evaluation.scores import JudgedQuestion, Scores, percentile
 from ivr.nlu import gate
 from ivr.nlu.ask import Office, judge, served
 from ivr.nlu.client import Understanding
+from ivr.reporting.html import write
 
 STEPS = [round(step * 0.05, 2) for step in range(21)]  # answer thresholds of the trade-off curve
 AT_A_TIME = 1  # the times are those of one caller's question
@@ -40,8 +41,7 @@ def run_nlu(settings: Settings, as_json: bool = False, html: Path | None = None)
     times = [one.seconds * 1000 for one in judged]
     timing = {"p50_ms": round(percentile(times, 0.5), 1), "p95_ms": round(percentile(times, 0.95), 1)}
     target = html or settings.var / "reports" / "nlu.html"
-    target.parent.mkdir(parents=True, exist_ok=True)
-    target.write_text(report.page(rows, swept, judged, timing), encoding="utf-8")
+    write(target, report.page(rows, swept, judged, timing))
     lines = list(_json(rows, swept, timing, missed)) if as_json else _table(rows, timing, missed, target)
     sys.stdout.write("\n".join(lines) + "\n")
     return 1 if missed else 0

@@ -6,9 +6,8 @@ import asyncio
 import json
 import sys
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from html import escape
 from pathlib import Path
 
 from ivr.call.dialogue import prompt_list
@@ -19,6 +18,7 @@ from ivr.core.errors import UsageError
 from ivr.core.settings import Settings
 from ivr.core.text import LANGUAGES
 from ivr.evaluation.hearback import HeardBack, hear_back, mean_wer
+from ivr.reporting.html import render, write
 from ivr.speech.engines import choose
 from ivr.speech.prompts import open_prompts
 from ivr.speech.stt_cached import CachedRecogniser
@@ -54,8 +54,7 @@ def run(settings: Settings, langs: Sequence[str], html: Path | None, *, as_json:
     heard = asyncio.run(_hear_all(settings, langs or LANGUAGES))
     rows = [row_of(lang, part) for lang in LANGUAGES if (part := [one for one in heard if one.lang == lang])]
     target = html or settings.var / "reports" / "prompts.html"
-    target.parent.mkdir(parents=True, exist_ok=True)
-    target.write_text(page(rows, heard), "utf-8")
+    write(target, page(rows, heard))
     for row in rows:
         sys.stdout.write(f"{json.dumps(asdict(row)) if as_json else _text(row)}\n")
     if not as_json:
@@ -98,53 +97,32 @@ def row_of(lang: str, part: Sequence[HeardBack]) -> PromptRow:
 
 
 def _text(row: PromptRow) -> str:
-    why = ", ".join(f"{kind} {count}" for kind, count in row.why.items())
     return (
         f"{row.lang} {row.voice:24} n={row.prompts:<4} word errors {row.wer_words:6.1%}"
         f" (mean of the prompts {row.wer:5.1%})  over 15 %: {row.over_15}, over 40 %: {row.over_40}"
         f"  {row.lufs_min} to {row.lufs_max} LUFS"
-        f"  clipped {row.clipped}  longest silence {row.gap_s} s  errors: {why}"
+        f"  clipped {row.clipped}  longest silence {row.gap_s} s  errors: {_kinds(row)}"
     )
 
 
 def page(rows: Sequence[PromptRow], heard: Sequence[HeardBack]) -> str:
-    """The report: a table of languages, the worst ten of each, then every miss."""
-    return (
-        "<!doctype html><html lang=en><meta charset=utf-8><title>Prompts heard back</title><style>"
-        "body{font:15px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:75rem;padding:0 1rem}"
-        "table{border-collapse:collapse}td,th{padding:.2rem .6rem;text-align:left;vertical-align:top}"
-        "th{border-bottom:1px solid #999}del{color:#b00}ins{color:#070;text-decoration:none}</style>"
-        f"<h1>Prompts heard back</h1><table>{''.join(_head(rows))}</table>"
-        f"{''.join(_worst(row.lang, heard) for row in rows)}{''.join(_misses(row.lang, heard) for row in rows)}"
-        "</html>\n"
+    """Return the report: a table of the languages, the worst prompts of each, then every miss.
+
+    rows: one for each language, in the order of the page; heard: the prompts of all languages.
+    """
+    by_lang = {row.lang: [one for one in heard if one.lang == row.lang] for row in rows}
+    return render(
+        "prompts.html",
+        title="Prompts heard back",
+        rows=[{**asdict(row), "kinds": _kinds(row)} for row in rows],
+        shown=WORST,
+        worst={lang: sorted(part, key=lambda one: -one.wer)[:WORST] for lang, part in by_lang.items()},
+        misses={
+            lang: [(miss, one.text) for one in part for miss in one.misses if miss.errors]
+            for lang, part in by_lang.items()
+        },
     )
 
 
-def _head(rows: Sequence[PromptRow]) -> Iterator[str]:
-    yield "<tr><th>language<th>voice<th>prompts<th>word errors<th>mean of the prompts<th>over 15 %<th>over 40 %"
-    yield "<th>LUFS<th>clipped<th>longest silence<th>word errors by kind"
-    for row in rows:
-        why = ", ".join(f"{kind} {count}" for kind, count in row.why.items())
-        yield (
-            f"<tr><td>{row.lang}<td>{row.voice}<td>{row.prompts}<td>{row.wer_words:.1%}<td>{row.wer:.1%}"
-            f"<td>{row.over_15}<td>{row.over_40}<td>{row.lufs_min} to {row.lufs_max}<td>{row.clipped}"
-            f"<td>{row.gap_s} s<td>{why}"
-        )
-
-
-def _worst(lang: str, heard: Sequence[HeardBack]) -> str:
-    worst = sorted((one for one in heard if one.lang == lang), key=lambda one: -one.wer)[:WORST]
-    body = "".join(f"<tr><td>{one.wer:.0%}<td>{escape(one.text)}<td>{escape(one.heard)}" for one in worst)
-    return f"<h2>{lang}: the worst {WORST}</h2><table><tr><th><th>said<th>heard{body}</table>"
-
-
-def _misses(lang: str, heard: Sequence[HeardBack]) -> str:
-    body = "".join(
-        f"<tr><td>{miss.kind}<td><del>{escape(miss.said) or '—'}</del><td><ins>{escape(miss.heard) or '—'}</ins>"
-        f"<td>{escape(one.text[:90])}"
-        for one in heard
-        if one.lang == lang
-        for miss in one.misses
-        if miss.errors
-    )
-    return f"<h2>{lang}: every miss</h2><table><tr><th>kind<th>said<th>heard<th>in{body}</table>"
+def _kinds(row: PromptRow) -> str:
+    return ", ".join(f"{kind} {count}" for kind, count in row.why.items())

@@ -1,21 +1,22 @@
-"""The evaluation as one HTML page: scores, trade-off curve, confusion matrix, every miss.  Pure text."""
+"""The evaluation of understanding as one HTML page: fills ``templates/nlu.html``.  Pure.
+
+The page shows the scores, the trade-off over all thresholds, the confusion matrix and every miss.
+"""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from html import escape
+from typing import Any
 
 from ivr.evaluation.scores import JudgedQuestion, Scores, acted, confusion
 from ivr.nlu.gate import OUT_OF_SCOPE
-from ivr.reporting.html import document
+from ivr.reporting.html import render
 
-WIDTH, HEIGHT, EDGE = 640, 320, 40  # of the curve, in pixels
-
-STYLE = """
-.matrix{font-size:11px}.matrix td,.matrix th{padding:1px 3px}.matrix td[style]{color:#222}
-.matrix th.col{writing-mode:vertical-rl;transform:rotate(180deg);border:0;text-align:left}
-.misses td{text-align:left}
-"""
+WIDTH, HEIGHT, EDGE = 640, 320, 40
+"""Plot area of the curve and its margin, in pixels."""
+LEGEND_WIDTH = 220
+"""Room for the names of the lines, right of the plot, in pixels."""
 
 LINES: tuple[tuple[str, str, Callable[[Scores], float]], ...] = (
     ("right at once, in scope", "#0a7", lambda row: row.at_once),
@@ -23,6 +24,7 @@ LINES: tuple[tuple[str, str, Callable[[Scores], float]], ...] = (
     ("out of scope not answered", "#a60", lambda row: row.not_answered),
     ("wrong answers (x 10)", "#c03", lambda row: min(1.0, 10 * row.wrong)),
 )
+"""Name, colour and value (0 to 1) of each line of the curve."""
 
 
 def page(
@@ -31,73 +33,54 @@ def page(
     judged: Sequence[JudgedQuestion],
     timing: Mapping[str, float],
 ) -> str:
-    """The whole page."""
-    return document(
-        "How well questions are understood",
-        f"{_scores(rows)}<p>Understanding took {timing['p50_ms']} ms (median), {timing['p95_ms']} ms (95 %).</p>"
-        f"<h2>Over all thresholds</h2>{_curve(swept)}"
-        f"<h2>Confusion</h2><p>Rows: what was asked. Columns: what was acted on or asked back. Only intents"
-        f" with a miss.</p><div class=scroll>{_matrix(judged)}</div>"
-        f"<h2>Misses</h2><div class=scroll>{_misses(judged)}</div>",
-        STYLE,
-    )
+    """Return the page.
 
-
-def _scores(rows: Sequence[Scores]) -> str:
-    head = "language|questions|right|at once|best guess|oos declined|oos not answered|wrong answers"
-    cells = "".join(f"<th>{name}" for name in head.split("|"))
-    body = "".join(
-        f"<tr><td>{row.lang}<td>{row.questions}<td>{row.right:.1%}<td>{row.at_once:.1%}<td>{row.first:.1%}"
-        f"<td>{row.declined:.1%}<td>{row.not_answered:.1%}<td>{row.wrong:.1%}"
-        for row in rows
-    )
-    return f"<table><tr>{cells}{body}</table>"
-
-
-def _curve(swept: Sequence[tuple[float, Scores]]) -> str:
-    def at(step: float, value: float) -> str:
-        return f"{EDGE + step * (WIDTH - 2 * EDGE):.0f},{HEIGHT - EDGE - value * (HEIGHT - 2 * EDGE):.0f}"
-
-    parts = []
-    for number, (name, colour, value) in enumerate(LINES):
-        points = " ".join(at(step, value(row)) for step, row in swept)
-        parts.append(f'<polyline fill=none stroke="{colour}" stroke-width=2 points="{points}"/>')
-        parts.append(f'<text x="{WIDTH}" y="{EDGE + 20 * number}" style="fill:{colour}">{name}</text>')
-    for tenth in range(0, 11, 2):
-        x, y = at(tenth / 10, 0).split(",")
-        parts.append(f'<text x="{x}" y="{HEIGHT - 15}" text-anchor=middle>{tenth / 10}</text>')
-        y = at(0, tenth / 10).split(",")[1]
-        parts.append(f'<text x="{EDGE - 6}" y="{y}" text-anchor=end>{tenth * 10} %</text>')
-        parts.append(f'<line x1="{EDGE}" x2="{WIDTH - EDGE}" y1="{y}" y2="{y}" class="grid"/>')
-    view = f'viewBox="0 0 {WIDTH + 220} {HEIGHT}" width="{WIDTH + 220}" role=img'
-    drawn = f'<svg {view} aria-label="Shares over the answer threshold">{"".join(parts)}</svg>'
-    return f"{drawn}<p>Answer threshold.</p>"
-
-
-def _matrix(judged: Sequence[JudgedQuestion]) -> str:
+    rows: scores of all questions, then of each language; swept: (answer threshold, scores at it), ascending.
+    judged: the questions; timing: ``p50_ms`` and ``p95_ms`` of understanding one question.
+    """
     counts = confusion(judged)
-    missed = [pair for pair in counts if pair[0] != pair[1]]
-    names = sorted({name for pair in missed for name in pair}, key=lambda name: (name == OUT_OF_SCOPE, name))
-    head = "".join(f"<th class=col>{name}" for name in names)
-    body = ""
-    for row in names:
-        body += f"<tr><td>{row}"
-        for column in names:
-            count = counts.get((row, column), 0)
-            shade = "dfd" if row == column else "fbb"
-            body += f'<td style="background:#{shade}">{count}' if count else "<td>"
-    return f"<table class=matrix><tr><th>{head}{body}</table>"
+    return render(
+        "nlu.html",
+        title="How well questions are understood",
+        scores=rows,
+        timing=timing,
+        curve=_curve(swept),
+        confused=_confused(counts),
+        counts=counts,
+        misses=_misses(judged),
+    )
 
 
-def _misses(judged: Sequence[JudgedQuestion]) -> str:
-    body = ""
-    for one in sorted(judged, key=lambda one: (not one.wrong, one.question.lang)):
-        if one.in_scope and one.hit or not one.in_scope and acted(one.verdict) == OUT_OF_SCOPE:
-            continue
-        mark = " class=wrong" if one.wrong else ""
-        body += (
-            f"<tr><td>{one.question.lang}<td>{escape(one.question.text)}<td>{one.question.intent}"
-            f"<td{mark}>{one.verdict.decision.value}<td>{one.intent.name}<td>{one.intent.confidence:.2f}"
-        )
-    head = "<tr><th>language<th>question<th>right<th>decision<th>understood<th>certainty"
-    return f"<table class=misses>{head}{body}</table>"
+def _curve(swept: Sequence[tuple[float, Scores]]) -> dict[str, Any]:
+    """Points and ticks of the trade-off curve, in pixels."""
+    lines = [
+        {
+            "name": name, "colour": colour, "x": WIDTH, "y": EDGE + 20 * number,
+            "points": " ".join(f"{_x(step):.0f},{_y(value(row)):.0f}" for step, row in swept),
+        }
+        for number, (name, colour, value) in enumerate(LINES)
+    ]  # fmt: skip
+    shares = [tenth / 10 for tenth in range(0, 11, 2)]
+    ticks = [{"share": share, "x": f"{_x(share):.0f}", "y": f"{_y(share):.0f}"} for share in shares]
+    size = {"width": WIDTH + LEGEND_WIDTH, "height": HEIGHT, "edge": EDGE, "right": WIDTH - EDGE}
+    return {**size, "lines": lines, "ticks": ticks}
+
+
+def _x(threshold: float) -> float:
+    return EDGE + threshold * (WIDTH - 2 * EDGE)
+
+
+def _y(share: float) -> float:
+    return HEIGHT - EDGE - share * (HEIGHT - 2 * EDGE)
+
+
+def _confused(counts: Counter[tuple[str, str]]) -> list[str]:
+    """Intents that take part in a confusion, in the order of the alphabet, out of scope last."""
+    names = {name for asked, answered in counts if asked != answered for name in (asked, answered)}
+    return sorted(names, key=lambda name: (name == OUT_OF_SCOPE, name))
+
+
+def _misses(judged: Sequence[JudgedQuestion]) -> list[JudgedQuestion]:
+    """Questions that were not decided right, wrong answers first."""
+    missed = (one for one in judged if not (one.hit if one.in_scope else acted(one.verdict) == OUT_OF_SCOPE))
+    return sorted(missed, key=lambda one: (not one.wrong, one.question.lang))

@@ -1,21 +1,23 @@
-"""Bar charts as SVG inside a page.  Pure.
+"""Geometry of bar charts; the macro ``bar_chart`` in ``templates/macros.html`` draws them as SVG.  Pure.
 
-Colours are those of Okabe and Ito, told apart by those who do not see red and green; each bar says its value.
+Colours are from the palette of Okabe and Ito (https://jfly.uni-koeln.de/color/), which colour-blind readers can tell
+apart.  Each bar says its value.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from html import escape
-
-from ivr.reporting.html import quoted
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Final
 
 BLUE, ORANGE, GREEN, GREY, RED = "#0072b2", "#e69f00", "#009e73", "#999999", "#d55e00"
 WIDTH, HEIGHT, LEFT, BOTTOM, TOP = 720, 230, 46, 24, 18
-BAR = 0.72
-"""Part of its place that a bar fills."""
+"""Size of a chart, and the margins around the bars, in pixels."""
+BASE: Final = HEIGHT - BOTTOM
+"""y of the zero line."""
+FILLED = 0.72
+"""Share of its slot that a bar fills."""
 
 
 @dataclass(frozen=True)
@@ -27,68 +29,104 @@ class Series:
     values: Sequence[float]
 
 
+@dataclass(frozen=True)
+class Bar:
+    """One rectangle.  ``x``, ``y``, ``width``, ``height``: in pixels; ``hint``: what the pointer shows."""
+
+    x: float
+    y: float
+    width: float
+    height: float
+    colour: str
+    hint: str
+
+
+@dataclass(frozen=True)
+class Label:
+    """A text in the chart.  ``x``, ``y``: in pixels; ``anchor``: which end of the text stands there (SVG)."""
+
+    x: float
+    y: float
+    text: str
+    anchor: str = "middle"
+
+
+@dataclass(frozen=True)
+class BarChart:
+    """What the template draws; a chart without groups has no labels.
+
+    description: every group with its total, for screen readers.
+    grid: y of the horizontal lines; mark: y of the dashed line, None for no line.
+    """
+
+    title: str
+    description: str = ""
+    bars: Sequence[Bar] = ()
+    labels: Sequence[Label] = ()
+    grid: Sequence[float] = ()
+    mark: float | None = None
+    legend: Sequence[Series] = ()
+    width: int = field(default=WIDTH, init=False)
+    height: int = field(default=HEIGHT, init=False)
+    left: int = field(default=LEFT, init=False)
+    mark_colour: str = field(default=RED, init=False)
+
+
 def bars(
     title: str, groups: Sequence[str], series: Sequence[Series], *,
     show: Callable[[float], str] = "{:g}".format, top: float = 0.0, mark: float | None = None,
-) -> str:  # fmt: skip
-    """Stacked bars, one for each group.
+) -> BarChart:  # fmt: skip
+    """Return a chart of stacked bars, one for each group.
 
-    ``top``: upper end of the scale, if it is not to be a round number; ``mark``: a line across at this value.
+    groups: names under the bars; series: from the bottom of each bar to its top, one value for each group.
+    show: formats a value; top: upper end of the scale (0: the next round number above the highest bar).
+    mark: value at which a dashed line crosses the chart.
     """
     if not groups:
-        return "<p class=soft>Nothing to show.</p>"
+        return BarChart(title)
     totals = [sum(values) for values in zip(*(one.values for one in series), strict=True)]
-    scale = top or 4 * _step(max(totals) / 4)
-    height = HEIGHT - TOP - BOTTOM
-    parts = [_grid(scale, height, show)]
-    step = (WIDTH - LEFT) / len(groups)
-    for number, group in enumerate(groups):
-        x, y = LEFT + number * step + step * (1 - BAR) / 2, float(TOP + height)
-        for one in series:
-            tall = one.values[number] / scale * height
-            y -= tall
-            hint = f"<title>{escape(f'{group}: {one.name} {show(one.values[number])}')}</title>"
-            size = f'x="{x:.1f}" y="{y:.1f}" width="{step * BAR:.1f}" height="{tall:.1f}"'
-            parts.append(f'<rect {size} fill="{one.colour}">{hint}</rect>' if tall else "")
-        middle = x + step * BAR / 2
-        if totals[number]:
-            parts.append(_text(middle, y - 4, show(totals[number])))
-        parts.append(_text(middle, TOP + height + 16, group))
-    if mark is not None:
-        y = TOP + height - mark / scale * height
-        line = f'x1="{LEFT}" x2="{WIDTH}" y1="{y:.1f}" y2="{y:.1f}"'
-        parts.append(f'<line {line} stroke="{RED}" stroke-width="1.5" stroke-dasharray="6 4"/>')
-    said = ", ".join(f"{group} {show(total)}" for group, total in zip(groups, totals, strict=True))
-    view = f'viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" height="{HEIGHT}"'
-    return (
-        f"<figure><svg {view} role=img aria-label={quoted(f'{title}: {said}')}>{''.join(parts)}</svg>"
-        f"<figcaption>{escape(title)}{_legend(series)}</figcaption></figure>"
+    scale = top or 4 * _round_up(max(totals) / 4)
+
+    def y(value: float) -> float:
+        return BASE - value / scale * (BASE - TOP)
+
+    slot = (WIDTH - LEFT) / len(groups)
+    middles = [LEFT + (number + 0.5) * slot for number in range(len(groups))]
+    quarters = [scale * quarter / 4 for quarter in range(5)]
+    labels = [Label(LEFT - 5, y(value) + 4, show(round(value, 2)), "end") for value in quarters]
+    labels += [Label(x, y(total) - 4, show(total)) for x, total in zip(middles, totals, strict=True) if total]
+    labels += [Label(x, BASE + 16, group) for x, group in zip(middles, groups, strict=True)]
+    return BarChart(
+        title,
+        ", ".join(f"{group} {show(total)}" for group, total in zip(groups, totals, strict=True)),
+        [
+            bar
+            for number, group in enumerate(groups)
+            for bar in _stacked(group, number, series, middles[number], slot * FILLED, show, y)
+        ],
+        labels,
+        [y(value) for value in quarters],
+        None if mark is None else y(mark),
+        series if len(series) > 1 else (),
     )
 
 
-def _step(least: float) -> float:
-    """The next round number: 1, 2 or 5 with zeros."""
+def _stacked(
+    group: str, number: int, series: Sequence[Series], middle: float, width: float,
+    show: Callable[[float], str], y: Callable[[float], float],
+) -> Iterator[Bar]:  # fmt: skip
+    """The rectangles of the group ``number``; a value of 0 has none."""
+    below = 0.0
+    for one in series:
+        value = one.values[number]
+        if value:
+            height = y(below) - y(below + value)
+            hint = f"{group}: {one.name} {show(value)}"
+            yield Bar(middle - width / 2, y(below + value), width, height, one.colour, hint)
+        below += value
+
+
+def _round_up(least: float) -> float:
+    """The next round number: 1, 2 or 5 with zeros; 1 for up to 0.25."""
     power = 10.0 ** math.floor(math.log10(least)) if least > 0.25 else 1.0
     return next(power * one for one in (1, 2, 5, 10) if power * one >= least * (1 - 1e-9))
-
-
-def _grid(scale: float, height: int, show: Callable[[float], str]) -> str:
-    parts = []
-    for quarter in range(5):
-        y = TOP + height - quarter / 4 * height
-        parts.append(f'<line class=grid x1="{LEFT}" x2="{WIDTH}" y1="{y:.1f}" y2="{y:.1f}"/>')
-        parts.append(_text(LEFT - 5, y + 4, show(round(scale * quarter / 4, 2)), "end"))
-    return "".join(parts)
-
-
-def _text(x: float, y: float, words: str, anchor: str = "middle") -> str:
-    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}">{escape(words)}</text>'
-
-
-def _legend(series: Sequence[Series]) -> str:
-    if len(series) < 2:
-        return ""
-    return "".join(
-        f'<span class=legend><span class=key style="background:{one.colour}"></span>{escape(one.name)}</span> '
-        for one in series
-    )

@@ -18,6 +18,7 @@ from ivr.core.errors import UsageError
 from ivr.core.settings import Settings
 from ivr.reporting import report_page, report_text
 from ivr.reporting.call_facts import CallFacts, calls_of
+from ivr.reporting.html import write
 from ivr.reporting.kpis import Kpis, by_hour, by_language
 from ivr.reporting.synthetic_day import PROFILE, SyntheticDay, simulate
 from ivr.store.access import opened
@@ -58,8 +59,7 @@ def report(
     if csv_file:
         _write_csv(csv_file, rows)
     if html:
-        html.parent.mkdir(parents=True, exist_ok=True)
-        html.write_text(report_page.page(found.title, found.calls, rows), encoding="utf-8")
+        write(html, report_page.page(found.title, found.calls, rows))
     if as_json:
         lines = [json.dumps({"by": by, **row.row()}, ensure_ascii=False) for by, row in rows]
     else:

@@ -1,4 +1,4 @@
-"""A report as one HTML page with charts.  Pure."""
+"""The traffic report as one HTML page with charts: fills ``templates/report.html``.  Pure."""
 
 from __future__ import annotations
 
@@ -7,15 +7,17 @@ from collections.abc import Sequence
 
 from ivr.reporting import charts
 from ivr.reporting.call_facts import ANSWERED, EMPTY, CallFacts, ContactKind
-from ivr.reporting.charts import Series
-from ivr.reporting.html import document, table, tiles
+from ivr.reporting.charts import BarChart, Series
+from ivr.reporting.html import render
 from ivr.reporting.kpis import SHORT_S, WITHIN_S, Kpis, rank
 from ivr.reporting.report_text import percent, seconds
 
 GOAL = 0.8
-"""80 % within the time: the usual goal, drawn as a line."""
+"""Service level drawn as a line: 80 %, the usual goal."""
 WAITS_S = (5, 10, 20, 30, 60, 90, 120)
+"""Upper edges of the histogram of waiting times, in seconds."""
 ANSWERS_S = (0.4, 0.6, 0.8, 1.0, 1.2, 1.5, 2.0)
+"""Upper edges of the histogram of mouth-to-ear delays, in seconds."""
 COLORED = (
     (ContactKind.CONTAINED, "answered by the service", charts.BLUE),
     (ContactKind.PERSON, "asked for a person", charts.ORANGE),
@@ -30,55 +32,54 @@ HEAD = (
 
 
 def page(title: str, calls: Sequence[CallFacts], rows: Sequence[tuple[str, Kpis]]) -> str:
-    """The whole page."""
+    """Return the page.
+
+    title: says which calls were counted; calls: those calls.
+    rows: (all, language or hour; figures), the figures of all calls first.
+    """
     total = rows[0][1]
-    languages = [row for by, row in rows if by == "language"]
     hours = [row for by, row in rows if by == "hour"]
-    return document(
-        title,
-        _tiles(total)
-        + "<h2>What calls came to</h2>"
-        + _kinds(hours)
-        + table("Calls by what they came to", ("", "calls", "share"), _kind_rows(total))
-        + "<h2>Waiting for a person</h2>"
-        + _levels(hours)
-        + _waits(calls)
-        + table("Wishes for a person by how they ended", ("", "wishes", "share"), _wish_rows(total))
-        + f"<p>Service level: answered within {WITHIN_S:.0f} s, of all who asked, whoever hung up included."
-        f" Without those who hung up within {SHORT_S:.0f} s and those who asked when nobody was there it is"
-        f" {percent(total.service_level_staffed)}.</p>"
-        + "<h2>Mouth to ear</h2>"
-        + _answers(total)
-        + "<h2>By language</h2>"
-        + table("By language", HEAD, (_row(row) for row in languages))
-        + "<h2>By hour</h2>"
-        + table("By hour of the day, local time", HEAD, (_row(row) for row in hours)),
+    return render(
+        "report.html",
+        title=title,
+        figures=_headline(total),
+        kinds=_kinds(hours),
+        kind_rows=_kind_rows(total),
+        levels=_levels(hours),
+        waits=_waits(calls),
+        request_rows=_request_rows(total),
+        within_s=seconds(WITHIN_S),
+        short_s=seconds(SHORT_S),
+        staffed=percent(total.service_level_staffed),
+        answers=_answers(total),
+        head=HEAD,
+        languages=[_row(row) for by, row in rows if by == "language"],
+        hours=[_row(row) for row in hours],
     )
 
 
-def _tiles(total: Kpis) -> str:
+def _headline(total: Kpis) -> tuple[tuple[str, str, str], ...]:
+    """(name, value, meaning) of the most important figures."""
     waits = total.waited_s
-    return tiles(
-        (
-            ("Calls", str(total.calls), f"{total.messages} messages, {total.callbacks} callbacks"),
-            ("Containment", percent(total.containment), "answered by the service alone"),
-            ("Service level", percent(total.service_level), f"within {WITHIN_S:.0f} s, of {total.asked} who asked"),
-            ("Answer rate", percent(total.answer_rate), f"{total.answered} of {total.asked}"),
-            ("Abandonment", percent(total.abandonment), "hung up while waiting"),
-            ("Waiting", seconds(rank(waits, 0.5)), f"median; 95 %: {seconds(rank(waits, 0.95))}"),
-            ("Mouth to ear", seconds(rank(total.answers_s, 0.5), 2),
-             f"median; 95 %: {seconds(rank(total.answers_s, 0.95), 2)}"),
-        )
+    return (
+        ("Calls", str(total.calls), f"{total.messages} messages, {total.callbacks} callbacks"),
+        ("Containment", percent(total.containment), "answered by the service alone"),
+        ("Service level", percent(total.service_level), f"within {WITHIN_S:.0f} s, of {total.asked} who asked"),
+        ("Answer rate", percent(total.answer_rate), f"{total.answered} of {total.asked}"),
+        ("Abandonment", percent(total.abandonment), "hung up while waiting"),
+        ("Waiting", seconds(rank(waits, 0.5)), f"median; 95 %: {seconds(rank(waits, 0.95))}"),
+        ("Mouth to ear", seconds(rank(total.answers_s, 0.5), 2),
+         f"median; 95 %: {seconds(rank(total.answers_s, 0.95), 2)}"),
     )  # fmt: skip
 
 
-def _kinds(hours: Sequence[Kpis]) -> str:
+def _kinds(hours: Sequence[Kpis]) -> BarChart:
     series = [Series(words, colour, [row.kinds[kind] for row in hours]) for kind, words, colour in COLORED]
     used = [one for one in series if sum(one.values)]
     return charts.bars("Calls by the hour in which they began", [row.group for row in hours], used)
 
 
-def _levels(hours: Sequence[Kpis]) -> str:
+def _levels(hours: Sequence[Kpis]) -> BarChart:
     asked = [row for row in hours if row.asked]
     levels = [row.service_level or 0.0 for row in asked]
     title = f"Service level by hour; the line is {GOAL:.0%}"
@@ -88,7 +89,7 @@ def _levels(hours: Sequence[Kpis]) -> str:
     )  # fmt: skip
 
 
-def _waits(calls: Sequence[CallFacts]) -> str:
+def _waits(calls: Sequence[CallFacts]) -> BarChart:
     asked = [request for call in calls for request in call.requests]
     groups = [f"to {edge} s" for edge in WAITS_S] + [f"over {WAITS_S[-1]} s"]
     answered = [request.waited_s for request in asked if request.ended == ANSWERED]
@@ -100,7 +101,7 @@ def _waits(calls: Sequence[CallFacts]) -> str:
     return charts.bars("How long callers waited", groups, series)
 
 
-def _answers(total: Kpis) -> str:
+def _answers(total: Kpis) -> BarChart:
     groups = [f"to {edge} s" for edge in ANSWERS_S] + [f"over {ANSWERS_S[-1]} s"]
     counts = _histogram(total.answers_s, ANSWERS_S)
     title = "Answers by the time from the caller's last sound to our first, from the recordings"
@@ -108,6 +109,7 @@ def _answers(total: Kpis) -> str:
 
 
 def _histogram(values: Sequence[float], edges: Sequence[float]) -> list[float]:
+    """Values up to each edge and above the one before; the last count is of those above all edges."""
     counts = [0.0] * (len(edges) + 1)
     for value in values:
         counts[bisect_left(edges, value)] += 1
@@ -121,7 +123,7 @@ def _kind_rows(total: Kpis) -> list[tuple[str, str, str]]:
     ]
 
 
-def _wish_rows(total: Kpis) -> list[tuple[str, str, str]]:
+def _request_rows(total: Kpis) -> list[tuple[str, str, str]]:
     names = {
         ANSWERED: "answered", "hang-up": "hung up while waiting", "callback": "took a callback instead",
         "message": "took the message box instead", "timeout": "waited to the limit",

@@ -17,7 +17,7 @@ from ivr.core.settings import Settings
 from ivr.evaluation.labels.clustering import grouped
 from ivr.evaluation.labels.embeddings import vectors
 from ivr.evaluation.labels.unanswered_turns import Declined, declined
-from ivr.reporting import html as page
+from ivr.reporting.html import render, write
 from ivr.store import labels
 from ivr.store.access import opened
 
@@ -76,8 +76,7 @@ def show(settings: Settings, since: str, least: int, html: Path | None, *, as_js
     shown = [group for group in found if group.count >= least]
     title = f"What callers asked and we did not answer, {span}"
     if html:
-        html.parent.mkdir(parents=True, exist_ok=True)
-        html.write_text(_page(title, shown, len(found) - len(shown), len(asked)), encoding="utf-8")
+        write(html, page(title, shown, len(found) - len(shown), len(asked)))
     if as_json:
         lines = [json.dumps(row(group), ensure_ascii=False) for group in shown]
     else:
@@ -134,35 +133,24 @@ def _langs(group: Group) -> str:
     return ", ".join(f"{lang} {count}" for lang, count in group.langs.items())
 
 
-def _page(title: str, shown: Sequence[Group], hidden: int, turns: int) -> str:
-    head = (
-        "question",
-        "turns",
-        "calls",
-        "this week",
-        "a week before",
-        "trend",
-        "languages",
-        "nearest intent",
-    )
-    rows = (
-        (group.text, str(group.count), str(group.calls), str(group.week),
-         "-" if group.before is None else f"{group.before:g}", group.trend, _langs(group), group.near)
-        for group in shown
-    )  # fmt: skip
-    examples = (
-        (one.text, one.lang, one.why, one.call_id, f"{one.start_s:.0f} s", group.text)
-        for group in shown
-        for one in group.examples
-    )
-    return page.document(
-        title,
-        f"<p>{turns} turns in which nothing could be answered; questions of like meaning stand together,"
-        f" whatever the language. {hidden} groups are too small to be shown.</p>"
-        + page.table("Groups, the largest first", head, rows, left=(0, 6, 7))
-        + "<h2>To listen to</h2>"
-        + page.table(
-            "Examples of each group: the call, and the second at which the caller speaks",
-            ("heard", "language", "what followed", "call", "at", "group"), examples, left=(0, 1, 2, 3, 5),
-        ),
+def page(title: str, shown: Sequence[Group], hidden: int, turns: int) -> str:
+    """Return the report as HTML.
+
+    shown: the groups, largest first; hidden: number of groups that are too small to show; turns: number of all turns.
+    """
+    return render(
+        "unanswered.html",
+        title=title,
+        turns=turns,
+        hidden=hidden,
+        groups=[
+            (group.text, group.count, group.calls, group.week,
+             "-" if group.before is None else f"{group.before:g}", group.trend, _langs(group), group.near)
+            for group in shown
+        ],
+        examples=[
+            (one.text, one.lang, one.why, one.call_id, f"{one.start_s:.0f} s", group.text)
+            for group in shown
+            for one in group.examples
+        ],
     )  # fmt: skip

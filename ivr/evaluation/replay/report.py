@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from html import escape
 from typing import Any
 from xml.etree import ElementTree
 
 from ivr.evaluation.replay.golden import Check
-from ivr.evaluation.report import STYLE
+from ivr.reporting.html import render
 
 Row = Mapping[str, Any]
-CHANGED = "tr.changed td{background:#fff3e8}td.text{text-align:left}"
 
 
 def cells(row: Row) -> tuple[str, str, str, str]:
@@ -31,19 +29,19 @@ def sentence(total: Mapping[str, Any]) -> str:
 
 
 def html(title: str, rows: Sequence[Row], checks: Sequence[Check] = ()) -> str:
-    """Every turn then and now; what changed, or broke, first."""
+    """Return a page with every turn as recorded and as decided today; broken and changed turns come first.
+
+    rows: one for each replayed turn; checks: the expectations of golden calls, empty for a plain replay.
+    """
     broken = {(check.call, check.turn): check for check in checks if check.broken}
-    changed = sum(bool(row["changed"]) for row in rows)
-    head = "".join(f"<th>{name}" for name in
-                   ("call", "turn", "heard then", "heard now", "decided then", "decided now", "because"))  # fmt: skip
     ordered = sorted(rows, key=lambda row: ((row["call"], row["turn"]) not in broken, not row["changed"]))
-    body = "".join(_line(row, broken.get((row["call"], row["turn"]))) for row in ordered)
-    expected = f", {len(checks)} expectations, <b>{len(broken)} broken</b>" if checks else ""
-    return (
-        f"<!doctype html><html lang=en><meta charset=utf-8><title>{escape(title)}</title>"
-        f"<style>{STYLE}{CHANGED}</style><h1>{escape(title)}</h1>"
-        f"<p>{len(rows)} turns, {changed} changed{expected}.</p>"
-        f"<table class=misses><tr>{head}{body}</table></html>\n"
+    return render(
+        "replay.html",
+        title=title,
+        lines=[_line(row, broken.get((row["call"], row["turn"]))) for row in ordered],
+        changed=sum(bool(row["changed"]) for row in rows),
+        expectations=len(checks),
+        broken=len(broken),
     )
 
 
@@ -82,11 +80,11 @@ def because(row: Row) -> str:
     return ", ".join(f"{one['what']}: {'+'.join(one['reasons'])}" for one in row["differences"])
 
 
-def _line(row: Row, broken: Check | None) -> str:
-    told = "".join(f"<td class=text>{escape(cell)}" for cell in cells(row))
-    why = f"<td class=wrong>{escape(broken.why)}" if broken else f"<td class=text>{escape(because(row))}"
-    mark = " class=changed" if row["changed"] else ""
-    return f"<tr{mark}><td>{escape(row['call'])}<td>{row['turn']}{told}{why}"
+def _line(row: Row, broken: Check | None) -> dict[str, object]:
+    return {
+        "call": row["call"], "turn": row["turn"], "changed": row["changed"], "cells": cells(row),
+        "broken": broken is not None, "why": broken.why if broken else because(row),
+    }  # fmt: skip
 
 
 def _heard(heard: Mapping[str, Any]) -> str:
