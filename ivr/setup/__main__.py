@@ -19,7 +19,7 @@ from ivr.core.settings import Settings, load
 from ivr.setup import asterisk, content, fail2ban, models, postgresql, rasa, system
 from ivr.setup.progress import ProgressBoard
 from ivr.setup.steps import SetupStep, run_all
-from ivr.setup.system import PACKAGE
+from ivr.setup.system import TCPDUMP
 
 KINDS: tuple[models.ModelKind, ...] = get_args(models.ModelKind)
 SERVING: tuple[models.ModelKind, ...] = ("recogniser", "endpointing", "voice")
@@ -81,9 +81,9 @@ FOR_TESTS = (
     SetupStep(
         "tcpdump",
         "tcpdump for the tests",
-        lambda settings, task: system.add([PACKAGE], task),
-        lambda settings: [PACKAGE],
-        lambda settings: not system.missing([PACKAGE]),
+        lambda settings, task: system.add([TCPDUMP], task),
+        lambda settings: [TCPDUMP],
+        lambda settings: not system.missing([TCPDUMP]),
         ("fail2ban",),
     ),
 )

@@ -12,8 +12,8 @@ from ivr.core.settings import Settings
 from ivr.setup.command import run
 from ivr.setup.progress import Task
 
-PACKAGE = "tcpdump"
-"""Debian's package of the program that captures the packets of benchmark calls."""
+TCPDUMP = "tcpdump"
+"""Debian package of the program that captures the packets of benchmark calls."""
 PACKAGES = ("ca-certificates", "debian-archive-keyring", "debootstrap", "gpgv")
 
 

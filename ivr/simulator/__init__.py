@@ -1,0 +1,1 @@
+"""Simulated callers and advisers on real telephone calls: `ivr call`, `make demo` and the benchmarks."""

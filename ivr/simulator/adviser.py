@@ -1,4 +1,4 @@
-"""An adviser played by the test caller: registers at the service, is rung, and reacts as planned."""
+"""A simulated adviser: registers at the service as a telephone, is rung, and reacts according to a plan."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ivr.simulator.sip_line import SipLine, open_line
 
 
 class Reaction(StrEnum):
-    """What an adviser does when rung."""
+    """What an adviser does when their telephone rings; ``busy`` and ``rejected`` are ARI hang-up reasons."""
 
     ANSWER = "answer"
     BUSY = "busy"
@@ -26,12 +26,17 @@ class Reaction(StrEnum):
 
 @dataclass(frozen=True)
 class AdviserPlan:
-    """How to react, after how many seconds of ringing; when answering, which files to say and when to
-    hang up.
+    """How an adviser reacts to every call.
 
-    ``keys`` are pressed ``keys_after_s`` after picking up: 1 takes the call that is offered, 2 refuses it, none
-    is what a mobile's voicemail does.  ``hang_up_after_s`` counts from the last word; None stays until the
-    caller or the service ends the call.  ``cut_off_s`` after picking up the line breaks, whoever speaks.
+    reaction: what they do when rung.
+    after_s: seconds of ringing before they do it.
+    keys: keys pressed after answering.  1 accepts the offered call and 2 refuses it.  A mobile's voicemail
+        presses none.
+    keys_after_s: seconds between the answer and the keys.
+    say: audio files to play after the keys.
+    hang_up_after_s: seconds from the end of the last file to the hang-up.  With None the adviser stays until the
+        caller or the service ends the call.
+    cut_off_s: seconds from the answer after which the line breaks, even in the middle of speech; None: never.
     """
 
     reaction: Reaction = Reaction.ANSWER
@@ -45,7 +50,13 @@ class AdviserPlan:
 
 @dataclass(frozen=True)
 class AdviserCall:
-    """One time the adviser was rung: what he heard and said (s16le mono 16 kHz), who ended it."""
+    """One call that rang at the adviser.
+
+    ended_by: ``caller`` or ``adviser``.
+    duration_s: seconds from the answer to the end.
+    caller: the caller's number as the adviser's telephone shows it.
+    heard, said: what the adviser heard and said, s16le mono 16 kHz.
+    """
 
     answered: bool
     ended_by: str
@@ -56,7 +67,7 @@ class AdviserCall:
 
 
 class SimulatedAdviser:
-    """A registered adviser; ``await next_call()`` gives the calls he had, in order."""
+    """A registered adviser: ``name`` is the endpoint, ``plan`` the reaction, ``rung`` is set by the first call."""
 
     def __init__(self, name: str, plan: AdviserPlan) -> None:
         self.name, self.plan = name, plan
@@ -64,70 +75,76 @@ class SimulatedAdviser:
         self._calls: asyncio.Queue[AdviserCall] = asyncio.Queue()
 
     async def next_call(self, timeout_s: float = 30.0) -> AdviserCall:
-        """The next call that is over; raises TimeoutError."""
+        """Return the next call that has ended, in order; raises TimeoutError after ``timeout_s`` seconds."""
         async with asyncio.timeout(timeout_s):
             return await self._calls.get()
 
-    async def take(self, ari: Ari, link: AriLink, arrival: Arrival) -> None:
-        """React to one ringing call."""
+    async def handle(self, ari: Ari, link: AriLink, arrival: Arrival) -> None:
+        """React to the ringing call ``arrival``; ``ari`` and ``link`` belong to the telephone that it rings."""
         self.rung.set()
         with arrival.events:
             try:
                 call = await self._react(ari, link, arrival)
             except (AriError, TimeoutError):
-                call = AdviserCall(False, "caller", 0.0, arrival.channel.caller)
+                call = _unanswered("caller", arrival)
         self._calls.put_nowait(call)
 
     async def _react(self, ari: Ari, link: AriLink, arrival: Arrival) -> AdviserCall:
-        gone = asyncio.create_task(_until_gone(arrival))
+        ended = asyncio.create_task(_wait_for_end(arrival))
         try:
             await ari.ring(arrival.channel.id)
             ignore = self.plan.reaction is Reaction.IGNORE
-            await asyncio.wait({gone}, timeout=None if ignore else self.plan.after_s)
-            if gone.done():
-                return AdviserCall(False, "caller", 0.0, arrival.channel.caller)
+            await asyncio.wait({ended}, timeout=None if ignore else self.plan.after_s)
+            if ended.done():
+                return _unanswered("caller", arrival)
             if self.plan.reaction is Reaction.ANSWER:
-                return await self._talk(ari, link, arrival, gone)
+                return await self._talk(ari, link, arrival, ended)
             await ari.hangup(arrival.channel.id, self.plan.reaction.value)
-            return AdviserCall(False, "adviser", 0.0, arrival.channel.caller)
+            return _unanswered("adviser", arrival)
         finally:
-            gone.cancel()
+            ended.cancel()
 
-    async def _talk(self, ari: Ari, link: AriLink, arrival: Arrival, gone: asyncio.Task[None]) -> AdviserCall:
-        words = [await asyncio.to_thread(read_audio, wav) for wav in self.plan.say]
+    async def _talk(
+        self, ari: Ari, link: AriLink, arrival: Arrival, ended: asyncio.Task[None]
+    ) -> AdviserCall:
+        utterances = [await asyncio.to_thread(read_audio, wav) for wav in self.plan.say]
         async with open_line(ari, link, arrival.channel.id) as (line, bridge):
             await ari.answer(arrival.channel.id)
             await ari.add_channel(bridge, arrival.channel.id)
             line.answered()
-            talking = asyncio.create_task(self._speak(line, words))
+            speaking = asyncio.create_task(self._speak(line, utterances))
             try:
                 await asyncio.wait(
-                    {gone, talking}, timeout=self.plan.cut_off_s, return_when=asyncio.FIRST_COMPLETED
+                    {ended, speaking}, timeout=self.plan.cut_off_s, return_when=asyncio.FIRST_COMPLETED
                 )
-                if self.plan.hang_up_after_s is None and talking.done():
-                    await gone
+                if self.plan.hang_up_after_s is None and speaking.done():
+                    await ended
             finally:
-                talking.cancel()
-            by, duration = ("caller" if gone.done() else "adviser"), line.now
+                speaking.cancel()
+            ended_by, duration = ("caller" if ended.done() else "adviser"), line.now
         return AdviserCall(
-            True,
-            by,
-            round(duration, 3),
-            arrival.channel.caller,
-            line.heard.pcm(duration),
-            line.said.pcm(duration),
+            answered=True,
+            ended_by=ended_by,
+            duration_s=round(duration, 3),
+            caller=arrival.channel.caller,
+            heard=line.heard.pcm(duration),
+            said=line.said.pcm(duration),
         )
 
-    async def _speak(self, line: SipLine, words: list[bytes]) -> None:
+    async def _speak(self, line: SipLine, utterances: list[bytes]) -> None:
         if self.plan.keys:
             await asyncio.sleep(self.plan.keys_after_s)
             await line.press(self.plan.keys)
-        for pcm in words:
+        for pcm in utterances:
             await line.say(pcm)
         await asyncio.sleep(self.plan.hang_up_after_s or 0.0)
 
 
-async def _until_gone(arrival: Arrival) -> None:
+def _unanswered(ended_by: str, arrival: Arrival) -> AdviserCall:
+    return AdviserCall(answered=False, ended_by=ended_by, duration_s=0.0, caller=arrival.channel.caller)
+
+
+async def _wait_for_end(arrival: Arrival) -> None:
     async for event in arrival.events:
         if isinstance(event, ev.StasisEnd | ev.ChannelDestroyed | ev.ChannelGone):
             return

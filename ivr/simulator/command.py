@@ -1,4 +1,4 @@
-"""`ivr call`: the words of the command line into a CallSpec, the call, and its events out again."""
+"""`ivr call`: turns the command line into a call, places it and prints its events."""
 
 from __future__ import annotations
 
@@ -19,10 +19,12 @@ KEYS = frozenset("0123456789*#ABCD")
 def spec(
     args: Sequence[str], *, to: str, settings: Settings, record: Path | None, max_s: float, caller_id: str
 ) -> CallSpec:
-    """The call that the options ask for; raises UsageError naming the word that is wrong.
+    """Build the call from the command line.
 
-    ``args`` are the steps in their order, and ``--quiet S``: silence of the service after which ``--say``
-    speaks.
+    args: the steps in order, and ``--quiet S`` (seconds of the service's silence before ``--say`` speaks).
+    to: SIP address; empty: the service of ``settings`` on this machine.
+    record, max_s, caller_id: as in ``CallSpec``.
+    Raises UsageError naming the word that is wrong.
     """
     words = iter(args)
     steps: list[ScenarioStep] = []
@@ -36,33 +38,39 @@ def spec(
             steps.append(_STEPS[word](word, next(words, "")))
         else:
             raise UsageError(f"{word}: write --digits D, --say WAV, --interrupt WAV, --wait S or --hangup")
-    wanted = to or f"sip:127.0.0.1:{settings.sip_port}"
-    address(wanted)
-    return CallSpec(wanted, tuple(steps), record=record, max_s=max_s, quiet_s=quiet_s, caller_id=caller_id)
+    target = to or f"sip:127.0.0.1:{settings.sip_port}"
+    address(target)
+    return CallSpec(target, tuple(steps), record=record, max_s=max_s, quiet_s=quiet_s, caller_id=caller_id)
 
 
 async def run(
-    settings: Settings, wanted: CallSpec, *, user: str, password_file: Path | None, as_json: bool
+    settings: Settings, spec: CallSpec, *, user: str, password_file: Path | None, as_json: bool
 ) -> int:
-    """Place the call and print its events, JSON or lines for a person; 0 if it was answered, else 1."""
-    credentials = _credentials(settings, user, password_file)
-    host = address(wanted.to).partition("@")[2].partition(";")[0].partition(":")[0]
-    tls = ";transport=tls" in wanted.to.lower()
-    show = _print_json if as_json else _print_line
+    """Place the call and print its events.
+
+    spec: the call.
+    user, password_file: SIP user and the file with their password; neither: the installation's softphone.
+    as_json: print one JSON object a line instead of text.
+    Returns the exit status: 0 when the call was answered, else 1.
+    """
+    credentials = _credentials(user, password_file)
+    host = address(spec.to).partition("@")[2].partition(";")[0].partition(":")[0]
+    tls = ";transport=tls" in spec.to.lower()
+    on_event = _print_json if as_json else _print_line
     async with Softphone(settings, credentials=credentials, host=host, tls=tls, srtp=tls) as phone:
-        report = await phone.call(wanted, show)
+        report = await phone.call(spec, on_event)
     if not report.ok:
-        _tell_failure(report, wanted, as_json=as_json)
+        _print_failure(report, spec, as_json=as_json)
     return 0 if report.ok else 1
 
 
-def _tell_failure(report: CallReport, wanted: CallSpec, *, as_json: bool) -> None:
+def _print_failure(report: CallReport, spec: CallSpec, *, as_json: bool) -> None:
     if as_json:
         _print_json(report.summary())
-    sys.stderr.write(f"{wanted.to} was not answered: {report.failure}\n")
+    sys.stderr.write(f"{spec.to} was not answered: {report.failure}\n")
 
 
-def _credentials(settings: Settings, user: str, password_file: Path | None) -> Credentials | None:
+def _credentials(user: str, password_file: Path | None) -> Credentials | None:
     if not user:
         if password_file is not None:
             raise UsageError("--password-file without --user: write whose password it is")
@@ -110,9 +118,9 @@ def _print_json(event: dict[str, object]) -> None:
 
 def _print_line(event: dict[str, object]) -> None:
     if event["event"] == "summary":
-        waits = [turn["mouth_to_ear_s"] for turn in event["turns"]]  # type: ignore[attr-defined]
-        told = ", ".join("no answer" if wait is None else f"{wait:.2f} s" for wait in waits)
-        sys.stdout.write(f"greeting after {event['greeting_s']} s; answers after {told or '-'}\n")
+        times = [turn["mouth_to_ear_s"] for turn in event["turns"]]  # type: ignore[attr-defined]
+        answers = ", ".join("no answer" if time is None else f"{time:.2f} s" for time in times)
+        sys.stdout.write(f"greeting after {event['greeting_s']} s; answers after {answers or '-'}\n")
         if event["recording"]:
             sys.stdout.write(f"recorded in {event['recording']}\n")
         return

@@ -1,7 +1,7 @@
-"""`make demo`: two real calls, one French, one English, shown as timelines and checked by ear.
+"""`make demo`: places two real calls, in French and in English, shows their timelines and checks the answers.
 
-The callers' voices are not the service's own.  A call is right when the service's audio, transcribed back,
-is nearer to the answer of the question asked than to any other answer.
+The callers' voices differ from the service's.  The service's audio is transcribed again.  An answer is right when
+this text is nearer to the expected answer than to any other answer of the FAQ.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ import asyncio
 import dataclasses
 import time
 from dataclasses import dataclass
-from pathlib import Path
 
 from rapidfuzz import fuzz, process
 from rich.console import Console
@@ -32,12 +31,18 @@ from ivr.store import queries
 from ivr.store.access import store
 
 STORED_S = 20.0
-"""Longest wait for a call's recording to be joined and stored."""
+"""Longest wait for a call's recording to be stored."""
 
 
 @dataclass(frozen=True)
 class Scene:
-    """One demonstration call: key for the language, a question on ``intent``, goodbye."""
+    """One call of the demonstration.
+
+    lang, key: the language, and the key that chooses it.
+    question, intent: what the caller asks, and the intent of the expected answer.
+    goodbye: the caller's last words.
+    number: the number that the caller shows.
+    """
 
     lang: str
     key: str
@@ -49,49 +54,62 @@ class Scene:
 
 SCENES = (
     Scene(
-        "fr", "1", "Bonjour, c'est combien pour monter à la tour Eiffel ?", "eiffel.price",
-        "Non merci, au revoir.", "+33612345678",
+        lang="fr",
+        key="1",
+        question="Bonjour, c'est combien pour monter à la tour Eiffel ?",
+        intent="eiffel.price",
+        goodbye="Non merci, au revoir.",
+        number="+33612345678",
     ),
     Scene(
-        "en", "2", "Hello, do I need to book to visit Notre-Dame?", "notredame.access",
-        "No thank you, goodbye.", "+442071234567",
+        lang="en",
+        key="2",
+        question="Hello, do I need to book to visit Notre-Dame?",
+        intent="notredame.access",
+        goodbye="No thank you, goodbye.",
+        number="+442071234567",
     ),
-)  # fmt: skip
+)
 
 
 async def run(settings: Settings) -> int:
-    """The whole demonstration; 0 when both questions were rightly answered."""
+    """Run the demonstration on an instance of its own; returns 0 when both answers are right, else 1."""
     settings = own_instance(settings, "demo")
-    show = Console()
+    console = Console()
     right = 0
-    ears = asyncio.create_task(asyncio.to_thread(_open_ears, settings))  # while the service starts
-    async with service_and_phone(settings, show) as phone:
-        office, recogniser = await ears
-        show.print("Two callers at once, one in French, one in English\n")
+    loading = asyncio.create_task(asyncio.to_thread(_load, settings))  # while the service starts
+    async with service_and_phone(settings, console) as phone:
+        content, recogniser = await loading
+        console.print("Two callers at once, one in French, one in English\n")
         begun = time.time()
         calls = [phone.call(_spec(settings, scene)) for scene in SCENES]
         for scene, report in zip(SCENES, await asyncio.gather(*calls), strict=True):
-            text = await heard_back(recogniser, report, scene.lang)
-            correct = nearest_answer(office, settings, scene.lang, text) == scene.intent
+            text = await transcribe_answer(recogniser, report, scene.lang)
+            correct = nearest_answer(content, settings, scene.lang, text) == scene.intent
             right += correct
-            await _show(show, settings, scene, begun, report)
+            await _print_timeline(console, settings, scene, begun, report)
             verdict = "the right answer" if correct else "NOT the right answer"
-            show.print(f"       heard back: “{text}”\n       [bold]{verdict}[/] ({scene.intent})\n")
+            console.print(f"       heard back: “{text}”\n       [bold]{verdict}[/] ({scene.intent})\n")
     await recogniser.close()
-    show.print(f"{right} of {len(SCENES)} questions rightly answered.")
-    show.print(f"Stereo recordings (left the caller, right the service): {settings.state / 'recordings'}")
-    show.print(f"\nTo call in yourself: make run{how_to_call(dataclasses.replace(settings, sip_port=5060))}")
+    console.print(f"{right} of {len(SCENES)} questions rightly answered.")
+    console.print(f"Stereo recordings (left the caller, right the service): {settings.state / 'recordings'}")
+    console.print(
+        f"\nTo call in yourself: make run{how_to_call(dataclasses.replace(settings, sip_port=5060))}"
+    )
     return 0 if right == len(SCENES) else 1
 
 
-def _open_ears(settings: Settings) -> tuple[Content, stt.Recogniser]:
-    """What the answers are judged with: the office's own words, and a recogniser that hears them back."""
+def _load(settings: Settings) -> tuple[Content, stt.Recogniser]:
+    """The content and a recogniser, with which the answers are checked."""
     recogniser = choose(settings, [scene.lang for scene in SCENES], "whisper")
     return open_office(settings, load_callflow(settings.root)), recogniser
 
 
-async def heard_back(recogniser: stt.Recogniser, report: CallReport, lang: str) -> str:
-    """What the service said in its first answer, as a recogniser hears it."""
+async def transcribe_answer(recogniser: stt.Recogniser, report: CallReport, lang: str) -> str:
+    """Transcribe the service's first answer in ``report`` with ``recogniser``, in the language ``lang``.
+
+    Returns an empty string when no question was answered.
+    """
     answer = _answer_span(report)
     if answer is None:
         return ""
@@ -101,20 +119,25 @@ async def heard_back(recogniser: stt.Recogniser, report: CallReport, lang: str) 
     return (await utterance.decode()).text
 
 
-def nearest_answer(office: Content, settings: Settings, lang: str, text: str) -> str:
-    """The intent whose spoken answer of today the text is nearest to; empty when it is near to none."""
-    today = now(settings, office.callflow).date()
+def nearest_answer(content: Content, settings: Settings, lang: str, text: str) -> str:
+    """Find the intent whose spoken answer is nearest to ``text``.
+
+    content, settings: the FAQ, and the day for which its answers are taken.
+    lang: language of the answers.
+    Returns an empty string when no answer is near.
+    """
+    today = now(settings, content.callflow).date()
     answers = {
-        intent: normalise(office.faq.answer(intent, lang, today).text)
-        for intent in office.faq.intents
-        if office.faq.kind(intent) == "faq"
+        intent: normalise(content.faq.answer(intent, lang, today).text)
+        for intent in content.faq.intents
+        if content.faq.kind(intent) == "faq"
     }
     best = process.extractOne(normalise(text), answers, scorer=fuzz.token_set_ratio, score_cutoff=60)
     return str(best[2]) if best else ""
 
 
 def _answer_span(report: CallReport) -> tuple[float, float] | None:
-    """Seconds from where the first spoken question was answered to the caller's next word."""
+    """Start and end of the answer to the first spoken question, in seconds; None when there is none."""
     turns: list[AnalysedTurn] = [turn for turn in report.analysis.turns if turn.answer_start is not None]
     if not turns or turns[0].answer_start is None:
         return None
@@ -124,18 +147,19 @@ def _answer_span(report: CallReport) -> tuple[float, float] | None:
 
 
 def _spec(settings: Settings, scene: Scene) -> CallSpec:
-    said: list[Path] = [
-        caller_wav(scene.lang, text, settings=settings) for text in (scene.question, scene.goodbye)
-    ]
-    steps: tuple[ScenarioStep, ...] = (Digits(scene.key), *(Say(path) for path in said))
+    texts = (scene.question, scene.goodbye)
+    says = [Say(caller_wav(scene.lang, text, settings=settings)) for text in texts]
+    steps: tuple[ScenarioStep, ...] = (Digits(scene.key), *says)
     record = settings.state / f"demo-{scene.lang}.wav"
     return CallSpec(
         to=f"sip:127.0.0.1:{settings.sip_port}", steps=steps, record=record, max_s=90, caller_id=scene.number
     )
 
 
-async def _show(show: Console, settings: Settings, scene: Scene, begun: float, report: CallReport) -> None:
-    """The call's timeline, once its recording is stored."""
+async def _print_timeline(
+    console: Console, settings: Settings, scene: Scene, begun: float, report: CallReport
+) -> None:
+    """Print the call's timeline, once its recording is stored."""
     deadline = time.monotonic() + STORED_S
     while True:
         engine = await asyncio.to_thread(store, settings)
@@ -145,7 +169,7 @@ async def _show(show: Console, settings: Settings, scene: Scene, begun: float, r
             break
         await asyncio.sleep(0.5)
     if row is None:
-        show.print(f"[red]The {scene.lang} call is not in the store.[/]")
+        console.print(f"[red]The {scene.lang} call is not in the store.[/]")
         return
     waits = [
         (turn.answer_start, turn.mouth_to_ear_s)
@@ -153,4 +177,4 @@ async def _show(show: Console, settings: Settings, scene: Scene, begun: float, r
         if turn.answer_start is not None and turn.mouth_to_ear_s is not None
     ]
     story = await asyncio.to_thread(queries.events_of, engine, row["id"])
-    show.print(timeline(f"Call {row['id']}: {scene.lang}, from {scene.number}", story, waits))
+    console.print(timeline(f"Call {row['id']}: {scene.lang}, from {scene.number}", story, waits))

@@ -1,9 +1,10 @@
-"""A telephone line that hardly costs anything, for many callers at once: Asterisk itself plays what the caller says
-and tells when it hears a voice, and the sound is kept on the network (``ivr.simulator.rtp_capture``).
+"""A telephone line that costs almost nothing, for load tests with many callers.
 
-To the service it is the same caller as ``ivr.simulator.sip_line`` makes; there each frame goes through our own
-process, and forty telephones took a third of the machine whose service they measured.  The service must send all
-the time, as ours does: Asterisk hears no silence in audio that does not come.
+Asterisk plays what the caller says and detects the service's speech.  The audio is captured on the network
+(``ivr.simulator.rtp_capture``).  To the service this caller looks like the one of ``ivr.simulator.sip_line``.  There
+every frame passes through this process: 40 such telephones took a third of the machine that they measured.
+
+The service must send all the time, as ours does: Asterisk detects no silence when no audio arrives.
 """
 
 from __future__ import annotations
@@ -25,100 +26,112 @@ from ivr.simulator.recording_track import Legs, RecordingTrack
 from ivr.simulator.rtp_capture import CapturedAudio, Packet
 
 QUIET_MS = 200
-"""Silence after which Asterisk says that nobody speaks any more."""
+"""Silence after which Asterisk reports the end of speech."""
 LOUD = 180
-"""Mean amplitude of 16-bit samples from which it takes them for a voice: -45 dB against full scale."""
+"""Mean amplitude of 16-bit samples that Asterisk takes for speech: -45 dBFS."""
 PLAY_S = 60.0
-"""Longest time a sound may take to be played."""
+"""Longest playback of one utterance."""
 FRAME_S = 0.02
 
 
-class Voices:
-    """What callers say, as A-law files that Asterisk finds: ``folder`` is ``inside`` its own file system."""
+class PlaybackFiles:
+    """The callers' utterances as A-law files that Asterisk can play.
+
+    folder: where they are written.
+    inside: the same folder as a path inside Asterisk's root file system.
+    """
 
     def __init__(self, folder: Path, inside: str) -> None:
         self._folder, self._inside = folder, inside
 
-    def file(self, pcm: bytes) -> str:
-        """Where Asterisk finds these slin16 samples, without the ending."""
+    def path(self, pcm: bytes) -> str:
+        """Write ``pcm`` (s16le mono 16 kHz) unless it is there; returns Asterisk's path without extension."""
         name = hashlib.sha256(pcm).hexdigest()[:16]
-        path = self._folder / f"{name}.alaw"
-        if not path.exists():
+        file = self._folder / f"{name}.alaw"
+        if not file.exists():
             self._folder.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(alaw_encode(resample(pcm, RATE, PHONE_RATE)))
+            file.write_bytes(alaw_encode(resample(pcm, RATE, PHONE_RATE)))
         return f"{self._inside}/{name}"
 
 
 class LightweightLine(LineEnd):
-    """One caller's line; made by ``open_light_line``.  ``heard_from`` gives it its sound when the call is over."""
+    """One caller's line; made by ``open_lightweight_line``.  ``port`` is its UDP port for RTP.
 
-    def __init__(self, ari: Ari, channel_id: str, voices: Voices) -> None:
+    Its audio comes from the network capture with ``set_audio`` after the call.
+    """
+
+    def __init__(self, ari: Ari, channel_id: str, files: PlaybackFiles) -> None:
         super().__init__(ari, channel_id)
         self.port = 0
-        self._voices = voices
-        self._answered = time.time()
-        self._played = asyncio.Event()
-        self._sound = CapturedAudio()
+        self._files = files
+        self._answered_time = time.time()
+        self._playback_finished = asyncio.Event()
+        self._audio = CapturedAudio()
 
     def answered(self) -> None:
-        """This is the moment of the answer: times count from here."""
+        """Start the clock: the call is answered now."""
         super().answered()
-        self._answered = time.time()
+        self._answered_time = time.time()
 
-    async def attend(self) -> None:
-        """Let Asterisk send, listen and say which port the sound takes."""
+    async def start_listening(self) -> None:
+        """Start silence and speech detection in Asterisk, and read the port that the audio uses."""
         await self._ari.start_silence(self.channel_id)
         await self._ari.set_variable(self.channel_id, "TALK_DETECT(set)", f"{QUIET_MS},{LOUD}")
         source = await self._ari.variable(self.channel_id, "CHANNEL(rtp,src)")
         self.port = int(source.rpartition(":")[2])
 
-    async def noticed(self, event: ev.AriEvent) -> None:
-        """What Asterisk tells of this channel."""
+    async def handle_event(self, event: ev.AriEvent) -> None:
+        """Note what an ARI event of this channel says about speech and playback."""
         match event:
             case ev.ChannelTalkingStarted():
-                await self._note_voice(self.now, speaks=True)
+                await self._note_voice(self.now, speaking=True)
             case ev.ChannelTalkingFinished():
                 await self._note_voice(self.now - QUIET_MS / 1000)
             case ev.PlaybackFinished():
-                self._played.set()
+                self._playback_finished.set()
 
     async def say(self, pcm: bytes) -> None:
-        """Speak; returns when it has been played."""
-        self._played.clear()
+        """Play ``pcm`` (s16le mono 16 kHz) to its end; raises TimeoutError after 60 s."""
+        self._playback_finished.clear()
         await self._ari.stop_silence(self.channel_id)
-        await self._ari.play(self.channel_id, self._voices.file(pcm))
+        await self._ari.play(self.channel_id, self._files.path(pcm))
         async with asyncio.timeout(PLAY_S):
-            await self._played.wait()
+            await self._playback_finished.wait()
         await self._ari.start_silence(self.channel_id)
 
-    def heard_from(self, sound: CapturedAudio) -> None:
-        """This is what went over its port."""
-        self._sound = sound
+    def set_audio(self, audio: CapturedAudio) -> None:
+        """Set the captured audio of this line's port."""
+        self._audio = audio
 
     def legs(self, length_s: float) -> Legs:
-        """Both sides from the answer on.  A telephone sends what was said in the 20 ms before, and plays what came in
-        the 20 ms after."""
-        said = self._track(self._sound.sent, length_s, 0.0)
-        heard = self._track(self._sound.received, length_s, FRAME_S)
-        caller, service = (resample(leg.pcm(length_s), PHONE_RATE) for leg in (said, heard))
+        """Both sides of the first ``length_s`` seconds since the answer.
+
+        A telephone sends what was said in the previous 20 ms and plays what arrives during the next 20 ms.
+        """
+        said = self._track(self._audio.sent, length_s, 0.0)
+        heard = self._track(self._audio.received, length_s, FRAME_S)
+        caller, service = (resample(track.pcm(length_s), PHONE_RATE) for track in (said, heard))
         return Legs(caller, service, heard.holes())
 
-    def _track(self, packets: Sequence[Packet], length_s: float, later_s: float) -> RecordingTrack:
-        leg = RecordingTrack(PHONE_RATE)
+    def _track(self, packets: Sequence[Packet], length_s: float, delay_s: float) -> RecordingTrack:
+        track = RecordingTrack(PHONE_RATE)
         for packet in packets:
-            at = packet.time - self._answered
-            if 0 <= at <= length_s:  # other calls had this port before and after
-                leg.add(alaw_decode(packet.alaw), at + later_s)
-        return leg
+            at = packet.time - self._answered_time
+            if 0 <= at <= length_s:  # other calls use this port before and after
+                track.add(alaw_decode(packet.alaw), at + delay_s)
+        return track
 
 
 @asynccontextmanager
-async def open_light_line(
-    ari: Ari, channel_id: str, voices: Voices
+async def open_lightweight_line(
+    ari: Ari, channel_id: str, files: PlaybackFiles
 ) -> AsyncIterator[tuple[LightweightLine, str]]:
-    """A line for the coming SIP channel, which needs no bridge; on leaving the channel is hung up."""
+    """Open a line for the SIP channel that will be created as ``channel_id``.
+
+    Yields the line and an empty bridge id: it needs no bridge.  On exit the channel is hung up.
+    """
     try:
-        yield LightweightLine(ari, channel_id, voices), ""
+        yield LightweightLine(ari, channel_id, files), ""
     finally:
-        with contextlib.suppress(AriError):  # when Asterisk is gone so is the channel
+        with contextlib.suppress(AriError):  # when Asterisk is gone, so is the channel
             await asyncio.shield(ari.hangup(channel_id))

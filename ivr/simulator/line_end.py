@@ -1,4 +1,4 @@
-"""One end of a telephone line, whoever hears: its clock, and whether the other side speaks."""
+"""The common part of both simulated telephone lines: the clock of the call, and whether the other side speaks."""
 
 from __future__ import annotations
 
@@ -9,55 +9,60 @@ from ivr.asterisk.ari import Ari
 
 
 class LineEnd:
-    """Whoever hears notes it (``_note_voice``); times are seconds from the answer.
+    """One end of a telephone line.  Times are seconds since the answer.
 
-    ``last_voice``: when the other side was last heard to speak; None before.
+    A subclass detects the other side's speech and reports it with ``_note_voice``.
+    ``last_voice`` is the time when the other side was last heard; None before its first word.
+    ``ended`` is set when the line's media has stopped.
     """
 
     def __init__(self, ari: Ari, channel_id: str) -> None:
         self.channel_id = channel_id
         self.ended = asyncio.Event()
-        self._ari = ari
-        self._zero = time.monotonic()
-        self._speaks = False
         self.last_voice: float | None = None
+        self._ari = ari
+        self._answered_at = time.monotonic()
+        self._speaking = False
         self._voice = asyncio.Condition()
 
     @property
     def now(self) -> float:
         """Seconds since the answer."""
-        return time.monotonic() - self._zero
+        return time.monotonic() - self._answered_at
 
     def answered(self) -> None:
-        """This is the moment of the answer: times count from here."""
-        self._zero = time.monotonic()
-        self._speaks, self.last_voice = False, None
+        """Start the clock: the call is answered now."""
+        self._answered_at = time.monotonic()
+        self._speaking, self.last_voice = False, None
 
     async def press(self, keys: str) -> None:
-        """Press keys (RFC 4733)."""
+        """Send ``keys`` as DTMF (RFC 4733)."""
         await self._ari.send_dtmf(self.channel_id, keys)
 
-    async def until_speaking(self, since: float, patience_s: float) -> bool:
-        """Wait until the other side speaks, or has spoken, after ``since``; False when patience ran out."""
+    async def wait_for_speech(self, since: float, timeout_s: float) -> bool:
+        """Wait until the other side speaks or has spoken after ``since`` (seconds since the answer).
+
+        Returns False when ``timeout_s`` seconds pass without speech.
+        """
         try:
-            async with asyncio.timeout(patience_s), self._voice:
-                await self._voice.wait_for(lambda: self._speaks or (self.last_voice or 0.0) > since)
+            async with asyncio.timeout(timeout_s), self._voice:
+                await self._voice.wait_for(lambda: self._speaking or (self.last_voice or 0.0) > since)
         except TimeoutError:
             return False
         return True
 
-    async def until_quiet(self, quiet_s: float) -> None:
-        """Wait until the other side has said nothing for ``quiet_s``."""
+    async def wait_for_silence(self, quiet_s: float) -> None:
+        """Wait until the other side has been silent for ``quiet_s`` seconds."""
         while True:
             async with self._voice:
-                await self._voice.wait_for(lambda: not self._speaks)
-            left = quiet_s - (self.now - self.last_voice) if self.last_voice is not None else 0.0
-            if left <= 0:
+                await self._voice.wait_for(lambda: not self._speaking)
+            remaining = quiet_s - (self.now - self.last_voice) if self.last_voice is not None else 0.0
+            if remaining <= 0:
                 return
-            await asyncio.sleep(left)
+            await asyncio.sleep(remaining)
 
-    async def _note_voice(self, at: float, *, speaks: bool = False) -> None:
-        """The other side was heard ``at`` that time; ``speaks``: until further notice."""
+    async def _note_voice(self, at: float, *, speaking: bool = False) -> None:
+        """The other side was heard at ``at``; with ``speaking`` its speech goes on until the next report."""
         async with self._voice:
-            self._speaks, self.last_voice = speaks, at
+            self._speaking, self.last_voice = speaking, at
             self._voice.notify_all()

@@ -1,4 +1,4 @@
-"""`ivr bench load`: many callers at once, measured in what they heard and in what it cost this machine."""
+"""`ivr bench load`: many callers at once; measures what they hear and what the service costs the machine."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ from ivr.core.settings import Settings
 from ivr.reporting.percentiles import Percentiles
 from ivr.setup import system
 from ivr.setup.progress import Task
-from ivr.setup.system import PACKAGE
+from ivr.setup.system import TCPDUMP
 from ivr.simulator.caller import PlacedCall
 from ivr.simulator.harness import own_instance, service_and_phone
 from ivr.simulator.latency_benchmark import LONGEST_CALL_S, machine, question_call
 from ivr.simulator.lightweight_line import LightweightLine
 from ivr.simulator.scenario import CallReport
-from ivr.simulator.softphone import Softphone, measured
+from ivr.simulator.softphone import Softphone, measure_calls
 
 GAP_S = 0.06
-"""A longer gap in what the service sends is heard."""
+"""Callers hear a longer gap in what the service sends."""
 EDGE_S = 0.05
-"""A hole in words has words this close on both sides."""
+"""A gap is inside speech when the service speaks this shortly before and after it."""
 SAMPLE_S = 1.0
 LANGS = ("fr", "en")
 PARTS = {
@@ -42,18 +42,21 @@ PARTS = {
     "console": "ivr.console",
     "collector": "ivr.service.collector",
 }
-"""Our processes, by what stands in their command lines."""
+"""Part of the service -> text in its command line."""
 
 
 @dataclass
 class Cost:
-    """Processor time (shares of one core) and memory (MB) of each part, sampled every second."""
+    """Samples of each part's processor time (shares of one core) and memory (MB), one a second."""
 
     cpu: dict[str, list[float]] = field(default_factory=dict)
     memory: dict[str, list[float]] = field(default_factory=dict)
 
     async def watch(self, pbx: str) -> None:
-        """Until cancelled; ``pbx`` stands in the command line of the service's Asterisk."""
+        """Sample until cancelled.
+
+        ``pbx`` is a text in the command line of the service's Asterisk, unlike that of the callers' Asterisk.
+        """
         known: dict[int, psutil.Process] = {}
         while True:
             await asyncio.to_thread(self._sample_all, known, pbx)  # it reads all of /proc
@@ -74,11 +77,14 @@ class Cost:
 
 @dataclass(frozen=True)
 class LoadFigures:
-    """What came of a load; times in seconds.
+    """Results of a load.
 
-    ``failed`` calls were not answered, or a question of theirs was not; ``gaps`` counts what callers heard as
-    holes, ``longest_gap`` in seconds.  ``cpu`` is in shares of one core, ``memory`` in MB, both in the middle
-    of the run.
+    calls: calls placed.
+    failed: calls that were not answered, or in which a question was not answered.
+    answers, greeting: seconds that callers waited.
+    gaps, longest_gap: number of gaps inside the service's speech, and the longest in seconds.
+    cpu: median processor time of each part, in shares of one core.
+    memory: largest memory of each part, in MB.
     """
 
     calls: int
@@ -92,35 +98,42 @@ class LoadFigures:
 
 
 async def load(settings: Settings, callers: int, minutes: float, *, as_json: bool) -> int:
-    """``callers`` telephones that call again and again for ``minutes``; 1 when a call failed.
+    """Let ``callers`` telephones call again and again for ``minutes`` and print the figures.
 
-    However slow that makes it, nobody is kept out.
+    The admission limits are lifted, so that slow answers refuse no call.
+    as_json: print one JSON object instead of text.
+    Returns 1 when a call failed, else 0.  Raises UsageError for impossible numbers.
     """
     if callers < 1 or minutes <= 0:
         raise UsageError("write --calls from 1 up and --minutes above 0")
     settings = dataclasses.replace(
         own_instance(settings, "bench"), places=2 * callers, late_ms=round(LONGEST_CALL_S * 1000)
     )
-    show, cost = Console(stderr=True), Cost()
-    await asyncio.to_thread(system.add, (PACKAGE,), Task(PACKAGE, lambda share, text: None))
+    console, cost = Console(stderr=True), Cost()
+    await asyncio.to_thread(system.add, (TCPDUMP,), Task(TCPDUMP, lambda share, text: None))
     with tempfile.TemporaryDirectory(prefix="accueil-load-") as folder:
-        async with service_and_phone(settings, show) as phone, phone.capture(Path(folder) / "rtp") as capture:
+        async with (
+            service_and_phone(settings, console) as phone,
+            phone.capture(Path(folder) / "rtp") as capture,
+        ):
             watching = asyncio.create_task(cost.watch(settings.pbx_inside))
             end = time.monotonic() + minutes * 60
-            show.print(f"{callers} callers for {minutes:g} minutes")
-            tasks = [_caller(settings, phone, number, callers, end) for number in range(callers)]
-            placed = [one for found in await asyncio.gather(*tasks) for one in found]
+            console.print(f"{callers} callers for {minutes:g} minutes")
+            loops = [_call_repeatedly(settings, phone, number, callers, end) for number in range(callers)]
+            placed = [call for calls in await asyncio.gather(*loops) for call in calls]
             watching.cancel()
-        reports = measured(placed, capture)  # only now: it would take the processor from what is measured
+        reports = measure_calls(
+            placed, capture
+        )  # after the load: it would take processor time from the calls
     figures = _figures(reports, cost)
     _print(figures, callers, as_json=as_json)
     return 1 if figures.failed else 0
 
 
-async def _caller(
+async def _call_repeatedly(
     settings: Settings, phone: Softphone, number: int, callers: int, end: float
 ) -> list[PlacedCall[LightweightLine]]:
-    """One caller, who calls until the end; the first calls are spread over the length of a call."""
+    """Call again until ``end``.  The callers' first calls are spread over half the length of a call."""
     await asyncio.sleep(number * LONGEST_CALL_S / 2 / callers)
     placed: list[PlacedCall[LightweightLine]] = []
     while time.monotonic() < end:
@@ -130,13 +143,13 @@ async def _caller(
 
 
 def _figures(reports: Sequence[CallReport], cost: Cost) -> LoadFigures:
-    turns = [turn.mouth_to_ear_s for report in reports for turn in report.analysis.turns]
+    answers = [turn.mouth_to_ear_s for report in reports for turn in report.analysis.turns]
     greetings = [report.analysis.greeting_s for report in reports]
     gaps = [length for report in reports for length in heard_gaps(report)]
     return LoadFigures(
         calls=len(reports),
-        failed=sum(not _served(report) for report in reports),
-        answers=Percentiles.of([wait for wait in turns if wait is not None]),
+        failed=sum(not _answered_all(report) for report in reports),
+        answers=Percentiles.of([wait for wait in answers if wait is not None]),
         greeting=Percentiles.of([wait for wait in greetings if wait is not None]),
         gaps=len(gaps),
         longest_gap=round(max(gaps, default=0.0), 3),
@@ -146,7 +159,7 @@ def _figures(reports: Sequence[CallReport], cost: Cost) -> LoadFigures:
 
 
 def heard_gaps(report: CallReport) -> list[float]:
-    """Lengths of the holes in the service's words, in seconds; one in its silence is not heard."""
+    """Lengths in seconds of the gaps inside the service's speech; a gap in its silence is not heard."""
 
     def speaks(moment: float) -> bool:
         return any(span.start <= moment <= span.end for span in report.analysis.service)
@@ -158,14 +171,14 @@ def heard_gaps(report: CallReport) -> list[float]:
     ]
 
 
-def _served(report: CallReport) -> bool:
+def _answered_all(report: CallReport) -> bool:
     turns = report.analysis.turns
     return report.ok and bool(turns) and all(turn.answer_start is not None for turn in turns)
 
 
 def _part(command: str, pbx: str) -> str:
-    for part, mark in PARTS.items():
-        if mark in command:
+    for part, text in PARTS.items():
+        if text in command:
             return part
     if "asterisk" in command:
         return "asterisk" if pbx in command else "callers"

@@ -1,4 +1,4 @@
-"""What a test caller shall do, and what came of it."""
+"""What a simulated caller does, and what came of the call."""
 
 from __future__ import annotations
 
@@ -10,28 +10,28 @@ from ivr.reporting.recording_analysis import Analysis
 
 @dataclass(frozen=True)
 class Digits:
-    """Press these keys, as soon as the service has once been heard."""
+    """Press ``keys`` once the service has been heard."""
 
     keys: str
 
 
 @dataclass(frozen=True)
 class Say:
-    """Wait until the service has answered what came before and is quiet again, then speak the file."""
+    """Wait until the service has answered the previous step and is silent, then speak the file."""
 
     wav: Path
 
 
 @dataclass(frozen=True)
 class Interrupt:
-    """Wait until the service speaks, then speak the file into it."""
+    """Wait until the service speaks, then speak the file over it."""
 
     wav: Path
 
 
 @dataclass(frozen=True)
 class Wait:
-    """Do nothing for this many seconds."""
+    """Do nothing for ``seconds``."""
 
     seconds: float
 
@@ -48,10 +48,16 @@ ScenarioStep = Digits | Say | Interrupt | Wait | HangUp
 class CallSpec:
     """One call to place.
 
-    ``to`` is a SIP address (``sip:127.0.0.1:5060``); ``max_s`` the seconds after which the caller hangs up;
-    ``quiet_s`` the silence that counts as "has stopped speaking"; ``patience_s`` how long a step waits
-    for the service before it goes on regardless; ``barge_s`` how long the service has spoken when it is
-    interrupted; ``ring_s`` how long it may ring.
+    to: SIP address, for example ``sip:127.0.0.1:5060``.
+    steps: what the caller does, in order; then they wait until the service hangs up.
+    record: stereo WAV to write, or None.
+    max_s: seconds from the answer after which the caller hangs up.
+    quiet_s: seconds of silence that mean the service has stopped speaking.
+    patience_s: seconds that a step waits for the service before it goes on.
+    barge_s: seconds of the service's speech before ``Interrupt`` speaks.
+    ring_s: seconds that the call may ring.
+    rate: sampling rate of the recording in Hz.
+    caller_id: number that the caller shows.
     """
 
     to: str
@@ -68,12 +74,17 @@ class CallSpec:
 
 @dataclass(frozen=True)
 class CallReport:
-    """What came of a call; times in seconds from the answer, measured in the recorded audio.
+    """What came of a call.  Times are seconds since the answer, measured in the recorded audio.
 
-    ``hangup_by``: ``service``, ``caller``, or ``nobody`` when it was not answered (``failure`` then says
-    why, for instance BUSY).  ``caller`` and ``service`` are the two legs, s16le mono 16 kHz, aligned.
-    ``call_id`` is the Call-ID of the SIP dialogue; ``gaps`` (start and length in seconds) are where the service
-    sent nothing.
+    ok: answered, and the caller's media worked to the end.
+    hangup_by: ``service``, ``caller``, or ``nobody`` when the call was not answered.
+    duration_s: seconds from the answer to the hang-up.
+    call_id: Call-ID of the SIP dialogue.
+    failure: why the call was not answered or broke off, for example "busy".
+    analysis: speech and turns found in the audio.
+    gaps: where the service sent nothing: start and length in seconds.
+    recording: the file that was written, or None.
+    caller, service: the two legs, aligned, s16le mono 16 kHz.
     """
 
     ok: bool

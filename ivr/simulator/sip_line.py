@@ -1,9 +1,7 @@
-"""One end of a telephone line: a SIP channel and a media channel in a bridge, spoken into and heard in real
-time.
+"""A telephone line whose audio passes through this process: a SIP channel and a media channel in one bridge.
 
-Both legs are kept with the times at which they passed: what we said is timed by Asterisk's word that it was
-played,
-what we heard by its arrival (``track``).
+Both legs are recorded with the times at which they passed (``ivr.simulator.recording_track``).  Sent audio is
+timed by Asterisk's report that it was played, received audio by its arrival.
 """
 
 from __future__ import annotations
@@ -28,17 +26,19 @@ from ivr.simulator.recording_track import Legs, RecordingTrack
 
 FRAME_S = FRAME_MS / 1000
 AHEAD = 8 * RATE * FRAME_MS // 1000
-"""Samples sent ahead: 160 ms, for a busy machine; so much later than decided is a word spoken."""
+"""Samples sent ahead of playback: 160 ms, for a busy machine.  Speech starts that much after the decision."""
 BLOCK = 2 * FRAME_BYTES
 """Bytes handed to Asterisk at a time."""
 VOICE_DB = -45.0
-"""A frame louder than this (dB against full scale) is taken as speech while the call runs."""
+"""A frame above this level (dBFS) counts as loud."""
 VOICE_FRAMES = 2
-"""So many loud frames in a row are speech."""
+"""Consecutive loud frames that count as speech."""
+STASIS_S = 5.0
+"""Longest wait for a media channel to enter the application."""
 
 
 class SipLine(LineEnd):
-    """Speak into it and listen to it; made by ``open_line``."""
+    """A line to speak into and to listen to; made by ``open_line``.  ``keys`` holds the digits that came in."""
 
     def __init__(self, ari: Ari, channel_id: str, media: MediaLink) -> None:
         super().__init__(ari, channel_id)
@@ -47,37 +47,37 @@ class SipLine(LineEnd):
         self._media = media
         self._queue: deque[tuple[bytes, asyncio.Event]] = deque()
         self._sent: deque[tuple[int, bytes]] = deque()
-        self._loud = 0
+        self._loud_frames = 0
 
     def answered(self) -> None:
-        """This is the moment of the answer: times count from here."""
+        """Start the clock and both recordings: the call is answered now."""
         super().answered()
         self.said, self.heard = RecordingTrack(), RecordingTrack()
 
     async def say(self, pcm: bytes) -> None:
-        """Speak; returns when it has been handed out.  Several sayings follow each other."""
+        """Speak ``pcm`` (s16le mono 16 kHz) after what is already queued; returns when all of it is sent."""
         done = asyncio.Event()
         self._queue.append((pcm, done))
         await done.wait()
 
-    async def attend(self) -> None:
-        """``run`` speaks and listens already."""
+    async def start_listening(self) -> None:
+        """Do nothing: ``run`` already speaks and listens."""
 
-    async def noticed(self, event: ev.AriEvent) -> None:
-        """What Asterisk tells of the channel says nothing new here: we hear ourselves."""
+    async def handle_event(self, event: ev.AriEvent) -> None:
+        """Ignore the channel's ARI events: this line detects speech in the audio itself."""
 
     def legs(self, length_s: float) -> Legs:
-        """Both sides from the answer on."""
+        """Both sides of the first ``length_s`` seconds since the answer."""
         return Legs(self.said.pcm(length_s), self.heard.pcm(length_s), self.heard.holes())
 
     async def run(self) -> None:
-        """Keep the line alive until the media link closes: sends voice or silence, takes in what comes."""
+        """Send speech or silence and record what comes in, until the media link closes."""
         sender = asyncio.create_task(self._send())
         try:
             async for event in self._media:
                 match event:
                     case AudioFrame():
-                        await self._take(event.pcm)
+                        await self._receive(event.pcm)
                     case Played():
                         self._note_played(event.samples)
                     case Dtmf():
@@ -90,7 +90,7 @@ class SipLine(LineEnd):
             await asyncio.gather(sender, return_exceptions=True)
 
     async def _send(self) -> None:
-        """A telephone always sends: the utterance that is due, else silence.  Asterisk's pace is ours."""
+        """Send the queued utterances, and silence between them, at the pace that Asterisk sets."""
         rest, done = b"", None
         total = 0
         while True:
@@ -99,43 +99,42 @@ class SipLine(LineEnd):
                 done = None
             if not rest and self._queue:
                 rest, done = self._queue.popleft()
-            frame = rest[:BLOCK].ljust(BLOCK, b"\0")
+            block = rest[:BLOCK].ljust(BLOCK, b"\0")
             rest = rest[BLOCK:]
             total += BLOCK // 2
-            self._sent.append((total, frame))
+            self._sent.append((total, block))
             try:
-                await self._media.send(frame)
+                await self._media.send(block)
             except LinkLost:
                 return
 
     def _note_played(self, samples: int) -> None:
-        """What lies before ``samples`` is out: a telephone would have heard it one frame before
-        sending it.
-        """
+        """Record the sent audio before ``samples``; a telephone's microphone picks it up one frame earlier."""
         while self._sent and self._sent[0][0] <= samples:
-            end, frame = self._sent.popleft()
-            self.said.add(frame, self.now - FRAME_S - (samples - end) / RATE)
+            end, block = self._sent.popleft()
+            self.said.add(block, self.now - FRAME_S - (samples - end) / RATE)
 
-    async def _take(self, pcm: bytes) -> None:
+    async def _receive(self, pcm: bytes) -> None:
         now = self.now
-        self.heard.add(pcm, now + FRAME_S)  # heard from its arrival on
-        self._loud = self._loud + 1 if _level_db(pcm) > VOICE_DB else 0
-        if self._loud >= VOICE_FRAMES:
+        self.heard.add(pcm, now + FRAME_S)  # a telephone starts to play a frame when it arrives
+        self._loud_frames = self._loud_frames + 1 if _level_db(pcm) > VOICE_DB else 0
+        if self._loud_frames >= VOICE_FRAMES:
             await self._note_voice(now)
 
 
 @contextlib.asynccontextmanager
 async def open_line(ari: Ari, link: AriLink, channel_id: str) -> AsyncIterator[tuple[SipLine, str]]:
-    """A Line for the (present or coming) SIP channel and the id of the bridge it must be put in.
+    """Open a line for the SIP channel ``channel_id``, which may exist already or be created later.
 
-    On leaving everything is removed, the SIP channel too.
+    Yields the line and the id of the bridge that the SIP channel must be put in.  On exit the bridge and both
+    channels are removed.  Raises AriError when Asterisk refuses a part.
     """
     media_id, bridge_id = f"media-{channel_id}", f"bridge-{channel_id}"
     with link.events(media_id) as events:
         media = await ari.external_media(media_id)
         try:
             async with await MediaLink.connect(ari.base, media.connection_id, ahead=AHEAD) as socket:
-                await _entered(events)
+                await wait_for_stasis(events)
                 await ari.create_bridge(bridge_id)
                 await ari.add_channel(bridge_id, media_id)
                 line = SipLine(ari, channel_id, socket)
@@ -146,19 +145,19 @@ async def open_line(ari: Ari, link: AriLink, channel_id: str) -> AsyncIterator[t
                     running.cancel()
                     await asyncio.gather(running, return_exceptions=True)
         finally:
-            await asyncio.shield(_clear(ari, channel_id, media_id, bridge_id))
+            await asyncio.shield(_remove(ari, channel_id, media_id, bridge_id))
 
 
-async def _entered(events: ChannelEvents) -> None:
-    """A channel can be bridged only after its StasisStart."""
-    async with asyncio.timeout(5):
+async def wait_for_stasis(events: ChannelEvents) -> None:
+    """Wait for a channel's StasisStart, before which it cannot be bridged; raises TimeoutError after 5 s."""
+    async with asyncio.timeout(STASIS_S):
         async for event in events:
             if isinstance(event, ev.StasisStart):
                 return
 
 
-async def _clear(ari: Ari, channel_id: str, media_id: str, bridge_id: str) -> None:
-    with contextlib.suppress(AriError):  # when Asterisk is gone so are they
+async def _remove(ari: Ari, channel_id: str, media_id: str, bridge_id: str) -> None:
+    with contextlib.suppress(AriError):  # when Asterisk is gone, so are its channels and bridges
         await ari.hangup(channel_id)
         await ari.hangup(media_id)
         await ari.delete_bridge(bridge_id)

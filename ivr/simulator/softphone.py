@@ -1,6 +1,6 @@
-"""The test caller's telephone: a second private Asterisk, run from the same root file system.
+"""The simulated telephone: a second private Asterisk, run from the same root file system as the service's.
 
-``async with Phone(settings) as phone: report = await phone.call(spec)``; several calls may run at once.
+``async with Softphone(settings) as phone: report = await phone.call(spec)``.  Several calls may run at once.
 """
 
 from __future__ import annotations
@@ -26,10 +26,11 @@ from ivr.asterisk.parameters import PbxParameters
 from ivr.asterisk.process import Asterisk
 from ivr.asterisk.tls import pair
 from ivr.core.errors import SetupError, UsageError
+from ivr.core.ports import free_port
 from ivr.core.settings import Settings
 from ivr.simulator import caller
 from ivr.simulator.adviser import AdviserPlan, SimulatedAdviser
-from ivr.simulator.lightweight_line import LightweightLine, Voices, open_light_line
+from ivr.simulator.lightweight_line import LightweightLine, PlaybackFiles, open_lightweight_line
 from ivr.simulator.rtp_capture import Capture, CapturedAudio
 from ivr.simulator.scenario import CallReport, CallSpec
 
@@ -37,27 +38,31 @@ SIP_PORT = 15060
 _serial = itertools.count(1)
 RTP_START, RTP_END = 22000, 22999
 REGISTER_S = 10.0
-"""Seconds an adviser's registration may take."""
+"""Longest wait for an adviser's registration."""
 UNREGISTER_S = 3.0
-"""The same for his farewell; a service that is gone confirms nothing."""
+"""Longest wait for the confirmation that it is removed; a service that is down confirms nothing."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Credentials:
-    """SIP user and password that the service asks for."""
+    """SIP user and password for the service."""
 
     user: str = "softphone"
     password: str = dataclasses.field(default="", repr=False)
 
 
 class Softphone:
-    """``async with Phone(settings)``: ``settings`` are those of the service that will be called.
+    """A telephone that runs while it is entered with ``async with``.
 
-    ``host`` is where the service's SIP answers; its port is ``settings.sip_port``, and a CallSpec may
-    name another.  Without ``credentials`` the local softphone's are taken.  ``codecs`` in order of
-    preference.  ``tls`` encrypts the signalling, ``srtp`` the sound; the service's certificate is checked.
-    With a ``subscriber`` it is also the operator of the service's trunk; ``bind`` is then an
-    address of its own, as the service knows its operator by that.
+    settings: those of the service that will be called; its SIP port is the default target.
+    credentials: SIP user and password; None: the installation's softphone.
+    host: where the service's SIP answers.
+    codecs: in order of preference.
+    subscriber: account of the service's trunk; with it the telephone is also the trunk's operator.
+    bind: IP address to bind to.  An operator needs its own, because the service identifies it by address.
+    tls: encrypt the signalling and check the service's certificate.
+    srtp: encrypt the audio.
+    ``called`` lists the numbers that were dialled through this telephone.
     """
 
     def __init__(
@@ -89,7 +94,6 @@ class Softphone:
         self._advisers: dict[str, SimulatedAdviser] = {}
         self._registered: set[str] = set()
         self.called: list[str] = []
-        """What was dialled through us."""
         self._tasks = asyncio.TaskGroup()
         self._running: list[asyncio.Task[None]] = []
 
@@ -103,7 +107,7 @@ class Softphone:
         await self._tasks.__aenter__()
         self._running = [
             self._tasks.create_task(self.link.run(), name="phone events"),
-            self._tasks.create_task(self._answer_calls(), name="phone rung"),
+            self._tasks.create_task(self._answer_calls(), name="phone calls"),
         ]
         await self.link.wait_connected()
         return self
@@ -118,23 +122,28 @@ class Softphone:
             await self._asterisk.remove()
 
     async def call(self, spec: CallSpec, on_event: caller.OnEvent = lambda event: None) -> CallReport:
-        """Place one call and report; see ``CallSpec``."""
+        """Place the call ``spec`` and measure it; ``on_event`` receives its events (``caller.call``)."""
         return await caller.call(self.ari, self.link, spec, on_event)
 
     async def place(self, spec: CallSpec) -> caller.PlacedCall[LightweightLine]:
-        """Place one of many calls over a line that hardly costs anything; ``capture`` keeps its sound meanwhile, and
-        ``measured`` hears it afterwards."""
-        voices = Voices(self._settings.pbx / "sounds/said", f"{self._settings.pbx_inside}/sounds/said")
-        opened = partial(open_light_line, self.ari, voices=voices)
-        return await caller.place(self.ari, self.link, spec, opened)
+        """Place the call ``spec`` over a lightweight line, for many calls at once.
+
+        Its audio must be recorded by an entered ``capture``; ``measure_calls`` measures it afterwards.
+        """
+        files = PlaybackFiles(self._settings.pbx / "sounds/said", f"{self._settings.pbx_inside}/sounds/said")
+        open_line = partial(open_lightweight_line, self.ari, files=files)
+        return await caller.place(self.ari, self.link, spec, open_line)
 
     def capture(self, file: Path) -> Capture:
-        """What telephones say and hear while it is entered, kept in ``file``."""
+        """Make a capture of the telephones' audio that writes to ``file``."""
         return Capture(file, RTP_START, RTP_END)
 
     @asynccontextmanager
     async def adviser(self, name: str, plan: AdviserPlan) -> AsyncIterator[SimulatedAdviser]:
-        """Be registered as adviser ``name`` (an endpoint of the service) and react to calls as planned."""
+        """Register as adviser ``name`` and react to calls according to ``plan`` until exit.
+
+        ``name`` is an endpoint of the service.  Raises SetupError when the registration fails.
+        """
         self._registered.add(name)
         await self._register()
         try:
@@ -148,7 +157,7 @@ class Softphone:
 
     @contextmanager
     def number(self, number: str, plan: AdviserPlan) -> Iterator[SimulatedAdviser]:
-        """Be whoever answers at ``number``, which the service calls through us as its operator."""
+        """Answer, as the trunk's operator, the calls of the service to ``number`` according to ``plan``."""
         adviser = self._advisers[number] = SimulatedAdviser(number, plan)
         self.called.clear()
         try:
@@ -158,20 +167,20 @@ class Softphone:
 
     @property
     def to(self) -> str:
-        """Where it reaches the service."""
+        """SIP address of the service."""
         port = f"{self._service.sip_tls_port};transport=tls" if self._tls else str(self._service.sip_port)
         return f"sip:accueil@{self._host}:{port}"
 
     @property
     def port(self) -> int:
-        """UDP port of its SIP, for a trunk that leads to it."""
+        """UDP port of the telephone's SIP, for a trunk that leads to it."""
         return self._settings.sip_port
 
     async def subscribed(self) -> bool:
-        """Whether the subscriber is registered here, as at his operator."""
+        """Whether the subscriber is registered at this telephone, as at their operator."""
         assert self._subscriber is not None
-        shown = await self._asterisk.command("pjsip show contacts")
-        return f"{self._subscriber.user}/" in shown
+        output = await self._asterisk.command("pjsip show contacts")
+        return f"{self._subscriber.user}/" in output
 
     def _render(self) -> None:
         etc = render(
@@ -198,26 +207,26 @@ class Softphone:
 
     async def _wait_registered(self, name: str) -> None:
         try:
-            await self._registration(name, "Registered", REGISTER_S)
+            await self._wait_for_state(name, "Registered", REGISTER_S)
         except TimeoutError:
             raise SetupError(f"adviser {name} could not register at {self._host}") from None
 
     async def _unregister(self, name: str) -> None:
-        """Until the service has confirmed it, if it is there: a farewell that is still on its way would undo the
-        next registration of the same adviser."""
+        """Remove the registration and wait for the confirmation.
+
+        A removal that is still on its way would undo the adviser's next registration.
+        """
         await self._asterisk.command(f"pjsip send unregister {name}")
         with contextlib.suppress(TimeoutError):
-            await self._registration(name, "Unregistered", UNREGISTER_S)
+            await self._wait_for_state(name, "Unregistered", UNREGISTER_S)
 
-    async def _registration(self, name: str, state: str, timeout_s: float) -> None:
-        """Until a registration is in that state; raises TimeoutError."""
+    async def _wait_for_state(self, name: str, state: str, timeout_s: float) -> None:
+        """Wait until a registration is in ``state``; raises TimeoutError."""
         async with asyncio.timeout(timeout_s):
             while True:
-                shown = await self._asterisk.command("pjsip show registrations")
-                if any(
-                    line.lstrip().startswith(f"{name}/") and state in line.split()
-                    for line in shown.splitlines()
-                ):
+                output = await self._asterisk.command("pjsip show registrations")
+                lines = [line for line in output.splitlines() if line.lstrip().startswith(f"{name}/")]
+                if any(state in line.split() for line in lines):
                     return
                 await asyncio.sleep(0.1)
 
@@ -230,28 +239,28 @@ class Softphone:
                     arrival.events.close()
                     await self.ari.hangup(arrival.channel.id, "rejected")
                 else:
-                    ringing.create_task(adviser.take(self.ari, self.link, arrival))
+                    ringing.create_task(adviser.handle(self.ari, self.link, arrival))
 
 
-def measured(placed: Sequence[caller.PlacedCall[LightweightLine]], capture: Capture) -> list[CallReport]:
-    """What came of calls that were placed while ``capture`` was entered."""
-    sounds = capture.sounds()
-    for one in placed:
-        one.line.heard_from(sounds.get(one.line.port, CapturedAudio()))
-    return [caller.report(one) for one in placed]
+def measure_calls(placed: Sequence[caller.PlacedCall[LightweightLine]], capture: Capture) -> list[CallReport]:
+    """Measure the calls that were ``placed`` while ``capture`` was entered, in the same order.  Blocks."""
+    audio = capture.audio_by_port()
+    for call in placed:
+        call.line.set_audio(audio.get(call.line.port, CapturedAudio()))
+    return [caller.report(call) for call in placed]
 
 
 def _own_settings(service: Settings, host: str, bind: str, *, tls: bool) -> Settings:
-    """The phone's own instance, on ports that are free now and the address from which ``host`` is reached."""
-    wanted = int(os.environ.get("IVR_PHONE_SIP_PORT", "") or SIP_PORT)
+    """The telephone's own instance: free ports, bound to ``bind`` or to the address that reaches ``host``."""
+    preferred = int(os.environ.get("IVR_PHONE_SIP_PORT", "") or SIP_PORT)
     return dataclasses.replace(
         service,
         instance=f"phone-{os.getpid()}-{next(_serial)}",
-        sip_port=free_port(socket.SOCK_DGRAM, wanted),
+        sip_port=free_port(socket.SOCK_DGRAM, preferred),
         sip_bind=bind or _address_towards(host),
-        sip_tls_port=free_port(socket.SOCK_STREAM) if tls else 0,
-        http_port=free_port(socket.SOCK_STREAM),
-        ami_port=free_port(socket.SOCK_STREAM),
+        sip_tls_port=free_port() if tls else 0,
+        http_port=free_port(),
+        ami_port=free_port(),
         rtp_start=RTP_START,
         rtp_end=RTP_END,
         app="phone-1",
@@ -259,13 +268,13 @@ def _own_settings(service: Settings, host: str, bind: str, *, tls: bool) -> Sett
 
 
 def _authorities(service: Settings) -> str:
-    """Whom a certificate may be signed by: the usual ones, or the service of this machine itself."""
+    """Trusted certificate authorities (PEM): the public ones, and the service on this machine."""
     public = Path(certifi.where()).read_text("ascii")
     return public + (pair(service)[0].read_text("ascii") if service.sip_tls_port else "")
 
 
 def _address_towards(host: str) -> str:
-    """Our address as ``host`` sees it; nothing is sent."""
+    """The local address from which ``host`` is reached; no packet is sent."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         try:
             probe.connect((host, 9))
@@ -273,16 +282,3 @@ def _address_towards(host: str) -> str:
             raise UsageError(f"{host}: {error.strerror or error}") from None
         found: str = probe.getsockname()[0]
         return found
-
-
-def free_port(kind: socket.SocketKind, wanted: int = 0) -> int:
-    """``wanted`` if it is free on the loopback, else any free port of that kind."""
-    for port in (wanted, 0):
-        with socket.socket(socket.AF_INET, kind) as probe:
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            found: int = probe.getsockname()[1]
-            return found
-    raise SetupError("no free port")

@@ -16,7 +16,7 @@ from ivr.asterisk.media_link import MediaLink
 from ivr.asterisk.process import Asterisk
 from ivr.core.audio import RATE
 from ivr.core.settings import Settings
-from ivr.simulator.caller import _dial
+from ivr.simulator.caller import dial
 from ivr.simulator.scenario import CallSpec
 from ivr.simulator.sip_line import SipLine, open_line
 from ivr.simulator.softphone import Softphone
@@ -91,7 +91,7 @@ class RealPeer:
         spec = CallSpec(f"sip:{extension}@127.0.0.1:{self.settings.sip_port}")
         with phone.link.events(id) as events:
             async with open_line(phone.ari, phone.link, id) as (line, bridge):
-                dialling = asyncio.create_task(_dial(phone.ari, spec, id, bridge, events))
+                dialling = asyncio.create_task(dial(phone.ari, spec, id, bridge, events))
                 dialling.add_done_callback(lambda task: line.answered())
                 try:
                     yield RealCaller(phone, line, dialling)

@@ -23,7 +23,7 @@ import pytest
 from ivr.content.bundle import open_office
 from ivr.content.callflow import load_callflow
 from ivr.core.settings import Settings, load
-from ivr.simulator.demo import heard_back, nearest_answer
+from ivr.simulator.demo import nearest_answer, transcribe_answer
 from ivr.simulator.scenario import CallReport, CallSpec, Digits, HangUp, Say, Wait
 from ivr.simulator.softphone import Credentials, Softphone
 from ivr.speech.caller_voices import caller_wav
@@ -139,7 +139,7 @@ def answered_intent(caller: Settings, report: CallReport) -> str:
     async def hear() -> str:
         ears = await asyncio.to_thread(choose, caller, ["en"], "whisper")
         try:
-            return await heard_back(ears, report, "en")
+            return await transcribe_answer(ears, report, "en")
         finally:
             await ears.close()
 

@@ -20,7 +20,7 @@ from ivr.core import events
 from ivr.core.audio import read_audio, seconds
 from ivr.core.errors import AriError
 from ivr.reporting.recording_analysis import SpeechSpan
-from ivr.simulator.caller import _dial
+from ivr.simulator.caller import dial
 from ivr.simulator.scenario import CallSpec
 from ivr.simulator.sip_line import SipLine, open_line
 from ivr.simulator.softphone import Softphone
@@ -104,7 +104,7 @@ class Guest:
         with phone.link.events(id) as channel:
             async with open_line(phone.ari, phone.link, id) as (line, bridge):
                 spec = CallSpec(self._to, caller_id=self.visit.number)
-                failure = await _dial(phone.ari, spec, id, bridge, channel)
+                failure = await dial(phone.ari, spec, id, bridge, channel)
                 if failure:
                     self.visit.note(0.0, f"not answered: {failure}")
                     await asyncio.sleep(2.0)

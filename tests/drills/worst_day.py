@@ -16,7 +16,6 @@ import json
 import logging
 import os
 import random
-import socket
 import sys
 import time
 from collections.abc import AsyncIterator, Sequence
@@ -27,9 +26,9 @@ from sqlalchemy.exc import SQLAlchemyError
 from ivr.asterisk.config import remove
 from ivr.core import settings as config
 from ivr.core.errors import StoreError
+from ivr.core.ports import free_port
 from ivr.nlu.server import RasaServer
 from ivr.simulator.harness import own_instance
-from ivr.simulator.softphone import free_port
 from ivr.speech.caller_voices import caller_wav
 from tests.drills.account import Account, Harmed, account, as_json, table
 from tests.drills.guest import YES, Guest, Visit
@@ -182,7 +181,7 @@ def _line(visit: Visit) -> str:
 async def one_rasa() -> AsyncIterator[str]:
     """For all drills that do not harm it."""
     settings = dataclasses.replace(
-        own_instance(config.load(), f"drill-rasa-{os.getpid()}"), rasa_port=free_port(socket.SOCK_STREAM)
+        own_instance(config.load(), f"drill-rasa-{os.getpid()}"), rasa_port=free_port()
     )
     try:
         async with RasaServer(settings):

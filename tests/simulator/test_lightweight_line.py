@@ -10,7 +10,7 @@ import pytest
 from ivr.core.errors import SetupError
 from ivr.simulator.rtp_capture import Capture
 from ivr.simulator.scenario import CallReport, CallSpec, Digits, HangUp, Interrupt, Say, Wait
-from ivr.simulator.softphone import measured
+from ivr.simulator.softphone import measure_calls
 from tests.simulator.conftest import Exchange
 
 pytestmark = pytest.mark.asterisk
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.asterisk
 async def call(exchange: Exchange, spec: CallSpec, folder: Path) -> CallReport:
     async with exchange.phone.capture(folder / "rtp") as capture:
         placed = [await exchange.phone.place(spec)]
-    (report,) = measured(placed, capture)
+    (report,) = measure_calls(placed, capture)
     return report
 
 
@@ -72,7 +72,7 @@ async def test_ten_at_once_are_told_apart(exchange: Exchange, word: Path, tmp_pa
     ]
     async with exchange.phone.capture(tmp_path / "rtp") as capture:
         placed = await asyncio.gather(*(exchange.phone.place(spec) for spec in specs))
-    reports = measured(placed, capture)
+    reports = measure_calls(placed, capture)
     for number, report in enumerate(reports):
         (said,), (heard,) = report.analysis.caller, report.analysis.service
         assert heard.start > said.start >= 0.2 * number
@@ -82,4 +82,4 @@ async def test_ten_at_once_are_told_apart(exchange: Exchange, word: Path, tmp_pa
 def test_a_file_of_another_kind_is_named(tmp_path: Path) -> None:
     (tmp_path / "rtp").write_bytes(b"RIFF" * 10)
     with pytest.raises(SetupError, match="rtp: not written by tcpdump"):
-        Capture(tmp_path / "rtp", 1, 2).sounds()
+        Capture(tmp_path / "rtp", 1, 2).audio_by_port()

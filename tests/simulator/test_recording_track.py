@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ivr.core.audio import FRAME_BYTES, RATE
-from ivr.simulator.recording_track import Block, RecordingTrack, place
+from ivr.simulator.recording_track import Block, RecordingTrack, place_blocks
 
 FRAME = FRAME_BYTES // 2
 """Samples of 20 ms."""
@@ -17,7 +17,7 @@ def frame(number: int) -> bytes:
 
 
 def starts(arrivals: list[int]) -> list[int]:
-    return [start for start, _ in place([Block(frame(i), at) for i, at in enumerate(arrivals)])]
+    return [start for start, _ in place_blocks([Block(frame(i), at) for i, at in enumerate(arrivals)])]
 
 
 def test_frames_on_time_follow_each_other() -> None:

@@ -15,7 +15,7 @@ from ivr.asterisk.ari_link import ChannelEvents
 from ivr.core import events
 from ivr.core.audio import read_audio
 from ivr.reporting.recording_analysis import Analysis, analyse
-from ivr.simulator.caller import _dial
+from ivr.simulator.caller import dial
 from ivr.simulator.scenario import CallSpec
 from ivr.simulator.sip_line import SipLine, open_line
 from ivr.simulator.softphone import Softphone
@@ -90,7 +90,7 @@ class Caller:
 
     async def press(self, keys: str) -> None:
         """Press keys, at once but for the very first word of the service."""
-        await self._line.until_speaking(0.0, PATIENCE_S)
+        await self._line.wait_for_speech(0.0, PATIENCE_S)
         await self._line.press(keys)
         self._acted = self.now
 
@@ -134,7 +134,7 @@ class Caller:
 
     async def listen(self, seconds: float = 0.0) -> None:
         """Until the service has been speaking for so long since the caller's last act."""
-        assert await self._line.until_speaking(self._acted, PATIENCE_S), f"silence after {self._acted:.1f} s"
+        assert await self._line.wait_for_speech(self._acted, PATIENCE_S), f"silence after {self._acted:.1f} s"
         await self.until_time(self.now + seconds)
 
     async def cut_in(self, text: str, after_s: float = 1.0, lang: str = "") -> float:
@@ -234,7 +234,7 @@ async def calling(
     id = f"call-{secrets.token_hex(6)}"
     with phone.link.events(id) as channel:
         async with open_line(phone.ari, phone.link, id) as (line, bridge):
-            failure = await _dial(phone.ari, CallSpec(to, caller_id=number), id, bridge, channel)
+            failure = await dial(phone.ari, CallSpec(to, caller_id=number), id, bridge, channel)
             assert not failure, f"the call was not answered: {failure}"
             line.answered()
             caller = Caller(store, phone, line, number, lang, voice)
