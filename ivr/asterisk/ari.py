@@ -147,7 +147,7 @@ class Ari:
     ) -> None:
         """Hand the channel on to the dialplan.
 
-        Success is reported before Asterisk looks for the target: probe it with ``dialplan_exists``.
+        Success is reported before Asterisk looks for the target: probe it with DIALPLAN_EXISTS.
         """
         await self._call(
             "POST",
@@ -156,10 +156,6 @@ class Ari:
             extension=extension,
             priority=priority,
         )
-
-    async def move(self, channel_id: str, app: str, app_args: str = "") -> None:
-        """Give the channel to another application, which sees a StasisStart with the arguments."""
-        await self._call("POST", f"/channels/{_part(channel_id)}/move", app=app, appArgs=app_args)
 
     async def set_variable(self, channel_id: str, name: str, value: str) -> None:
         """Set a channel variable or dialplan function, such as ``TIMEOUT(absolute)``."""
@@ -179,25 +175,11 @@ class Ari:
             return ""
         return str(found.get("value", ""))
 
-    async def dialplan_exists(
-        self, channel_id: str, context: str, extension: str = "s", priority: int = 1
-    ) -> bool:
-        """Whether the dialplan has that priority, asked before ``continue_in_dialplan``."""
-        return await self.variable(channel_id, f"DIALPLAN_EXISTS({context},{extension},{priority})") == "1"
-
     async def renew(self, channel_id: str, seconds: int) -> None:
         """Wind up the dead-man timer: without the next renewal the dialplan takes the caller after
         ``seconds``.
         """
         await self.set_variable(channel_id, "TIMEOUT(absolute)", str(seconds))
-
-    async def start_music(self, channel_id: str, music_class: str = "default") -> None:
-        """Play music on hold."""
-        await self._call("POST", f"/channels/{_part(channel_id)}/moh", mohClass=music_class)
-
-    async def stop_music(self, channel_id: str) -> None:
-        """Stop music on hold."""
-        await self._call("DELETE", f"/channels/{_part(channel_id)}/moh")
 
     async def play(self, channel_id: str, file: str) -> None:
         """Play a sound file of Asterisk's own file system (no ending); PlaybackFinished tells its end."""
@@ -250,33 +232,6 @@ class Ari:
     async def dial(self, channel_id: str, timeout_s: int = 30) -> None:
         """Call the endpoint of a created channel; Dial events tell how it goes."""
         await self._call("POST", f"/channels/{_part(channel_id)}/dial", timeout=timeout_s)
-
-    async def originate(
-        self,
-        endpoint: str,
-        *,
-        channel_id: str,
-        app_args: str = "",
-        caller_id: str = "",
-        timeout_s: int = 30,
-        variables: Mapping[str, str] | None = None,
-    ) -> Channel:
-        """Call ``endpoint`` (``PJSIP/adviser1``); StasisStart follows when it is answered."""
-        body: dict[str, object] = {
-            "endpoint": endpoint,
-            "app": self.app,
-            "appArgs": app_args,
-            "timeout": timeout_s,
-        }
-        if caller_id:
-            body["callerId"] = caller_id
-        made = await self._call(
-            "POST", f"/channels/{_part(channel_id)}", **body, variables=dict(variables or {})
-        )
-        found = read_channel(made)
-        if found is None:
-            raise AriUnavailable("Asterisk's answer to originate holds no channel")
-        return found
 
     async def originate_into(
         self, context: str, *, endpoint: str, channel_id: str, timeout_s: int, variables: Mapping[str, str]
@@ -363,25 +318,6 @@ class Ari:
             beep=beep,
             terminateOn=terminate_on or "none",
         )
-
-    async def stop_recording(self, name: str) -> None:
-        """End a running recording and keep it."""
-        await self._call("POST", f"/recordings/live/{_part(name)}/stop")
-
-    async def recordings(self) -> tuple[str, ...]:
-        """Names of the stored recordings."""
-        return tuple(item["name"] for item in await self._call("GET", "/recordings/stored"))
-
-    async def stored_recording(self, name: str) -> bytes:
-        """The WAV file of a stored recording."""
-        return await self._request("GET", f"/recordings/stored/{_part(name)}/file", {})
-
-    async def delete_recording(self, name: str) -> None:
-        """Remove a stored recording; one that is gone already is as good."""
-        try:
-            await self._call("DELETE", f"/recordings/stored/{_part(name)}")
-        except AriNotFound:
-            return
 
     async def _call(self, method: str, path: str, **body: object) -> Any:
         content = await self._request(method, path, body)

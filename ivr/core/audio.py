@@ -14,7 +14,7 @@ import warnings
 import wave
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 import numpy as np
 import soxr
@@ -79,21 +79,6 @@ def resample(pcm: bytes, from_rate: int, to_rate: int = RATE) -> bytes:
         return pcm
     resampled: Samples = soxr.resample(to_samples(pcm), from_rate, to_rate, quality="HQ")
     return resampled.astype("<i2").tobytes()
-
-
-class Resampler:
-    """Resamples a live stream chunk by chunk and carries its state, so frame edges do not click.
-
-    ``QQ`` delays by less than 1 ms, ``LQ`` by 25 ms with a cleaner spectrum.
-    """
-
-    def __init__(self, from_rate: int, to_rate: int, quality: Literal["QQ", "LQ"] = "QQ") -> None:
-        self._stream = soxr.ResampleStream(from_rate, to_rate, 1, dtype="int16", quality=quality)
-
-    def feed(self, pcm: bytes, *, last: bool = False) -> bytes:
-        """The audio that is ready after this chunk; ``last`` also empties what the filter still holds."""
-        ready: Samples = self._stream.resample_chunk(to_samples(pcm), last=last)
-        return ready.astype("<i2").tobytes()
 
 
 # --- G.711 A-law (ITU-T G.711): European trunks carry it ---------------------------------------------------

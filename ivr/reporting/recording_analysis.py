@@ -114,20 +114,6 @@ def barge_ins(found: Analysis) -> tuple[float, ...]:
     )
 
 
-def silent_gaps(
-    pcm: bytes, during: Sequence[SpeechSpan], rate: int = RATE, shortest_s: float = 0.03
-) -> list[SpeechSpan]:
-    """Stretches of digital silence inside utterances: what a caller hears as drop-outs."""
-    dead = _levels(pcm, rate) < -90
-    edges = np.flatnonzero(np.diff(np.concatenate(([False], dead, [False])).astype(np.int8)))
-    gaps = [SpeechSpan(float(start) * HOP_S, float(end) * HOP_S) for start, end in edges.reshape(-1, 2)]
-    return [
-        gap
-        for gap in gaps
-        if gap.end - gap.start >= shortest_s and any(s.start < gap.start and gap.end < s.end for s in during)
-    ]
-
-
 def _levels(pcm: bytes, rate: int) -> np.ndarray:
     """RMS of every hop, dB against full scale; -120 for digital silence."""
     hop = round(rate * HOP_S)

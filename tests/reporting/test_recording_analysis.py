@@ -12,10 +12,10 @@ from ivr.reporting.recording_analysis import (
     SpeechSpan,
     analyse,
     barge_ins,
-    silent_gaps,
     speech,
     turns,
 )
+from tests.service.calls.sounds import silent_gaps
 
 NEAR = HOP_S + 0.001
 

@@ -12,11 +12,11 @@ import pytest
 from ivr.core.audio import PHONE_RATE, RATE, read_channels
 from ivr.core.errors import UsageError
 from ivr.core.settings import Settings
-from ivr.reporting.recording_analysis import silent_gaps, speech
+from ivr.reporting.recording_analysis import speech
 from ivr.simulator.caller import address
 from ivr.simulator.scenario import CallSpec, Digits, HangUp, Interrupt, Say, Wait
 from ivr.simulator.softphone import Softphone
-from tests.service.calls.sounds import sounds_between
+from tests.service.calls.sounds import silent_gaps, sounds_between
 from tests.simulator.conftest import Exchange
 
 pytestmark = pytest.mark.asterisk

@@ -1,4 +1,4 @@
-"""Opening hours: is somebody there, and when is somebody there next?  Pure; the clock is an argument.
+"""Opening hours: is somebody there?  Pure; the clock is an argument.
 
 Spans are wall-clock times of the time zone; they are compared as instants (UTC), so that a day on which the
 clocks change is as long as it is.
@@ -27,17 +27,6 @@ def within(hours: Hours | None, moment: dt.datetime) -> bool:
     day = moment.astimezone(hours.zone).date()
     near = (day - dt.timedelta(days=1), day)  # yesterday's span may cross midnight
     return any(start <= instant < end for near_day in near for start, end in intervals(hours, near_day))
-
-
-def next_opening(callflow: Callflow, moment: dt.datetime) -> dt.datetime | None:
-    """When the next span begins, in the office's time zone; None when none does within 400 days."""
-    hours, instant = callflow.hours, moment.astimezone(dt.UTC)
-    day = moment.astimezone(hours.zone).date()
-    for offset in range(400):
-        starts = [start for start, _ in intervals(hours, day + dt.timedelta(days=offset)) if start > instant]
-        if starts:
-            return min(starts).astimezone(hours.zone)
-    return None
 
 
 def open_seconds(hours: Hours, start: dt.datetime, end: dt.datetime) -> float:

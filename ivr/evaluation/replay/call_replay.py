@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import datetime as dt
-from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 
@@ -148,8 +147,3 @@ def _gives(heard: CallerReply) -> dialogue_replay.HearTurn:
         return heard
 
     return ear
-
-
-def in_order(reports: Sequence[ReplayReport]) -> list[ReplayReport]:
-    """By call and turn."""
-    return sorted(reports, key=lambda report: (report.call, report.turn.number))

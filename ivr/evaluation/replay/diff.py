@@ -18,7 +18,7 @@ from typing import Any
 from ivr.call.dialogue.caller import CallerReply
 from ivr.core.text import normalise
 from ivr.evaluation.replay.audio_replay import ReplayedTurn
-from ivr.evaluation.replay.call_history import CallHistory, HistoryTurn
+from ivr.evaluation.replay.call_history import HistoryTurn
 from ivr.evaluation.replay.dialogue_replay import ReplayOutcome, Told
 
 EAR, RECOGNISER, INTENTS = "ear", "recogniser", "intents"
@@ -113,11 +113,6 @@ def differences(turn: HistoryTurn, walk: Attribution) -> tuple[Difference, ...]:
         reasons = _reasons(walk, ear, intents, lambda step: _said_by(turn, walk, step))
         found.append(Difference("told", reasons))
     return tuple(found)
-
-
-def summary(stories: Sequence[CallHistory], reports: Sequence[ReplayReport]) -> dict[str, Any]:
-    """Counts over all turns."""
-    return summed(len(stories), [report.row() for report in reports])
 
 
 def summed(calls: int, rows: Sequence[dict[str, Any]]) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from ivr.content.callflow import (
     Spare,
     Weekly,
 )
-from ivr.content.callflow.opening import next_opening, open_at, open_seconds, reason, within
+from ivr.content.callflow.opening import open_at, open_seconds, reason, within
 
 PARIS = ZoneInfo("Europe/Paris")
 DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
@@ -76,7 +76,7 @@ def test_a_span_over_midnight_belongs_to_its_evening() -> None:
     assert open_at(late, paris("2026-11-28T01:59"))  # Saturday morning
     assert not open_at(late, paris("2026-11-28T02:00"))
     assert not open_at(late, paris("2026-11-27T01:00"))
-    assert next_opening(late, paris("2026-11-28T01:00")) == paris("2026-12-04T20:00")
+    assert not open_at(late, paris("2026-12-04T19:59")) and open_at(late, paris("2026-12-04T20:00"))
 
 
 def test_round_the_clock_has_no_gap_at_midnight() -> None:
@@ -88,7 +88,7 @@ def test_a_leap_day_exception_comes_back_in_leap_years_only() -> None:
     leap = flow(["09:00-18:00"], [HoursException(date="02-29", open=[])])
     assert not open_at(leap, paris("2028-02-29T12:00"))
     assert open_at(leap, paris("2027-02-28T12:00")) and open_at(leap, paris("2027-03-01T12:00"))
-    assert next_opening(leap, paris("2028-02-28T18:00")) == paris("2028-03-01T09:00")
+    assert not open_at(leap, paris("2028-02-29T09:00")) and open_at(leap, paris("2028-03-01T09:00"))
 
 
 def test_a_full_date_beats_a_yearly_one_beats_the_weekday() -> None:
@@ -99,12 +99,6 @@ def test_a_full_date_beats_a_yearly_one_beats_the_weekday() -> None:
     christmas = flow(["09:00-18:00"], exceptions)
     assert open_at(christmas, paris("2026-12-25T11:00")) and not open_at(christmas, paris("2026-12-25T12:00"))
     assert not open_at(christmas, paris("2027-12-25T11:00"))
-
-
-def test_next_opening() -> None:
-    assert next_opening(OFFICE, paris("2026-11-23T18:00")) == paris("2026-11-24T09:00")
-    assert next_opening(OFFICE, paris("2026-11-23T08:00")) == paris("2026-11-23T09:00")
-    assert next_opening(flow([]), paris("2026-11-23T08:00")) is None
 
 
 @pytest.mark.parametrize(

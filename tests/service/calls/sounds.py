@@ -6,6 +6,7 @@ What takes longer than a few milliseconds is done in a thread: other calls go on
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -16,6 +17,8 @@ from ivr.speech.loudness import trim
 HOP_S = 0.005
 AUDIBLE_DB = -50.0
 """Below this (dB against full scale) a caller hears nothing."""
+DIGITAL_SILENCE_DB, DROPOUT_S = -90.0, 0.03
+"""A gap this quiet and this long inside an utterance is a drop-out."""
 SILENCE_S = 0.1
 """So long a gap is silence, not a pause between words of one breath."""
 PIECE_S, LONG_S, PRESENT = 0.25, 0.5, 0.7
@@ -92,10 +95,22 @@ def last_sound(pcm: bytes, before_s: float) -> float | None:
 
 def silences(pcm: bytes) -> list[SpeechSpan]:
     """Every stretch of at least ``SILENCE_S`` in which nothing is to be heard."""
-    quiet = levels(pcm) <= AUDIBLE_DB
-    edges = np.flatnonzero(np.diff(np.concatenate(([False], quiet, [False])).astype(np.int8)))
-    spans = [SpeechSpan(float(start) * HOP_S, float(end) * HOP_S) for start, end in edges.reshape(-1, 2)]
-    return [span for span in spans if span.end - span.start >= SILENCE_S]
+    return [span for span in _stretches(levels(pcm) <= AUDIBLE_DB) if span.end - span.start >= SILENCE_S]
+
+
+def silent_gaps(pcm: bytes, during: Sequence[SpeechSpan]) -> list[SpeechSpan]:
+    """Stretches of digital silence of 30 ms and more inside utterances: what a caller hears as drop-outs."""
+    return [
+        gap
+        for gap in _stretches(levels(pcm) < DIGITAL_SILENCE_DB)
+        if gap.end - gap.start >= DROPOUT_S and any(s.start < gap.start and gap.end < s.end for s in during)
+    ]
+
+
+def _stretches(wanted: np.ndarray) -> list[SpeechSpan]:
+    """Runs of true values, one value for each 5 ms."""
+    edges = np.flatnonzero(np.diff(np.concatenate(([False], wanted, [False])).astype(np.int8)))
+    return [SpeechSpan(float(start) * HOP_S, float(end) * HOP_S) for start, end in edges.reshape(-1, 2)]
 
 
 def cut(pcm: bytes, start_s: float, end_s: float) -> bytes:
