@@ -10,12 +10,20 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from ivr.core import events
+from ivr.core.vocabulary import Party, QueueExit, TransferDestination, TransferStatus
 
-LEFT = {
-    "CALLBACK": "callback", "MESSAGE": "message", "TIMEOUT": "timeout", "FULL": "timeout", "DECLINED": "declined",
-    "NOANSWER": "declined", "JOINEMPTY": "empty", "LEAVEEMPTY": "empty", "JOINUNAVAIL": "empty",
-    "LEAVEUNAVAIL": "empty",
-}  # fmt: skip
+LEFT: dict[str, QueueExit] = {
+    TransferStatus.CALLBACK: QueueExit.CALLBACK,
+    TransferStatus.MESSAGE: QueueExit.MESSAGE,
+    TransferStatus.TIMEOUT: QueueExit.TIMEOUT,
+    "FULL": QueueExit.TIMEOUT,
+    TransferStatus.DECLINED: QueueExit.DECLINED,
+    TransferStatus.NO_ANSWER: QueueExit.DECLINED,
+    TransferStatus.JOIN_EMPTY: QueueExit.EMPTY,
+    TransferStatus.LEAVE_EMPTY: QueueExit.EMPTY,
+    TransferStatus.JOIN_UNAVAILABLE: QueueExit.EMPTY,
+    TransferStatus.LEAVE_UNAVAILABLE: QueueExit.EMPTY,
+}
 """Why the dialplan gives a caller back -> QueueLeft.why."""
 
 
@@ -66,7 +74,7 @@ class QueueLogParser:
         if line.what == "WANTED":
             self._calls[line.call_id] = _wanted(line)
             self._answered[line.call_id] = self._calls[line.call_id].answered
-            if line.queue in ("oncall", "overflow"):
+            if line.queue in (TransferDestination.ON_CALL, TransferDestination.OVERFLOW):
                 yield events.Queued(line.queue, 1, 0.0)
             return
         call = self._calls.get(line.call_id)
@@ -84,15 +92,15 @@ class QueueLogParser:
                 yield events.PersonAnswered(name, waited)
             case "OVER" if line.adviser in call.talking:
                 seconds = float(line.at - call.talking.pop(line.adviser))
-                by = line.data[0]
-                if by == "caller":
+                by = Party(line.data[0])
+                if by is Party.CALLER:
                     del self._calls[line.call_id]
                 yield events.PersonLeft(name, seconds, by)
             case "DECLINED":
                 call.declined = True
             case "ABANDON" if not call.declined:  # else we took him out of the queue: BACK follows
                 del self._calls[line.call_id]
-                yield events.QueueLeft("hang-up", waited)
+                yield events.QueueLeft(QueueExit.HANG_UP, waited)
             case "BACK":
                 del self._calls[line.call_id]
                 if line.data and line.data[0] in LEFT:

@@ -26,6 +26,7 @@ from ivr.content.callflow.wait_estimate import WaitEstimate
 from ivr.core import events
 from ivr.core.audio import silence
 from ivr.core.errors import AriError, AriNotFound, CallerGone, LeftToDialplan, NluUnavailable, RecogniserError
+from ivr.core.vocabulary import Decision, FaultPart, LanguageSource, PersonReason
 from ivr.nlu.client import Understanding
 from ivr.speech.prompts import Prompts
 from ivr.speech.stt import Transcript
@@ -140,7 +141,7 @@ class LiveCaller:
             try:
                 sound = await self._while_speaking(listening, pieces, after)
             except RecogniserError as error:
-                self._note(events.Fault("recogniser", str(error)))
+                self._note(events.Fault(FaultPart.RECOGNISER, str(error)))
                 log.warning("recogniser: %s", error)
                 raise
             course = course.then(sound.course)
@@ -166,14 +167,14 @@ class LiveCaller:
             await speaking
         return await listening
 
-    async def speaks(self, lang: str, how: str) -> None:
+    async def speaks(self, lang: str, how: LanguageSource) -> None:
         """His language is known; the dialplan learns it too."""
         self.lang = lang
         self._note(events.LanguageChosen(lang, how))
         await self._ari.set_variable(self._line.channel_id, "IVR_LANG", lang)
         await self._ari.set_variable(self._line.channel_id, "CHANNEL(language)", lang)
 
-    async def decided(self, decision: str, intent: str, other: str = "") -> None:
+    async def decided(self, decision: Decision, intent: str, other: str = "") -> None:
         """Note it."""
         self._note(events.Decided(decision, intent, other))
 
@@ -233,7 +234,7 @@ class LiveCaller:
         name = secrets.token_hex(4)
         self._note(events.CallbackWanted(name, wish.number, wish.lang, wish.start, wish.end, wish.topic))
 
-    def wants_person(self, why: str) -> None:
+    def wants_person(self, why: PersonReason) -> None:
         """Note it: his waiting begins."""
         self._wanted_at = time.time()
         self._note(events.PersonWanted(why))
@@ -251,7 +252,7 @@ class LiveCaller:
             "IVR_WAIT": str(int(self._office.callflow.handoff.wait_s)),
             "IVR_PRIO": str(way.first),
             "IVR_TOLD": str(int(way.told_s)),
-            "IVR_THEN": way.then,
+            "IVR_THEN": way.then or "",
             "IVR_WANTED": str(int(self._wanted_at * 1000)),
             "IVR_ANSWERED": f"{time.time() - self._mouth.now():.3f}",
         }
@@ -308,7 +309,7 @@ class LiveCaller:
         try:
             return await interpret(transcript, self.lang, self._office, understand, final=final)
         except NluUnavailable as error:
-            self._note(events.Fault("nlu", str(error)))
+            self._note(events.Fault(FaultPart.NLU, str(error)))
             log.warning("understanding: %s", error)
             return Interpretation(transcript, None, complete=True)
 
@@ -368,7 +369,7 @@ class LiveCaller:
         log.error(
             "ALARM: message %s could not be recorded (%s): check the disk of Asterisk's spool", name, why
         )
-        self._note(events.Fault("voicemail", why))
+        self._note(events.Fault(FaultPart.VOICEMAIL, why))
 
 
 def _listened(course: TurnTrace) -> events.Listened:

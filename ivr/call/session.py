@@ -20,7 +20,6 @@ from ivr.asterisk.parameters import PbxParameters
 from ivr.call.audio.leg import CallLeg
 from ivr.call.audio.listener import Listener
 from ivr.call.audio.player import Player
-from ivr.call.dialogue.handoff import LOST, was_served
 from ivr.call.dialogue.script import Dialogue
 from ivr.call.live_caller import EstimateWait, LiveCaller, SpeechAndNlu
 from ivr.call.queue_outlook import no_forecast
@@ -28,6 +27,7 @@ from ivr.call.recording_optout import RecordingOptOut, nothing
 from ivr.content.bundle import Content
 from ivr.core import events
 from ivr.core.errors import AriError, CallEnded, CallerGone, LeftToDialplan, LinkLost
+from ivr.core.vocabulary import CallOutcome, FaultPart, Party, TransferStatus
 from ivr.speech.stt import Recogniser
 from ivr.speech.vad import BatchedVad
 from ivr.store.audio_capture import AudioCapture, NoCapture, no_capture
@@ -117,7 +117,7 @@ class Session:
             tasks.create_task(self._line.fill())
             tasks.create_task(self._mouth.tick())
             if returned or self._arrival.adopted:
-                await self._resume(self._arrival.args[1] if returned else "")
+                await self._resume(TransferStatus(self._arrival.args[1] if returned else ""))
             else:
                 await self._dialogue.run()
 
@@ -134,7 +134,7 @@ class Session:
         answered = await self._desk.ari.variable(self._arrival.channel.id, "IVR_ANSWERED")
         return max(0.0, time.time() - float(answered)) if answered else 0.0
 
-    async def _resume(self, status: str) -> None:
+    async def _resume(self, status: TransferStatus) -> None:
         """A caller whom this or another worker had before."""
         ari, channel = self._desk.ari, self._arrival.channel.id
         lang = await ari.variable(channel, "IVR_LANG")
@@ -142,10 +142,13 @@ class Session:
             await self._dialogue.run()
             return
         self._caller.lang = lang
-        if status in ("", LOST):  # a worker before us lost him; LOST: the dialplan has told him
+        if status in (
+            TransferStatus.LEAVING,
+            TransferStatus.LOST,
+        ):  # a worker before us lost him; LOST: the dialplan has told him
             await self._dialogue.resumed(told=bool(status))
         self._note(events.HandOff("", status))
-        self._served = was_served(status)
+        self._served = status is TransferStatus.SERVED
         await self._dialogue.returned(status)
 
     async def _watch(self) -> None:
@@ -173,12 +176,13 @@ class Session:
             return
         self._finished = True
         if self._caller.messages:
-            outcome = "message"
+            outcome = CallOutcome.MESSAGE
         elif self._served:
-            outcome = "person"
+            outcome = CallOutcome.PERSON
         else:
-            outcome = "answered" if self._dialogue.answered or self._caller.callbacks else "abandoned"
-        by = "service" if self._caller.hung_up else "caller"
+            helped = self._dialogue.answered or self._caller.callbacks
+            outcome = CallOutcome.ANSWERED if helped else CallOutcome.ABANDONED
+        by = Party.SERVICE if self._caller.hung_up else Party.CALLER
         self._note(events.CallFinished(outcome, by, round(self._mouth.now(), 2)))
 
     async def _fall_back(self, failures: BaseExceptionGroup[Exception]) -> None:
@@ -190,7 +194,7 @@ class Session:
                 "call %s: %s: %s; the dialplan takes the caller", self._arrival.channel.id,
                 type(first).__name__, first, exc_info=first,
             )  # fmt: skip
-            self._note(events.Fault("call", f"{type(first).__name__}: {first}"))
+            self._note(events.Fault(FaultPart.CALL, f"{type(first).__name__}: {first}"))
         if left:
             self._finish()
             return

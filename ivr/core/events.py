@@ -10,7 +10,20 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
-from typing import Any, ClassVar
+from typing import Any, ClassVar, get_type_hints
+
+from ivr.core.vocabulary import (
+    CallOutcome,
+    Decision,
+    FaultPart,
+    LanguageSource,
+    MessageEnd,
+    Party,
+    PersonReason,
+    QueueExit,
+    Term,
+    TransferStatus,
+)
 
 
 @dataclass(frozen=True)
@@ -38,11 +51,11 @@ class CallStarted(Event):
 
 @dataclass(frozen=True)
 class LanguageChosen(Event):
-    """``how``: key, voice, question (he just asked), default (silence), prefix (his country)."""
+    """The language of the call is known, and ``how`` it was chosen."""
 
     kind: ClassVar[str] = "language-chosen"
     lang: str
-    how: str
+    how: LanguageSource
 
 
 @dataclass(frozen=True)
@@ -141,26 +154,26 @@ class Decided(Event):
     """What the gate made of that."""
 
     kind: ClassVar[str] = "decided"
-    decision: str
+    decision: Decision
     intent: str
     other: str = ""
 
 
 @dataclass(frozen=True)
 class HandOff(Event):
-    """The caller is being put through to ``target``; ``status`` empty on the way out, else how it ended."""
+    """The caller is put through to the queue ``target``; ``status`` LEAVING on the way out, else how it ended."""
 
     kind: ClassVar[str] = "hand-off"
     target: str
-    status: str = ""
+    status: TransferStatus = TransferStatus.LEAVING
 
 
 @dataclass(frozen=True)
 class PersonWanted(Event):
-    """The caller wants a person.  ``why``: asked, key, not-understood, silence, urgent, lost-child."""
+    """The caller wants a person, and ``why``."""
 
     kind: ClassVar[str] = "person-wanted"
-    why: str
+    why: PersonReason
 
 
 @dataclass(frozen=True)
@@ -193,24 +206,20 @@ class PersonAnswered(Event):
 
 @dataclass(frozen=True)
 class PersonLeft(Event):
-    """The talk with the adviser ended after ``seconds``, ``by``: caller, adviser."""
+    """The talk with the adviser ended after ``seconds``, ``by`` the caller or the adviser."""
 
     kind: ClassVar[str] = "person-left"
     adviser: str
     seconds: float
-    by: str
+    by: Party
 
 
 @dataclass(frozen=True)
 class QueueLeft(Event):
-    """He waits no more and met no adviser.
-
-    ``why``: timeout, callback, message, hang-up, empty (nobody is there), declined (nobody took him).
-    ``waited_s`` seconds after PersonWanted.
-    """
+    """The caller left the queue without an adviser, ``waited_s`` seconds after PersonWanted."""
 
     kind: ClassVar[str] = "queue-left"
-    why: str
+    why: QueueExit
     waited_s: float
 
 
@@ -240,7 +249,7 @@ class MessageLeft(Event):
     lang: str
     number: str
     seconds: float
-    why: str
+    why: MessageEnd
 
 
 @dataclass(frozen=True)
@@ -259,17 +268,17 @@ class Fault(Event):
     """Something of ours failed and the call went on another way."""
 
     kind: ClassVar[str] = "fault"
-    part: str
+    part: FaultPart
     what: str
 
 
 @dataclass(frozen=True)
 class CallFinished(Event):
-    """``outcome``: answered, person, message, abandoned, fallback; ``by``: caller, service, dialplan."""
+    """The call is over after ``seconds``; ``by``: who ended it."""
 
     kind: ClassVar[str] = "call-finished"
-    outcome: str
-    by: str
+    outcome: CallOutcome
+    by: Party
     seconds: float
 
 
@@ -319,6 +328,12 @@ EVENTS: dict[str, type[Event]] = {
     )
 }  # fmt: skip
 
+_TERMS: dict[type[Event], dict[str, type[Term]]] = {
+    cls: {name: hint for name, hint in get_type_hints(cls).items() if hint in Term.__subclasses__()}
+    for cls in EVENTS.values()
+}
+"""The fields of each event whose words come from a list, and the list."""
+
 
 @dataclass(frozen=True)
 class Stamped:
@@ -342,14 +357,19 @@ def to_json(stamped: Stamped) -> dict[str, Any]:
 
 
 def from_json(data: Mapping[str, Any]) -> Stamped:
-    """The inverse of to_json; raises ValueError on anything that is no event."""
+    """The inverse of to_json; raises ValueError on anything that is no event.
+
+    Unknown fields are left out; an unknown word of a Term is kept (``ivr.core.vocabulary``).
+    """
     if not isinstance(data, Mapping):
         raise ValueError("no object")
     cls = EVENTS.get(str(data.get("kind")))
     if cls is None:
         raise ValueError(f"unknown event kind {data.get('kind')!r}")
     try:
-        event = cls(**{spec.name: data[spec.name] for spec in fields(cls) if spec.name in data})
+        values = {spec.name: data[spec.name] for spec in fields(cls) if spec.name in data}
+        terms = {name: term(values[name]) for name, term in _TERMS[cls].items() if name in values}
+        event = cls(**(values | terms))
         return Stamped(str(data["call"]), int(data["seq"]), float(data["t"]), event)
     except (KeyError, TypeError, OverflowError) as error:
         raise ValueError(f"event {data.get('kind')!r}: {error}") from None

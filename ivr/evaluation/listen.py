@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from ivr.content.callflow import load_callflow
+from ivr.content.intents import EMERGENCY
 from ivr.core.errors import UsageError
 from ivr.core.settings import Settings
+from ivr.core.vocabulary import Decision
 from ivr.evaluation import recordings as hearing
 from ivr.evaluation.recordings import Recording, TranscribedRecording
 from ivr.nlu import ask, gate
@@ -59,7 +61,7 @@ async def _row(
 ) -> dict[str, Any]:
     heard, lang = item.heard, item.recording.lang
     if office.emergency.heard(heard.text, lang):
-        intent, decision = gate.EMERGENCY, gate.Decision.ANSWER.value
+        intent, decision = EMERGENCY, Decision.ANSWER.value
     else:
         meant = await understanding.understand(heard.text, lang)
         verdict = gate.decide(heard.confidence, meant, office.callflow.gate, office.faq.kinds, lang)

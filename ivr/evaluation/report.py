@@ -9,8 +9,8 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from ivr.content.intents import OUT_OF_SCOPE
 from ivr.evaluation.scores import JudgedQuestion, Scores, acted, confusion
-from ivr.nlu.gate import OUT_OF_SCOPE
 from ivr.reporting.html import render
 
 WIDTH, HEIGHT, EDGE = 640, 320, 40

@@ -7,8 +7,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 
 from ivr.content.heldout import HeldOutQuestion
+from ivr.content.intents import OUT_OF_SCOPE
+from ivr.core.vocabulary import Decision
 from ivr.nlu.client import Intent
-from ivr.nlu.gate import ACTS, OUT_OF_SCOPE, Decision, Verdict
+from ivr.nlu.gate import ACTS, Verdict
 
 ASKS = (Decision.CONFIRM, Decision.EITHER)
 SOCIAL = (Decision.SOCIAL, Decision.FOLLOW)

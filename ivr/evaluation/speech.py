@@ -19,6 +19,7 @@ from ivr.call.audio import interpretation
 from ivr.content import heldout
 from ivr.content.callflow import GateSettings
 from ivr.content.heldout import HeldOutQuestion
+from ivr.content.intents import EMERGENCY
 from ivr.core.audio import add_noise, read_audio, through_g711
 from ivr.core.errors import UsageError
 from ivr.core.settings import Settings
@@ -193,7 +194,7 @@ def _decided(
     office: ask.Office, one: JudgedQuestion, heard: Transcript, settings: GateSettings
 ) -> JudgedQuestion:
     """With the recogniser's certainty; an emergency word needs none."""
-    if one.intent.name == gate.EMERGENCY:
+    if one.intent.name == EMERGENCY:
         return one
     return replace(
         one, verdict=gate.decide(heard.confidence, one.intent, settings, office.faq.kinds, heard.lang)

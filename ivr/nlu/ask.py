@@ -15,13 +15,15 @@ import httpx
 from ivr.content.callflow import Callflow, load_callflow
 from ivr.content.emergency import Emergency, load_emergency
 from ivr.content.faq import Faq, load_faq
+from ivr.content.intents import EMERGENCY, OUT_OF_SCOPE
 from ivr.core.clock import today
 from ivr.core.errors import UsageError
 from ivr.core.settings import Settings
 from ivr.core.text import LANGUAGES
+from ivr.core.vocabulary import Decision
 from ivr.nlu import gate
 from ivr.nlu.client import Intent, Understanding
-from ivr.nlu.gate import OUT_OF_SCOPE, Decision, Verdict
+from ivr.nlu.gate import Verdict
 from ivr.nlu.server import RasaServer
 
 
@@ -55,7 +57,7 @@ async def judge(office: Office, understanding: Understanding, text: str, lang: s
     """One question as a caller's first one; raises NluUnavailable."""
     began = time.perf_counter()
     if office.emergency.heard(text, lang):
-        verdict, intent = Verdict(Decision.ANSWER, gate.EMERGENCY), Intent.of([(gate.EMERGENCY, 1.0)])
+        verdict, intent = Verdict(Decision.ANSWER, EMERGENCY), Intent.of([(EMERGENCY, 1.0)])
     else:
         intent = await understanding.understand(text, lang)
         verdict = gate.decide(1.0, intent, office.callflow.gate, office.faq.kinds, lang)

@@ -10,6 +10,7 @@ from typing import Any
 
 import httpx
 
+from ivr.content.intents import OUT_OF_SCOPE
 from ivr.core.errors import NluUnavailable
 from ivr.core.text import spoken
 from ivr.speech.phonemes import UnknownLanguage, sounds
@@ -29,7 +30,7 @@ class Intent:
     def of(cls, ranking: list[tuple[str, float]]) -> Intent:
         """An Intent from any order of (name, confidence)."""
         ordered = tuple(sorted(ranking, key=lambda pair: -pair[1]))
-        return cls(*ordered[0], ordered) if ordered else cls("oos", 1.0, (("oos", 1.0),))
+        return cls(*ordered[0], ordered) if ordered else cls(OUT_OF_SCOPE, 1.0, ((OUT_OF_SCOPE, 1.0),))
 
 
 def question(text: str, lang: str) -> str:
@@ -84,7 +85,7 @@ class Understanding:
         """
         asked = question(text, lang)
         if not asked:
-            return Intent("oos", 1.0, (("oos", 1.0),))
+            return Intent(OUT_OF_SCOPE, 1.0, ((OUT_OF_SCOPE, 1.0),))
         try:
             response = await self._client.post("/model/parse", json={"text": asked})
             response.raise_for_status()

@@ -15,29 +15,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from enum import StrEnum
 
 from ivr.content.callflow import GateOverride, GateSettings
+from ivr.content.intents import EMERGENCY, FOLLOW_UP, OUT_OF_SCOPE, ControlIntent
+from ivr.core.vocabulary import Decision
 from ivr.nlu.client import Intent
 
-OUT_OF_SCOPE = "oos"
-EMERGENCY = "emergency"
 EMERGENCY_SURE = 0.4
 """From here on an emergency is answered without asking; its plain words do not come here at all."""
-YES_NO = frozenset({"yes", "no"})
-
-
-class Decision(StrEnum):
-    """What to do with what was heard."""
-
-    ANSWER = "answer"
-    CONFIRM = "confirm"
-    EITHER = "either"
-    REPROMPT = "reprompt"
-    CONTROL = "control"
-    HANDOFF = "handoff"
-    FOLLOW = "follow"  # follow.*: an aspect of the running topic, see faq.resolve_follow_up
-    SOCIAL = "social"  # greeting, thanks, anyone, insult: no question in it
+YES_NO = frozenset({ControlIntent.YES, ControlIntent.NO})
 
 
 ACTS = (Decision.ANSWER, Decision.CONTROL)
@@ -138,7 +124,7 @@ def _order(intent: Intent, limits: Rule, lost: Verdict) -> Verdict:
 def _remark(intent: Intent, limits: Rule, lost: Verdict) -> Verdict:
     if intent.name == OUT_OF_SCOPE or intent.confidence < limits.control:
         return lost
-    follow = intent.name.startswith("follow.")
+    follow = intent.name.startswith(FOLLOW_UP)
     return Verdict(Decision.FOLLOW if follow else Decision.SOCIAL, intent.name)
 
 

@@ -17,8 +17,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from ivr.core import events
+from ivr.core.vocabulary import CallOutcome, PersonReason, QueueExit
 
-ANSWERED, HUNG_UP, EMPTY = "answered", "hang-up", "empty"
+ANSWERED = "answered"
 NOBODY = ("closed", "closed_reason", "handoff_failed")
 """Keys of the phrases that tell the caller that nobody is there."""
 QUEUE_LOG_S = 1.0
@@ -35,7 +36,11 @@ class ContactKind(StrEnum):
     FAILED = "failed"
 
 
-OUTCOMES = {"answered": ContactKind.CONTAINED, "message": ContactKind.MESSAGE, "abandoned": ContactKind.LEFT}
+OUTCOMES = {
+    CallOutcome.ANSWERED: ContactKind.CONTAINED,
+    CallOutcome.MESSAGE: ContactKind.MESSAGE,
+    CallOutcome.ABANDONED: ContactKind.LEFT,
+}
 """CallFinished.outcome of a call without a wish for a person -> its kind; any other means that we failed."""
 
 
@@ -46,7 +51,7 @@ class Request:
     ``ended``: answered, or why the waiting ended (QueueLeft.why); ``waited_s`` seconds from wish to end.
     """
 
-    why: str
+    why: PersonReason
     ended: str
     waited_s: float
 
@@ -73,7 +78,7 @@ def call_of(call_id: str, story: Sequence[events.Stamped]) -> CallFacts | None:
         tally.take(item)
     if tally.finished is None:
         return None
-    outcome = "message" if tally.callbacks else tally.finished.outcome
+    outcome = CallOutcome.MESSAGE if tally.callbacks else tally.finished.outcome
     kind = ContactKind.PERSON if tally.requests else OUTCOMES.get(outcome, ContactKind.FAILED)
     return CallFacts(
         call_id, tally.started, tally.lang, kind, tuple(tally.requests), tuple(tally.talked_s),
@@ -127,7 +132,7 @@ class _Tally:
             case events.QueueLeft(why=why, waited_s=waited_s):
                 self._end(why, waited_s)
             case events.Said(key=key) if key in NOBODY:  # he was put into no queue at all
-                self._end(EMPTY, item.at - self._since)
+                self._end(QueueExit.EMPTY, item.at - self._since)
             case events.PersonLeft(seconds=seconds):
                 self.talked_s.append(seconds)
             case events.MessageLeft():
@@ -138,7 +143,7 @@ class _Tally:
                 self.answers_s[turn] = seconds
             case events.CallFinished() as finished:
                 self.finished = finished
-                self._end(HUNG_UP, item.at - self._since)
+                self._end(QueueExit.HANG_UP, item.at - self._since)
 
     def _end(self, how: str, waited_s: float) -> None:
         if self._wish is not None:

@@ -15,7 +15,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
-from ivr.reporting.call_facts import ANSWERED, EMPTY, HUNG_UP, CallFacts, ContactKind
+from ivr.core.vocabulary import QueueExit
+from ivr.reporting.call_facts import ANSWERED, CallFacts, ContactKind
 
 WITHIN_S = 30.0
 """Answered within so many seconds of asking is in time."""
@@ -44,7 +45,7 @@ class Kpis:
         """Count some calls."""
         asked = [request for call in calls for request in call.requests]
         waited = [request.waited_s for request in asked if request.ended == ANSWERED]
-        gave_up = [request.waited_s for request in asked if request.ended == HUNG_UP]
+        gave_up = [request.waited_s for request in asked if request.ended == QueueExit.HANG_UP]
         return cls(
             group,
             Counter(call.kind for call in calls),
@@ -82,7 +83,7 @@ class Kpis:
     @property
     def service_level_staffed(self) -> float | None:
         """The same without those who hung up within 5 s, and without those who asked when nobody was there."""
-        return share(self.in_time, self.asked - self.short - self.ended[EMPTY])
+        return share(self.in_time, self.asked - self.short - self.ended[QueueExit.EMPTY])
 
     @property
     def answer_rate(self) -> float | None:
@@ -92,7 +93,7 @@ class Kpis:
     @property
     def abandonment(self) -> float | None:
         """Hung up while waiting, of all who asked."""
-        return share(self.ended[HUNG_UP], self.asked)
+        return share(self.ended[QueueExit.HANG_UP], self.asked)
 
     @property
     def containment(self) -> float | None:
@@ -109,13 +110,13 @@ class Kpis:
             "asked": self.asked,
             "answered": self.answered,
             "answered_in_time": self.in_time,
-            "hung_up": self.ended[HUNG_UP],
+            "hung_up": self.ended[QueueExit.HANG_UP],
             "hung_up_short": self.short,
-            "took_callback": self.ended["callback"],
-            "took_message": self.ended["message"],
-            "waited_too_long": self.ended["timeout"],
-            "declined": self.ended["declined"],
-            "nobody_there": self.ended[EMPTY],
+            "took_callback": self.ended[QueueExit.CALLBACK],
+            "took_message": self.ended[QueueExit.MESSAGE],
+            "waited_too_long": self.ended[QueueExit.TIMEOUT],
+            "declined": self.ended[QueueExit.DECLINED],
+            "nobody_there": self.ended[QueueExit.EMPTY],
             "service_level": _rounded(self.service_level),
             "service_level_staffed": _rounded(self.service_level_staffed),
             "answer_rate": _rounded(self.answer_rate),

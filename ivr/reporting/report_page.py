@@ -5,8 +5,9 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Sequence
 
+from ivr.core.vocabulary import QueueExit
 from ivr.reporting import charts
-from ivr.reporting.call_facts import ANSWERED, EMPTY, CallFacts, ContactKind
+from ivr.reporting.call_facts import ANSWERED, CallFacts, ContactKind
 from ivr.reporting.charts import BarChart, Series
 from ivr.reporting.html import render
 from ivr.reporting.kpis import SHORT_S, WITHIN_S, Kpis, rank
@@ -125,10 +126,14 @@ def _kind_rows(total: Kpis) -> list[tuple[str, str, str]]:
 
 def _request_rows(total: Kpis) -> list[tuple[str, str, str]]:
     names = {
-        ANSWERED: "answered", "hang-up": "hung up while waiting", "callback": "took a callback instead",
-        "message": "took the message box instead", "timeout": "waited to the limit",
-        "declined": "nobody took the call", EMPTY: "nobody was there",
-    }  # fmt: skip
+        ANSWERED: "answered",
+        QueueExit.HANG_UP: "hung up while waiting",
+        QueueExit.CALLBACK: "took a callback instead",
+        QueueExit.MESSAGE: "took the message box instead",
+        QueueExit.TIMEOUT: "waited to the limit",
+        QueueExit.DECLINED: "nobody took the call",
+        QueueExit.EMPTY: "nobody was there",
+    }
     return [
         (words, str(total.ended[how]), percent(total.ended[how] / total.asked if total.asked else None))
         for how, words in names.items()

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from ivr.reporting.call_facts import EMPTY, ContactKind
+from ivr.core.vocabulary import QueueExit
+from ivr.reporting.call_facts import ContactKind
 from ivr.reporting.kpis import SHORT_S, WITHIN_S, Kpis, rank
 
 NONE = "-"
@@ -50,12 +51,12 @@ def _persons(total: Kpis) -> Iterator[str]:
     yield f"asked for a person                      {total.asked:6}"
     for count, words in (
         (total.answered, "answered"),
-        (total.ended["hang-up"], f"hung up while waiting ({total.short} within {SHORT_S:.0f} s)"),
-        (total.ended["callback"], "took a callback instead"),
-        (total.ended["message"], "took the message box instead"),
-        (total.ended["timeout"], "waited to the limit"),
-        (total.ended["declined"], "nobody took the call"),
-        (total.ended[EMPTY], "nobody was there"),
+        (total.ended[QueueExit.HANG_UP], f"hung up while waiting ({total.short} within {SHORT_S:.0f} s)"),
+        (total.ended[QueueExit.CALLBACK], "took a callback instead"),
+        (total.ended[QueueExit.MESSAGE], "took the message box instead"),
+        (total.ended[QueueExit.TIMEOUT], "waited to the limit"),
+        (total.ended[QueueExit.DECLINED], "nobody took the call"),
+        (total.ended[QueueExit.EMPTY], "nobody was there"),
     ):
         yield f"  {words:38}{count:6} {percent(count / total.asked if total.asked else None):>8}"
     level, staffed = percent(total.service_level), percent(total.service_level_staffed)

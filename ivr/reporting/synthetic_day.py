@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from ivr.core import events
 from ivr.core.events import Stamped
+from ivr.core.vocabulary import CallOutcome, LanguageSource, MessageEnd, Party, PersonReason, QueueExit
 
 PROFILE = (0.5, 0.9, 1.3, 1.2, 0.8, 0.9, 1.2, 1.3, 1.1, 0.8)
 """Calls of each hour from opening on, against the mean hour: a late morning and an afternoon peak."""
@@ -131,15 +132,15 @@ def _story(day: SyntheticDay, caller: SyntheticCaller, waiting: SyntheticWait | 
         return Stamped(caller.id, answered + int(t * NANO) + place, round(t, 3), event)
 
     yield at(0.0, events.CallStarted("", "accueil", "simulation"), 0)
-    yield at(3.0, events.LanguageChosen(caller.lang, "key"), 1)
-    asks, outcome = caller.asks - caller.arrives, "answered" if caller.satisfied else "abandoned"
-    end = asks
+    yield at(3.0, events.LanguageChosen(caller.lang, LanguageSource.KEY), 1)
+    asks = end = caller.asks - caller.arrives
+    outcome = CallOutcome.ANSWERED if caller.satisfied else CallOutcome.ABANDONED
     if waiting is not None:
         tale = list(_waited(day, caller, waiting))
         for place, (t, event) in enumerate(tale, 2):
             yield at(asks + t, event, place)
         end, outcome = asks + tale[-1][0], _outcome(day, waiting)
-    by = "service" if outcome == "message" else "caller"
+    by = Party.SERVICE if outcome is CallOutcome.MESSAGE else Party.CALLER
     yield at(end, events.CallFinished(outcome, by, round(end, 3)), 20)
     for turn, seconds in enumerate(caller.answers_s, 1):
         yield at(end, events.MouthToEar(turn, round(4.0 + turn, 3), seconds), 20 + turn)
@@ -150,21 +151,22 @@ def _waited(
 ) -> Iterator[tuple[float, events.Event]]:
     """Seconds since he asked, and what happened."""
     waited_s = round(waiting.waited_s, 1)
-    yield 0.0, events.PersonWanted("asked")
+    yield 0.0, events.PersonWanted(PersonReason.ASKED)
     yield 0.0, events.Queued(f"desk-{caller.lang}", waiting.position, 0.0)
     if waiting.adviser:
         name = f"adviser-{waiting.adviser}"
         yield waited_s, events.PersonAnswered(name, waited_s)
-        yield waited_s + caller.talk_s, events.PersonLeft(name, round(caller.talk_s, 1), "caller")
+        yield waited_s + caller.talk_s, events.PersonLeft(name, round(caller.talk_s, 1), Party.CALLER)
     elif caller.patience_s < day.limit_s:
-        yield waited_s, events.QueueLeft("hang-up", waited_s)
+        yield waited_s, events.QueueLeft(QueueExit.HANG_UP, waited_s)
     else:
-        yield waited_s, events.QueueLeft("timeout", waited_s)
+        yield waited_s, events.QueueLeft(QueueExit.TIMEOUT, waited_s)
         file = f"voicemail/{caller.id}.wav"
-        yield waited_s + 20.0, events.MessageLeft(caller.id, file, caller.lang, "", 15.0, "sent")
+        left = events.MessageLeft(caller.id, file, caller.lang, "", 15.0, MessageEnd.SENT)
+        yield waited_s + 20.0, left
 
 
-def _outcome(day: SyntheticDay, waiting: SyntheticWait) -> str:
+def _outcome(day: SyntheticDay, waiting: SyntheticWait) -> CallOutcome:
     if waiting.adviser:
-        return "person"
-    return "message" if waiting.waited_s >= day.limit_s else "abandoned"
+        return CallOutcome.PERSON
+    return CallOutcome.MESSAGE if waiting.waited_s >= day.limit_s else CallOutcome.ABANDONED

@@ -11,18 +11,13 @@ from ivr.asterisk import config as asterisk
 from ivr.asterisk.dialplan_lint import lint
 from ivr.content import augmented, callflow, emergency, faq, heldout, phrases, urgency
 from ivr.content.faq import Topic
+from ivr.content.intents import NEEDED
 from ivr.core.clock import today
 from ivr.core.settings import Settings
 from ivr.core.text import LANGUAGES, normalise
 from ivr.core.yamlfile import ERROR, WARNING, Document, Finding, Problem, Strict, load, raise_if_errors
 from ivr.service.pbx_parameters import lines
 from ivr.speech.pronunciation import SayFile
-
-# Intents that the call's script itself acts on.
-NEEDED = (
-    "human", "voicemail", "callback", "repeat", "slower", "menu", "change_language", "goodbye", "yes", "no",
-    "emergency", "oos",
-)  # fmt: skip
 
 
 class LanguagesFile(Strict):

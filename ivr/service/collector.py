@@ -27,6 +27,7 @@ from ivr.core.audio import read_channels
 from ivr.core.errors import AriError, AudioError
 from ivr.core.periodic import file_lock, run_periodically
 from ivr.core.settings import Settings
+from ivr.core.vocabulary import CallOutcome, Party, QueueExit
 from ivr.reporting import latency
 from ivr.reporting.recording_analysis import analyse
 from ivr.store import content_versions, queries, recordings
@@ -155,18 +156,21 @@ def _ending(story: list[events.Stamped]) -> events.CallFinished:
     kinds = [item.event for item in story]
     handed_off = any(isinstance(event, events.HandOff | events.PersonAnswered) for event in kinds)
     left_message = any(isinstance(event, events.MessageLeft) for event in kinds)
-    gave_up = any(isinstance(event, events.QueueLeft) and event.why == "hang-up" for event in kinds)
+    gave_up = any(isinstance(event, events.QueueLeft) and event.why == QueueExit.HANG_UP for event in kinds)
     outcome = (
-        "message" if left_message else "abandoned" if gave_up else "person" if handed_off else "fallback"
-    )
-    by = "caller" if gave_up or _hung_up_on_adviser(kinds) else "dialplan"
+        CallOutcome.MESSAGE if left_message
+        else CallOutcome.ABANDONED if gave_up
+        else CallOutcome.PERSON if handed_off
+        else CallOutcome.FALLBACK
+    )  # fmt: skip
+    by = Party.CALLER if gave_up or _hung_up_on_adviser(kinds) else Party.DIALPLAN
     begun = next((item.at for item in story if isinstance(item.event, events.CallStarted)), story[0].at)
     return events.CallFinished(outcome, by, round(story[-1].at - begun, 2))
 
 
 def _hung_up_on_adviser(kinds: list[events.Event]) -> bool:
     talks = [event for event in kinds if isinstance(event, events.PersonLeft)]
-    return bool(talks) and talks[-1].by == "caller"
+    return bool(talks) and talks[-1].by == Party.CALLER
 
 
 async def _collecting(settings: Settings) -> None:

@@ -21,6 +21,7 @@ from ivr.core.audio import read_audio, repair_wav, seconds, sync
 from ivr.core.errors import AudioError
 from ivr.core.events import MessageLeft
 from ivr.core.settings import Settings
+from ivr.core.vocabulary import MessageEnd
 
 log = logging.getLogger(__name__)
 
@@ -134,7 +135,8 @@ class VoicemailSpool:
     def _take(self, path: Path, note: _Note) -> Iterator[Collected]:
         fallback = self._is_fallback(path)
         name = _name(note.at, note.call) if fallback else path.stem
-        why = "fallback" if fallback else "sent" if note.sent else "hang-up"
+        sent = MessageEnd.SENT if note.sent else MessageEnd.HANG_UP
+        why = MessageEnd.FALLBACK if fallback else sent
         source = self.sound(path)
         length = _length(source)
         if length >= (SHORTEST_FALLBACK_S if fallback else SHORTEST_S):

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 
 from ivr.core import events as kinds
 from ivr.core.pseudonyms import Pseudonyms, canonical
+from ivr.core.vocabulary import CallOutcome, Party
 from ivr.store import callbacks, turns
 from ivr.store.tables import calls, events, messages
 
@@ -141,15 +142,19 @@ def _finish(connection: sa.Connection, item: kinds.Stamped, ending: kinds.CallFi
     """How it ended; what was concluded from outside ("dialplan") never overrules who was there."""
     row = {"outcome": ending.outcome, "ended_by": ending.by, "seconds": ending.seconds}
     this = calls.c.id == item.call_id
-    unless_known = calls.c.outcome == "" if ending.by == "dialplan" else sa.true()
+    unless_known = calls.c.outcome == "" if ending.by == Party.DIALPLAN else sa.true()
     connection.execute(calls.update().where(this, unless_known).values(**row))
 
 
 def _credit_message(connection: sa.Connection, item: kinds.Stamped) -> None:
     """A caller who hung up in mid-message has left what he said: he did not abandon us."""
     left = sa.select(messages.c.id).where(messages.c.call_id == item.call_id)
-    ours = (calls.c.id == item.call_id) & calls.c.outcome.in_(("abandoned", "fallback")) & left.exists()
-    connection.execute(calls.update().where(ours).values(outcome="message"))
+    ours = (
+        (calls.c.id == item.call_id)
+        & calls.c.outcome.in_((CallOutcome.ABANDONED, CallOutcome.FALLBACK))
+        & left.exists()
+    )
+    connection.execute(calls.update().where(ours).values(outcome=CallOutcome.MESSAGE))
 
 
 def _update(connection: sa.Connection, item: kinds.Stamped, **values: object) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import json
+import pickle
 from dataclasses import fields
 from typing import Any
 
@@ -10,7 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ivr.core.events import EVENTS, Event, Sequence, Stamped, from_json, to_json
+from ivr.core.events import EVENTS, CallFinished, Event, QueueLeft, Sequence, Stamped, from_json, to_json
+from ivr.core.vocabulary import CallOutcome, Party, QueueExit
 from tests.fakes.shapes import JSON
 from tests.store.calls import EVERY, stamped
 
@@ -42,6 +45,35 @@ def test_any_text_survives(call: str, seq: int, t: float, text: str, lang: str) 
 def test_fields_of_a_later_version_are_left_out_and_earlier_ones_take_their_default() -> None:
     data = {"call": "c", "seq": 1, "t": 0, "kind": "hand-off", "target": "desk", "colour": "blue"}
     assert from_json(data).event == EVENTS["hand-off"]("desk")  # type: ignore[call-arg]
+
+
+def test_listed_words_are_written_as_they_always_were_and_read_as_members() -> None:
+    event = EVENTS["call-finished"](CallOutcome.PERSON, Party.ADVISER, 3.0)  # type: ignore[call-arg]
+    line = json.dumps(to_json(Stamped("c", 1, 0.0, event)))
+    assert line == (
+        '{"call": "c", "seq": 1, "t": 0.0, "kind": "call-finished", '
+        '"outcome": "person", "by": "adviser", "seconds": 3.0}'
+    )
+    read = from_json(json.loads(line)).event
+    assert isinstance(read, CallFinished) and (read.outcome, read.by) == (CallOutcome.PERSON, Party.ADVISER)
+    assert read.outcome is CallOutcome.PERSON and read.outcome.listed
+
+
+def test_a_word_of_another_version_is_kept_and_is_none_of_the_members() -> None:
+    line = '{"call": "c", "seq": 1, "t": 0.0, "kind": "queue-left", "why": "carried-off", "waited_s": 2.0}'
+    item = from_json(json.loads(line))
+    assert json.dumps(to_json(item)) == line
+    assert isinstance(item.event, QueueLeft) and isinstance(item.event.why, QueueExit)
+    assert item.event.why == "carried-off" and item.event.why not in list(QueueExit)
+    assert not item.event.why.listed
+    assert pickle.loads(pickle.dumps(item)) == item == copy.deepcopy(item)
+
+
+@pytest.mark.parametrize("word", [None, 3, ["timeout"]])
+def test_what_is_no_word_is_refused(word: object) -> None:
+    data = {"call": "c", "seq": 1, "t": 0.0, "kind": "queue-left", "why": word, "waited_s": 2.0}
+    with pytest.raises(ValueError):
+        from_json(data)
 
 
 @pytest.mark.parametrize(

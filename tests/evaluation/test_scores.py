@@ -6,11 +6,12 @@ import pytest
 
 from ivr.content.callflow import GateSettings
 from ivr.content.heldout import HeldOutQuestion
+from ivr.core.vocabulary import Decision
 from ivr.evaluation.nlu import misses, sweep
 from ivr.evaluation.report import page
 from ivr.evaluation.scores import JudgedQuestion, Scores, confusion, percentile
 from ivr.nlu.client import Intent
-from ivr.nlu.gate import Decision, Verdict
+from ivr.nlu.gate import Verdict
 
 
 def one(

@@ -6,12 +6,13 @@ import pytest
 
 from ivr.content.heldout import HeldOutQuestion
 from ivr.core.settings import load
+from ivr.core.vocabulary import Decision
 from ivr.evaluation import speech
 from ivr.evaluation.scores import JudgedQuestion
 from ivr.evaluation.speech import HeardQuestion, at_sure, rows, sample
 from ivr.nlu import ask
 from ivr.nlu.client import Intent
-from ivr.nlu.gate import Decision, Verdict
+from ivr.nlu.gate import Verdict
 from ivr.speech.stt import Transcript
 from tests.conftest import ROOT
 

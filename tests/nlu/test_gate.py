@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from ivr.content.callflow import GateOverride, GateSettings, RecogniserThresholds
+from ivr.core.vocabulary import Decision
 from ivr.nlu.client import Intent
-from ivr.nlu.gate import Decision, Verdict, decide
+from ivr.nlu.gate import Verdict, decide
 
 GATE = GateSettings(
     answer=0.6,

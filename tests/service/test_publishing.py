@@ -14,9 +14,10 @@ import pytest
 from ivr.content import versions
 from ivr.content.heldout import HeldOutQuestion
 from ivr.core.settings import Settings, load
+from ivr.core.vocabulary import Decision
 from ivr.evaluation.scores import JudgedQuestion
 from ivr.nlu.client import Intent
-from ivr.nlu.gate import Decision, Verdict
+from ivr.nlu.gate import Verdict
 from ivr.service import publishing
 from ivr.service.publishing import PublicationRefused
 from ivr.setup.content import render, train

@@ -9,9 +9,10 @@ from dataclasses import dataclass, field, replace
 from ivr.call.audio.turn_detector import FRAME_S
 from ivr.call.audio.turn_trace import Decode, DecodedSpan, TurnTraceBuilder, runs
 from ivr.content.bundle import Content
+from ivr.content.intents import OUT_OF_SCOPE
 from ivr.core.errors import RecogniserError
 from ivr.nlu.client import Intent
-from ivr.nlu.gate import ACTS, OUT_OF_SCOPE, decide
+from ivr.nlu.gate import ACTS, decide
 from ivr.speech.stt import Transcript, Utterance
 
 

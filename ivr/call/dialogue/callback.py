@@ -14,6 +14,7 @@ from ivr.call.dialogue.callback_window import chosen, when
 from ivr.call.dialogue.caller import CallbackRequest, Caller, CallerReply, PromptPart
 from ivr.content.callflow import Callflow, phone_numbers
 from ivr.content.callflow.callback_windows import CallbackWindow, OpenOn, offered
+from ivr.content.intents import ControlIntent
 from ivr.content.phrases import Phrases
 
 TRIES = 2
@@ -24,6 +25,13 @@ FEWEST = 6
 """So many digits are a number and no choice from a menu."""
 YES = "1"
 """Any other key means no."""
+WAYS_OUT = (
+    ControlIntent.HUMAN,
+    ControlIntent.VOICEMAIL,
+    ControlIntent.GOODBYE,
+    ControlIntent.CHANGE_LANGUAGE,
+)
+"""Orders that end the request for a callback."""
 
 
 class CallbackPhrases(Protocol):
@@ -150,7 +158,7 @@ class CallbackFlow:
         """Raises _Instead for a cry for help, a person, a goodbye: the conversation answers these."""
         intent = heard.intent.name if heard.intent else ""
         sure = heard.intent is not None and heard.intent.confidence >= self._terms.callflow.gate.control
-        wants_out = sure and intent in ("human", "voicemail", "goodbye", "change_language")
+        wants_out = sure and intent in WAYS_OUT
         if heard.urgent or (wants_out and not self._digits(heard)):
             raise _Instead(heard)
 
@@ -185,9 +193,9 @@ class CallbackFlow:
             if found is not None:
                 return found
             match heard.intent.name if heard.intent else "":
-                case "yes":
+                case ControlIntent.YES:
                     return windows[0]
-                case "no":
+                case ControlIntent.NO:
                     return None
         return windows[0]
 
@@ -222,7 +230,7 @@ class CallbackFlow:
 
     def _is_yes(self, heard: CallerReply) -> bool:
         another = len(self._digits(heard)) >= FEWEST
-        said_yes = heard.intent is not None and heard.intent.name == "yes"
+        said_yes = heard.intent is not None and heard.intent.name == ControlIntent.YES
         return heard.key == YES or (said_yes and not another)
 
     def _spoken(self, groups: tuple[str, ...]) -> list[PromptPart]:

@@ -11,6 +11,7 @@ from typing import Protocol
 
 from ivr.call.dialogue.handoff import TransferTarget
 from ivr.content.callflow.wait_estimate import WaitEstimate
+from ivr.core.vocabulary import Decision, LanguageSource, PersonReason
 from ivr.nlu.client import Intent
 
 
@@ -110,10 +111,10 @@ class Caller(Protocol):
     async def tell(self, *pieces: PromptPart) -> CallerReply | None:
         """Say it to its end, or to his key or word, which is returned."""
 
-    async def speaks(self, lang: str, how: str) -> None:
+    async def speaks(self, lang: str, how: LanguageSource) -> None:
         """His language is known now."""
 
-    async def decided(self, decision: str, intent: str, other: str = "") -> None:
+    async def decided(self, decision: Decision, intent: str, other: str = "") -> None:
         """Note what was decided, for the record."""
 
     async def record(self, lang: str, *before: PromptPart) -> RecordedMessage:
@@ -131,7 +132,7 @@ class Caller(Protocol):
     def wants_callback(self, wish: CallbackRequest) -> None:
         """Note the promise: from now on it is kept, whatever becomes of this call."""
 
-    def wants_person(self, why: str) -> None:
+    def wants_person(self, why: PersonReason) -> None:
         """Note that he wants a person, and ``why`` (as in PersonWanted): waiting is counted from here."""
 
     async def standing(self, first: int = 0) -> WaitEstimate | None:

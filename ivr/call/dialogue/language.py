@@ -6,7 +6,9 @@ from dataclasses import dataclass
 
 from ivr.call.dialogue.caller import CallerReply
 from ivr.content.callflow import Callflow
+from ivr.content.intents import ControlIntent
 from ivr.content.languages import LanguageNames
+from ivr.core.vocabulary import LanguageSource
 
 
 @dataclass(frozen=True)
@@ -14,7 +16,7 @@ class Choice:
     """The language, and how it was chosen: key, voice or question."""
 
     lang: str
-    how: str
+    how: LanguageSource
 
 
 def choose(
@@ -26,14 +28,16 @@ def choose(
     """
     if heard.key:
         lang = callflow.language_of_key(heard.key)
-        return Choice(lang, "key") if lang else None
+        return Choice(lang, LanguageSource.KEY) if lang else None
     wanted = asked or _wants_another(heard, callflow)
     lang = names.named_in(heard.text) or (names.meant_in(heard.text) if wanted else None)
-    return Choice(lang, "voice") if lang in callflow.languages else None
+    return Choice(lang, LanguageSource.VOICE) if lang in callflow.languages else None
 
 
 def _wants_another(heard: CallerReply, callflow: Callflow) -> bool:
     intent = heard.intent
     return (
-        intent is not None and intent.name == "change_language" and intent.confidence >= callflow.gate.control
+        intent is not None
+        and intent.name == ControlIntent.CHANGE_LANGUAGE
+        and intent.confidence >= callflow.gate.control
     )

@@ -17,8 +17,10 @@ from ivr.call.dialogue.voicemail import leave_message
 from ivr.content.bundle import Content
 from ivr.content.callflow.opening import intervals
 from ivr.content.faq import resolve_follow_up
+from ivr.content.intents import EMERGENCY, FOLLOW_UP, THANKS, ControlIntent
 from ivr.core.errors import RecogniserError, VoiceError
-from ivr.nlu.gate import Decision, Verdict, decide
+from ivr.core.vocabulary import Decision, LanguageSource, PersonReason, TransferStatus
+from ivr.nlu.gate import Verdict, decide
 
 CALLBACK_KEY = "1"
 """As in the queue (``queue-keys`` of the dialplan)."""
@@ -41,7 +43,7 @@ class Dialogue:
         self._silences = 0
         self._offered = False  # a person or the voicemail was
         self._topic = ""  # what he asked about, for the adviser
-        self._alarm = ""  # urgent or lost-child, once he has cried for help
+        self._alarm: PersonReason | None = None  # once he has cried for help
         self._cut_off = False  # he has talked to an adviser
         self._mute = False  # words made up for him could not be spoken
         self._deaf = 0  # times the recogniser has failed since the last answer
@@ -50,7 +52,7 @@ class Dialogue:
         """A new call, from the greeting to the end."""
         await self.serve(self._begin())
 
-    async def returned(self, status: str) -> None:
+    async def returned(self, status: TransferStatus) -> None:
         """The dialplan gives the caller back; ``status``: why (``ivr.call.dialogue.handoff``)."""
         self._offered = True
         await self.serve(self._welcome_back(status))
@@ -91,20 +93,21 @@ class Dialogue:
         recording = self.office.callflow.recording
         return recording.enabled and key == recording.refuse_key
 
-    async def _welcome_back(self, status: str) -> tuple[PromptPart, ...]:
+    async def _welcome_back(self, status: TransferStatus) -> tuple[PromptPart, ...]:
         match status:
-            case handoff.SERVED:
+            case TransferStatus.SERVED:
                 self._cut_off = True  # should he ask again, he does not wait behind others
                 return (self.piece("back_to_service"),)
-            case handoff.CALLBACK:
+            case TransferStatus.CALLBACK:
                 return await self.callback()
-            case handoff.MESSAGE:
+            case TransferStatus.MESSAGE:
                 return await self.message()
-            case handoff.DECLINED | handoff.TIMEOUT | handoff.NO_ANSWER:
+            case TransferStatus.DECLINED | TransferStatus.TIMEOUT | TransferStatus.NO_ANSWER:
                 return await self._instead()
         if status in handoff.EMPTY and handoff.spares(self.office.callflow, self.office.now()):
-            self.caller.wants_person("asked")  # the queue has ended the wait that was noted before
-            await Transfer(self.caller, self, self.office, TransferReason("asked", self._topic)).to_a_spare()
+            self.caller.wants_person(PersonReason.ASKED)  # the queue has ended the wait that was noted before
+            wanted = TransferReason(PersonReason.ASKED, self._topic)
+            await Transfer(self.caller, self, self.office, wanted).to_a_spare()
         await self.tell(self.piece("handoff_failed"))
         return await self.message()
 
@@ -112,9 +115,10 @@ class Dialogue:
         """None of those who are there took him: a callback, or else a message."""
         heard = await self.caller.ask(self.piece("handoff_declined"))
         intent = heard.intent.name if heard.intent else ""
-        if heard.key == CALLBACK_KEY or intent in ("callback", "yes"):
+        if heard.key == CALLBACK_KEY or intent in (ControlIntent.CALLBACK, ControlIntent.YES):
             return await self.callback()
-        if heard.key or heard.silent or intent in ("voicemail", "no") or not self._is_a_question(heard):
+        refuses = intent in (ControlIntent.VOICEMAIL, ControlIntent.NO)
+        if heard.key or heard.silent or refuses or not self._is_a_question(heard):
             return await self.message()
         return await self.respond(heard)
 
@@ -133,14 +137,14 @@ class Dialogue:
             if self._refuses(heard.key):
                 await self.caller.refuse_recording()
             if heard.key == self.office.callflow.keys.person:
-                await self.caller.speaks(order[0], "default")
+                await self.caller.speaks(order[0], LanguageSource.DEFAULT)
                 return heard
             choice = choose(heard, self.office.callflow, self.office.names)
             if choice is not None:
                 await self.caller.speaks(choice.lang, choice.how)
                 return None
             if heard.spoke and self._is_a_question(heard):
-                await self.caller.speaks(heard.lang or order[0], "question")
+                await self.caller.speaks(heard.lang or order[0], LanguageSource.QUESTION)
                 return heard
         return await self._without_a_language()
 
@@ -151,7 +155,8 @@ class Dialogue:
         if choice is not None:
             await self.caller.speaks(choice.lang, choice.how)
             return None
-        await self.caller.speaks(heard.lang or silent[0], "question" if heard.spoke else "default")
+        how = LanguageSource.QUESTION if heard.spoke else LanguageSource.DEFAULT
+        await self.caller.speaks(heard.lang or silent[0], how)
         return None if heard.silent else heard
 
     def _is_a_question(self, heard: CallerReply) -> bool:
@@ -205,7 +210,8 @@ class Dialogue:
             return await self.nothing_heard()
         self._silences = 0
         if heard.urgent:
-            self._alarm = "lost-child" if handoff.is_about_a_child(heard.text) else "urgent"
+            lost_child = handoff.is_about_a_child(heard.text)
+            self._alarm = PersonReason.LOST_CHILD if lost_child else PersonReason.URGENT
             return await self.emergency()
         if heard.key:
             return await self.pressed(heard.key)
@@ -228,9 +234,9 @@ class Dialogue:
             case Decision.FOLLOW:
                 return await self.follow(verdict.intent)
             case Decision.SOCIAL:
-                return (self.piece("anything_else" if verdict.intent == "thanks" else "how_can_i_help"),)
+                return (self.piece("anything_else" if verdict.intent == THANKS else "how_can_i_help"),)
             case Decision.HANDOFF:
-                return await self.person("not-understood")
+                return await self.person(PersonReason.NOT_UNDERSTOOD)
             case _:
                 return await self.not_understood()
 
@@ -246,18 +252,18 @@ class Dialogue:
 
     async def emergency(self) -> tuple[PromptPart, ...]:
         """The number first, at once, and nothing asked back."""
-        await self.caller.decided(Decision.ANSWER, "emergency")
+        await self.caller.decided(Decision.ANSWER, EMERGENCY)
         self.answered += 1
-        return (self.piece("emergency"), *self.answer("emergency")[:-1])
+        return (self.piece("emergency"), *self.answer(EMERGENCY)[:-1])
 
     async def confirm(self, intent: str) -> tuple[PromptPart, ...]:
         """Ask whether that was meant; anything but yes and no is a new turn."""
         name = self.office.faq.name(intent, self.caller.lang)
         heard = await self.caller.ask(self.piece("confirm", name=name))
         match heard.intent.name if heard.intent else "":
-            case "yes":
+            case ControlIntent.YES:
                 return self.answer(intent) if self._is_faq(intent) else await self.control(intent)
-            case "no":
+            case ControlIntent.NO:
                 return await self.not_understood()
         return await self.not_understood() if heard.silent else await self.respond(heard)
 
@@ -272,15 +278,15 @@ class Dialogue:
             await self.caller.decided(Decision.ANSWER, best)
             return self.answer(best)
         match heard.intent.name if heard.intent else "":
-            case "yes":
+            case ControlIntent.YES:
                 return self.answer(one)
-            case "no":
+            case ControlIntent.NO:
                 return await self.not_understood()
         return await self.not_understood() if heard.silent else await self.respond(heard)
 
     async def follow(self, intent: str) -> tuple[PromptPart, ...]:
         """ "And for children?": the same topic, another aspect of it."""
-        followed = resolve_follow_up(self.office.faq, self.last_answer, intent.removeprefix("follow."))
+        followed = resolve_follow_up(self.office.faq, self.last_answer, intent.removeprefix(FOLLOW_UP))
         if followed is None:
             return await self.not_understood()
         await self.caller.decided(Decision.ANSWER, followed)
@@ -290,7 +296,7 @@ class Dialogue:
         """Help once with examples; then a person."""
         self._reprompts += 1
         if self._reprompts > self.office.callflow.limits.reprompts:
-            return await self.person("not-understood")
+            return await self.person(PersonReason.NOT_UNDERSTOOD)
         return (self.piece("not_understood"), self.piece("reprompt_examples"))
 
     async def nothing_heard(self) -> tuple[PromptPart, ...]:
@@ -299,7 +305,7 @@ class Dialogue:
         if self._silences > self.office.callflow.limits.silences:
             if self.answered or self._offered:
                 await self.goodbye()
-            return await self.person("silence")
+            return await self.person(PersonReason.SILENCE)
         return (self.piece("no_input" if self._silences == 1 else "still_there"),)
 
     # keys and orders
@@ -312,34 +318,33 @@ class Dialogue:
         order = self.office.callflow.keys.intents.get(key)
         if order is not None:
             await self.caller.decided(Decision.CONTROL, order)
-            return await (self.person("key") if order == "human" else self.control(order))
+            return await (
+                self.person(PersonReason.KEY) if order is ControlIntent.HUMAN else self.control(order)
+            )
         lang = self.office.callflow.language_of_key(key)
         if lang is None or lang == self.caller.lang:
             return (self.piece("how_can_i_help"),)
-        return await self._change_to(lang, "key")
+        return await self._change_to(lang, LanguageSource.KEY)
 
     async def control(self, intent: str, text: str = "") -> tuple[PromptPart, ...]:
-        """An order: human, voicemail, callback, repeat, slower, menu, change_language, goodbye, yes, no.
-
-        ``text``: how he put it.
-        """
+        """Carry out a ControlIntent; ``text``: the words of the order."""
         self._reprompts = 0
         match intent:
-            case "human":
+            case ControlIntent.HUMAN:
                 return await self.person()
-            case "voicemail":
+            case ControlIntent.VOICEMAIL:
                 return await self.message()
-            case "callback":
+            case ControlIntent.CALLBACK:
                 return await self.callback()
-            case "repeat" | "slower":
-                return self._again(slow=intent == "slower")
-            case "menu":
+            case ControlIntent.REPEAT | ControlIntent.SLOWER:
+                return self._again(slow=intent == ControlIntent.SLOWER)
+            case ControlIntent.MENU:
                 return (self.piece("topics"), self.piece("how_can_i_help"))
-            case "change_language":
+            case ControlIntent.CHANGE_LANGUAGE:
                 return await self.change_language(text)
-            case "yes":
+            case ControlIntent.YES:
                 return (self.piece("how_can_i_help"),)
-            case "goodbye" | "no":
+            case ControlIntent.GOODBYE | ControlIntent.NO:
                 await self.goodbye()
         return (self.piece("anything_else"),)
 
@@ -353,7 +358,7 @@ class Dialogue:
         """By the name that was in the order (``text``), or asked for."""
         named = self.office.names.meant_in(text)
         if named in self.office.callflow.languages and named != self.caller.lang:
-            return await self._change_to(str(named), "voice")
+            return await self._change_to(str(named), LanguageSource.VOICE)
         codes = tuple(str(code) for code in self.office.callflow.languages)
         for _ in range(MENU_ROUNDS):
             heard = await self.caller.ask(self.piece("language_which"), langs=codes)
@@ -364,7 +369,7 @@ class Dialogue:
                 return await self.respond(heard)
         return (self.piece("how_can_i_help"),)
 
-    async def _change_to(self, lang: str, how: str) -> tuple[PromptPart, ...]:
+    async def _change_to(self, lang: str, how: LanguageSource) -> tuple[PromptPart, ...]:
         await self.caller.speaks(lang, how)
         self._last = ()
         return (self.piece("language_changed"), self.piece("how_can_i_help"))
@@ -373,7 +378,7 @@ class Dialogue:
 
     async def by_keys(self) -> tuple[PromptPart, ...]:
         """The usual topics by their keys, and a person: for him at once when that was no help either."""
-        await self.caller.decided(Decision.CONTROL, "menu")
+        await self.caller.decided(Decision.CONTROL, ControlIntent.MENU)
         lang, office = self.caller.lang, self.office
         menu = key_menu(office.callflow, office.faq, office.phrases, lang)
         heard = await self.caller.ask(*(PromptPart(phrase, text, lang) for text, phrase in menu))
@@ -384,19 +389,21 @@ class Dialogue:
             return self.answer(topic)
         if heard.key or heard.urgent or heard.intent is not None:
             return await self.respond(heard)
-        return await self.person("not-understood")
+        return await self.person(PersonReason.NOT_UNDERSTOOD)
 
     async def unheard(self) -> tuple[PromptPart, ...]:
         """The recogniser has failed: keys, and when it fails again a person."""
         if not self.caller.lang:
-            await self.caller.speaks(self.office.callflow.order(self.caller.number)[0], "default")
-        return await (self.by_keys() if self._deaf < FAILURES else self.person("not-understood"))
+            await self.caller.speaks(
+                self.office.callflow.order(self.caller.number)[0], LanguageSource.DEFAULT
+            )
+        return await (self.by_keys() if self._deaf < FAILURES else self.person(PersonReason.NOT_UNDERSTOOD))
 
     # ways out
 
-    async def person(self, why: str = "asked") -> tuple[PromptPart, ...]:
+    async def person(self, why: PersonReason = PersonReason.ASKED) -> tuple[PromptPart, ...]:
         """An adviser in opening hours, then who is on call, then the voicemail; ``why`` as in PersonWanted."""
-        await self.caller.decided(Decision.HANDOFF, "human")
+        await self.caller.decided(Decision.HANDOFF, ControlIntent.HUMAN)
         why = self._alarm or why
         self.caller.wants_person(why)
         self._reprompts = self._silences = 0
@@ -454,7 +461,7 @@ class Dialogue:
             return Verdict(Decision.REPROMPT)
         named = self.office.names.named_in(heard.text)
         if named is not None and named != (self.caller.lang or heard.lang):
-            return Verdict(Decision.CONTROL, "change_language")
+            return Verdict(Decision.CONTROL, ControlIntent.CHANGE_LANGUAGE)
         lang = heard.lang or self.caller.lang
         callflow, kinds = self.office.callflow, self.office.faq.kinds
         return decide(

@@ -12,6 +12,7 @@ from ivr.call.dialogue.handoff import TransferTarget
 from ivr.content.bundle import Content
 from ivr.content.callflow import wait_estimate
 from ivr.content.callflow.opening import open_at, reason
+from ivr.core.vocabulary import PersonReason, TransferDestination
 
 
 class TransferPhrases(Protocol):
@@ -25,7 +26,7 @@ class TransferPhrases(Protocol):
 class TransferReason:
     """Why he wants a person (as in PersonWanted), what he asked about, his place before others (0: none)."""
 
-    why: str
+    why: PersonReason
     topic: str = ""
     first: int = 0
 
@@ -52,7 +53,7 @@ class Transfer:
         spares = handoff.spares(self._office.callflow, self._office.now())
         if spares:
             await self._words.tell(self._words.piece("handoff"))
-            then = spares[1] if spares[1:] else ""
+            then = spares[1] if spares[1:] else None
             wanted = self._wanted
             await self._caller.transfer(
                 TransferTarget(spares[0], self._caller.lang, wanted.why, wanted.topic, then=then)
@@ -67,7 +68,7 @@ class Transfer:
         told = wait_estimate.told(standing.wait_s, callflow) if standing is not None else 0
         await self._words.tell(self._how_long(told) if told else self._words.piece("handoff"))
         await self._caller.transfer(
-            TransferTarget(handoff.QUEUE, lang, wanted.why, wanted.topic, told, wanted.first)
+            TransferTarget(TransferDestination.QUEUE, lang, wanted.why, wanted.topic, told, wanted.first)
         )
 
     def _how_long(self, told: int) -> PromptPart:

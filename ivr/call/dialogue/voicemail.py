@@ -8,6 +8,7 @@ from typing import Protocol
 
 from ivr.call.dialogue.caller import Caller, CallerReply, PromptPart, RecordedMessage
 from ivr.content.callflow import ReviewKeys
+from ivr.content.intents import ControlIntent
 
 SHORTEST_S = 1.0
 """A recording shorter than this (seconds) holds no message."""
@@ -69,5 +70,5 @@ async def _review(
         heard = await caller.ask(words.piece("voicemail_review"), after=message)
     if heard.urgent:
         return heard
-    refused = heard.intent is not None and heard.intent.name == "no"
+    refused = heard.intent is not None and heard.intent.name == ControlIntent.NO
     return _Choice.AGAIN if refused or heard.key == keys.again else _Choice.SEND

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import cached_property
 
 from ivr.content.callflow.fields import DtmfKey, Prefix
+from ivr.content.intents import ControlIntent
 from ivr.core.yamlfile import Strict
 
 
@@ -24,11 +25,11 @@ class ControlKeys(Strict):
     language: DtmfKey = "9"
 
     @cached_property
-    def intents(self) -> dict[str, str]:
+    def intents(self) -> dict[str, ControlIntent]:
         """Key -> the control intent it stands for."""
         return {
-            self.person: "human",
-            self.repeat: "repeat",
-            self.menu: "menu",
-            self.language: "change_language",
+            self.person: ControlIntent.HUMAN,
+            self.repeat: ControlIntent.REPEAT,
+            self.menu: ControlIntent.MENU,
+            self.language: ControlIntent.CHANGE_LANGUAGE,
         }

@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from itertools import combinations, groupby
 from typing import Any
 
+from ivr.content.intents import OUT_OF_SCOPE
 from ivr.core.text import normalise
-from ivr.nlu.gate import ACTS, OUT_OF_SCOPE, Decision
+from ivr.core.vocabulary import Decision
+from ivr.nlu.gate import ACTS
 
 DECLINED = (Decision.REPROMPT, Decision.HANDOFF, "")
 

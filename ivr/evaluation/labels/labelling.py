@@ -15,6 +15,7 @@ import sqlalchemy as sa
 
 from ivr.content.callflow import load_callflow
 from ivr.content.faq import load_faq
+from ivr.content.intents import OUT_OF_SCOPE
 from ivr.core import timespan
 from ivr.core.audio import WIDTH, read_channels, write_wav
 from ivr.core.errors import UsageError
@@ -23,7 +24,6 @@ from ivr.core.timespan import Timespan
 from ivr.evaluation.labels.labelled_turns import Label, LabelledTurn, agreements, turn_of, turns_of
 from ivr.evaluation.labels.sampling import next_turn
 from ivr.evaluation.labels.scoring import Score, scores
-from ivr.nlu.gate import OUT_OF_SCOPE
 from ivr.store import labels
 from ivr.store.access import opened
 

@@ -18,10 +18,10 @@ from rapidfuzz import fuzz, process
 from ivr.content.callflow import Language
 from ivr.content.faq import Faq
 from ivr.content.heldout import NEAR, HeldOutQuestion
+from ivr.content.intents import OUT_OF_SCOPE
 from ivr.core.text import normalise, spoken
 from ivr.core.yamlfile import Problem, Strict
 from ivr.evaluation.labels.labelled_turns import LabelledTurn
-from ivr.nlu.gate import OUT_OF_SCOPE
 
 EXAMPLES: Literal["examples"] = "examples"
 HELDOUT: Literal["heldout"] = "heldout"

@@ -9,10 +9,10 @@ from zoneinfo import ZoneInfo
 
 from rapidfuzz.distance import Levenshtein
 
+from ivr.content.intents import OUT_OF_SCOPE
 from ivr.core.text import normalise
 from ivr.evaluation.labels.confidence_intervals import IntervalEstimate, ratio, wilson
 from ivr.evaluation.labels.labelled_turns import LabelledTurn
-from ivr.nlu.gate import OUT_OF_SCOPE
 
 
 @dataclass(frozen=True)

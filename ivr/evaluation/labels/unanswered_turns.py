@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
-from ivr.nlu.gate import OUT_OF_SCOPE, Decision
+from ivr.content.intents import OUT_OF_SCOPE, ControlIntent
+from ivr.core.vocabulary import Decision
 
 FEWEST_WORDS = 2
 """A single word is mostly noise."""
@@ -51,8 +52,10 @@ def _why(row: Mapping[str, Any], following: Mapping[str, Any] | None) -> str:
     match row["decision"]:
         case Decision.REPROMPT:
             return "declined"
-        case Decision.HANDOFF if row["intent"] != "human":
+        case Decision.HANDOFF if row["intent"] != ControlIntent.HUMAN:
             return "person"
-        case Decision.CONFIRM | Decision.EITHER if following is not None and following["intent"] == "no":
+        case Decision.CONFIRM | Decision.EITHER if (
+            following is not None and following["intent"] == ControlIntent.NO
+        ):
             return "denied"
     return ""

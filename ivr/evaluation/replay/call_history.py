@@ -6,8 +6,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ivr.call.dialogue.caller import CallerReply, RecordedMessage
+from ivr.content.intents import EMERGENCY
 from ivr.core import events
 from ivr.core.events import Stamped
+from ivr.core.vocabulary import FaultPart, Party, TransferStatus
 from ivr.nlu.client import Intent
 
 Doing = events.Heard | events.KeyPressed | events.NothingHeard
@@ -58,7 +60,7 @@ class HistoryTurn:
     @property
     def urgent(self) -> bool:
         """Whether an emergency word was heard: understanding is not asked then."""
-        return self.understood is None and any(one.intent == "emergency" for one in self.decided)
+        return self.understood is None and any(one.intent == EMERGENCY for one in self.decided)
 
     def heard(self) -> CallerReply:
         """As the dialogue was given it."""
@@ -90,7 +92,7 @@ class CallSegment:
     number: int
     turns: tuple[HistoryTurn, ...]
     lang: str = ""
-    status: str = ""
+    status: TransferStatus = TransferStatus.LEAVING
     seq: int = 0
     given_back: bool = False
 
@@ -161,14 +163,16 @@ def _part(number: int, stretch: Sequence[Stamped], lang: str, first: int) -> Cal
     back = next(
         (item for item in stretch if isinstance(item.event, events.HandOff) and item.event.status), None
     )
-    status = back.event.status if back is not None and isinstance(back.event, events.HandOff) else ""
+    given_back_as = TransferStatus.LEAVING
+    if back is not None and isinstance(back.event, events.HandOff):
+        given_back_as = back.event.status
     turns = [
         _turn(first + index, number, one)
         for index, one in enumerate(_opened(stretch, back.t if back else 0.0))
     ]
     begun = stretch[0].event
     given_back = isinstance(begun, events.CallStarted) and begun.part > 0
-    return CallSegment(number, tuple(turns), lang, status, stretch[0].seq, given_back)
+    return CallSegment(number, tuple(turns), lang, given_back_as, stretch[0].seq, given_back)
 
 
 def _frames(parts: str) -> dict[int, int]:
@@ -192,7 +196,7 @@ def _opened(stretch: Iterable[Stamped], since: float) -> Iterator[_Open]:
             since, course, loaded = _over(item), None, False
         elif isinstance(event, events.Listened):
             course = event
-        elif isinstance(event, events.Fault) and event.part == "nlu":
+        elif isinstance(event, events.Fault) and event.part == FaultPart.NLU:
             loaded = True
         elif isinstance(event, events.Said):
             said.append(event)
@@ -218,11 +222,11 @@ def _note(turn: _Open, event: events.Event) -> None:
             turn.decided.append(event)
         case events.LanguageChosen():
             turn.chosen = event
-        case events.HandOff(status=""):
+        case events.HandOff(status=TransferStatus.LEAVING):
             turn.leads_to, turn.goes_on = "transfers", True
         case events.Queued(told_s=told_s):
             turn.leads_to, turn.goes_on, turn.wait_s = "transfers", True, told_s
-        case events.CallFinished(by="service"):
+        case events.CallFinished(by=Party.SERVICE):
             turn.leads_to, turn.goes_on = "hangs up", True
 
 

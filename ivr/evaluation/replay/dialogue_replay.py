@@ -24,10 +24,11 @@ from ivr.content.callflow import Callflow, phone_numbers
 from ivr.content.callflow.wait_estimate import WaitEstimate
 from ivr.core.errors import CallEnded, CallerGone, LeftToDialplan
 from ivr.core.events import Said
+from ivr.core.vocabulary import Decision, LanguageSource, PersonReason
 from ivr.evaluation.replay.audio_replay import AskedQuestion
 from ivr.evaluation.replay.call_history import CallHistory, CallSegment, HistoryTurn, message_then
 from ivr.nlu.client import Intent
-from ivr.nlu.gate import Decision, Verdict
+from ivr.nlu.gate import Verdict
 
 KEYED = "0140205050"
 """Stands for a number that a caller gave: the record does not keep it."""
@@ -229,12 +230,12 @@ class _LedCaller:
             return not self._waiting
         return rest[0].asked[-1].key in {piece.key for piece in pieces}
 
-    async def speaks(self, lang: str, how: str) -> None:
+    async def speaks(self, lang: str, how: LanguageSource) -> None:
         self.lang = lang
         if self._free:
             self.chosen = (lang, how)
 
-    async def decided(self, decision: str, intent: str, other: str = "") -> None:
+    async def decided(self, decision: Decision, intent: str, other: str = "") -> None:
         if self._free:
             self.decisions.append((str(decision), intent, other))
 
@@ -263,7 +264,7 @@ class _LedCaller:
     def wants_callback(self, wish: CallbackRequest) -> None:
         pass
 
-    def wants_person(self, why: str) -> None:
+    def wants_person(self, why: PersonReason) -> None:
         pass
 
     async def standing(self, first: int = 0) -> WaitEstimate | None:

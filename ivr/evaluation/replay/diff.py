@@ -16,6 +16,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from ivr.call.dialogue.caller import CallerReply
+from ivr.content.intents import EMERGENCY
 from ivr.core.text import normalise
 from ivr.evaluation.replay.audio_replay import ReplayedTurn
 from ivr.evaluation.replay.call_history import HistoryTurn
@@ -205,7 +206,7 @@ def _words(heard: CallerReply) -> tuple[str, str]:
 
 
 def _intent(heard: CallerReply) -> str:
-    return heard.intent.name if heard.intent else "emergency" if heard.urgent else ""
+    return heard.intent.name if heard.intent else EMERGENCY if heard.urgent else ""
 
 
 def _heard(heard: CallerReply, engine: str = "") -> dict[str, Any]:
@@ -219,7 +220,7 @@ def _heard(heard: CallerReply, engine: str = "") -> dict[str, Any]:
 
 def _understood(heard: CallerReply) -> dict[str, Any] | None:
     if heard.intent is None:
-        return {"intent": "emergency", "confidence": 1.0} if heard.urgent else None
+        return {"intent": EMERGENCY, "confidence": 1.0} if heard.urgent else None
     return {"intent": heard.intent.name, "confidence": round(heard.intent.confidence, 3)}
 
 
