@@ -1,1 +1,1 @@
-"""What ``make setup`` does once the Python environment stands: ``python -m ivr.setup``."""
+"""Set-up of an installation: ``make setup`` runs ``python -m ivr.setup`` in the finished Python environment."""

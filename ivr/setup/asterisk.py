@@ -1,7 +1,7 @@
-"""The private Asterisk: Debian's own packages of it, from sid, in a folder of ours.
+"""Installs the private Asterisk: Debian's packages from sid, in a root file system of their own.
 
-Debian 12 and 13 have no Asterisk.  debootstrap checks the signature of sid's Release file; that a mirror's
-file may be past its Valid-Until date is accepted: the packages are held by the signed sums all the same.
+Debian 12 and 13 have no Asterisk package.  debootstrap checks the signature of sid's Release file.  A mirror's
+Release file may be past its Valid-Until date: the signed checksums protect the packages all the same.
 """
 
 from __future__ import annotations
@@ -24,21 +24,25 @@ SUITE = "sid"
 PACKAGES = ("asterisk", "asterisk-core-sounds-en-wav", "ca-certificates")
 KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 LINES = 880
-"""Lines that debootstrap writes for these packages (measured): the whole of our bar."""
+"""Lines that debootstrap prints for these packages (measured); they drive the progress bar."""
 
 
 def inputs(settings: Settings) -> Iterable[str | Path]:
-    """What the result depends on."""
+    """What the installed Asterisk depends on."""
     return [SUITE, *PACKAGES]
 
 
 def present(settings: Settings) -> bool:
-    """Whether a whole Asterisk stands there."""
+    """Whether the private Asterisk is installed."""
     return (settings.rootfs / "usr/sbin/asterisk").exists()
 
 
 def install(settings: Settings, task: Task) -> Sequence[str]:
-    """Bootstrap beside the old one, carry the instances over (their messages live there), then swap."""
+    """Bootstrap a new root file system beside the old one, move the instances over, and swap the two.
+
+    Instances hold messages.  ``task`` shows the progress.  Raises SetupError when not root, or while an Asterisk
+    runs from the old one.
+    """
     need_root("debootstrap and chroot for the private Asterisk")
     users = _users(settings.rootfs)
     if users:
@@ -50,27 +54,35 @@ def install(settings: Settings, task: Task) -> Sequence[str]:
 
 
 def clean(partial: Path) -> None:
-    """Remove what an interrupted bootstrap left; never through a mount (that would be the machine's /dev)."""
+    """Remove what an interrupted bootstrap left at ``partial``, but nothing behind a mount such as /dev.
+
+    Raises SetupError when a mount cannot be removed.
+    """
     for point in reversed(_mounts(partial)):
         subprocess.run(["umount", "--lazy", point], check=False, capture_output=True)
-    left = _mounts(partial)
-    if left:
-        raise SetupError(f"cannot unmount {left[0]}: unmount it by hand")
+    remaining = _mounts(partial)
+    if remaining:
+        raise SetupError(f"cannot unmount {remaining[0]}: unmount it by hand")
     if partial.exists():
         run(["rm", "-rf", "--one-file-system", partial], what=f"removing {partial}")
 
 
 def _bootstrap(settings: Settings, folder: Path, task: Task) -> None:
-    # dpkg would wait for the disk after each file; what a crash leaves behind is thrown away anyway
-    hurry = folder / "etc/dpkg/dpkg.cfg.d/hurry"
-    hurry.parent.mkdir(parents=True)
-    hurry.write_text("force-unsafe-io\n", encoding="utf-8")
+    # dpkg syncs the disk after each file; a result that a crash interrupts is discarded anyway
+    config = folder / "etc/dpkg/dpkg.cfg.d/unsafe-io"
+    config.parent.mkdir(parents=True)
+    config.write_text("force-unsafe-io\n", encoding="utf-8")
     log = stamps(settings) / "debootstrap.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     command = ["debootstrap", "--variant=minbase", "--force-check-gpg", f"--keyring={KEYRING}"]
     command += [f"--include={','.join(PACKAGES)}", SUITE, str(folder)]
     mirror = debian_mirror()
-    run([*_alone(), *command, *([mirror] if mirror else [])], what="debootstrap", line=_lines(task), log=log)
+    run(
+        [*_isolation(), *command, *([mirror] if mirror else [])],
+        what="debootstrap",
+        line=_lines(task),
+        log=log,
+    )
     _prepare(settings, folder)
     version = run(["chroot", folder, "/usr/sbin/asterisk", "-V"], what="asterisk -V")
     (folder / "srv/version").write_text(version + "\n", encoding="utf-8")
@@ -78,11 +90,11 @@ def _bootstrap(settings: Settings, folder: Path, task: Task) -> None:
 
 
 def _prepare(settings: Settings, folder: Path) -> None:
-    """Space for packages' files is given back, names resolve as on the machine, instances move over."""
+    """Remove downloaded packages, copy the machine's host names, and move the instances over."""
     for archive in (folder / "var/cache/apt/archives").glob("*.deb"):
         archive.unlink()
     names = Path("/etc/hosts").read_text(encoding="utf-8") if Path("/etc/hosts").exists() else ""
-    # Asterisk looks up its own host name at every call: a name that nobody knows costs a time-out each
+    # Asterisk looks up its own host name at every call; an unknown name costs a time-out each time
     if socket.gethostname() not in names.split():
         names += f"127.0.1.1 {socket.gethostname()}\n"
     (folder / "etc/hosts").write_text(names, encoding="utf-8")
@@ -91,7 +103,7 @@ def _prepare(settings: Settings, folder: Path) -> None:
 
 
 def _lines(task: Task) -> Callable[[str], None]:
-    """debootstrap's lines, counted: ``I: Unpacking asterisk...``"""
+    """Count debootstrap's lines, such as ``I: Unpacking asterisk...``."""
     count = iter(range(1, 1 << 31))
 
     def line(text: str) -> None:
@@ -100,11 +112,11 @@ def _lines(task: Task) -> Callable[[str], None]:
     return line
 
 
-def _alone() -> list[str]:
-    """A mount and process space of its own: killed with us, and its mounts vanish with it."""
-    alone = ["unshare", "--mount", "--pid", "--fork", "--kill-child"]
-    works = subprocess.run([*alone, "true"], check=False, capture_output=True).returncode == 0
-    return alone if works else []
+def _isolation() -> list[str]:
+    """Command prefix for mount and process namespaces that end with this process; empty if not permitted."""
+    prefix = ["unshare", "--mount", "--pid", "--fork", "--kill-child"]
+    works = subprocess.run([*prefix, "true"], check=False, capture_output=True).returncode == 0
+    return prefix if works else []
 
 
 def _mounts(folder: Path) -> list[str]:
@@ -114,12 +126,12 @@ def _mounts(folder: Path) -> list[str]:
 
 
 def _users(rootfs: Path) -> list[int]:
-    """Processes that run in this root."""
+    """Processes whose root directory is ``rootfs``."""
     found: list[int] = []
     for process in Path("/proc").glob("[0-9]*"):
         try:
             if (process / "root").readlink() == rootfs.resolve():
                 found.append(int(process.name))
-        except OSError:  # it ended, or is not ours to see
+        except OSError:  # it has ended, or belongs to another user
             continue
     return found

@@ -1,6 +1,6 @@
 #!/bin/bash
-# From a bare Debian to .venv: Debian's Python packages where they are missing, then the locked environment.
-# The rest of set-up is Python: `python -m ivr.setup`.  Nothing is done twice: a second run takes a blink.
+# Creates .venv on a bare Debian: installs Debian's Python packages if they are missing, then the locked packages.
+# `python -m ivr.setup` does the rest of set-up.  A second run has nothing to do and takes an instant.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
@@ -9,13 +9,13 @@ stop() {
     exit 1
 }
 
-# Programs that bring their own list of authorities use the machine's instead (a company's proxy may need it).
+# Programs with their own list of certificate authorities use the machine's instead, which a proxy may need.
 authorities=/etc/ssl/certs/ca-certificates.crt
 if [ -z "${SSL_CERT_FILE:-}" ] && [ -s $authorities ]; then
     export SSL_CERT_FILE=$authorities
 fi
 
-# A Python of 3.11 or later that can make environments.  Debian's own comes first; pyenv's shims may fail.
+# Finds a Python of 3.11 to 3.14 with venv.  Debian's own comes first, because pyenv's shims may fail.
 find_python() {
     local candidate
     for candidate in "${IVR_PYTHON:-}" /usr/bin/python3 /usr/bin/python3.1[1-4] /usr/local/bin/python3 python3 \
@@ -36,8 +36,7 @@ install_packages() {
     echo "Installing Debian packages: $*"
     export DEBIAN_FRONTEND=noninteractive
     dpkg --configure -a
-    # a line of apt's own, only when something is wrong
-    apt-get update -qq || echo "apt-get update failed; going on with the lists that are there" >&2
+    apt-get update -qq || echo "apt-get update failed; continuing with the present package lists" >&2
     apt-get install -qq -y --no-install-recommends "$@" > /dev/null || stop "apt-get install $* failed"
 }
 
@@ -54,7 +53,7 @@ fi
 python=$(find_python) || stop "no Python of 3.11 to 3.14 with venv found: install one, or name it in IVR_PYTHON"
 
 if ! .venv/bin/python -c 'import pip' 2> /dev/null; then
-    echo "Making .venv with $python"
+    echo "Creating .venv with $python"
     rm -rf .venv
     "$python" -m venv .venv
 fi

@@ -1,4 +1,4 @@
-"""Other programs that set-up runs: their lines are watched, and an error ends in one clear line."""
+"""Runs other programs for set-up, follows their output, and turns a failure into one clear line."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pathlib import Path
 from ivr.core.errors import SetupError
 
 KEPT = 40
-"""Last lines of output that a failed program's log keeps."""
+"""Last lines of output that are kept for the error message."""
 
 
 def run(
@@ -25,21 +25,27 @@ def run(
     cwd: Path | None = None,
     log: Path | None = None,
 ) -> str:
-    """Run to the end and return its last lines; raises SetupError ``what failed: <its last words>``.
+    """Run a program to its end and return the last lines of its output.
 
-    ``line`` is called with each line of output; ``env`` adds to ours; ``log`` keeps everything.
+    command: program and arguments.
+    what: name of the action in the error message.
+    line: called with each line of output.
+    env: variables to add to this process's environment.
+    cwd: working directory.
+    log: file that receives all output.
+    Raises SetupError ``<what> failed: <last line>`` when the program is missing or fails.
     """
     tail: deque[str] = deque(maxlen=KEPT)
     program = str(command[0])
     if not shutil.which(program):
         raise SetupError(f"{what} failed: {program} is not installed")
-    # a program must not go on alone when set-up is killed
-    leash = ["setpriv", "--pdeathsig", "TERM"] if shutil.which("setpriv") else []
+    # the program must end when set-up is killed
+    prefix = ["setpriv", "--pdeathsig", "TERM"] if shutil.which("setpriv") else []
     with ExitStack() as stack:
-        keep = stack.enter_context(log.open("w", encoding="utf-8")) if log else None
+        log_file = stack.enter_context(log.open("w", encoding="utf-8")) if log else None
         process = stack.enter_context(
             subprocess.Popen(
-                [*leash, *(str(part) for part in command)],
+                [*prefix, *(str(part) for part in command)],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
@@ -53,8 +59,8 @@ def run(
             assert process.stdout is not None
             for text in map(str.rstrip, process.stdout):
                 tail.append(text)
-                if keep:
-                    keep.write(text + "\n")
+                if log_file:
+                    log_file.write(text + "\n")
                 if line:
                     line(text)
         except BaseException:
@@ -62,6 +68,6 @@ def run(
             raise
         code = process.wait()
     if code != 0:
-        said = next((text for text in reversed(tail) if text.strip()), f"exit status {code}")
-        raise SetupError(f"{what} failed: {said}" + (f" (all of it: {log})" if log else ""))
+        last = next((text for text in reversed(tail) if text.strip()), f"exit status {code}")
+        raise SetupError(f"{what} failed: {last}" + (f" (all of it: {log})" if log else ""))
     return "\n".join(tail)

@@ -1,4 +1,4 @@
-"""The two steps that make the service's content ready: training, and the prompts."""
+"""The steps of set-up that prepare the content: training, rendering prompts, configuring a remote Asterisk."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ivr.setup.progress import Task
 
 
 def training_inputs(settings: Settings) -> Iterable[str | Path]:
-    """What the trained model depends on."""
+    """What the trained model depends on: examples, configuration and the code of the training."""
     from ivr.core import text
     from ivr.nlu import training  # takes a moment to import
 
@@ -23,14 +23,14 @@ def training_inputs(settings: Settings) -> Iterable[str | Path]:
 
 
 def trained(settings: Settings) -> bool:
-    """Whether the model of today's examples is there (ConfigError when the content has faults)."""
+    """Whether a model of the present examples exists; raises ConfigError when the content has errors."""
     from ivr.nlu import training  # takes a moment to import
 
     return training.model_path(settings).exists()
 
 
 def train(settings: Settings, task: Task) -> Sequence[str]:
-    """Train Rasa on the FAQ; models that nobody needs any more go."""
+    """Train Rasa on the FAQ, showing progress in ``task``, and delete models that no content version uses."""
     from ivr.content import versions
     from ivr.nlu import training
 
@@ -39,23 +39,23 @@ def train(settings: Settings, task: Task) -> Sequence[str]:
     return []
 
 
-def write_line(settings: Settings, task: Task) -> Sequence[str]:
-    """What an Asterisk and a Rasa of others' keeping start from: the content in use."""
+def configure_remote(settings: Settings, task: Task) -> Sequence[str]:
+    """Write the configuration of an externally managed Asterisk, and train and load an external Rasa."""
     from ivr.content import versions
     from ivr.content.callflow import load_callflow
     from ivr.nlu import remote, training
     from ivr.service import supervisor
 
-    used = dataclasses.replace(settings, root=versions.root(settings))
-    if used.rasa_workshop_url:
-        training.train(used, task.at)
-        asyncio.run(remote.serve(used))
-    supervisor.prepare(used, load_callflow(used.root))
+    current = dataclasses.replace(settings, root=versions.root(settings))
+    if current.rasa_workshop_url:
+        training.train(current, task.at)
+        asyncio.run(remote.serve(current))
+    supervisor.prepare(current, load_callflow(current.root))
     return []
 
 
 def prompt_inputs(settings: Settings) -> Iterable[str | Path]:
-    """What the rendered prompts depend on: the words, how they are read, and which voices are there."""
+    """What the rendered prompts depend on: texts, pronunciations, installed voices, and the code."""
     root = settings.root
     models = sorted(path.name for path in settings.models.glob("piper-*"))
     words = [root / "nlu" / "faq", root / "voices" / "phrases", root / "voices" / "say"]
@@ -63,12 +63,12 @@ def prompt_inputs(settings: Settings) -> Iterable[str | Path]:
 
 
 def rendered(settings: Settings) -> bool:
-    """Whether there are prompts."""
+    """Whether any prompts are rendered."""
     return any(prompts(settings).glob("*.wav"))
 
 
 def render(settings: Settings, task: Task) -> Sequence[str]:
-    """Render every fixed sentence."""
+    """Render every fixed sentence, showing progress in ``task``."""
     from ivr.setup import prompts as rendering
 
     rendering.render_all(settings, task)

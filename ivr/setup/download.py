@@ -1,4 +1,4 @@
-"""Downloads that survive a cut: they go on where they stopped, and nothing unverified gets its final name."""
+"""Downloads over HTTP that resume after an interruption; a file gets its final name once it is verified."""
 
 from __future__ import annotations
 
@@ -16,45 +16,48 @@ from ivr.core.errors import SetupError
 
 CONNECT_S = 3.0
 """Longest wait for a connection."""
-KNOCK_S = 8.0
-"""Longest wait for a host's first answer, look-up of its name included."""
+PROBE_S = 8.0
+"""Longest wait for a host's first answer, including the look-up of its name."""
 READ_S = 20.0
-"""Longest silence of a server in the middle of a download."""
+"""Longest silence of a server during a download."""
 TRIES = 3
-"""Attempts to go on after a cut before giving up; the part that arrived stays for the next set-up."""
+"""Attempts at one file.  After the last one the received part stays for the next set-up."""
 
 OnDownload = Callable[[int, int | None], None]
-"""Told (bytes so far, bytes in all or None)."""
+"""Receives the bytes so far, and the bytes in all or None."""
 
 
 class Unreachable(SetupError):
-    """The address gave no answer, or not the file."""
+    """The address did not answer, or did not return the file."""
 
 
 class Downloader:
-    """Fetches files over HTTP.  Remembers hosts that could not be reached: one time-out each."""
+    """Fetches files over HTTP.  A host that cannot be reached costs one time-out, because it is remembered."""
 
     def __init__(self) -> None:
         trusted = ssl.create_default_context(cafile=certifi.where())
-        trusted.load_default_certs()  # and what the machine trusts, such as a company's own authority
+        trusted.load_default_certs()  # the machine may trust more, such as a company's authority
         timeout = httpx.Timeout(READ_S, connect=CONNECT_S)
         self._client = httpx.Client(timeout=timeout, follow_redirects=True, verify=trusted)
-        self._gone: dict[str, str] = {}
-        self._hosts: dict[str, threading.Lock] = {}
+        self._unreachable: dict[str, str] = {}
+        self._host_locks: dict[str, threading.Lock] = {}
         self._lock = threading.Lock()
 
     def close(self) -> None:
-        """Close its connections."""
+        """Close the connections."""
         self._client.close()
 
     def fetch(self, url: str, target: Path, sha256: str | None, report: OnDownload | None = None) -> str:
-        """Get ``url`` into ``target``, verified when a sum is given; returns the SHA-256.
+        """Download ``url`` to ``target`` and return the file's SHA-256.
 
-        ``target`` appears only when it is whole and right; until then the bytes are in ``target.part``.
+        sha256: expected sum; None: any.
+        report: called with the progress.
+        The file appears when it is complete and verified; until then its bytes are in ``<target>.part``.
+        Raises Unreachable when the host does not answer, SetupError when the sum is wrong.
         """
         part = target.with_name(f"{target.name}.part")
         part.parent.mkdir(parents=True, exist_ok=True)
-        self._meet(url)
+        self._check_host(url)
         for attempt in range(1, TRIES + 1):
             try:
                 self._append(url, part, report or (lambda done, total: None))
@@ -69,23 +72,23 @@ class Downloader:
         part.replace(target)
         return found
 
-    def _meet(self, url: str) -> None:
-        """Raises Unreachable at once for a host known to be away; the first to ask finds out for all."""
+    def _check_host(self, url: str) -> None:
+        """Raise Unreachable if the host cannot be reached; the first caller probes it for all others."""
         name = host(url)
         with self._lock:
-            door = self._hosts.setdefault(name, threading.Lock())
-        with door:
-            if name in self._gone:
-                raise Unreachable(f"{name}: {self._gone[name]}")
-            why = self._knock(url)
+            host_lock = self._host_locks.setdefault(name, threading.Lock())
+        with host_lock:
+            if name in self._unreachable:
+                raise Unreachable(f"{name}: {self._unreachable[name]}")
+            why = self._probe(url)
             if why:
-                self._gone[name] = why
+                self._unreachable[name] = why
                 raise Unreachable(f"{name}: {why}")
 
-    def _knock(self, url: str) -> str:
-        """Why the host does not answer; empty when it does.
+    def _probe(self, url: str) -> str:
+        """Return why the host does not answer, or an empty string.
 
-        In a thread of its own, for no time-out covers the look-up of a name: that can hang for a minute.
+        It runs in a thread of its own, because no time-out covers the look-up of a name, which can take a minute.
         """
         answer: list[str] = []
 
@@ -96,25 +99,25 @@ class Downloader:
             except httpx.HTTPError as error:
                 answer.append(reason(error))
 
-        thread = threading.Thread(target=ask, name="knock", daemon=True)
+        thread = threading.Thread(target=ask, name="probe", daemon=True)
         thread.start()
-        thread.join(KNOCK_S)
+        thread.join(PROBE_S)
         return answer[0] if answer else "no answer in time"
 
     def _append(self, url: str, part: Path, report: OnDownload) -> None:
-        """Ask for what is missing of ``part``; a server that starts over again is followed."""
-        have = part.stat().st_size if part.exists() else 0
-        headers = {"Accept-Encoding": "identity", **({"Range": f"bytes={have}-"} if have else {})}
+        """Request the missing bytes of ``part``; start over when the server sends the whole file."""
+        existing = part.stat().st_size if part.exists() else 0
+        headers = {"Accept-Encoding": "identity", **({"Range": f"bytes={existing}-"} if existing else {})}
         with self._client.stream("GET", url, headers=headers) as answer:
-            if answer.status_code == httpx.codes.REQUESTED_RANGE_NOT_SATISFIABLE and have:
+            if answer.status_code == httpx.codes.REQUESTED_RANGE_NOT_SATISFIABLE and existing:
                 whole = answer.headers.get("Content-Range", "").rpartition("/")[2]
-                if whole != str(have):
+                if whole != str(existing):
                     part.unlink()
                     raise httpx.ReadError("the file there has changed")
                 return
             answer.raise_for_status()
             resumed = answer.status_code == httpx.codes.PARTIAL_CONTENT
-            done = have if resumed else 0
+            done = existing if resumed else 0
             length = answer.headers.get("Content-Length")
             total = done + int(length) if length else None
             with part.open("ab" if resumed else "wb") as file:
@@ -125,12 +128,12 @@ class Downloader:
 
 
 def host(url: str) -> str:
-    """The host of an address, for people."""
+    """The host of ``url``, for messages."""
     return urlsplit(url).hostname or url
 
 
 def reason(error: Exception) -> str:
-    """Why, in a few words."""
+    """Describe a failed request in a few words."""
     if isinstance(error, httpx.HTTPStatusError):
         return f"answered {error.response.status_code}"
     if isinstance(error, httpx.TimeoutException):
@@ -139,6 +142,6 @@ def reason(error: Exception) -> str:
 
 
 def sum_of(path: Path) -> str:
-    """SHA-256 of a file."""
+    """SHA-256 of a file as hexadecimal digits."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,4 +1,4 @@
-"""fail2ban's own programs for the tests of our filter, from Debian: unpacked, not installed, so that nothing runs."""
+"""Unpacks Debian's fail2ban for the tests of our filter.  It is not installed, so no daemon starts."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ PACKAGE = "fail2ban"
 
 
 def folder(settings: Settings) -> Path:
-    """Where it lies, as it would below /."""
+    """Folder that holds the unpacked package."""
     return settings.var / "fail2ban"
 
 
 def present(settings: Settings) -> bool:
-    """Whether its programs are there."""
+    """Whether the programs are unpacked."""
     return (folder(settings) / "usr/bin/fail2ban-regex").exists()
 
 
 def install(settings: Settings, task: Task) -> Sequence[str]:
-    """Fetch the package and unpack it."""
+    """Download and unpack the package; raises SetupError when apt-get fails."""
     target = folder(settings)
     draft = target.with_name("fail2ban.draft")
     shutil.rmtree(draft, ignore_errors=True)

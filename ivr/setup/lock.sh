@@ -1,6 +1,6 @@
 #!/bin/sh
-# Makes the lock files anew from what pyproject.toml and the lines below ask for.  Run it in the checkout, after
-# a change there or to take newer versions, then `make test`.
+# Creates the lock files from the requirements in pyproject.toml and below.  Run it in the checkout after a change of
+# these, or to take newer versions; then run `make test`.
 set -eu
 cd "$(dirname "$0")/../.."
 uv=.venv/bin/uv
@@ -8,14 +8,14 @@ plain="--quiet --upgrade --generate-hashes --no-emit-index-url --no-annotate --n
 
 # shellcheck disable=SC2086
 $uv pip compile $plain --universal --python-version 3.11 --extra dev pyproject.toml -o requirements.lock
-# the image has the same versions without the tools of development
+# the image has the same versions without the development tools
 # shellcheck disable=SC2086
 $uv pip compile $plain --universal --python-version 3.11 --constraint requirements.lock pyproject.toml \
     -o docker/ivr/requirements.lock
-# what brings the others: the bootstrap installs it with pip, which then has nothing more to do
+# uv itself, which the bootstrap installs with pip; uv installs the rest
 awk '/^uv==/ { on = 1; print; next } on && /^ / { print; next } { on = 0 }' requirements.lock > ivr/setup/uv.lock
 
-# Rasa 3.6.21 names the large tensorflow, and packages that training on a CPU and serving over HTTP never import
+# Rasa 3.6.21 requires the large tensorflow, and packages that CPU training and HTTP serving never import
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 printf '%s\n' 'rasa==3.6.21' 'tensorflow-cpu==2.12.0' \
@@ -30,4 +30,4 @@ rasa() { # python version, lock
         --python-platform x86_64-manylinux_2_31 "$work/rasa.in" -o "$2"
 }
 rasa 3.10 nlu/rasa.lock
-rasa 3.9.2 nlu/rasa-3.9.lock # for Debian 11's Python, where no 3.10 is to be had
+rasa 3.9.2 nlu/rasa-3.9.lock # for Debian 11's Python, where no 3.10 is available

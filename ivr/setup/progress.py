@@ -1,4 +1,4 @@
-"""Set-up as a person sees it: one line per step with a bar; plain lines where there is no terminal."""
+"""Progress of set-up: one line with a bar per step on a terminal, plain lines otherwise."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 
 
 class Task:
-    """One step's line.  Any thread may move it."""
+    """The line of one step; ``show`` draws it.  Any thread may update it."""
 
     def __init__(self, title: str, show: Callable[[float | None, str], None]) -> None:
         self.title = title
         self._show = show
 
     def at(self, share: float | None, text: str = "") -> None:
-        """``share`` of the work that is done, 0 to 1 (None: unknown), and what is being done now."""
+        """Show that ``share`` of the work is done (0 to 1, None: unknown), and ``text``: the current action."""
         self._show(None if share is None else min(max(share, 0.0), 1.0), text)
 
     def parts(self, names: Sequence[str]) -> dict[str, Task]:
-        """Tasks that share this line: each counts the same."""
+        """Tasks with these names that share this line with equal weight."""
         shares = dict.fromkeys(names, 0.0)
 
         def part(name: str) -> Task:
@@ -37,13 +37,13 @@ class Task:
         return {name: part(name) for name in names}
 
     def bytes(self, done: int, total: int | None, text: str = "") -> None:
-        """The same for a download; ``done`` and ``total`` in bytes."""
+        """Show a download: ``done`` of ``total`` bytes (None: unknown), and its name ``text``."""
         size = f"{done / 1e6:.0f} of {total / 1e6:.0f} MB" if total else f"{done / 1e6:.0f} MB"
         self.at(done / total if total else None, f"{text} {size}".strip())
 
 
 class ProgressBoard:
-    """All steps under way.  Use as a context manager."""
+    """The lines of all running steps on ``console``.  Use as a context manager."""
 
     def __init__(self, console: Console) -> None:
         self.console = console
@@ -68,12 +68,12 @@ class ProgressBoard:
         self._bars.stop()
 
     def say(self, line: str, style: str = "") -> None:
-        """One line above the bars."""
+        """Print one line above the bars, in a style of rich."""
         with self._lock:
             self.console.print(line, style=style, highlight=False, markup=False, soft_wrap=True)
 
     def task(self, title: str) -> Task:
-        """A new line, at 0 %."""
+        """Add a line for a step, at 0 %."""
         if not self._live:
             self.say(f"... {title}")
             return Task(title, self._plain(title))
@@ -83,19 +83,19 @@ class ProgressBoard:
         )
 
     def finished(self, task: Task, seconds: float) -> None:
-        """The step is done after so many seconds."""
+        """Mark a step as done after ``seconds``."""
         task.at(1.0)
         if not self._live:
             self.say(f"    {task.title}: done in {seconds:.0f} s")
 
     def _plain(self, title: str) -> Callable[[float | None, str], None]:
-        """Without a terminal: a line every 10 s, so that a log shows life."""
-        said = [time.monotonic()]
+        """Print a line at most every 10 s, for a log."""
+        printed = [time.monotonic()]
 
         def show(share: float | None, text: str) -> None:
-            if time.monotonic() - said[0] < 10 or share == 1.0:
+            if time.monotonic() - printed[0] < 10 or share == 1.0:
                 return
-            said[0] = time.monotonic()
+            printed[0] = time.monotonic()
             self.say(f"    {title}: {'' if share is None else f'{share:.0%} '}{text}")
 
         return show

@@ -1,4 +1,4 @@
-"""Rendering everything the service can say; the answers a second time, slowly."""
+"""Renders everything that the service can say, and the answers a second time at a slow pace."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ivr.speech.prompts import open_prompts
 
 
 def render_all(settings: Settings, task: Task) -> None:
-    """Render what is not on disk yet."""
+    """Render what is not on disk yet, showing the progress in ``task``."""
     flow = callflow.load_callflow(settings.root)
     words = phrases.load_phrases(settings.root)
     questions = faq.load_faq(settings.root, words)

@@ -1,4 +1,4 @@
-"""Rasa's own Python environment, from nlu/rasa.lock."""
+"""Installs Rasa in a Python environment of its own, from nlu/rasa.lock."""
 
 from __future__ import annotations
 
@@ -19,25 +19,25 @@ _UNITS = {"K": 1 / 1024, "M": 1.0, "G": 1024.0}
 
 
 def lock(settings: Settings, python: str) -> Path:
-    """Every package with version and SHA-256.
+    """The lock file for the Python version ``python``: every package with version and SHA-256.
 
-    Made by ``ivr/setup/lock.sh``: ``rasa==3.6.21`` with ``tensorflow-cpu``, without what is not needed here.
+    ``ivr/setup/lock.sh`` makes it from ``rasa==3.6.21`` and ``tensorflow-cpu``, without packages that are not needed.
     """
     return settings.root / "nlu" / ("rasa.lock" if python == interpreter.WANTED else "rasa-3.9.lock")
 
 
 def inputs(settings: Settings) -> Iterable[str | Path]:
-    """What the result depends on."""
-    return [lock(settings, interpreter.WANTED), lock(settings, interpreter.SPARE)]
+    """What the environment depends on."""
+    return [lock(settings, interpreter.WANTED), lock(settings, interpreter.FALLBACK)]
 
 
 def present(settings: Settings) -> bool:
-    """Whether the environment starts (its interpreter may have been removed from the machine)."""
+    """Whether the environment has its interpreter, which may have been removed from the machine."""
     return rasa_python(settings).exists()
 
 
 def install(settings: Settings, task: Task) -> Sequence[str]:
-    """Make the environment beside its place, then move it there."""
+    """Create the environment, showing the progress in ``task``; raises SetupError when a step fails."""
     log = stamps(settings) / "rasa.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     python, version = interpreter.find(settings, task)
@@ -49,25 +49,17 @@ def _install(python: Path, locked: Path, folder: Path, task: Task, log: Path) ->
     uv = Path(sys.executable).with_name("uv")
     task.at(0.02, f"with {python}")
     run([uv, "venv", "--quiet", "--relocatable", "--python", python, folder], what="uv venv")
-    # without dependencies: the lock is complete, and rasa would ask for the large tensorflow again
-    command: list[str | Path] = [
-        uv,
-        "pip",
-        "install",
-        "--python",
-        folder / "bin/python",
-        "--no-deps",
-        "--require-hashes",
-        "--compile-bytecode",  # else each start of Rasa takes twice as long, where Python may not keep it later
-    ]
-    command += ["-r", locked]
-    run(command, what="uv pip install rasa", line=_Downloads(task), log=log)
+    # without dependencies: the lock is complete, and rasa itself would require the large tensorflow
+    # bytecode: without it each start takes twice as long where Python may not write it later
+    options = ["--no-deps", "--require-hashes", "--compile-bytecode"]
+    command: list[str | Path] = [uv, "pip", "install", "--python", folder / "bin/python"]
+    run([*command, *options, "-r", locked], what="uv pip install rasa", line=_Downloads(task), log=log)
     task.at(0.95, "first start")
     run([folder / "bin/python", "-m", "rasa", "--version"], what="rasa --version", env=quiet())
 
 
 def quiet() -> dict[str, str]:
-    """Environment in which Rasa neither phones home nor chatters."""
+    """Environment variables that turn off Rasa's telemetry and its warnings."""
     return {
         "RASA_TELEMETRY_ENABLED": "false",
         "TF_CPP_MIN_LOG_LEVEL": "3",
@@ -76,7 +68,7 @@ def quiet() -> dict[str, str]:
 
 
 class _Downloads:
-    """uv's lines as a share of the megabytes it announced."""
+    """Shows uv's output as a share of the megabytes that it announced."""
 
     def __init__(self, task: Task) -> None:
         self._task = task

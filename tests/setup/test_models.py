@@ -14,7 +14,9 @@ from rich.console import Console
 from ivr.core.errors import SetupError
 from ivr.core.settings import Settings
 from ivr.setup import models, packages
-from ivr.setup.models import KINDS, ModelKind, fetch_all
+from ivr.setup.catalogue import ModelKind
+from ivr.setup.catalogue import catalogue as load_catalogue
+from ivr.setup.models import KINDS, fetch_all
 from ivr.setup.progress import ProgressBoard, Task
 from tests.setup.server import site
 
@@ -67,7 +69,7 @@ def zipped(*names: str) -> bytes:
 
 
 def test_the_catalogue_of_the_project_is_sound() -> None:
-    known = models.catalogue(Settings(root=ROOT, var=ROOT / "var"))
+    known = load_catalogue(Settings(root=ROOT, var=ROOT / "var"))
     assert {model.kind for model in known.models.values()} == set(KINDS)
     assert [name for name, model in known.models.items() if model.needed] == ["whisper-base", "vosk-ko"]
     for name, model in known.models.items():
@@ -155,7 +157,7 @@ def test_a_model_put_there_by_hand_counts_when_its_sums_are_right(settings: Sett
     folder.mkdir(parents=True)
     (folder / "v.onnx").write_bytes(b"a voice")
     assert fetch_all(settings, ALL, task) == []
-    assert [state.here for state in models.states(settings)] == [True]
+    assert [state.present for state in models.states(settings)] == [True]
 
 
 def wheel(folder: Path, name: str, members: dict[str, bytes]) -> Path:
