@@ -15,7 +15,7 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field
 
 from ivr.content.callflow import WEEKDAYS, CalendarDay, Language, fault
-from ivr.content.phrases import Phrases, load_phrases
+from ivr.content.phrases import Phrase, Phrases, load_phrases
 from ivr.core.text import LANGUAGES
 from ivr.core.yamlfile import WARNING, Document, Finding, Loc, Problem, Strict, load, raise_if_errors
 
@@ -212,7 +212,7 @@ class Faq:
         entry = self._entries[intent]
         text = entry.answers.get(lang)  # type: ignore[call-overload]
         if text is None or entry.expired(today):
-            return Answer((self._phrases.text(lang, "expired"),), expired=True)
+            return Answer((self._phrases.text(lang, Phrase.EXPIRED),), expired=True)
         return Answer((*self.today_lines(intent, lang, today), text))
 
     def expiring(self, today: dt.date) -> list[tuple[dt.date, str]]:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import string
 from collections.abc import Iterator, Mapping
+from enum import StrEnum
 from pathlib import Path
+from typing import Any, Self
 
 from pydantic import create_model
 
@@ -13,108 +15,118 @@ from ivr.core.yamlfile import Document, Finding, Problem, Strict, load, raise_if
 
 FOLDER = Path("voices/phrases")
 
-# Every key, with the fields that its text holds.
-KEYS: dict[str, tuple[str, ...]] = {
-    "welcome": (),
-    "menu_line": ("key",),
-    "introduction": (),
-    "how_can_i_help": (),
-    "anything_else": (),
-    "no_input": (),
-    "not_understood": (),
-    "reprompt_examples": (),
-    "confirm": ("name",),
-    "either": ("a", "b"),
-    "expired": (),
-    "emergency": (),
-    "handoff": (),
-    "handoff_waiting": (),
-    "handoff_failed": (),
-    "handoff_declined": (),
-    "closed": (),
-    "voicemail_intro": (),
-    "voicemail_review": (),
-    "voicemail_sent": (),
-    "voicemail_empty": (),
-    "voicemail_failed": (),
-    "callback_intro": (),
-    "callback_own": (),
-    "callback_own_ask": (),
-    "callback_number": (),
-    "callback_number_again": (),
-    "callback_heard": (),
-    "callback_check": (),
-    "callback_not_callable": (),
-    "callback_when": (),
-    "callback_window": ("when", "key"),
-    "callback_agreed": (),
-    "callback_agreed_when": ("when",),
-    "callback_limit": (),
-    "callback_failed": (),
-    "callback_whisper": (),
-    "callback_accept": (),
-    "callback_unanswered": (),
-    "window_hours": ("day", "start", "end"),
-    "window_morning": ("day",),
-    "window_afternoon": ("day",),
-    "goodbye": (),
-    "too_long": (),
-    "language_which": (),
-    "language_changed": (),
-    "topics": (),
-    "by_keys": (),
-    "topic_line": ("name", "key"),
-    "person_line": ("key",),
-    "repeat_nothing": (),
-    "technical": (),
-    "fallback": (),
-    "crowded": ("key",),
-    "still_there": (),
-    "back_to_service": (),
-    "recording_notice": ("key",),
-    "recording_refused": (),
-    "apology_wait": (),
-    "queue_wait": ("time",),
-    "queue_wait_longer": ("time",),
-    "time_seconds": ("n",),
-    "time_minute": (),
-    "time_minute_and_half": (),
-    "time_two_and_half": (),
-    "time_minutes": ("n",),
-    "queue_next": (),
-    "queue_number": (),
-    "queue_options": (),
-    "whisper_fr": (),
-    "whisper_en": (),
-    "whisper_es": (),
-    "whisper_de": (),
-    "whisper_it": (),
-    "whisper_asked": (),
-    "whisper_not_understood": (),
-    "whisper_silence": (),
-    "whisper_urgent": (),
-    "whisper_lost_child": (),
-    "adviser_accept": (),
-    "adviser_available": (),
-    "adviser_paused": (),
-    "adviser_away": (),
-}
+
+class Phrase(StrEnum):
+    """The key of each phrase in the files, followed by the fields that its text holds."""
+
+    fields: tuple[str, ...]
+
+    def __new__(cls, key: str, *fields: str) -> Self:
+        """A phrase with its fields."""
+        phrase = str.__new__(cls, key)
+        phrase._value_, phrase.fields = key, fields
+        return phrase
+
+    WELCOME = "welcome"
+    MENU_LINE = "menu_line", "key"
+    INTRODUCTION = "introduction"
+    HOW_CAN_I_HELP = "how_can_i_help"
+    ANYTHING_ELSE = "anything_else"
+    NO_INPUT = "no_input"
+    NOT_UNDERSTOOD = "not_understood"
+    REPROMPT_EXAMPLES = "reprompt_examples"
+    CONFIRM = "confirm", "name"
+    EITHER = "either", "a", "b"
+    EXPIRED = "expired"
+    EMERGENCY = "emergency"
+    HANDOFF = "handoff"
+    HANDOFF_WAITING = "handoff_waiting"
+    HANDOFF_FAILED = "handoff_failed"
+    HANDOFF_DECLINED = "handoff_declined"
+    CLOSED = "closed"
+    VOICEMAIL_INTRO = "voicemail_intro"
+    VOICEMAIL_REVIEW = "voicemail_review"
+    VOICEMAIL_SENT = "voicemail_sent"
+    VOICEMAIL_EMPTY = "voicemail_empty"
+    VOICEMAIL_FAILED = "voicemail_failed"
+    CALLBACK_INTRO = "callback_intro"
+    CALLBACK_OWN = "callback_own"
+    CALLBACK_OWN_ASK = "callback_own_ask"
+    CALLBACK_NUMBER = "callback_number"
+    CALLBACK_NUMBER_AGAIN = "callback_number_again"
+    CALLBACK_HEARD = "callback_heard"
+    CALLBACK_CHECK = "callback_check"
+    CALLBACK_NOT_CALLABLE = "callback_not_callable"
+    CALLBACK_WHEN = "callback_when"
+    CALLBACK_WINDOW = "callback_window", "when", "key"
+    CALLBACK_AGREED = "callback_agreed"
+    CALLBACK_AGREED_WHEN = "callback_agreed_when", "when"
+    CALLBACK_LIMIT = "callback_limit"
+    CALLBACK_FAILED = "callback_failed"
+    CALLBACK_WHISPER = "callback_whisper"
+    CALLBACK_ACCEPT = "callback_accept"
+    CALLBACK_UNANSWERED = "callback_unanswered"
+    WINDOW_HOURS = "window_hours", "day", "start", "end"
+    WINDOW_MORNING = "window_morning", "day"
+    WINDOW_AFTERNOON = "window_afternoon", "day"
+    GOODBYE = "goodbye"
+    TOO_LONG = "too_long"
+    LANGUAGE_WHICH = "language_which"
+    LANGUAGE_CHANGED = "language_changed"
+    TOPICS = "topics"
+    BY_KEYS = "by_keys"
+    TOPIC_LINE = "topic_line", "name", "key"
+    PERSON_LINE = "person_line", "key"
+    REPEAT_NOTHING = "repeat_nothing"
+    TECHNICAL = "technical"
+    FALLBACK = "fallback"
+    CROWDED = "crowded", "key"
+    STILL_THERE = "still_there"
+    BACK_TO_SERVICE = "back_to_service"
+    RECORDING_NOTICE = "recording_notice", "key"
+    RECORDING_REFUSED = "recording_refused"
+    APOLOGY_WAIT = "apology_wait"
+    QUEUE_WAIT = "queue_wait", "time"
+    QUEUE_WAIT_LONGER = "queue_wait_longer", "time"
+    TIME_SECONDS = "time_seconds", "n"
+    TIME_MINUTE = "time_minute"
+    TIME_MINUTE_AND_HALF = "time_minute_and_half"
+    TIME_TWO_AND_HALF = "time_two_and_half"
+    TIME_MINUTES = "time_minutes", "n"
+    QUEUE_NEXT = "queue_next"
+    QUEUE_NUMBER = "queue_number"
+    QUEUE_OPTIONS = "queue_options"
+    WHISPER_FR = "whisper_fr"
+    WHISPER_EN = "whisper_en"
+    WHISPER_ES = "whisper_es"
+    WHISPER_DE = "whisper_de"
+    WHISPER_IT = "whisper_it"
+    WHISPER_ASKED = "whisper_asked"
+    WHISPER_NOT_UNDERSTOOD = "whisper_not_understood"
+    WHISPER_SILENCE = "whisper_silence"
+    WHISPER_URGENT = "whisper_urgent"
+    WHISPER_LOST_CHILD = "whisper_lost_child"
+    ADVISER_ACCEPT = "adviser_accept"
+    ADVISER_AVAILABLE = "adviser_available"
+    ADVISER_PAUSED = "adviser_paused"
+    ADVISER_AWAY = "adviser_away"
 
 
 class _PhraseFile(Strict):
     def problems(self) -> Iterator[Problem]:
         for key, text in self.model_dump().items():
-            yield from _faults(key, text)
+            yield from _faults(Phrase(key), text)
 
 
-PhraseFile = create_model("PhraseFile", __base__=_PhraseFile, **{key: (str, ...) for key in KEYS})  # type: ignore[call-overload]
+_FIELDS: dict[str, Any] = {phrase.value: (str, ...) for phrase in Phrase}
+PhraseFile = create_model("PhraseFile", __base__=_PhraseFile, **_FIELDS)
 
 
-def _faults(key: str, text: str) -> Iterator[Problem]:
+def _faults(key: Phrase, text: str) -> Iterator[Problem]:
     if not text.strip():
         yield Problem((key,), f"'{key}' says nothing", "write what the caller hears")
         return
-    wanted = set(KEYS[key])
+    wanted = set(key.fields)
     try:
         found = {name for _, name, _, _ in string.Formatter().parse(text) if name is not None}
     except ValueError:
@@ -123,7 +135,7 @@ def _faults(key: str, text: str) -> Iterator[Problem]:
     for name in sorted(wanted - found):
         yield Problem((key,), f"{{{name}}} is missing in '{key}'", f"write {{{name}}} where it is to be said")
     for name in sorted(found - wanted):
-        known = ", ".join(f"{{{field}}}" for field in KEYS[key]) or "none"
+        known = ", ".join(f"{{{field}}}" for field in key.fields) or "none"
         yield Problem((key,), f"'{key}' does not know {{{name}}}", f"fields allowed here: {known}")
 
 
@@ -138,13 +150,13 @@ class Phrases:
         """Languages that have phrases."""
         return tuple(self._texts)
 
-    def text(self, lang: str, phrase: str, /, **fields: str) -> str:
+    def text(self, lang: str, phrase: Phrase, /, **fields: str) -> str:
         """The phrase ``phrase`` in ``lang`` with its fields filled in."""
         return self._texts[lang][phrase].format(**fields)
 
     def fixed(self, lang: str) -> list[str]:
         """Phrases without fields: what can be rendered in advance."""
-        return [text for key, text in self._texts[lang].items() if not KEYS[key]]
+        return [text for key, text in self._texts[lang].items() if not Phrase(key).fields]
 
 
 def read(root: Path) -> dict[str, Document[_PhraseFile]]:

@@ -16,11 +16,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from ivr.content.phrases import Phrase
 from ivr.core import events
 from ivr.core.vocabulary import CallOutcome, PersonReason, QueueExit
 
 ANSWERED = "answered"
-NOBODY = ("closed", "closed_reason", "handoff_failed")
+NOBODY = (Phrase.CLOSED, "closed_reason", Phrase.HANDOFF_FAILED)
 """Keys of the phrases that tell the caller that nobody is there."""
 QUEUE_LOG_S = 1.0
 """The queue log's clock may be so many seconds behind."""

@@ -8,13 +8,17 @@ from ivr.call.dialogue.announcements import Announcement, announcements
 from ivr.content.callflow import Callflow
 from ivr.content.faq import load_faq
 from ivr.content.languages import key_word
-from ivr.content.phrases import Phrases, load_phrases
+from ivr.content.phrases import Phrase, Phrases, load_phrases
 from ivr.core.audio import PHONE_RATE, RATE, resample, write_wav
 from ivr.core.settings import Settings
 from ivr.speech.prompts import Prompts, open_prompts
 
 FALLBACK_LANGS = ("fr", "en")
-IN_HIS_LANGUAGE = {"wait": "apology_wait", "sent": "voicemail_sent", "unsent": "voicemail_failed"}
+IN_HIS_LANGUAGE = {
+    "wait": Phrase.APOLOGY_WAIT,
+    "sent": Phrase.VOICEMAIL_SENT,
+    "unsent": Phrase.VOICEMAIL_FAILED,
+}
 """File -> phrase (context ``say`` of ``extensions.conf``)."""
 
 
@@ -34,10 +38,10 @@ def last_words(callflow: Callflow, phrases: Phrases) -> Iterator[Announcement]:
         for file, phrase in IN_HIS_LANGUAGE.items():
             yield Announcement(f"{file}-{lang}", phrases.text(lang, phrase), lang)
     for lang in FALLBACK_LANGS:
-        fallback = phrases.text(lang, "fallback")
+        fallback = phrases.text(lang, Phrase.FALLBACK)
         yield Announcement(f"fallback-{lang}", fallback, lang)
         offered = lang in keys  # else nobody here speaks it
-        crowded = phrases.text(lang, "crowded", key=key_word(keys[lang], lang)) if offered else fallback
+        crowded = phrases.text(lang, Phrase.CROWDED, key=key_word(keys[lang], lang)) if offered else fallback
         yield Announcement(f"crowded-{lang}", crowded, lang)
 
 

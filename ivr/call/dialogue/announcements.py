@@ -12,15 +12,23 @@ from dataclasses import dataclass
 from ivr.content.callflow import Callflow
 from ivr.content.callflow.wait_estimate import tellable, waiting_phrase
 from ivr.content.faq import Faq
-from ivr.content.phrases import Phrases
+from ivr.content.phrases import Phrase, Phrases
+from ivr.core.vocabulary import PersonReason
 
 PLACES = 20
 """Places in a queue that are said as numbers."""
 DESK = {
-    "next": "queue_next", "number": "queue_number", "options": "queue_options", "accept": "adviser_accept",
-    "callback": "callback_whisper", "call-now": "callback_accept", "unanswered": "callback_unanswered",
-    "available": "adviser_available", "paused": "adviser_paused", "away": "adviser_away",
-}  # fmt: skip
+    "next": Phrase.QUEUE_NEXT,
+    "number": Phrase.QUEUE_NUMBER,
+    "options": Phrase.QUEUE_OPTIONS,
+    "accept": Phrase.ADVISER_ACCEPT,
+    "callback": Phrase.CALLBACK_WHISPER,
+    "call-now": Phrase.CALLBACK_ACCEPT,
+    "unanswered": Phrase.CALLBACK_UNANSWERED,
+    "available": Phrase.ADVISER_AVAILABLE,
+    "paused": Phrase.ADVISER_PAUSED,
+    "away": Phrase.ADVISER_AWAY,
+}
 """File -> phrase."""
 WHYS = ("asked", "not_understood", "silence", "urgent", "lost_child")
 """Why an adviser is wanted, as far as he is told."""
@@ -50,14 +58,16 @@ def announcements(callflow: Callflow, faq: Faq, phrases: Phrases) -> Iterator[An
         for file, phrase in DESK.items():
             yield Announcement(f"desk/{file}", phrases.text(lang, phrase), lang)
         for seconds in tellable(callflow):
-            text = f"{waiting_time(seconds, lang, callflow, phrases)} {phrases.text(lang, 'queue_options')}"
+            text = (
+                f"{waiting_time(seconds, lang, callflow, phrases)} {phrases.text(lang, Phrase.QUEUE_OPTIONS)}"
+            )
             yield Announcement("desk/options", text, lang, seconds)
         for place in range(1, PLACES + 1):
             yield Announcement(f"digits/{place}", str(place), lang)
         for other in callflow.languages:
-            yield Announcement(f"desk/lang-{other}", phrases.text(lang, f"whisper_{other}"), lang)
+            yield Announcement(f"desk/lang-{other}", phrases.text(lang, Phrase(f"whisper_{other}")), lang)
         for why in WHYS:
-            yield Announcement(f"desk/why-{why}", phrases.text(lang, f"whisper_{why}"), lang)
+            yield Announcement(f"desk/why-{why}", phrases.text(lang, Phrase(f"whisper_{why}")), lang)
         for intent in faq.intents:
             if faq.kind(intent) == "faq":
                 yield Announcement(f"desk/{_topic(intent)}", faq.name(intent, lang), lang)
@@ -69,7 +79,7 @@ def waiting_time(seconds: int, lang: str, callflow: Callflow, phrases: Phrases) 
     return phrases.text(lang, phrase, time=phrases.text(lang, length, **fields))
 
 
-def whisper(faq: Faq, lang: str, topic: str, why: str) -> str:
+def whisper(faq: Faq, lang: str, topic: str, why: PersonReason) -> str:
     """The files that tell an adviser who waits: language, topic (empty: none), why he asks for a person."""
     files = [f"desk/lang-{lang}"]
     if topic and faq.kind(topic) == "faq":

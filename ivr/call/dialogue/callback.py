@@ -15,7 +15,7 @@ from ivr.call.dialogue.caller import CallbackRequest, Caller, CallerReply, Promp
 from ivr.content.callflow import Callflow, phone_numbers
 from ivr.content.callflow.callback_windows import CallbackWindow, OpenOn, offered
 from ivr.content.intents import ControlIntent
-from ivr.content.phrases import Phrases
+from ivr.content.phrases import Phrase, Phrases
 
 TRIES = 2
 """So often he is asked for a number, and for a window."""
@@ -37,7 +37,7 @@ WAYS_OUT = (
 class CallbackPhrases(Protocol):
     """Phrases in the caller's language, as pieces."""
 
-    def piece(self, name: str, lang: str = "", /, **fields: str) -> PromptPart: ...
+    def piece(self, name: Phrase, lang: str = "", /, **fields: str) -> PromptPart: ...
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ class CallbackResult:
 
     agreed: bool = False
     turn: CallerReply | None = None
-    lead: str = ""
+    lead: Phrase | None = None
 
 
 class _Instead(Exception):
@@ -85,16 +85,16 @@ class CallbackFlow:
     async def run(self) -> CallbackResult:
         """Raises CallerGone when he hangs up; one who had confirmed his number is called back all the same."""
         if self._too_often(self._own):
-            return CallbackResult(lead="callback_limit")
+            return CallbackResult(lead=Phrase.CALLBACK_LIMIT)
         windows = self._windows()
         if not windows:
             return CallbackResult()
         try:
             number = await self._number()
             if not number:
-                return CallbackResult(lead="callback_failed")
+                return CallbackResult(lead=Phrase.CALLBACK_FAILED)
             if self._too_often(number):
-                return CallbackResult(lead="callback_limit")
+                return CallbackResult(lead=Phrase.CALLBACK_LIMIT)
             return await self._promise(number, windows)
         except _Instead as instead:
             return CallbackResult(turn=instead.turn)
@@ -108,14 +108,14 @@ class CallbackFlow:
             heard = await self._offer_own()
             if heard is None:
                 return self._own
-        question = "callback_number"
+        question = Phrase.CALLBACK_NUMBER
         for _ in range(TRIES):
             if heard is None or len(self._digits(heard)) < FEWEST:
                 heard = await self._caller.ask(self._piece(question), keys=MOST_KEYS)
-            question, number = "callback_number_again", self._read(heard)
+            question, number = Phrase.CALLBACK_NUMBER_AGAIN, self._read(heard)
             heard = None
             if number and not self._may_call(number):
-                await self._caller.say(self._piece("callback_not_callable"))
+                await self._caller.say(self._piece(Phrase.CALLBACK_NOT_CALLABLE))
             elif number:
                 heard = await self._check(number)
                 if heard is None:
@@ -125,13 +125,15 @@ class CallbackFlow:
     async def _offer_own(self) -> CallerReply | None:
         """The number he calls from.  None: yes.  Else what he said, which may hold another number."""
         ending = self._own[-4:]
-        question = [self._piece("callback_own"), *self._spoken((ending[:2], ending[2:]))]
-        return await self._confirm(*question, self._piece("callback_own_ask"))
+        question = [self._piece(Phrase.CALLBACK_OWN), *self._spoken((ending[:2], ending[2:]))]
+        return await self._confirm(*question, self._piece(Phrase.CALLBACK_OWN_ASK))
 
     async def _check(self, number: str) -> CallerReply | None:
         """Read it back, digit by digit.  None: it is right.  Else what he said."""
         groups = self._spoken(phone_numbers.groups(number, self._home))
-        return await self._confirm(self._piece("callback_heard"), *groups, self._piece("callback_check"))
+        return await self._confirm(
+            self._piece(Phrase.CALLBACK_HEARD), *groups, self._piece(Phrase.CALLBACK_CHECK)
+        )
 
     async def _confirm(self, *question: PromptPart) -> CallerReply | None:
         """Ask once more when he says nothing.  None: yes; else what he said."""
@@ -176,14 +178,14 @@ class CallbackFlow:
         if window is None:
             return CallbackResult()
         self._note(number, window)
-        promised = self._piece("callback_agreed_when", when=self._when(window))
+        promised = self._piece(Phrase.CALLBACK_AGREED_WHEN, when=self._when(window))
         groups = self._spoken(phone_numbers.groups(number, self._home))
-        await self._caller.say(self._piece("callback_agreed"), _live(promised), *groups)
+        await self._caller.say(self._piece(Phrase.CALLBACK_AGREED), _live(promised), *groups)
         return CallbackResult(agreed=True)
 
     async def _window(self, windows: list[CallbackWindow]) -> CallbackWindow | None:
         """The one he chooses; the first for one who says nothing or only yes; None when none suits him."""
-        menu = [self._piece("callback_when"), *(self._option(*item) for item in enumerate(windows, 1))]
+        menu = [self._piece(Phrase.CALLBACK_WHEN), *(self._option(*item) for item in enumerate(windows, 1))]
         for _ in range(TRIES):
             heard = await self._caller.ask(*menu)
             if heard.key.isdecimal() and 1 <= int(heard.key) <= len(windows):
@@ -201,7 +203,7 @@ class CallbackFlow:
 
     def _option(self, place: int, window: CallbackWindow) -> PromptPart:
         key = self._terms.key_words(str(place), self._lang)
-        return _live(self._piece("callback_window", when=self._when(window), key=key))
+        return _live(self._piece(Phrase.CALLBACK_WINDOW, when=self._when(window), key=key))
 
     def _windows(self) -> list[CallbackWindow]:
         terms, rules = self._terms, self._terms.callflow.callback
@@ -241,7 +243,7 @@ class CallbackFlow:
             for group, end in zip(groups, ends, strict=True)
         ]
 
-    def _piece(self, name: str, **fields: str) -> PromptPart:
+    def _piece(self, name: Phrase, **fields: str) -> PromptPart:
         return self._words.piece(name, **fields)
 
 

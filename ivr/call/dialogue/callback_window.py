@@ -9,7 +9,7 @@ from num2words import num2words
 
 from ivr.call.dialogue.number_words import numbers_in
 from ivr.content.callflow.callback_windows import CallbackWindow
-from ivr.content.phrases import Phrases
+from ivr.content.phrases import Phrase, Phrases
 from ivr.core.text import normalise
 
 WEEKDAYS = {
@@ -52,9 +52,9 @@ def when(window: CallbackWindow, now: dt.datetime, phrases: Phrases, lang: str) 
     """ "today between four and five pm", "tomorrow morning", in ``lang``; without a full stop."""
     day = _day(window.start.date(), now.date(), lang)
     if window.part:
-        return phrases.text(lang, f"window_{window.part}", day=day)
+        return phrases.text(lang, Phrase(f"window_{window.part}"), day=day)
     start, end = _hours(window.start.hour, window.end.hour, lang)
-    return phrases.text(lang, "window_hours", day=day, start=start, end=end)
+    return phrases.text(lang, Phrase.WINDOW_HOURS, day=day, start=start, end=end)
 
 
 def chosen(

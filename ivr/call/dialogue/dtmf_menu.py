@@ -7,13 +7,13 @@ from collections.abc import Iterator
 from ivr.content.callflow import Callflow
 from ivr.content.faq import Faq
 from ivr.content.languages import key_word
-from ivr.content.phrases import Phrases
+from ivr.content.phrases import Phrase, Phrases
 
 
-def key_menu(callflow: Callflow, faq: Faq, phrases: Phrases, lang: str) -> Iterator[tuple[str, str]]:
+def key_menu(callflow: Callflow, faq: Faq, phrases: Phrases, lang: str) -> Iterator[tuple[str, Phrase]]:
     """Its sentences in ``lang``, and the phrase that each is."""
-    yield phrases.text(lang, "by_keys"), "by_keys"
+    yield phrases.text(lang, Phrase.BY_KEYS), Phrase.BY_KEYS
     for key, intent in callflow.topics_by_key.items():
         name = faq.name(intent, lang)
-        yield phrases.text(lang, "topic_line", name=name, key=key_word(key, lang)), "topic_line"
-    yield phrases.text(lang, "person_line", key=key_word(callflow.keys.person, lang)), "person_line"
+        yield phrases.text(lang, Phrase.TOPIC_LINE, name=name, key=key_word(key, lang)), Phrase.TOPIC_LINE
+    yield phrases.text(lang, Phrase.PERSON_LINE, key=key_word(callflow.keys.person, lang)), Phrase.PERSON_LINE

@@ -10,7 +10,7 @@ from ivr.content.callflow import Callflow
 from ivr.content.callflow.wait_estimate import tellable
 from ivr.content.faq import Faq
 from ivr.content.languages import key_word
-from ivr.content.phrases import Phrases
+from ivr.content.phrases import Phrase, Phrases
 
 Sentence = tuple[str, str]
 """Text and language."""
@@ -21,7 +21,7 @@ def sentences(callflow: Callflow, faq: Faq, phrases: Phrases) -> Iterator[Senten
     for lang, entry in callflow.languages.items():
         for text in phrases.fixed(lang):
             yield text, lang
-        yield phrases.text(lang, "menu_line", key=key_word(entry.key, lang)), lang
+        yield phrases.text(lang, Phrase.MENU_LINE, key=key_word(entry.key, lang)), lang
         yield recording_notice(callflow, phrases, lang), lang
         for text, _ in key_menu(callflow, faq, phrases, lang):
             yield text, lang
@@ -38,7 +38,7 @@ def sentences(callflow: Callflow, faq: Faq, phrases: Phrases) -> Iterator[Senten
 
 def recording_notice(callflow: Callflow, phrases: Phrases, lang: str) -> str:
     """That the call may be recorded, and the key to refuse."""
-    return phrases.text(lang, "recording_notice", key=key_word(callflow.recording.refuse_key, lang))
+    return phrases.text(lang, Phrase.RECORDING_NOTICE, key=key_word(callflow.recording.refuse_key, lang))
 
 
 def answers(callflow: Callflow, faq: Faq) -> Iterator[Sentence]:
@@ -63,8 +63,8 @@ def _reasons(callflow: Callflow, lang: str) -> Iterator[str]:
 def _questions_back(lang: str, faq: Faq, phrases: Phrases) -> Iterator[str]:
     names = {intent: faq.name(intent, lang) for intent in faq.intents if faq.kind(intent) != "social"}
     for intent, name in names.items():
-        yield phrases.text(lang, "confirm", name=name)
+        yield phrases.text(lang, Phrase.CONFIRM, name=name)
         for other, second in names.items():
             siblings = "." in intent and faq.topic(intent) == faq.topic(other) and intent != other
             if siblings:
-                yield phrases.text(lang, "either", a=name, b=second)
+                yield phrases.text(lang, Phrase.EITHER, a=name, b=second)

@@ -18,6 +18,7 @@ from ivr.content.bundle import Content
 from ivr.content.callflow.opening import intervals
 from ivr.content.faq import resolve_follow_up
 from ivr.content.intents import EMERGENCY, FOLLOW_UP, THANKS, ControlIntent
+from ivr.content.phrases import Phrase
 from ivr.core.errors import RecogniserError, VoiceError
 from ivr.core.vocabulary import Decision, LanguageSource, PersonReason, TransferStatus
 from ivr.nlu.gate import Verdict, decide
@@ -73,7 +74,7 @@ class Dialogue:
         """
         notice = self._recording_notice()
         if heard is None:
-            return (self.piece("introduction"), *notice, self.piece("how_can_i_help"))
+            return (self.piece(Phrase.INTRODUCTION), *notice, self.piece(Phrase.HOW_CAN_I_HELP))
         if not notice or heard.urgent:
             return await self.respond(heard)
         if heard.key or self.verdict(heard).decision in (Decision.CONTROL, Decision.HANDOFF):
@@ -87,7 +88,7 @@ class Dialogue:
         if not (recording.enabled and recording.notice):
             return ()
         key = self.office.key_words(recording.refuse_key, self.caller.lang)
-        return (self.piece("recording_notice", key=key),)
+        return (self.piece(Phrase.RECORDING_NOTICE, key=key),)
 
     def _refuses(self, key: str) -> bool:
         recording = self.office.callflow.recording
@@ -97,7 +98,7 @@ class Dialogue:
         match status:
             case TransferStatus.SERVED:
                 self._cut_off = True  # should he ask again, he does not wait behind others
-                return (self.piece("back_to_service"),)
+                return (self.piece(Phrase.BACK_TO_SERVICE),)
             case TransferStatus.CALLBACK:
                 return await self.callback()
             case TransferStatus.MESSAGE:
@@ -108,12 +109,12 @@ class Dialogue:
             self.caller.wants_person(PersonReason.ASKED)  # the queue has ended the wait that was noted before
             wanted = TransferReason(PersonReason.ASKED, self._topic)
             await Transfer(self.caller, self, self.office, wanted).to_a_spare()
-        await self.tell(self.piece("handoff_failed"))
+        await self.tell(self.piece(Phrase.HANDOFF_FAILED))
         return await self.message()
 
     async def _instead(self) -> tuple[PromptPart, ...]:
         """None of those who are there took him: a callback, or else a message."""
-        heard = await self.caller.ask(self.piece("handoff_declined"))
+        heard = await self.caller.ask(self.piece(Phrase.HANDOFF_DECLINED))
         intent = heard.intent.name if heard.intent else ""
         if heard.key == CALLBACK_KEY or intent in (ControlIntent.CALLBACK, ControlIntent.YES):
             return await self.callback()
@@ -123,15 +124,15 @@ class Dialogue:
         return await self.respond(heard)
 
     async def _apologise(self, told: bool) -> tuple[PromptPart, ...]:
-        apology = () if told else (self.piece("apology_wait"),)
-        return (*apology, self.piece("how_can_i_help"))
+        apology = () if told else (self.piece(Phrase.APOLOGY_WAIT),)
+        return (*apology, self.piece(Phrase.HOW_CAN_I_HELP))
 
     # the greeting and the language
 
     async def welcome(self) -> CallerReply | None:
         """Greet and settle the language; returns the question of a caller who asks one right away."""
         order = self.office.callflow.order(self.caller.number)
-        menu = [self.piece("welcome", order[0]), *(self._menu_line(lang) for lang in order)]
+        menu = [self.piece(Phrase.WELCOME, order[0]), *(self._menu_line(lang) for lang in order)]
         for _ in range(MENU_ROUNDS):
             heard = await self.caller.ask(*menu, langs=order)
             if self._refuses(heard.key):
@@ -150,7 +151,9 @@ class Dialogue:
 
     async def _without_a_language(self) -> CallerReply | None:
         silent = self.office.callflow.silent_languages
-        heard = await self.caller.ask(*(self.piece("how_can_i_help", lang) for lang in silent), langs=silent)
+        heard = await self.caller.ask(
+            *(self.piece(Phrase.HOW_CAN_I_HELP, lang) for lang in silent), langs=silent
+        )
         choice = choose(heard, self.office.callflow, self.office.names)
         if choice is not None:
             await self.caller.speaks(choice.lang, choice.how)
@@ -166,7 +169,7 @@ class Dialogue:
 
     def _menu_line(self, lang: str) -> PromptPart:
         key = self.office.callflow.languages[lang].key  # type: ignore[index]
-        return self.piece("menu_line", lang, key=self.office.key_words(key, lang))
+        return self.piece(Phrase.MENU_LINE, lang, key=self.office.key_words(key, lang))
 
     # questions and answers
 
@@ -176,8 +179,8 @@ class Dialogue:
             try:
                 prompt = await coming
                 if self.caller.with_us_s > self.office.callflow.limits.call_s:
-                    await self.caller.say(*(piece for piece in prompt if piece.key != "anything_else"))
-                    await self.goodbye("too_long")
+                    await self.caller.say(*(piece for piece in prompt if piece.key != Phrase.ANYTHING_ELSE))
+                    await self.goodbye(Phrase.TOO_LONG)
                 heard = await self.caller.ask(*prompt)
             except Interrupted as cut:
                 heard = cut.heard
@@ -234,7 +237,9 @@ class Dialogue:
             case Decision.FOLLOW:
                 return await self.follow(verdict.intent)
             case Decision.SOCIAL:
-                return (self.piece("anything_else" if verdict.intent == THANKS else "how_can_i_help"),)
+                return (
+                    self.piece(Phrase.ANYTHING_ELSE if verdict.intent == THANKS else Phrase.HOW_CAN_I_HELP),
+                )
             case Decision.HANDOFF:
                 return await self.person(PersonReason.NOT_UNDERSTOOD)
             case _:
@@ -248,18 +253,18 @@ class Dialogue:
         self.last_answer = intent
         answer = self.office.faq.answer(intent, lang, self.office.now().date())
         self._last = tuple(PromptPart(intent, text, lang) for text in answer.parts)
-        return (*self._last, self.piece("anything_else"))
+        return (*self._last, self.piece(Phrase.ANYTHING_ELSE))
 
     async def emergency(self) -> tuple[PromptPart, ...]:
         """The number first, at once, and nothing asked back."""
         await self.caller.decided(Decision.ANSWER, EMERGENCY)
         self.answered += 1
-        return (self.piece("emergency"), *self.answer(EMERGENCY)[:-1])
+        return (self.piece(Phrase.EMERGENCY), *self.answer(EMERGENCY)[:-1])
 
     async def confirm(self, intent: str) -> tuple[PromptPart, ...]:
         """Ask whether that was meant; anything but yes and no is a new turn."""
         name = self.office.faq.name(intent, self.caller.lang)
-        heard = await self.caller.ask(self.piece("confirm", name=name))
+        heard = await self.caller.ask(self.piece(Phrase.CONFIRM, name=name))
         match heard.intent.name if heard.intent else "":
             case ControlIntent.YES:
                 return self.answer(intent) if self._is_faq(intent) else await self.control(intent)
@@ -270,7 +275,7 @@ class Dialogue:
     async def either(self, one: str, other: str) -> tuple[PromptPart, ...]:
         """Two close subjects: ask which."""
         names = [self.office.faq.name(intent, self.caller.lang) for intent in (one, other)]
-        heard = await self.caller.ask(self.piece("either", a=names[0], b=names[1]))
+        heard = await self.caller.ask(self.piece(Phrase.EITHER, a=names[0], b=names[1]))
         ranking = dict(heard.intent.ranking) if heard.intent else {}
         scores = {intent: ranking.get(intent, 0.0) for intent in (one, other)}
         best = max(scores, key=lambda intent: scores[intent])
@@ -297,7 +302,7 @@ class Dialogue:
         self._reprompts += 1
         if self._reprompts > self.office.callflow.limits.reprompts:
             return await self.person(PersonReason.NOT_UNDERSTOOD)
-        return (self.piece("not_understood"), self.piece("reprompt_examples"))
+        return (self.piece(Phrase.NOT_UNDERSTOOD), self.piece(Phrase.REPROMPT_EXAMPLES))
 
     async def nothing_heard(self) -> tuple[PromptPart, ...]:
         """Silence: ask again, ask once more; then a person, or goodbye to one who had an answer or that offer."""
@@ -306,7 +311,7 @@ class Dialogue:
             if self.answered or self._offered:
                 await self.goodbye()
             return await self.person(PersonReason.SILENCE)
-        return (self.piece("no_input" if self._silences == 1 else "still_there"),)
+        return (self.piece(Phrase.NO_INPUT if self._silences == 1 else Phrase.STILL_THERE),)
 
     # keys and orders
 
@@ -314,7 +319,7 @@ class Dialogue:
         """A key in the middle of the conversation."""
         if self._refuses(key):
             await self.caller.refuse_recording()
-            return (self.piece("recording_refused"), self.piece("how_can_i_help"))
+            return (self.piece(Phrase.RECORDING_REFUSED), self.piece(Phrase.HOW_CAN_I_HELP))
         order = self.office.callflow.keys.intents.get(key)
         if order is not None:
             await self.caller.decided(Decision.CONTROL, order)
@@ -323,7 +328,7 @@ class Dialogue:
             )
         lang = self.office.callflow.language_of_key(key)
         if lang is None or lang == self.caller.lang:
-            return (self.piece("how_can_i_help"),)
+            return (self.piece(Phrase.HOW_CAN_I_HELP),)
         return await self._change_to(lang, LanguageSource.KEY)
 
     async def control(self, intent: str, text: str = "") -> tuple[PromptPart, ...]:
@@ -339,20 +344,20 @@ class Dialogue:
             case ControlIntent.REPEAT | ControlIntent.SLOWER:
                 return self._again(slow=intent == ControlIntent.SLOWER)
             case ControlIntent.MENU:
-                return (self.piece("topics"), self.piece("how_can_i_help"))
+                return (self.piece(Phrase.TOPICS), self.piece(Phrase.HOW_CAN_I_HELP))
             case ControlIntent.CHANGE_LANGUAGE:
                 return await self.change_language(text)
             case ControlIntent.YES:
-                return (self.piece("how_can_i_help"),)
+                return (self.piece(Phrase.HOW_CAN_I_HELP),)
             case ControlIntent.GOODBYE | ControlIntent.NO:
                 await self.goodbye()
-        return (self.piece("anything_else"),)
+        return (self.piece(Phrase.ANYTHING_ELSE),)
 
     def _again(self, *, slow: bool) -> tuple[PromptPart, ...]:
         if not self._last:
-            return (self.piece("repeat_nothing"),)
+            return (self.piece(Phrase.REPEAT_NOTHING),)
         last = tuple(PromptPart(piece.key, piece.text, piece.lang, slow) for piece in self._last)
-        return (*last, self.piece("anything_else"))
+        return (*last, self.piece(Phrase.ANYTHING_ELSE))
 
     async def change_language(self, text: str = "") -> tuple[PromptPart, ...]:
         """By the name that was in the order (``text``), or asked for."""
@@ -361,18 +366,18 @@ class Dialogue:
             return await self._change_to(str(named), LanguageSource.VOICE)
         codes = tuple(str(code) for code in self.office.callflow.languages)
         for _ in range(MENU_ROUNDS):
-            heard = await self.caller.ask(self.piece("language_which"), langs=codes)
+            heard = await self.caller.ask(self.piece(Phrase.LANGUAGE_WHICH), langs=codes)
             choice = choose(heard, self.office.callflow, self.office.names, asked=True)
             if choice is not None:
                 return await self._change_to(choice.lang, choice.how)
             if heard.key or heard.urgent:
                 return await self.respond(heard)
-        return (self.piece("how_can_i_help"),)
+        return (self.piece(Phrase.HOW_CAN_I_HELP),)
 
     async def _change_to(self, lang: str, how: LanguageSource) -> tuple[PromptPart, ...]:
         await self.caller.speaks(lang, how)
         self._last = ()
-        return (self.piece("language_changed"), self.piece("how_can_i_help"))
+        return (self.piece(Phrase.LANGUAGE_CHANGED), self.piece(Phrase.HOW_CAN_I_HELP))
 
     # when nothing that is said can be understood
 
@@ -412,11 +417,11 @@ class Dialogue:
         await Transfer(self.caller, self, self.office, TransferReason(why, self._topic, first)).run()
         return await self.message()
 
-    async def message(self, intro: str = "voicemail_intro") -> tuple[PromptPart, ...]:
+    async def message(self, intro: Phrase = Phrase.VOICEMAIL_INTRO) -> tuple[PromptPart, ...]:
         """Take a message, and what to say then."""
         left = await leave_message(self.caller, self, self.office.callflow.voicemail.keys, intro)
         self.answered += left.sent
-        return (self.piece("anything_else"),) if left.turn is None else await self.respond(left.turn)
+        return (self.piece(Phrase.ANYTHING_ELSE),) if left.turn is None else await self.respond(left.turn)
 
     async def callback(self) -> tuple[PromptPart, ...]:
         """Agree on a callback; where that does not come about, take a message."""
@@ -425,9 +430,9 @@ class Dialogue:
             return await self.respond(ending.turn)
         if ending.agreed:
             self.answered += 1
-            return (self.piece("anything_else"),)
+            return (self.piece(Phrase.ANYTHING_ELSE),)
         if not ending.lead:
-            return await self.message("callback_intro")
+            return await self.message(Phrase.CALLBACK_INTRO)
         await self.tell(self.piece(ending.lead))
         return await self.message()
 
@@ -438,9 +443,9 @@ class Dialogue:
             office.now(), self.last_answer, office.callbacks_asked,
         )  # fmt: skip
 
-    async def goodbye(self, *before: str) -> None:
+    async def goodbye(self, *before: Phrase) -> None:
         """Say it and hang up; not when he has another question after all."""
-        last = [self.piece(name) for name in (*before, "goodbye")]
+        last = [self.piece(name) for name in (*before, Phrase.GOODBYE)]
         heard = await self.caller.tell(*last)
         if heard is not None:
             if heard.urgent or not before and self.verdict(heard).decision is Decision.ANSWER:
@@ -450,7 +455,7 @@ class Dialogue:
 
     # words
 
-    def piece(self, name: str, lang: str = "", /, **fields: str) -> PromptPart:
+    def piece(self, name: Phrase, lang: str = "", /, **fields: str) -> PromptPart:
         """A phrase in the caller's language (or ``lang``)."""
         lang = lang or self.caller.lang
         return PromptPart(name, self.office.phrases.text(lang, name, **fields), lang)

@@ -12,13 +12,14 @@ from ivr.call.dialogue.handoff import TransferTarget
 from ivr.content.bundle import Content
 from ivr.content.callflow import wait_estimate
 from ivr.content.callflow.opening import open_at, reason
+from ivr.content.phrases import Phrase
 from ivr.core.vocabulary import PersonReason, TransferDestination
 
 
 class TransferPhrases(Protocol):
     """Phrases in the caller's language, and telling him something."""
 
-    def piece(self, name: str, lang: str = "", /, **fields: str) -> PromptPart: ...
+    def piece(self, name: Phrase, lang: str = "", /, **fields: str) -> PromptPart: ...
     async def tell(self, *pieces: PromptPart) -> None: ...
 
 
@@ -46,13 +47,13 @@ class Transfer:
         if is_open and handoff.advisers(callflow, self._caller.lang):
             await self._to_the_desk()
         await self.to_a_spare()
-        await self._words.tell(*([self._words.piece("handoff_failed")] if is_open else self._closed()))
+        await self._words.tell(*([self._words.piece(Phrase.HANDOFF_FAILED)] if is_open else self._closed()))
 
     async def to_a_spare(self) -> None:
         """To who is on call, or the overflow; returns when there is neither at this hour."""
         spares = handoff.spares(self._office.callflow, self._office.now())
         if spares:
-            await self._words.tell(self._words.piece("handoff"))
+            await self._words.tell(self._words.piece(Phrase.HANDOFF))
             then = spares[1] if spares[1:] else None
             wanted = self._wanted
             await self._caller.transfer(
@@ -66,7 +67,7 @@ class Transfer:
         if standing is not None and not standing.staffed:
             return
         told = wait_estimate.told(standing.wait_s, callflow) if standing is not None else 0
-        await self._words.tell(self._how_long(told) if told else self._words.piece("handoff"))
+        await self._words.tell(self._how_long(told) if told else self._words.piece(Phrase.HANDOFF))
         await self._caller.transfer(
             TransferTarget(TransferDestination.QUEUE, lang, wanted.why, wanted.topic, told, wanted.first)
         )
@@ -80,4 +81,4 @@ class Transfer:
         """That nobody is there, and why, if the day is a special one."""
         lang = self._caller.lang
         why = reason(self._office.callflow.hours, self._office.now(), lang)
-        return [*([PromptPart("closed_reason", why, lang)] if why else []), self._words.piece("closed")]
+        return [*([PromptPart("closed_reason", why, lang)] if why else []), self._words.piece(Phrase.CLOSED)]

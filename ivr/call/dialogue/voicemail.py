@@ -9,6 +9,7 @@ from typing import Protocol
 from ivr.call.dialogue.caller import Caller, CallerReply, PromptPart, RecordedMessage
 from ivr.content.callflow import ReviewKeys
 from ivr.content.intents import ControlIntent
+from ivr.content.phrases import Phrase
 
 SHORTEST_S = 1.0
 """A recording shorter than this (seconds) holds no message."""
@@ -18,7 +19,7 @@ TRIES = 4
 class VoicemailPhrases(Protocol):
     """Phrases in the caller's language, as pieces."""
 
-    def piece(self, name: str, lang: str = "", /, **fields: str) -> PromptPart: ...
+    def piece(self, name: Phrase, lang: str = "", /, **fields: str) -> PromptPart: ...
 
 
 @dataclass(frozen=True)
@@ -35,17 +36,17 @@ class _Choice(StrEnum):
 
 
 async def leave_message(
-    caller: Caller, words: VoicemailPhrases, keys: ReviewKeys, intro: str = "voicemail_intro"
+    caller: Caller, words: VoicemailPhrases, keys: ReviewKeys, intro: Phrase = Phrase.VOICEMAIL_INTRO
 ) -> MessageResult:
     """Take one message; a caller who hangs up has left what he said."""
     for tries_left in reversed(range(TRIES)):
         message = await caller.record(caller.lang, words.piece(intro))
         if message.failed:
-            await caller.say(words.piece("voicemail_failed"))
+            await caller.say(words.piece(Phrase.VOICEMAIL_FAILED))
             return MessageResult(False)
         if message.seconds < SHORTEST_S:
             await caller.discard(message)
-            await caller.say(words.piece("voicemail_empty"))
+            await caller.say(words.piece(Phrase.VOICEMAIL_EMPTY))
             continue
         choice = await _review(caller, words, keys, message)
         if choice is _Choice.AGAIN and tries_left:
@@ -54,7 +55,7 @@ async def leave_message(
         await caller.keep(message)
         if isinstance(choice, CallerReply):
             return MessageResult(True, choice)
-        await caller.say(words.piece("voicemail_sent"))
+        await caller.say(words.piece(Phrase.VOICEMAIL_SENT))
         return MessageResult(True)
     return MessageResult(False)
 
@@ -63,11 +64,11 @@ async def _review(
     caller: Caller, words: VoicemailPhrases, keys: ReviewKeys, message: RecordedMessage
 ) -> _Choice | CallerReply:
     """Send or again; silence, ``#`` and anything else send.  An emergency is given back as it was heard."""
-    heard = await caller.ask(words.piece("voicemail_review"))
+    heard = await caller.ask(words.piece(Phrase.VOICEMAIL_REVIEW))
     for _ in range(TRIES):
         if heard.key != keys.listen:
             break
-        heard = await caller.ask(words.piece("voicemail_review"), after=message)
+        heard = await caller.ask(words.piece(Phrase.VOICEMAIL_REVIEW), after=message)
     if heard.urgent:
         return heard
     refused = heard.intent is not None and heard.intent.name == ControlIntent.NO

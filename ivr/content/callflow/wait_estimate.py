@@ -8,6 +8,7 @@ from math import isinf
 from typing import Protocol
 
 from ivr.content.callflow import Callflow
+from ivr.content.phrases import Phrase
 
 OFFER_S = 10.0
 """Ringing, being told who waits, and the key take an adviser so long, until it was measured."""
@@ -153,20 +154,20 @@ def tellable(callflow: Callflow) -> list[int]:
     return [*(step for step in STEPS_S if step < limit), limit]
 
 
-def waiting_phrase(seconds: int, callflow: Callflow) -> tuple[str, tuple[str, dict[str, str]]]:
+def waiting_phrase(seconds: int, callflow: Callflow) -> tuple[Phrase, tuple[Phrase, dict[str, str]]]:
     """The phrase for a waiting time that is told, and the phrase of its length with its fields: about so long, or at
     the limit longer than that.
     """
     if seconds < int(callflow.handoff.wait_s):
-        return "queue_wait", _length(seconds)
-    return "queue_wait_longer", _length(
+        return Phrase.QUEUE_WAIT, _length(seconds)
+    return Phrase.QUEUE_WAIT_LONGER, _length(
         max((step for step in STEPS_S if step <= seconds), default=STEPS_S[0])
     )
 
 
-def _length(seconds: int) -> tuple[str, dict[str, str]]:
+def _length(seconds: int) -> tuple[Phrase, dict[str, str]]:
     if seconds < 60:
-        return "time_seconds", {"n": str(seconds)}
+        return Phrase.TIME_SECONDS, {"n": str(seconds)}
     if seconds % 60:
-        return {90: ("time_minute_and_half", {}), 150: ("time_two_and_half", {})}[seconds]
-    return ("time_minute", {}) if seconds == 60 else ("time_minutes", {"n": str(seconds // 60)})
+        return {90: (Phrase.TIME_MINUTE_AND_HALF, {}), 150: (Phrase.TIME_TWO_AND_HALF, {})}[seconds]
+    return (Phrase.TIME_MINUTE, {}) if seconds == 60 else (Phrase.TIME_MINUTES, {"n": str(seconds // 60)})

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from ivr.call.dialogue.caller import CallerReply, RecordedMessage
 from ivr.content.intents import EMERGENCY
+from ivr.content.phrases import Phrase
 from ivr.core import events
 from ivr.core.events import Stamped
 from ivr.core.vocabulary import FaultPart, Party, TransferStatus
@@ -242,10 +243,10 @@ def _turn(number: int, part: int, one: _Open) -> HistoryTurn:
 def message_then(told: Sequence[events.Said]) -> RecordedMessage | None:
     """The message that he left after this, by what was said next; None: he hung up in the midst of it."""
     for said in told:
-        if said.key == "voicemail_failed":
+        if said.key == Phrase.VOICEMAIL_FAILED:
             return RecordedMessage("then", 0.0, failed=True)
-        if said.key == "voicemail_empty":
+        if said.key == Phrase.VOICEMAIL_EMPTY:
             return RecordedMessage("then", 0.0)
-        if said.key in ("voicemail_review", "voicemail_sent"):
+        if said.key in (Phrase.VOICEMAIL_REVIEW, Phrase.VOICEMAIL_SENT):
             return RecordedMessage("then", 10.0)
     return None

@@ -22,6 +22,7 @@ from ivr.call.live_caller import NUMBER
 from ivr.content.bundle import Content
 from ivr.content.callflow import Callflow, phone_numbers
 from ivr.content.callflow.wait_estimate import WaitEstimate
+from ivr.content.phrases import Phrase
 from ivr.core.errors import CallEnded, CallerGone, LeftToDialplan
 from ivr.core.events import Said
 from ivr.core.vocabulary import Decision, LanguageSource, PersonReason
@@ -110,10 +111,10 @@ class DialogueReplayer:
     def _number(self) -> str:
         """A number that hears the menu in the order of then: the record keeps a pseudonym of his own."""
         first = next(
-            (said.lang for turn in self._story.turns for said in turn.asked if said.key == "welcome"), ""
+            (said.lang for turn in self._story.turns for said in turn.asked if said.key == Phrase.WELCOME), ""
         )
         flow = self._office.callflow
-        if any(said.key == "callback_own" for turn in self._story.turns for said in turn.told):
+        if any(said.key == Phrase.CALLBACK_OWN for turn in self._story.turns for said in turn.told):
             return _callable(first or str(flow.order("")[0]))
         if first and flow.order(self._story.number)[0] != first:
             entry = flow.languages.get(first)  # type: ignore[call-overload]
@@ -342,7 +343,7 @@ def _waits(told_s: float, callflow: Callflow) -> float:
 
 def _nobody(turn: HistoryTurn) -> bool:
     """Whether he was told that nobody is there, even if he did not stay for more."""
-    return any(said.key == "handoff_failed" for said in turn.told)
+    return any(said.key == Phrase.HANDOFF_FAILED for said in turn.told)
 
 
 def _callable(lang: str) -> str:
