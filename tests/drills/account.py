@@ -1,4 +1,4 @@
-"""What a drill came to: counted from the callers' own recordings and from the store.  Pure but for reading."""
+"""The result of a drill, counted from the callers' own recordings and from the store."""
 
 from __future__ import annotations
 
@@ -8,33 +8,38 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ivr.core import events
-from tests.drills.guest import Visit
-from tests.drills.harm import Drill
-from tests.drills.ledger import Ledger
+from tests.drills.drill_caller import CallTrace
+from tests.drills.event_log import EventLog
+from tests.drills.fault_injection import Drill
 
 NO_MESSAGE_S = 1.5
-"""Who has said less after the beep has left none (``ivr.store.messages.SHORTEST_S``, and the ends of words)."""
+"""Seconds of speech below which a caller left no message (``ivr.store.messages.SHORTEST_S`` and word ends)."""
 BUFFER_S = 2.05
-"""32 KB of a recording at 8 kHz: so much Asterisk keeps in memory before it writes (``main/file.c``)."""
+"""Asterisk keeps 32 KB of a recording at 8 kHz in memory before it writes (``main/file.c``)."""
 CUT_S = 2.5
-"""A message that much shorter than what was said is cut short."""
+"""A message is cut short when it is this much shorter than what was said."""
 
 
 @dataclass(frozen=True)
-class Harmed:
-    """One harm, by ``time.monotonic``: begun, and when all was well again (None: never)."""
+class Injection:
+    """One injected fault: when it began and when the service had recovered (None: never), by ``time.monotonic``."""
 
-    begun: float
-    well: float | None
+    began: float
+    recovered: float | None
 
-    def touched(self, visit: Visit) -> bool:
-        """Whether the caller was there then."""
-        return visit.began < (self.well or float("inf")) and visit.ended > self.begun
+    def touched(self, trace: CallTrace) -> bool:
+        """Whether the call went on during the fault."""
+        return trace.began < (self.recovered or float("inf")) and trace.ended > self.began
 
 
 @dataclass(frozen=True)
 class Account:
-    """One row.  ``lost``: ended at no answer, person or voicemail; seconds of silence; ``leaks`` in words."""
+    """One row of the report.
+
+    ``lost`` calls ended without an answer, a person or the voicemail.  ``silences`` counts those over the limit.
+    ``recovered_s`` and ``slowest_s`` are the median and longest recovery.  ``memory_mb`` is the worker's at the start
+    and at the end.  ``others_cpu`` are the cores that other processes of the machine used.
+    """
 
     drill: str
     calls: int
@@ -60,83 +65,108 @@ class Account:
 
     @property
     def passed(self) -> bool:
-        """What must be nothing is nothing."""
+        """Whether nothing was lost, too slow or leaked."""
         bad = self.messages_lost + self.lost + self.unreached + self.silences + self.not_recovered
         return not bad and not self.leaks
 
 
 def account(
-    name: str, drill: Drill, visits: Sequence[Visit], harms: Sequence[Harmed], ledger: Ledger,
+    name: str, drill: Drill, traces: Sequence[CallTrace], injections: Sequence[Injection], event_log: EventLog,
     leaks: Sequence[str], memory_mb: tuple[int, int], others_cpu: float,
 ) -> Account:  # fmt: skip
-    """The counts of one drill."""
-    kept = {row["number"]: float(row["seconds"]) for row in ledger.messages()}
-    said = {visit.number: _said_s(drill, harms, visit) for visit in visits}
-    left = [visit for visit in visits if said[visit.number] >= NO_MESSAGE_S]
-    refused = [visit for visit in left if _was_told(ledger, visit)]
-    lost_messages = [visit for visit in left if visit.number not in kept and visit not in refused]
+    """Count the results of one drill."""
+    kept = {row["number"]: float(row["seconds"]) for row in event_log.messages()}
+    said = {trace.number: _said_s(drill, injections, trace) for trace in traces}
+    left = [trace for trace in traces if said[trace.number] >= NO_MESSAGE_S]
+    refused = [trace for trace in left if _was_told(event_log, trace)]
+    lost_messages = [trace for trace in left if trace.number not in kept and trace not in refused]
     cut = [
-        visit
-        for visit in left
-        if visit.number in kept and visit not in refused and said[visit.number] - kept[visit.number] > CUT_S
+        trace
+        for trace in left
+        if trace.number in kept and trace not in refused and said[trace.number] - kept[trace.number] > CUT_S
     ]
-    dropped = [visit for visit in visits if drill.lines_drop and _was_cut(visit, harms)]
-    answered = [visit for visit in visits if visit.answered and visit not in dropped]
-    served = {visit.number for visit in (*answered, *left, *dropped)}
-    waits = [span.end - span.start for visit in visits if visit not in dropped for span in visit.waits]
-    times = [] if drill.always else [harm.well - harm.begun for harm in harms if harm.well is not None]
+    dropped = [trace for trace in traces if drill.lines_drop and _was_cut(trace, injections)]
+    answered = [trace for trace in traces if trace.answered and trace not in dropped]
+    served = {trace.number for trace in (*answered, *left, *dropped)}
+    waits = [span.end - span.start for trace in traces if trace not in dropped for span in trace.waits]
+    times = (
+        []
+        if drill.always
+        else [
+            injection.recovered - injection.began
+            for injection in injections
+            if injection.recovered is not None
+        ]
+    )
     return Account(
         drill=name,
-        calls=len(visits),
-        harms=len(harms),
-        harmed=sum(any(harm.touched(visit) for harm in harms) for visit in visits),
+        calls=len(traces),
+        harms=len(injections),
+        harmed=sum(any(injection.touched(trace) for injection in injections) for trace in traces),
         answered=len(answered),
-        right=sum(visit.right for visit in answered),
+        right=sum(trace.right for trace in answered),
         messages_left=len(left),
         messages_lost=len(lost_messages),
         messages_cut=len(cut),
         messages_refused=len(refused),
         dropped=len(dropped),
-        unreached=sum(not visit.connected for visit in visits),
-        lost=sum(visit.connected and visit.number not in served for visit in visits),
+        unreached=sum(not trace.connected for trace in traces),
+        lost=sum(trace.connected and trace.number not in served for trace in traces),
         longest_silence=round(max(waits, default=0.0), 1),
         silences=sum(wait > drill.step_s for wait in waits),
         recovered_s=round(statistics.median(times), 1) if times else 0.0,
         slowest_s=round(max(times, default=0.0), 1),
-        not_recovered=sum(harm.well is None for harm in harms),
+        not_recovered=sum(injection.recovered is None for injection in injections),
         leaks=tuple(leaks),
         memory_mb=memory_mb,
         others_cpu=others_cpu,
     )
 
 
-def _said_s(drill: Drill, harms: Sequence[Harmed], visit: Visit) -> float:
-    """Seconds of his message that were said into a living line, and had left Asterisk's memory when it died."""
-    died = [harm.begun - visit.message_at for harm in harms if drill.lines_drop]
-    return min([visit.message_s, *(after - BUFFER_S for after in died if 0 <= after < visit.message_s)])
+def _said_s(drill: Drill, injections: Sequence[Injection], trace: CallTrace) -> float:
+    """Seconds of the message that were spoken into a live line and that Asterisk wrote before it died."""
+    died = [injection.began - trace.message_at for injection in injections if drill.lines_drop]
+    return min([trace.message_s, *(after - BUFFER_S for after in died if 0 <= after < trace.message_s)])
 
 
-def _was_cut(visit: Visit, harms: Sequence[Harmed]) -> bool:
-    """Whether the line died under him."""
-    return any(visit.connected and visit.connected_at < harm.begun < visit.ended for harm in harms)
+def _was_cut(trace: CallTrace, injections: Sequence[Injection]) -> bool:
+    """Whether the line died during the call."""
+    return any(
+        trace.connected and trace.connected_at < injection.began < trace.ended for injection in injections
+    )
 
 
-def _was_told(ledger: Ledger, visit: Visit) -> bool:
-    """Whether the service said that it could not record his message."""
+def _was_told(event_log: EventLog, trace: CallTrace) -> bool:
+    """Whether the service said that it could not record the message."""
     return any(
         isinstance(item.event, events.Fault) and item.event.part == "voicemail"
-        for item in ledger.story(visit.number)
+        for item in event_log.story(trace.number)
     )
 
 
 HEADER = (
-    "drill", "calls", "harms", "harmed", "answered", "rightly", "messages left", "lost", "cut", "refused aloud",
-    "lines dropped", "lost calls", "longest silence", "over the limit", "well again after", "leaks", "others' cores",
-)  # fmt: skip
+    "drill",
+    "calls",
+    "faults",
+    "affected",
+    "answered",
+    "correct",
+    "messages left",
+    "lost",
+    "cut",
+    "refused",
+    "lines dropped",
+    "lost calls",
+    "longest silence",
+    "over the limit",
+    "recovered after",
+    "leaks",
+    "other processes' cores",
+)
 
 
 def table(rows: Sequence[Account], drills: dict[str, Drill]) -> str:
-    """Markdown."""
+    """The report as a Markdown table."""
     lines = [" | ".join(["", *HEADER, ""]).strip(), "| --- " + "| ---: " * (len(HEADER) - 1) + "|"]
     for row in rows:
         limit = drills[row.drill].step_s
@@ -152,5 +182,5 @@ def table(rows: Sequence[Account], drills: dict[str, Drill]) -> str:
 
 
 def as_json(row: Account) -> dict[str, object]:
-    """One line of the protocol."""
+    """The row as a JSON object."""
     return dataclasses.asdict(row) | {"passed": row.passed}

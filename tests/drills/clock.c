@@ -1,5 +1,5 @@
-/* A wrong wall clock for one process, by LD_PRELOAD: the file DRILL_CLOCK holds the seconds (64 bit) it is wrong by.
-   Clocks that only count up (CLOCK_MONOTONIC) are left alone, as they are when an administrator sets the time. */
+/* A wrong wall clock for one process, by LD_PRELOAD.  The file DRILL_CLOCK holds its error in seconds (64 bit).
+   Monotonic clocks stay right, as they do when an administrator sets the time. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <fcntl.h>

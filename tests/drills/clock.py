@@ -1,4 +1,4 @@
-"""A wall clock that is wrong for one process alone; this machine's is not touched.  Needs a C compiler."""
+"""A wrong wall clock for one process; the machine's own clock stays right.  Needs a C compiler."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ SOURCE = Path(__file__).with_name("clock.c")
 
 
 class Clock:
-    """In ``folder``: the library to load, and by how many seconds the clock is wrong."""
+    """The library to preload and the file with the clock's error, both in ``folder``."""
 
     def __init__(self, folder: Path) -> None:
         self._library, self._file = folder / "clock.so", folder / "clock"
 
     def make(self) -> dict[str, str]:
-        """Right, for now; returns what a process needs in its environment."""
+        """Build the library, set no error, and return the environment variables of the process."""
         compiler = shutil.which("cc")
         if compiler is None:
             raise SetupError("this drill needs a C compiler: apt-get install gcc libc6-dev")
@@ -30,6 +30,6 @@ class Clock:
         return {"LD_PRELOAD": str(self._library), "DRILL_CLOCK": str(self._file)}
 
     def set(self, seconds: int) -> None:
-        """Wrong by so much from now on."""
+        """Set the clock's error in seconds."""
         with self._file.open("r+b") as file:
             file.write(struct.pack("<q", seconds))

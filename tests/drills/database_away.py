@@ -1,7 +1,7 @@
-"""A database that is stopped for minutes under calls: ``python -m tests.drills.database_away [MINUTES]`` (5).
+"""Stops a database for minutes during calls: ``python -m tests.drills.database_away [MINUTES]`` (default 5).
 
-A real PostgreSQL server of its own and a worker's journal with 10 calls a minute; prints what was lost, doubled or
-out of order.  Exit status 1 when anything was.
+It runs a PostgreSQL server and a worker's journal with 10 calls a minute.  It prints which events were lost, doubled
+or out of order, and exits with status 1 when there were any.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ def main(minutes: str = "5") -> int:
         left = [path.name for path in spool.iterdir()]
     sys.stdout.write(
         f"{len(found.taken)} calls, {sum(found.taken.values())} events, {found.taken_in_outage} of them while the"
-        f" database was away for {minutes} min\n"
-        f"stored {sum(map(len, found.stored.values()))}; calls with a loss, a double or a wrong order:"
+        f" database was down for {minutes} min\n"
+        f"stored {sum(map(len, found.stored.values()))}; calls with lost, doubled or unordered events:"
         f" {len(found.faults)}; files left in the journal: {len(left)}\n"
-        f"{found.caught_up_s:.0f} s after it was back the last call was over and all was stored\n"
+        f"{found.caught_up_s:.0f} s after its return the last call had ended and everything was stored\n"
     )
     return 1 if found.faults or left else 0
 

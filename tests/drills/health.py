@@ -1,4 +1,4 @@
-"""What a service holds on to, seen from outside: channels and bridges at Asterisk, and the worker's own."""
+"""The resources that a service holds: channels and bridges in Asterisk, files, threads and memory of the worker."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from dataclasses import dataclass
 import psutil
 
 from ivr.core.errors import AriError
-from tests.drills.stage import Stage
+from tests.drills.testbed import Testbed
 
 EVERY_S = 2.0
 SETTLED_S = 5.0
-"""A worker that has been there so long has loaded what it loads."""
+"""Seconds after which a worker has loaded everything."""
 EMPTY_S = 40.0
-"""Longest wait until what the last calls held is given back."""
+"""Longest wait until the resources of the last calls are released."""
 MORE_FILES, MORE_THREADS = 12, 12
-"""So many more are no leak: pools of threads and connections that fill up once (ctranslate2, SQLAlchemy, httpx)."""
+"""Growth that is no leak: pools of threads and connections fill once (ctranslate2, SQLAlchemy, httpx)."""
 
 
 @dataclass(frozen=True)
-class Pulse:
+class ProcessSample:
     """The worker's open files and sockets, threads, and memory in MB."""
 
     pid: int
@@ -31,8 +31,8 @@ class Pulse:
     memory_mb: int
 
     @classmethod
-    def of(cls, pid: int) -> Pulse | None:
-        """None when there is no such process."""
+    def of(cls, pid: int) -> ProcessSample | None:
+        """Sample the process ``pid``; None when it does not exist."""
         with contextlib.suppress(psutil.Error):
             process = psutil.Process(pid)
             with process.oneshot():
@@ -43,43 +43,43 @@ class Pulse:
 
 
 def _busy_s() -> float:
-    """Seconds of all cores that were not idle."""
+    """Seconds for which the cores were busy, summed."""
     times = psutil.cpu_times()
     return float(sum(times[:8]) - times.idle - times.iowait)
 
 
 class Monitor:
-    """The first pulse of the newest worker, what is left at the end, and who else kept this machine busy."""
+    """Watches the worker: ``first`` sample, resources left at the end, and the load of other processes."""
 
-    def __init__(self, stage: Stage) -> None:
-        self._stage = stage
-        self.first: Pulse | None = None
+    def __init__(self, testbed: Testbed) -> None:
+        self._testbed = testbed
+        self.first: ProcessSample | None = None
         self._since = 0.0
         self._begun = (time.monotonic(), _busy_s())
-        self._ours: dict[int, float] = {}
+        self._own: dict[int, float] = {}
 
     async def watch(self) -> None:
-        """Until cancelled."""
+        """Sample until cancelled."""
         clock = asyncio.get_running_loop().time
         while True:
-            pid = self._stage.service.worker_pid
+            pid = self._testbed.service.worker_pid
             if self.first is None or self.first.pid != pid:
-                self.first, self._since = Pulse.of(pid), clock()
+                self.first, self._since = ProcessSample.of(pid), clock()
             elif clock() - self._since < SETTLED_S:
-                self.first = Pulse.of(pid) or self.first
+                self.first = ProcessSample.of(pid) or self.first
             for process in (psutil.Process(), *psutil.Process().children(recursive=True)):
                 with contextlib.suppress(psutil.Error):
-                    self._ours[process.pid] = sum(process.cpu_times()[:2])
+                    self._own[process.pid] = sum(process.cpu_times()[:2])
             await asyncio.sleep(EVERY_S)
 
     @property
     def others_cpu(self) -> float:
-        """Cores that processes which are not ours have used: with more than a little, silences are theirs too."""
+        """Cores that other processes of the machine used; their load can also cause silences."""
         then, busy = self._begun
-        return round(max(0.0, _busy_s() - busy - sum(self._ours.values())) / (time.monotonic() - then), 2)
+        return round(max(0.0, _busy_s() - busy - sum(self._own.values())) / (time.monotonic() - then), 2)
 
     async def leaks(self) -> list[str]:
-        """In words; what is given back in time is none."""
+        """Describe the resources that are not released within ``EMPTY_S``."""
         deadline = asyncio.get_running_loop().time() + EMPTY_S
         found = await self._held()
         while found and asyncio.get_running_loop().time() < deadline:
@@ -89,11 +89,11 @@ class Monitor:
 
     async def _held(self) -> list[str]:
         try:
-            channels, bridges = await self._stage.ari.channels(), await self._stage.ari.bridges()
+            channels, bridges = await self._testbed.ari.channels(), await self._testbed.ari.bridges()
         except AriError as error:
             return [f"Asterisk does not answer: {error}"]
         found = [f"{len(channels)} channels"] * bool(channels) + [f"{len(bridges)} bridges"] * bool(bridges)
-        first, last = self.first, Pulse.of(self._stage.service.worker_pid)
+        first, last = self.first, ProcessSample.of(self._testbed.service.worker_pid)
         if first is not None and last is not None and first.pid == last.pid:
             if last.files - first.files > MORE_FILES:
                 found.append(f"files {first.files} to {last.files}")

@@ -1,9 +1,9 @@
-"""What a service holds on to after many callers who hang up at any moment.
+"""Looks for leaks after many callers who hang up at any moment.
 
-``python -m tests.drills.leaks --calls 2000 --side 12``: callers hang up at once, into the greeting, after a key,
-after a question, into its answer, on their way to the voicemail or while they leave a message.  After every
-``--rest`` calls the line is left empty and counted: channels and bridges at Asterisk; tasks, open files, threads and
-memory of the worker.  Prints a Markdown table; exit status 1 when something grew that should not.
+``python -m tests.drills.leaks --calls 2000 --side 12``: callers hang up at once, during the greeting, after a key,
+after a question, during its answer, on the way to the voicemail or while they leave a message.  After every
+``--rest`` calls there is a pause, in which it counts Asterisk's channels and bridges, and the worker's tasks, open
+files, threads and memory.  It prints a Markdown table and exits with status 1 when one of them has grown.
 """
 
 from __future__ import annotations
@@ -19,96 +19,96 @@ from dataclasses import dataclass
 
 from ivr.simulator.scenario import CallSpec, Digits, HangUp, Say, ScenarioStep, Wait
 from ivr.speech.caller_voices import caller_wav
-from tests.drills.health import MORE_FILES, MORE_THREADS, Monitor, Pulse
-from tests.drills.stage import Needs, Stage, open_stage
-from tests.drills.worst_day import TOURISTS, one_rasa
+from tests.drills.health import MORE_FILES, MORE_THREADS, Monitor, ProcessSample
+from tests.drills.testbed import Needs, Testbed, open_testbed
+from tests.drills.worst_day import TOURISTS, shared_rasa
 
 QUIET_S = 12.0
-"""With nobody on the line, before it is counted: recordings are collected and measured meanwhile."""
+"""Pause without calls before counting, in which recordings are collected and measured."""
 MORE_TASKS = 3
 HEADER = ("calls", "channels", "bridges", "tasks", "files", "threads", "memory of the worker")
 
 
 @dataclass(frozen=True)
 class Count:
-    """Once the line was left empty; memory in MB."""
+    """The resources in use after ``calls`` calls, without a call."""
 
     calls: int
     channels: int
     bridges: int
     tasks: int
-    pulse: Pulse
+    sample: ProcessSample
 
     @property
     def row(self) -> str:
-        """Markdown."""
-        pulse = self.pulse
-        cells = (self.calls, self.channels, self.bridges, self.tasks, pulse.files, pulse.threads)
-        return "| " + " | ".join(map(str, cells)) + f" | {pulse.memory_mb} MB |\n"
+        """A row of the Markdown table."""
+        sample = self.sample
+        cells = (self.calls, self.channels, self.bridges, self.tasks, sample.files, sample.threads)
+        return "| " + " | ".join(map(str, cells)) + f" | {sample.memory_mb} MB |\n"
 
     def grown(self, since: Count) -> bool:
-        """Whether something is left that should not be."""
+        """Whether a resource has leaked since the count ``since``."""
         return (
             self.channels + self.bridges > 0
             or self.tasks > since.tasks + MORE_TASKS
-            or self.pulse.files > since.pulse.files + MORE_FILES
-            or self.pulse.threads > since.pulse.threads + MORE_THREADS
-            or self.pulse.pid != since.pulse.pid
+            or self.sample.files > since.sample.files + MORE_FILES
+            or self.sample.threads > since.sample.threads + MORE_THREADS
+            or self.sample.pid != since.sample.pid
         )
 
 
-def steps(dice: random.Random, number: int) -> tuple[ScenarioStep, ...]:
-    """What one of them does before he hangs up."""
+def steps(rng: random.Random, number: int) -> tuple[ScenarioStep, ...]:
+    """Choose what the caller ``number`` does before they hang up."""
     tourist = TOURISTS[number % len(TOURISTS)]
     key, question = Digits(tourist.key), Say(caller_wav(tourist.lang, tourist.question, tourist.voice))
-    ways: tuple[tuple[ScenarioStep, ...], ...] = (
-        (Wait(dice.uniform(0.0, 0.4)),),
-        (Wait(dice.uniform(0.4, 4.0)),),
-        (key, Wait(dice.uniform(0.0, 2.0))),
-        (key, Wait(dice.uniform(0.0, 6.0))),
-        (key, question, Wait(dice.uniform(0.0, 3.0))),
-        (key, Wait(1.5), Digits("0"), Wait(dice.uniform(0.0, 14.0))),
+    choices: tuple[tuple[ScenarioStep, ...], ...] = (
+        (Wait(rng.uniform(0.0, 0.4)),),
+        (Wait(rng.uniform(0.4, 4.0)),),
+        (key, Wait(rng.uniform(0.0, 2.0))),
+        (key, Wait(rng.uniform(0.0, 6.0))),
+        (key, question, Wait(rng.uniform(0.0, 3.0))),
+        (key, Wait(1.5), Digits("0"), Wait(rng.uniform(0.0, 14.0))),
     )
-    return (*dice.choices(ways, weights=(3, 3, 3, 3, 1, 1))[0], HangUp())
+    return (*rng.choices(choices, weights=(3, 3, 3, 3, 1, 1))[0], HangUp())
 
 
-async def call(stage: Stage, dice: random.Random, count: int, side: int) -> None:
-    """So many callers, ``side`` at a time."""
+async def place_calls(testbed: Testbed, rng: random.Random, count: int, side: int) -> None:
+    """Place ``count`` calls, ``side`` at a time."""
     places = asyncio.Semaphore(side)
 
     async def one(number: int) -> None:
         async with places:
-            await stage.phone.call(CallSpec(stage.to, steps(dice, number), max_s=40))
+            await testbed.phone.call(CallSpec(testbed.to, steps(rng, number), max_s=40))
 
     await asyncio.gather(*map(one, range(count)))
 
 
-async def counted(stage: Stage, monitor: Monitor, calls: int) -> Count:
-    """The line left empty."""
+async def count_resources(testbed: Testbed, monitor: Monitor, calls: int) -> Count:
+    """Wait until no call goes on, and count."""
     await asyncio.sleep(QUIET_S)
     await monitor.leaks()  # waits until channels and bridges are gone
-    pulse = Pulse.of(stage.service.worker_pid)
-    if pulse is None:
-        raise SystemExit("the worker is gone")
-    channels, bridges = await stage.ari.channels(), await stage.ari.bridges()
-    tasks = int((stage.settings.state / "tasks").read_text("ascii"))
-    return Count(calls, len(channels), len(bridges), tasks, pulse)
+    sample = ProcessSample.of(testbed.service.worker_pid)
+    if sample is None:
+        raise SystemExit("the worker has ended")
+    channels, bridges = await testbed.ari.channels(), await testbed.ari.bridges()
+    tasks = int((testbed.settings.state / "tasks").read_text("ascii"))
+    return Count(calls, len(channels), len(bridges), tasks, sample)
 
 
-async def run(wanted: argparse.Namespace) -> int:
-    """All of it."""
-    dice, begun = random.Random(wanted.seed), time.monotonic()
+async def run(args: argparse.Namespace) -> int:
+    """Run the drill; returns the exit status."""
+    rng, started = random.Random(args.seed), time.monotonic()
     sys.stdout.write(f"| {' | '.join(HEADER)} |\n" + "| ---: " * len(HEADER) + "|\n")
-    async with one_rasa() as rasa, open_stage("leaks", Needs(sick=True), rasa) as stage:
-        monitor = Monitor(stage)
+    async with shared_rasa() as rasa, open_testbed("leaks", Needs(engine_faults=True), rasa) as testbed:
+        monitor = Monitor(testbed)
         watching = asyncio.create_task(monitor.watch())
-        await call(stage, dice, wanted.side, wanted.side)  # pools fill once
-        counts = [await counted(stage, monitor, 0)]
+        await place_calls(testbed, rng, args.side, args.side)  # pools fill once
+        counts = [await count_resources(testbed, monitor, 0)]
         sys.stdout.write(counts[0].row)
-        while counts[-1].calls < wanted.calls:
-            count = min(wanted.rest, wanted.calls - counts[-1].calls)
-            await call(stage, dice, count, wanted.side)
-            counts.append(await counted(stage, monitor, counts[-1].calls + count))
+        while counts[-1].calls < args.calls:
+            count = min(args.rest, args.calls - counts[-1].calls)
+            await place_calls(testbed, rng, count, args.side)
+            counts.append(await count_resources(testbed, monitor, counts[-1].calls + count))
             sys.stdout.write(counts[-1].row)
             sys.stdout.flush()
         watching.cancel()
@@ -116,13 +116,13 @@ async def run(wanted: argparse.Namespace) -> int:
             await watching
     grown = [count.calls for count in counts[1:] if count.grown(counts[0])]
     sys.stdout.write(
-        f"\n{time.monotonic() - begun:.0f} s; {f'GROWN after {grown}' if grown else 'nothing grew'}\n"
+        f"\n{time.monotonic() - started:.0f} s; {f'GROWN after {grown}' if grown else 'nothing grew'}\n"
     )
     return 1 if grown else 0
 
 
 def main() -> int:
-    """What the command line asks for."""
+    """Parse the command line and run."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--calls", type=int, default=2000)
     parser.add_argument("--side", type=int, default=12, help="callers at a time")

@@ -1,7 +1,7 @@
-"""Dead air: stretches in which neither side is to be heard, and whose they are.  Pure.
+"""Dead air: spans in which neither side is heard, and whose they are.  No input or output.
 
-A stretch that the service ends was the caller's waiting for it.  One that the caller ends (he speaks, presses a key,
-hangs up) was his own pause, unless he acted because nothing came (``impatient``).
+In a span that the service ends, the caller waited for the service.  A span that the caller ends is their own pause,
+unless they acted because nothing came (``impatient``).
 """
 
 from __future__ import annotations
@@ -13,25 +13,31 @@ from ivr.reporting.recording_analysis import SpeechSpan, speech
 
 
 @dataclass(frozen=True)
-class Act:
-    """Something the caller did at a moment (seconds from the answer)."""
+class CallerAction:
+    """What the caller did ``at`` seconds from the answer: spoke, pressed a key or hung up."""
 
     at: float
     impatient: bool = False
 
 
 def dead_air(
-    said: bytes, heard: bytes, acts: Sequence[Act], until: float, shortest_s: float
+    said: bytes, heard: bytes, actions: Sequence[CallerAction], until: float, shortest_s: float
 ) -> list[SpeechSpan]:
-    """Stretches before ``until`` of at least ``shortest_s`` in which the caller waited for the service."""
-    ours = [span for span in speech(heard) if span.start < until]
-    his = [span for span in speech(said) if span.start < until]
-    acted = sorted(acts, key=lambda act: act.at)
+    """Find the spans in which the caller waited for the service.
+
+    said, heard: the caller's and the service's leg, s16le mono 16 kHz.
+    actions: what the caller did.
+    until: end of the search, in seconds from the answer.
+    shortest_s: shortest span in seconds.
+    """
+    service = [span for span in speech(heard) if span.start < until]
+    caller = [span for span in speech(said) if span.start < until]
+    acted = sorted(actions, key=lambda action: action.at)
     quiet, cursor, by_service = [], 0.0, False
     moments = sorted(
-        [(span.start, span.end, True) for span in ours]
-        + [(span.start, span.end, False) for span in his]
-        + [(act.at, act.at, False) for act in acted if act.at < until]
+        [(span.start, span.end, True) for span in service]
+        + [(span.start, span.end, False) for span in caller]
+        + [(action.at, action.at, False) for action in acted if action.at < until]
         + [(until, until, False)]
     )
     for start, end, by_service in moments:
@@ -41,6 +47,6 @@ def dead_air(
     return quiet
 
 
-def _impatient(acts: Sequence[Act], moment: float) -> bool:
-    """Whether what he did about then was done because nothing came."""
-    return any(act.impatient and abs(act.at - moment) < 1.0 for act in acts)
+def _impatient(actions: Sequence[CallerAction], moment: float) -> bool:
+    """Whether the caller acted around ``moment`` because nothing came."""
+    return any(action.impatient and abs(action.at - moment) < 1.0 for action in actions)

@@ -1,7 +1,7 @@
-"""Telephone numbers that are said: how many of them the recogniser of calls understands over a telephone line.
+"""Measures how many spoken telephone numbers the recogniser understands over a telephone line.
 
-``python -m tests.drills.spoken_numbers [COUNT] [LANG ...]`` speaks so many numbers (10) in each language (fr, en)
-with voices that are not the service's own, sends them through A-law, and prints what was heard, and the share.
+``python -m tests.drills.spoken_numbers [COUNT] [LANG ...]`` speaks COUNT numbers (default 10) in each language
+(default fr, en), with voices other than the service's, through A-law.  It prints what was heard, and the share.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ VOICES = {"fr": ("ff_siwis", "low"), "en": ("am_michael", "bf_emma")}
 
 
 def french(rng: random.Random) -> tuple[str, str]:
-    """A mobile number as the French say it: two and two."""
+    """A French mobile number and its spoken form in pairs of digits."""
     pairs = ["06", *(f"{rng.randrange(100):02d}" for _ in range(4))]
     said = ", ".join(
         " ".join(number_words.DIGITS["fr"][int(one)] for one in pair) if pair[0] == "0" else pair
@@ -34,7 +34,7 @@ def french(rng: random.Random) -> tuple[str, str]:
 
 
 def english(rng: random.Random) -> tuple[str, str]:
-    """A British mobile number, digit by digit, with "oh" and "double"."""
+    """A British mobile number and its spoken form digit by digit, with "oh" and "double"."""
     groups = ("07" + f"{rng.randrange(1000):03d}", f"{rng.randrange(1000):03d}", f"{rng.randrange(1000):03d}")
     return "".join(groups), f"{', '.join(_digits(group) for group in groups)}."
 
@@ -53,7 +53,7 @@ SPEAKERS: dict[str, Callable[[random.Random], tuple[str, str]]] = {"fr": french,
 
 
 def _one(lang: str, rng: random.Random) -> tuple[str, str]:
-    """The next number that exists."""
+    """The next valid number."""
     while True:
         wanted, said = SPEAKERS[lang](rng)
         if phone_numbers.e164(wanted, [phone_numbers.HOME[lang]]):
@@ -61,7 +61,7 @@ def _one(lang: str, rng: random.Random) -> tuple[str, str]:
 
 
 async def understood(recogniser: Recogniser, lang: str, said: str, voice: str) -> tuple[str, str]:
-    """What was heard, and the number in it (``+33...``)."""
+    """Recognise ``said`` in the voice ``voice``; returns the text and the number in it (``+33...``)."""
     utterance = recogniser.utterance([lang])
     utterance.feed(through_g711(silence(0.3) + read_audio(caller_wav(lang, said, voice)) + silence(0.8)))
     text = (await utterance.decode()).text
@@ -69,7 +69,7 @@ async def understood(recogniser: Recogniser, lang: str, said: str, voice: str) -
 
 
 async def main(count: int, langs: list[str]) -> None:
-    """Print them all."""
+    """Speak, recognise and print all numbers."""
     recogniser = await asyncio.to_thread(choose, load(root=ROOT), langs, "")
     for lang in langs:
         rng, right = random.Random(1), 0

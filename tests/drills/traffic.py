@@ -1,8 +1,8 @@
-"""Recorded calls to replay: varied callers in five languages ring the real service.
+"""Makes recorded calls to replay: varied callers in five languages call the real service.
 
-``python -m tests.drills.traffic 40 --instance traffic --side 6 --seconds 200`` starts a service of its own, lets
-forty callers ring it, six at a time, and leaves their recordings and events in ``var/state/traffic``.  Run again,
-it adds to them; ``--seed`` chooses other calls.
+``python -m tests.drills.traffic 40 --instance traffic --side 6 --seconds 200`` starts a service of its own and places
+40 calls, six at a time.  Their recordings and events stay in ``var/state/traffic``.  Another run adds to them;
+``--seed`` chooses other calls.
 """
 
 from __future__ import annotations
@@ -49,13 +49,13 @@ MESSAGES = {
     "de": "Ich habe meinen Schirm in der Metro verloren, bitte rufen Sie mich an.",
     "it": "Ho perso il mio ombrello in metropolitana, richiamatemi domani.",
 }
-PLOTS = ("key", "key", "voice", "question", "barge", "keys", "nonsense", "silent", "message")
-"""What callers do; the first is what most do."""
+KINDS = ("key", "key", "voice", "question", "barge", "keys", "nonsense", "silent", "message")
+"""Kinds of callers; the first is the most frequent."""
 
 
 @dataclass(frozen=True)
-class Plot:
-    """One caller: how he behaves, in which language, from which number."""
+class CallPlan:
+    """One caller: what kind they are, their language and number, and what they do."""
 
     kind: str
     lang: str
@@ -63,39 +63,43 @@ class Plot:
     steps: tuple[ScenarioStep, ...]
 
 
-class Author:
-    """Invents callers; the same ``seed`` invents the same ones."""
+class CallPlanner:
+    """Plans callers; the same ``seed`` gives the same callers."""
 
     def __init__(self, settings: Settings, seed: int) -> None:
         self._settings = settings
-        self._dice = random.Random(seed)
+        self._rng = random.Random(seed)
         self._seed = seed
         questions, _ = heldout.read(settings.root)
         self._questions = {lang: [one for one in questions if one.lang == lang] for lang in KEYS}
 
-    def plot(self, number: int) -> Plot:
-        """The caller of that number."""
+    def plan(self, number: int) -> CallPlan:
+        """Plan the caller ``number``."""
         lang = list(KEYS)[number % len(KEYS)]
-        kind = PLOTS[number // len(KEYS) % len(PLOTS)]
-        voice = self._dice.choice(("low", "high") if lang == "fr" else ("low", "high", *VOICES[lang][:1]))
+        kind = KINDS[number // len(KEYS) % len(KINDS)]
+        voice = self._rng.choice(("low", "high") if lang == "fr" else ("low", "high", *VOICES[lang][:1]))
         steps = tuple(getattr(self, f"_{kind}")(lang, voice))
-        return Plot(kind, lang, f"{PREFIXES[lang]}{self._seed % 100:02d}{number:05d}", steps)
+        return CallPlan(kind, lang, f"{PREFIXES[lang]}{self._seed % 100:02d}{number:05d}", steps)
 
     def _key(self, lang: str, voice: str) -> Sequence[ScenarioStep]:
         [asked] = self._asks(lang, voice, 1)
-        return [Digits(KEYS[lang]), asked, self._into(lang, FAREWELLS[lang], voice)]
+        return [Digits(KEYS[lang]), asked, self._interrupts(lang, FAREWELLS[lang], voice)]
 
     def _voice(self, lang: str, voice: str) -> Sequence[ScenarioStep]:
         named = self._says(lang, BY_VOICE[lang], voice)
-        return [named, *self._asks(lang, voice, 1), self._into(lang, FAREWELLS[lang], voice)]
+        return [named, *self._asks(lang, voice, 1), self._interrupts(lang, FAREWELLS[lang], voice)]
 
     def _question(self, lang: str, voice: str) -> Sequence[ScenarioStep]:
         return [*self._asks(lang, voice, 1), Wait(6.0), HangUp()]
 
     def _barge(self, lang: str, voice: str) -> Sequence[ScenarioStep]:
         first, second = self._asks(lang, voice, 2)
-        into = Interrupt(second.wav)
-        return [Digits(KEYS[lang]), first, into, self._into(lang, FAREWELLS[lang], voice)]
+        return [
+            Digits(KEYS[lang]),
+            first,
+            Interrupt(second.wav),
+            self._interrupts(lang, FAREWELLS[lang], voice),
+        ]
 
     def _keys(self, lang: str, voice: str) -> Sequence[ScenarioStep]:
         asked = self._asks(lang, voice, 1)
@@ -112,7 +116,7 @@ class Author:
 
     def _nonsense(self, lang: str, voice: str) -> Sequence[ScenarioStep]:
         strange = [one for one in self._questions[lang] if one.intent == "oos"]
-        texts = [self._dice.choice(strange).text for _ in range(2)]
+        texts = [self._rng.choice(strange).text for _ in range(2)]
         return [Digits(KEYS[lang]), *(self._says(lang, text, voice) for text in texts), Wait(3.0), HangUp()]
 
     def _silent(self, lang: str, voice: str) -> Sequence[ScenarioStep]:
@@ -124,57 +128,60 @@ class Author:
         return [*person, message, Wait(2.0), Digits("#"), Wait(4.0), HangUp()]
 
     def _asks(self, lang: str, voice: str, count: int) -> list[Say]:
-        chosen = self._dice.sample(self._questions[lang], count)
+        chosen = self._rng.sample(self._questions[lang], count)
         return [self._says(lang, one.text, voice) for one in chosen]
 
-    def _into(self, lang: str, text: str, voice: str) -> ScenarioStep:
-        """Into what the service says: a caller who has heard enough."""
+    def _interrupts(self, lang: str, text: str, voice: str) -> ScenarioStep:
+        """Speak over the service: the caller has heard enough."""
         return Interrupt(self._says(lang, text, voice).wav)
 
     def _says(self, lang: str, text: str, voice: str) -> Say:
         return Say(caller_wav(lang, text, voice, settings=self._settings))
 
 
-async def ring(
-    settings: Settings, plots: Sequence[Plot], side: int, seconds: float, longest_s: float
+async def place_calls(
+    settings: Settings, plans: Sequence[CallPlan], side: int, seconds: float, longest_s: float
 ) -> list[CallReport]:
-    """Let them all call, ``side`` at a time; nobody begins after ``seconds``."""
+    """Place the planned calls.
+
+    side: calls at a time.
+    seconds: time after which no further call begins.
+    longest_s: longest call in seconds.
+    """
     places, deadline = asyncio.Semaphore(side), time.monotonic() + seconds
     async with Supervisor(settings).running(), Softphone(settings) as phone:
 
-        async def one(plot: Plot) -> CallReport | None:
+        async def one(plan: CallPlan) -> CallReport | None:
             async with places:
                 if time.monotonic() > deadline:
                     return None
                 target = f"sip:127.0.0.1:{settings.sip_port}"
-                spec = CallSpec(target, plot.steps, max_s=longest_s, caller_id=plot.number)
+                spec = CallSpec(target, plan.steps, max_s=longest_s, caller_id=plan.number)
                 report = await phone.call(spec)
-                sys.stderr.write(f"{plot.number} {plot.kind:8} {report.duration_s:5.1f} s {report.failure}\n")
+                sys.stderr.write(f"{plan.number} {plan.kind:8} {report.duration_s:5.1f} s {report.failure}\n")
                 return report
 
-        reports = await asyncio.gather(*(one(plot) for plot in plots))
+        reports = await asyncio.gather(*(one(plan) for plan in plans))
         await asyncio.sleep(6.0)  # the collector joins the recordings every two seconds
     return [report for report in reports if report is not None]
 
 
 def main() -> None:
-    """Place the calls that the command line asks for."""
+    """Parse the command line and place the calls."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("count", type=int)
     parser.add_argument("--first", type=int, default=0, help="number of the first caller")
     parser.add_argument("--instance", default="traffic")
     parser.add_argument("--side", type=int, default=6, help="callers at a time")
-    parser.add_argument("--seconds", type=float, default=180.0, help="nobody calls later than this")
+    parser.add_argument("--seconds", type=float, default=180.0, help="no call begins later than this")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--longest", type=float, default=45.0, help="longest call in seconds")
-    wanted = parser.parse_args()
+    args = parser.parse_args()
     logging.basicConfig(level=logging.ERROR)
-    settings = dataclasses.replace(
-        own_instance(config.load(), wanted.instance), rtp_start=25000, rtp_end=25399
-    )
-    author = Author(settings, wanted.seed)
-    plots = [author.plot(number) for number in range(wanted.first, wanted.first + wanted.count)]
-    reports = asyncio.run(ring(settings, plots, wanted.side, wanted.seconds, wanted.longest))
+    settings = dataclasses.replace(own_instance(config.load(), args.instance), rtp_start=25000, rtp_end=25399)
+    planner = CallPlanner(settings, args.seed)
+    plans = [planner.plan(number) for number in range(args.first, args.first + args.count)]
+    reports = asyncio.run(place_calls(settings, plans, args.side, args.seconds, args.longest))
     sys.stderr.write(f"{sum(report.ok for report in reports)} calls in {settings.state / 'recordings'}\n")
 
 

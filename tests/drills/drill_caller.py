@@ -1,7 +1,7 @@
-"""A caller of a drill: a key, a spoken question, and whatever then comes; he never knows what is being harmed.
+"""A simulated caller of a drill, who does not know which fault is injected.
 
-He asks again when he was not understood, presses a topic's key when he is told to, leaves a message after any beep,
-and gives up after a silence that no caller would sit through.
+They press a key and ask a question.  They ask again when they were not understood, press a topic's key when told to,
+and leave a message after any beep.  They give up after a silence that no caller would accept.
 """
 
 from __future__ import annotations
@@ -25,35 +25,35 @@ from ivr.simulator.scenario import CallSpec
 from ivr.simulator.sip_line import SipLine, open_line
 from ivr.simulator.softphone import Softphone
 from ivr.speech.caller_voices import caller_wav
-from tests.drills.ledger import Ledger
-from tests.drills.silence import Act, dead_air
+from tests.drills.event_log import EventLog
+from tests.drills.silence import CallerAction, dead_air
 from tests.drills.traffic import MESSAGES
 from tests.service.calls import sounds
 from tests.service.calls.words import Tourist
 
 RINGS = 4
-"""So often he calls when nobody answers."""
+"""Attempts to call when nobody answers."""
 TURN_S = 1.0
-"""Silence after which he takes his turn."""
+"""Silence after which the caller acts."""
 HELLO_S, PATIENCE_S, LONGEST_S = 10.0, 25.0, 170.0
-"""Silence after which he says it again; after which he gives up; his longest call."""
+"""Seconds of silence after which they repeat the question, and give up; longest call in seconds."""
 ASKS = 3
 YES = {"fr": "Oui, s'il vous plaît.", "en": "Yes, please."}
 TOPIC_KEYS = {"eiffel.price": "1", "notredame.access": "2"}
-"""By ``topics`` of callflow.yml, when he is told to use keys."""
+"""Intent -> key of its topic in callflow.yml, for a caller who is told to use keys."""
 STEP_S = 0.25
 BROKEN_S = 0.1
-"""A beep with packets in it that were lost, or came in another order, is a beep."""
+"""A beep may contain gaps from lost or reordered packets of this many seconds."""
 
 
 @dataclass
-class Visit:
-    """What came of it.  Moments by ``time.monotonic``, spans in seconds from the answer."""
+class CallTrace:
+    """What happened in a call.  Times are by ``time.monotonic``; ``waits`` are seconds from the answer."""
 
     number: str
     began: float
     ended: float = 0.0
-    rang: int = 0
+    rings: int = 0
     connected: bool = False
     connected_at: float = 0.0
     answered: bool = False
@@ -61,52 +61,59 @@ class Visit:
     message_s: float = 0.0
     message_at: float = 0.0
     gave_up: bool = False
-    went_dead: bool = False
+    line_dead: bool = False
     waits: list[SpeechSpan] = field(default_factory=list)
-    life: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
 
     def note(self, now: float, what: str) -> None:
-        """For the protocol."""
-        self.life.append(f"{now:6.1f} {what}")
+        """Add a line to the details of a failed drill."""
+        self.notes.append(f"{now:6.1f} {what}")
 
 
-class Guest:
-    """One caller; ``wants_message``: he asks for a person, and nobody is at the desk."""
+class DrillCaller:
+    """One caller.  With ``wants_message`` they ask for a person, and nobody is at the desk."""
 
     def __init__(
-        self, phone: Softphone, ledger: Ledger, tourist: Tourist, number: str, *, wants_message: bool, to: str
+        self,
+        phone: Softphone,
+        event_log: EventLog,
+        tourist: Tourist,
+        number: str,
+        *,
+        wants_message: bool,
+        to: str,
     ) -> None:
-        self.visit = Visit(number, time.monotonic())
-        self._phone, self._ledger, self._tourist, self._to = phone, ledger, tourist, to
+        self.trace = CallTrace(number, time.monotonic())
+        self._phone, self._event_log, self._tourist, self._to = phone, event_log, tourist, to
         self._wants_message = wants_message
-        self._acts: list[Act] = []
-        self._gone = asyncio.Event()
+        self._actions: list[CallerAction] = []
+        self._ended = asyncio.Event()
         self._acted = 0.0
         self._asked = self._pressed = 0
-        self._over = 0.0
+        self._ended_at = 0.0
 
-    async def calls(self) -> Visit:
-        """From the first ring to the end."""
-        while not self.visit.connected and self.visit.rang < RINGS:
-            self.visit.rang += 1
+    async def call(self) -> CallTrace:
+        """Call, from the first ring to the end."""
+        while not self.trace.connected and self.trace.rings < RINGS:
+            self.trace.rings += 1
             with contextlib.suppress(_NotAnswered):
                 async with self._ring() as line:
-                    self.visit.connected, self.visit.connected_at = True, time.monotonic()
+                    self.trace.connected, self.trace.connected_at = True, time.monotonic()
                     await self._talk(line)
-                    self._over = line.now
-                await asyncio.to_thread(self._listen_back, line)
-        self.visit.ended = time.monotonic()
-        return self.visit
+                    self._ended_at = line.now
+                await asyncio.to_thread(self._measure_waits, line)
+        self.trace.ended = time.monotonic()
+        return self.trace
 
     @asynccontextmanager
     async def _ring(self) -> AsyncIterator[SipLine]:
         phone, id = self._phone, f"call-{secrets.token_hex(6)}"
         with phone.link.events(id) as channel:
             async with open_line(phone.ari, phone.link, id) as (line, bridge):
-                spec = CallSpec(self._to, caller_id=self.visit.number)
+                spec = CallSpec(self._to, caller_id=self.trace.number)
                 failure = await dial(phone.ari, spec, id, bridge, channel)
                 if failure:
-                    self.visit.note(0.0, f"not answered: {failure}")
+                    self.trace.note(0.0, f"not answered: {failure}")
                     await asyncio.sleep(2.0)
                     raise _NotAnswered
                 line.answered()
@@ -121,7 +128,7 @@ class Guest:
             if isinstance(
                 event, ev.StasisEnd | ev.ChannelDestroyed | ev.ChannelHangupRequest | ev.ChannelGone
             ):
-                self._gone.set()
+                self._ended.set()
                 return
 
     # the call
@@ -134,7 +141,7 @@ class Guest:
             last = max(line.last_voice or 0.0, self._acted)
             quiet = line.now - last
             if quiet > PATIENCE_S or line.now > LONGEST_S:
-                self.visit.gave_up = True
+                self.trace.gave_up = True
                 self._act(line, "gives up", impatient=quiet > PATIENCE_S)
                 return
             spoken = line.last_voice is not None and line.last_voice > self._acted + 0.1
@@ -149,24 +156,24 @@ class Guest:
 
     async def _is_over(self, line: SipLine) -> bool:
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._gone.wait(), STEP_S)
-        if self._gone.is_set():
-            self.visit.went_dead = not self.visit.answered and not self.visit.message_s
-            self.visit.note(line.now, "is hung up on")
-        return self._gone.is_set()
+            await asyncio.wait_for(self._ended.wait(), STEP_S)
+        if self._ended.is_set():
+            self.trace.line_dead = not self.trace.answered and not self.trace.message_s
+            self.trace.note(line.now, "is hung up on")
+        return self._ended.is_set()
 
     async def _turn(self, line: SipLine) -> bool:
-        """It is his turn; True when he has hung up."""
-        happened, put_back = self._lately()
-        decided = [event for event in happened if isinstance(event, events.Decided)]
+        """Act on what the service decided; returns True when the caller has hung up."""
+        recent, put_back = self._recent_events()
+        decided = [event for event in recent if isinstance(event, events.Decided)]
         latest = decided[-1] if decided else None
         if latest is not None and latest.decision == "answer":  # "follow" may have nothing to follow
-            self.visit.answered = True
-            self.visit.right = self.visit.right or latest.intent == self._tourist.intent
+            self.trace.answered = True
+            self.trace.right = self.trace.right or latest.intent == self._tourist.intent
             self._act(line, f"was answered {latest.intent}, hangs up")
             return True
         if latest is not None and latest.intent == "human":
-            return False  # on his way to a person or the voicemail
+            return False  # the service transfers the caller to a person or the voicemail
         if latest is not None and (latest.decision, latest.intent) == ("control", "menu"):
             await self._press(line, TOPIC_KEYS[self._tourist.intent])
         elif latest is not None and latest.decision == "confirm":
@@ -177,9 +184,9 @@ class Guest:
             await self._press(line, "0")
         return False
 
-    def _lately(self) -> tuple[list[events.Event], bool]:
-        """What happened in his call, from the moment on in which he was put back to the beginning, if he was."""
-        happened = [item.event for item in self._ledger.story(self.visit.number)]
+    def _recent_events(self) -> tuple[list[events.Event], bool]:
+        """The call's events, and whether it was put back to the beginning; then only the events since."""
+        happened = [item.event for item in self._event_log.story(self.trace.number)]
         begun = max(
             (at for at, event in enumerate(happened) if isinstance(event, events.CallStarted)), default=0
         )
@@ -192,9 +199,9 @@ class Guest:
         await self._say(line, self._tourist.question, impatient=impatient)
 
     async def _say(self, line: SipLine, text: str, *, impatient: bool = False) -> None:
-        pcm = await self._words(text)
+        pcm = await self._speech(text)
         self._act(line, f"says {text}", impatient=impatient)
-        await self._or_gone(line.say(pcm))
+        await self._unless_ended(line.say(pcm))
         self._acted = line.now
 
     async def _press(self, line: SipLine, keys: str) -> None:
@@ -210,18 +217,18 @@ class Guest:
         return bool(await sounds.beeps(sounds.cut(heard, start, line.now - 0.1), BROKEN_S))
 
     async def _leave_message(self, line: SipLine) -> None:
-        pcm = await self._words(MESSAGES[self._tourist.lang])
+        pcm = await self._speech(MESSAGES[self._tourist.lang])
         self._act(line, "leaves a message")
-        self.visit.message_at = time.monotonic()
-        self._over = began = line.now
-        await self._or_gone(line.say(pcm))
-        self.visit.message_s = max(0.1, min(seconds(pcm), line.now - began))
-        await self._or_gone(asyncio.sleep(0.7))
-        self.visit.note(line.now, f"has said {self.visit.message_s:.1f} s of it")
+        self.trace.message_at = time.monotonic()
+        self._ended_at = began = line.now
+        await self._unless_ended(line.say(pcm))
+        self.trace.message_s = max(0.1, min(seconds(pcm), line.now - began))
+        await self._unless_ended(asyncio.sleep(0.7))
+        self.trace.note(line.now, f"has said {self.trace.message_s:.1f} s of it")
 
-    async def _or_gone(self, doing: object) -> None:
-        """Until it is done, or the line is gone."""
-        tasks = {asyncio.ensure_future(doing), asyncio.ensure_future(self._gone.wait())}  # type: ignore[call-overload]
+    async def _unless_ended(self, doing: object) -> None:
+        """Wait until ``doing`` is done or the call has ended."""
+        tasks = {asyncio.ensure_future(doing), asyncio.ensure_future(self._ended.wait())}  # type: ignore[call-overload]
         _, left = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         for task in left:
             task.cancel()
@@ -229,21 +236,21 @@ class Guest:
 
     def _act(self, line: SipLine, what: str, *, impatient: bool = False) -> None:
         self._acted = line.now
-        self._acts.append(Act(self._acted, impatient))
-        self.visit.note(self._acted, what)
+        self._actions.append(CallerAction(self._acted, impatient))
+        self.trace.note(self._acted, what)
 
-    async def _words(self, text: str) -> bytes:
+    async def _speech(self, text: str) -> bytes:
         return await asyncio.to_thread(
             lambda: read_audio(caller_wav(self._tourist.lang, text, self._tourist.voice))
         )
 
-    def _listen_back(self, line: SipLine) -> None:
-        """What he waited for, from both legs as he had them; the time of his message is his own."""
-        message = [act.at for act in self._acts][-1:] if self.visit.message_s else []
-        until = message[0] if message else self._over
-        said, heard = line.said.pcm(self._over), line.heard.pcm(self._over)
-        self.visit.waits = dead_air(said, heard, self._acts, until, 1.0)
+    def _measure_waits(self, line: SipLine) -> None:
+        """Measure the caller's waits in both legs, up to the start of their message."""
+        message = [action.at for action in self._actions][-1:] if self.trace.message_s else []
+        until = message[0] if message else self._ended_at
+        said, heard = line.said.pcm(self._ended_at), line.heard.pcm(self._ended_at)
+        self.trace.waits = dead_air(said, heard, self._actions, until, 1.0)
 
 
 class _NotAnswered(Exception):
-    """Nobody answered."""
+    """The call was not answered."""

@@ -1,4 +1,4 @@
-"""What a service has noted so far, by caller: its database and what waits in the spool, whichever can be read."""
+"""The events of a service so far, by caller, from its database and its spool, as far as they can be read."""
 
 from __future__ import annotations
 
@@ -22,25 +22,25 @@ from ivr.store.messages import VoicemailSpool
 EVERY_S = 0.4
 
 
-class Ledger:
-    """``follow`` must run; ``story`` never waits."""
+class EventLog:
+    """Reads events in the background while ``follow`` runs; ``story`` never blocks."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._engine: sa.Engine | None = None
         self._events: dict[str, dict[int, events.Stamped]] = defaultdict(dict)
         self._numbers: dict[str, str] = {}
-        self._thread = ThreadPoolExecutor(1, "ledger")
+        self._thread = ThreadPoolExecutor(1, "event_log")
 
     async def follow(self) -> None:
-        """Until cancelled."""
+        """Read new events until cancelled."""
         loop = asyncio.get_running_loop()
         while True:
             await loop.run_in_executor(self._thread, self.look)
             await asyncio.sleep(EVERY_S)
 
     def look(self) -> bool:
-        """Read what is new; False when the database is away."""
+        """Read new events; returns False when the database cannot be read."""
         for path in sorted((self._settings.state / "spool").glob("*.jsonl")):
             with contextlib.suppress(FileNotFoundError):
                 for line in path.read_bytes().splitlines():
@@ -56,27 +56,27 @@ class Ledger:
         return True
 
     def story(self, number: str) -> list[events.Stamped]:
-        """The events of that caller's call, in order."""
+        """The events of the call from ``number``, in order."""
         mine = self._settings.pseudonyms.of(number)
         calls = [call_id for call_id, of in self._numbers.items() if of == mine]
         found = [stamped for call_id in calls for stamped in self._events[call_id].values()]
         return sorted(found, key=lambda stamped: stamped.seq)
 
     def messages(self) -> list[dict[str, Any]]:
-        """All that were left and collected."""
+        """All messages in the store."""
         return [dict(row) for row in queries.all_messages(self._open())]
 
     def uncollected(self) -> int:
-        """Messages that wait to be taken from Asterisk's spool."""
+        """Number of messages that wait in Asterisk's spool."""
         return len(VoicemailSpool(self._settings).waiting())
 
     def close(self) -> None:
-        """No more questions."""
+        """Stop reading."""
         self._thread.shutdown(cancel_futures=True)
         self._forget_engine()
 
     def _stored(self) -> list[tuple[str, int, str]]:
-        """All of it, every time: what a worker with another clock notes comes in no order."""
+        """All events, every time: those of a worker with a wrong clock arrive in no order."""
         table = tables.events
         with self._open().connect() as connection:
             rows = connection.execute(sa.select(table.c.call_id, table.c.seq, table.c.body)).all()

@@ -1,4 +1,4 @@
-"""A service of a drill's own with everything that can be harmed about it, and a telephone to call it."""
+"""The testbed of a drill: a service of its own, parts that can fail on demand, and a telephone to call it."""
 
 from __future__ import annotations
 
@@ -25,53 +25,59 @@ from ivr.core.settings import Settings
 from ivr.service.supervisor import Supervisor
 from ivr.simulator.harness import own_instance
 from ivr.simulator.softphone import Softphone
-from tests.drills.between import Between
 from tests.drills.clock import Clock
-from tests.drills.ledger import Ledger
-from tests.drills.sick import Chart
+from tests.drills.event_log import EventLog
+from tests.drills.faulty_worker import FaultSwitch
+from tests.drills.rasa_proxy import RasaProxy
 from tests.postgres import Server, server
 from tests.processes import hears, linked
 
 TODAY = "2026-11-24T10:00"
-"""Opening hours, and nobody at the desk: who wants a person leaves a message."""
+"""During opening hours.  Nobody is at the desk, so callers who want a person leave a message."""
 
 
 @dataclass(frozen=True)
 class Needs:
-    """What a drill harms beside worker and Asterisk.
+    """What a drill needs besides worker and Asterisk.
 
-    ``disk_mb``, ``state_mb``: Asterisk's recordings, or the service's own state, on a disk of that size.
-    ``weather``: loss, delay and jitter in ms of the relay.
+    own_rasa: a Rasa of its own.
+    rasa_proxy: a proxy before Rasa that can answer wrongly.
+    database: a PostgreSQL server.
+    engine_faults: a worker whose engines fail on demand.
+    clock: a worker whose clock can be wrong.
+    prompts: a copy of the rendered prompts.
+    disk_mb, state_mb: a disk of this size for Asterisk's recordings, or for the service's state; 0: none.
+    conditions: loss (0 to 1), delay and jitter in ms of the network, or None.
     """
 
     own_rasa: bool = False
-    between: bool = False
+    rasa_proxy: bool = False
     database: bool = False
-    sick: bool = False
+    engine_faults: bool = False
     clock: bool = False
     prompts: bool = False
     disk_mb: int = 0
     state_mb: int = 0
-    weather: tuple[float, float, float] | None = None
+    conditions: tuple[float, float, float] | None = None
 
 
 @dataclass
-class Stage:
-    """It all, while it runs."""
+class Testbed:
+    """The running testbed; ``to`` is the SIP address of the service."""
 
     settings: Settings
     service: Supervisor
     phone: Softphone
-    ledger: Ledger
+    event_log: EventLog
     ari: Ari
     to: str
     database: Server | None = None
-    between: Between | None = None
+    rasa_proxy: RasaProxy | None = None
 
     @property
-    def chart(self) -> Chart:
-        """What ails the worker's engines."""
-        return Chart.of(self.settings)
+    def fault_switch(self) -> FaultSwitch:
+        """Sets the fault of the worker's engines."""
+        return FaultSwitch.of(self.settings)
 
     @property
     def clock(self) -> Clock:
@@ -80,12 +86,12 @@ class Stage:
 
     @property
     def disk(self) -> Path:
-        """Where Asterisk records."""
+        """Where Asterisk records messages."""
         return recordings(self.settings)
 
     @property
     def rasa_pid(self) -> int:
-        """Its own Rasa's; 0 while it is away."""
+        """Process id of the testbed's own Rasa; 0 while it does not run."""
         for process in psutil.Process().children(recursive=True):
             with contextlib.suppress(psutil.Error):
                 line = process.cmdline()
@@ -94,23 +100,23 @@ class Stage:
         return 0
 
     def pids(self) -> tuple[int, int, int]:
-        """Of worker, Asterisk and Rasa."""
+        """Process ids of worker, Asterisk and Rasa."""
         return self.service.worker_pid, self.service.asterisk.pid or 0, self.rasa_pid
 
-    async def whole(self) -> bool:
-        """Whether a call would be taken and understood, and stored, now."""
-        parts = (self._worker(), self._hears(), self._rasa(), self._stores())
+    async def is_working(self) -> bool:
+        """Whether a call would be answered, understood and stored now."""
+        parts = (self._worker_ready(), self._recogniser_ready(), self._rasa_ready(), self._database_ready())
         with contextlib.suppress(TimeoutError, AriError, httpx.HTTPError, sa.exc.SQLAlchemyError):
             async with asyncio.timeout(4):
                 return all(await asyncio.gather(*parts))
         return False
 
-    async def _worker(self) -> bool:
-        there = linked(self.service.worker_pid, self.settings.http_port)
-        return there and await self.ari.application() is not None
+    async def _worker_ready(self) -> bool:
+        connected = linked(self.service.worker_pid, self.settings.http_port)
+        return connected and await self.ari.application() is not None
 
-    async def _hears(self) -> bool:
-        """Its process has its models, and does not stand still."""
+    async def _recogniser_ready(self) -> bool:
+        """Whether the recogniser has its models and is not stopped."""
         log = self.settings.state / "logs/worker.log"
         with contextlib.suppress(psutil.Error, OSError):
             told = await asyncio.to_thread(log.read_text, "utf-8", "replace")
@@ -118,24 +124,31 @@ class Stage:
             return hears(self.service, told) and not stopped
         return False
 
-    async def _rasa(self) -> bool:
+    async def _rasa_ready(self) -> bool:
         async with httpx.AsyncClient(trust_env=False, timeout=3) as client:
             answer = await client.post(f"{self.settings.rasa}/model/parse", json={"text": "hello"})
             return answer.is_success and b"intent_ranking" in answer.content
 
-    async def _stores(self) -> bool:
+    async def _database_ready(self) -> bool:
         return self.database is None or await asyncio.to_thread(self.database._answers)
 
 
 @asynccontextmanager
-async def open_stage(name: str, needs: Needs, rasa_url: str, *, keep: bool = False) -> AsyncIterator[Stage]:
-    """Everything up inside the block, and gone after it (``keep``: but for what was recorded)."""
+async def open_testbed(
+    name: str, needs: Needs, rasa_url: str, *, keep: bool = False
+) -> AsyncIterator[Testbed]:
+    """Start a testbed for the drill ``name``, and remove it on exit.
+
+    needs: its parts.
+    rasa_url: address of the Rasa that drills share.
+    keep: keep recordings, store and logs.
+    """
     settings = dataclasses.replace(
         own_instance(config.load(), f"drill-{name}-{os.getpid()}"), rtp_start=26000, rtp_end=26399,
         today=TODAY, rasa_url="" if needs.own_rasa else rasa_url,
     )  # fmt: skip
     async with AsyncExitStack() as stack:
-        database = between = None
+        database = rasa_proxy = None
         if not keep:
             stack.callback(remove, settings)
         if needs.prompts:
@@ -145,17 +158,17 @@ async def open_stage(name: str, needs: Needs, rasa_url: str, *, keep: bool = Fal
         if needs.database:
             database = await asyncio.to_thread(stack.enter_context, server())
             settings = dataclasses.replace(settings, database_url=database.database("drill"))
-        if needs.between:
-            between = await stack.enter_async_context(Between(rasa_url))
-            settings = dataclasses.replace(settings, rasa_url=between.url)
+        if needs.rasa_proxy:
+            rasa_proxy = await stack.enter_async_context(RasaProxy(rasa_url))
+            settings = dataclasses.replace(settings, rasa_url=rasa_proxy.url)
         if needs.disk_mb:
             await stack.enter_async_context(_disk(recordings(settings), needs.disk_mb))
         if needs.state_mb:
             await stack.enter_async_context(_disk(settings.state, needs.state_mb))
         service = Supervisor(settings)
-        if needs.sick or needs.clock:
+        if needs.engine_faults or needs.clock:
             crew = service._crew
-            crew.worker = "tests.drills.sick" if needs.sick else crew.worker
+            crew.worker = "tests.drills.faulty_worker" if needs.engine_faults else crew.worker
             crew.worker_environment = (
                 await asyncio.to_thread(Clock(settings.state).make) if needs.clock else {}
             )
@@ -164,22 +177,22 @@ async def open_stage(name: str, needs: Needs, rasa_url: str, *, keep: bool = Fal
         ari = Ari(settings.ari_url, ARI_USER, settings.secrets["ARI_PASSWORD"], settings.app, timeout=3.0)
         await stack.enter_async_context(ari)
         to = phone.to
-        if needs.weather is not None:
-            to = await stack.enter_async_context(_relay(settings, needs.weather))
-        ledger = Ledger(settings)
-        stack.callback(ledger.close)
-        following = asyncio.create_task(ledger.follow())
+        if needs.conditions is not None:
+            to = await stack.enter_async_context(_relay(settings, needs.conditions))
+        event_log = EventLog(settings)
+        stack.callback(event_log.close)
+        following = asyncio.create_task(event_log.follow())
         stack.callback(following.cancel)
-        yield Stage(settings, service, phone, ledger, ari, to, database, between)
+        yield Testbed(settings, service, phone, event_log, ari, to, database, rasa_proxy)
 
 
 def recordings(settings: Settings) -> Path:
-    """The folder of messages that Asterisk writes."""
+    """The folder into which Asterisk records messages."""
     return settings.pbx / "spool/recording"
 
 
 def _own_prompts(settings: Settings) -> Path:
-    """A ``var`` that is the real one but for the rendered prompts, which are copies."""
+    """Make a ``var`` with links to the real one, and links to each rendered prompt."""
     own = settings.var / "state" / settings.instance / "var"
     own.mkdir(parents=True)
     for path in settings.var.iterdir():
@@ -194,7 +207,7 @@ def _own_prompts(settings: Settings) -> Path:
 
 @asynccontextmanager
 async def _disk(folder: Path, size_mb: int) -> AsyncIterator[None]:
-    """The folder is a small disk of its own."""
+    """Mount a small disk at ``folder``."""
     await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
     await _run("mount", "-t", "tmpfs", "-o", f"size={size_mb}m,mode=0777", "tmpfs", str(folder))
     try:
@@ -204,9 +217,9 @@ async def _disk(folder: Path, size_mb: int) -> AsyncIterator[None]:
 
 
 @asynccontextmanager
-async def _relay(settings: Settings, weather: tuple[float, float, float]) -> AsyncIterator[str]:
-    """A bad network; yields where the service is called through it."""
-    command = ["-m", "tests.drills.relay", str(settings.sip_port), *map(str, weather)]
+async def _relay(settings: Settings, conditions: tuple[float, float, float]) -> AsyncIterator[str]:
+    """Start a bad network; yields the SIP address of the service behind it."""
+    command = ["-m", "tests.drills.relay", str(settings.sip_port), *map(str, conditions)]
     process = await asyncio.create_subprocess_exec(sys.executable, *command, stdout=asyncio.subprocess.PIPE)
     assert process.stdout is not None
     try:

@@ -1,4 +1,4 @@
-"""A peer between the worker and Rasa: passes questions on, late or wrong when it is told to be."""
+"""A proxy between the worker and Rasa that answers late or wrongly on demand."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ SLOW_S = 5.0
 GARBAGE = b"<html>it works!</html>"
 
 
-class Between:
-    """``mood``: empty, slow, error (500), garbage."""
+class RasaProxy:
+    """Passes requests on to ``rasa``.  ``fault`` is empty, ``slow``, ``error`` (status 500) or ``garbage``."""
 
     def __init__(self, rasa: str) -> None:
-        self.mood = ""
+        self.fault = ""
         self._client = httpx.AsyncClient(base_url=rasa, timeout=10.0, trust_env=False)
         self._wire = Wire(self._answer, self._no_sockets, lambda asked: None)
 
@@ -34,11 +34,11 @@ class Between:
         await self._client.aclose()
 
     async def _answer(self, asked: Asked) -> Answer:
-        if self.mood == "error":
+        if self.fault == "error":
             return 500, {"status": "failure"}
-        if self.mood == "garbage":
+        if self.fault == "garbage":
             return 200, GARBAGE
-        if self.mood == "slow":
+        if self.fault == "slow":
             await asyncio.sleep(SLOW_S)
         response = await self._client.request(asked.method, asked.target, json=asked.values or None)
         return response.status_code, response.content
