@@ -9,25 +9,31 @@ from dataclasses import dataclass
 from ivr.asterisk.ami import Ami, Fields
 from ivr.asterisk.config import ARI_USER
 from ivr.core.settings import Settings
+from ivr.core.vocabulary import AdviserState
 
-AVAILABLE, PAUSED, AWAY = "available", "paused", "away"
-WRAP_UP = "wrap-up"
-SETTABLE = (AVAILABLE, PAUSED, AWAY)
-"""States that an adviser sets, or others for him."""
-_DEVICE = {"2": "in-call", "3": "in-call", "4": "unreachable", "5": "unreachable", "6": "ringing", "7": "in-call",
-           "8": "in-call"}  # fmt: skip
-"""Asterisk's device states -> ours."""
+SETTABLE = (AdviserState.AVAILABLE, AdviserState.PAUSED, AdviserState.AWAY)
+"""The states that advisers, or others for them, set."""
+_DEVICE = {
+    "2": AdviserState.IN_CALL,
+    "3": AdviserState.IN_CALL,
+    "4": AdviserState.UNREACHABLE,
+    "5": AdviserState.UNREACHABLE,
+    "6": AdviserState.RINGING,
+    "7": AdviserState.IN_CALL,
+    "8": AdviserState.IN_CALL,
+}
+"""Asterisk's device states (``AST_DEVICE_*``) -> ours."""
 
 
 @dataclass(frozen=True)
 class Member:
     """One adviser by his ``id`` in the dialplan, the ``queues`` he serves, and how many ``calls`` he has taken.
 
-    ``state``: available, paused, away, ringing, in-call, wrap-up, unreachable; after a call he ``rests_s`` seconds.
+    ``rests_s``: seconds of wrap-up that are left after a call.
     """
 
     id: str
-    state: str
+    state: AdviserState
     queues: tuple[str, ...]
     calls: int
     rests_s: float = 0.0
@@ -76,10 +82,10 @@ def _waiting(item: Fields) -> WaitingCaller:
     )  # fmt: skip
 
 
-async def set_state(ami: Ami, id: str, state: str) -> None:
-    """Make an adviser AVAILABLE, PAUSED or AWAY in all his queues, kept over a restart; raises AmiError."""
+async def set_state(ami: Ami, id: str, state: AdviserState) -> None:
+    """Set one of SETTABLE in all queues of an adviser, kept over a restart; raises AmiError."""
     assert state in SETTABLE
-    paused = "false" if state == AVAILABLE else "true"
+    paused = "false" if state == AdviserState.AVAILABLE else "true"
     await ami.action("QueuePause", Interface=interface(id), Paused=paused, Reason=state)
     await ami.action("DBPut", Family="adviser", Key=id, Val=state)
     await ami.action("DBPut", Family="missed", Key=id, Val="0")
@@ -103,20 +109,25 @@ def _member(id: str, own: list[Fields], now: float) -> Member:
     queues = tuple(sorted(row["Queue"] for row in own))
     state, rests = _state(own, now), _rests(own, now)
     return Member(
-        id, state, queues, sum(int(row["CallsTaken"]) for row in own), rests if state == WRAP_UP else 0.0
+        id,
+        state,
+        queues,
+        sum(int(row["CallsTaken"]) for row in own),
+        rests if state is AdviserState.WRAP_UP else 0.0,
     )
 
 
-def _state(own: list[Fields], now: float) -> str:
+def _state(own: list[Fields], now: float) -> AdviserState:
     first = own[0]
-    busy = _DEVICE.get(first["Status"], "")
+    busy = _DEVICE.get(first["Status"])
     if any(row["InCall"] == "1" for row in own):
-        return "in-call"
+        return AdviserState.IN_CALL
     if first["Paused"] == "1":
-        return first["PausedReason"] if first["PausedReason"] in SETTABLE else PAUSED
+        reason = first["PausedReason"]
+        return AdviserState(reason) if reason in SETTABLE else AdviserState.PAUSED
     if busy:
         return busy
-    return WRAP_UP if _rests(own, now) > 0 else AVAILABLE
+    return AdviserState.WRAP_UP if _rests(own, now) > 0 else AdviserState.AVAILABLE
 
 
 def _rests(own: list[Fields], now: float) -> float:

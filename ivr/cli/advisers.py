@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 from ivr.cli.common import Json, run_async
+from ivr.core.vocabulary import AdviserState
 
 app = typer.Typer(invoke_without_command=True, help="Advisers and their states.")
 
@@ -29,22 +30,22 @@ def show(as_json: Json = False) -> None:
 @app.command()
 def pause(name: str) -> None:
     """An adviser takes a break: no calls until `resume`."""
-    _set(name, "paused")
+    _set(name, AdviserState.PAUSED)
 
 
 @app.command()
 def away(name: str) -> None:
     """An adviser is not there: no calls until `resume`."""
-    _set(name, "away")
+    _set(name, AdviserState.AWAY)
 
 
 @app.command()
 def resume(name: str) -> None:
     """An adviser takes calls again."""
-    _set(name, "available")
+    _set(name, AdviserState.AVAILABLE)
 
 
-def _set(name: str, state: str) -> None:
+def _set(name: str, state: AdviserState) -> None:
     from ivr.cli.views import advisers as desk
 
     run_async(lambda settings: desk.set_state(settings, name, state))

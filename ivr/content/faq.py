@@ -17,7 +17,7 @@ from pydantic import BeforeValidator, Field
 from ivr.content.callflow import WEEKDAYS, CalendarDay, Language, fault
 from ivr.content.phrases import Phrase, Phrases, load_phrases
 from ivr.core.text import LANGUAGES
-from ivr.core.yamlfile import WARNING, Document, Finding, Loc, Problem, Strict, load, raise_if_errors
+from ivr.core.yamlfile import Document, Finding, Loc, Problem, Severity, Strict, load, raise_if_errors
 
 FOLDER = Path("nlu/faq")
 HOTWORDS = Path("nlu/hotwords.yml")
@@ -120,7 +120,9 @@ def _example_faults(loc: Loc, entry: FaqEntry) -> Iterator[Problem]:
         for index, example in enumerate(examples):
             if example.casefold().strip() in seen:
                 what = f"{example!r} is there twice"
-                yield Problem((*loc, "examples", lang, index), what, "write another example", WARNING)
+                yield Problem(
+                    (*loc, "examples", lang, index), what, "write another example", Severity.WARNING
+                )
             seen[example.casefold().strip()] = index
         if len(examples) < EXAMPLES:
             what = f"{loc[-1]}: only {len(examples)} examples in {lang}"
@@ -152,7 +154,7 @@ def _length_faults(loc: Loc, text: str) -> Iterator[Problem]:
     if count > WORDS:
         yield Problem(loc, f"{count} words", f"shorten it to {WORDS}, the caller has to remember it")
     if re.search(r"\d", text):
-        yield Problem(loc, "figures in the answer", "write numbers as they are said", WARNING)
+        yield Problem(loc, "figures in the answer", "write numbers as they are said", Severity.WARNING)
 
 
 def word_count(text: str) -> int:

@@ -1,7 +1,7 @@
-"""Closed lists of words that events carry: outcomes, reasons, decisions.
+"""Closed lists of words that packages share: outcomes, reasons, decisions, states.
 
 The values are the words in JSON, in the store and in the API.  A stored event may hold a word that this version does
-not list: it becomes a value that equals its text and none of the members.
+not list.  Such a word becomes a value of its list that equals its text and none of the members.
 """
 
 from __future__ import annotations
@@ -128,6 +128,18 @@ class Decision(Term):
     HANDOFF = "handoff"
     FOLLOW = "follow"  # follow.*: an aspect of the running topic, see faq.resolve_follow_up
     SOCIAL = "social"  # greeting, thanks, anyone, insult: no question in it
+
+
+class AdviserState(StrEnum):
+    """What an adviser does; they set the first three themselves."""
+
+    AVAILABLE = "available"
+    PAUSED = "paused"
+    AWAY = "away"
+    RINGING = "ringing"
+    IN_CALL = "in-call"
+    WRAP_UP = "wrap-up"
+    UNREACHABLE = "unreachable"
 
 
 class FaultPart(Term):

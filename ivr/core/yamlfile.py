@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
+from enum import StrEnum
 from pathlib import Path
 from types import UnionType
 from typing import Any, Generic, TypeVar, Union, get_args, get_origin
@@ -22,7 +23,13 @@ from pydantic_core import ErrorDetails
 from ivr.core.errors import ConfigError
 
 Loc = tuple[str | int, ...]
-ERROR, WARNING = "error", "warning"
+
+
+class Severity(StrEnum):
+    """Whether a finding forbids using the content."""
+
+    ERROR = "error"
+    WARNING = "warning"
 
 
 @dataclass(frozen=True, order=True)
@@ -34,10 +41,10 @@ class Finding:
     column: int
     what: str
     mend: str
-    severity: str = ERROR
+    severity: Severity = Severity.ERROR
 
     def __str__(self) -> str:
-        kind = "" if self.severity == ERROR else "warning: "
+        kind = "" if self.severity is Severity.ERROR else "warning: "
         return f"{self.file}:{self.line}: {kind}{self.what}: {self.mend}"
 
 
@@ -48,7 +55,7 @@ class Problem:
     loc: Loc
     what: str
     mend: str
-    severity: str = ERROR
+    severity: Severity = Severity.ERROR
 
 
 class Strict(BaseModel):
@@ -84,7 +91,7 @@ class Document(Generic[M]):
         line, column = self.where(problem.loc)
         return Finding(self.file, line, column, problem.what, problem.mend, problem.severity)
 
-    def add(self, loc: Loc, what: str, mend: str, severity: str = ERROR) -> None:
+    def add(self, loc: Loc, what: str, mend: str, severity: Severity = Severity.ERROR) -> None:
         """Note a fault at ``loc``."""
         self.findings.append(self.finding(Problem(loc, what, mend, severity)))
 
@@ -108,7 +115,7 @@ def load(path: Path, model: type[M], root: Path) -> Document[M]:
 
 def raise_if_errors(findings: Sequence[Finding], what: str) -> None:
     """Raise ConfigError with all findings when one of them is an error."""
-    errors = [finding for finding in findings if finding.severity == ERROR]
+    errors = [finding for finding in findings if finding.severity is Severity.ERROR]
     if errors:
         raise ConfigError(f"{what}: {len(errors)} errors, the first is {errors[0]}", errors)
 

@@ -15,7 +15,7 @@ from ivr.content.intents import NEEDED
 from ivr.core.clock import today
 from ivr.core.settings import Settings
 from ivr.core.text import LANGUAGES, normalise
-from ivr.core.yamlfile import ERROR, WARNING, Document, Finding, Problem, Strict, load, raise_if_errors
+from ivr.core.yamlfile import Document, Finding, Problem, Severity, Strict, load, raise_if_errors
 from ivr.service.pbx_parameters import lines
 from ivr.speech.pronunciation import SayFile
 
@@ -33,7 +33,7 @@ class LanguagesFile(Strict):
 def command(settings: Settings) -> int:
     """Write the findings and a last line that counts them; 1 when there is an error."""
     found = sorted([*run(settings.root, today(settings)), *dialplan(settings)])
-    errors = sum(finding.severity == ERROR for finding in found)
+    errors = sum(finding.severity == Severity.ERROR for finding in found)
     lines = [str(finding) for finding in found]
     lines.append(f"{errors} errors, {len(found) - errors} warnings")
     sys.stdout.write("\n".join(lines) + "\n")
@@ -112,7 +112,7 @@ def _dates(document: Document[Topic], today: dt.date) -> Iterator[Finding]:
         what = f"{name} {'may no longer be spoken since' if over else 'may be spoken only until'} {last}"
         mend = "check the facts, then write a new checked and valid_until"
         loc = ("intents", name, "valid_until")
-        yield document.finding(Problem(loc, what, mend, WARNING))
+        yield document.finding(Problem(loc, what, mend, Severity.WARNING))
 
 
 def _double_examples(documents: Iterable[Document[Topic]]) -> Iterator[Finding]:
@@ -124,7 +124,7 @@ def _double_examples(documents: Iterable[Document[Topic]]) -> Iterator[Finding]:
             if owners.setdefault(key, name) != name:
                 what = f"{text!r} is also an example of {owners[key]}"
                 loc = ("intents", name, "examples", lang, index)
-                yield document.finding(Problem(loc, what, "keep it in one of the two", WARNING))
+                yield document.finding(Problem(loc, what, "keep it in one of the two", Severity.WARNING))
 
 
 def _examples(document: Document[Topic]) -> Iterator[tuple[str, str, int, str]]:

@@ -28,7 +28,7 @@ from ivr.core.clock import today
 from ivr.core.errors import ConfigError
 from ivr.core.ports import free_port
 from ivr.core.settings import Settings
-from ivr.core.yamlfile import ERROR
+from ivr.core.yamlfile import Severity
 from ivr.evaluation import nlu
 from ivr.evaluation.hearback import HeardBack, hear_back
 from ivr.evaluation.replay import golden_gate
@@ -97,7 +97,7 @@ def _steps(settings: Settings, content: Settings, steps: _Steps) -> dict[str, An
     """Check, train, evaluate, replay, render, hear back; the facts that the manifest keeps."""
     with steps.step("Checking"):
         findings = check.run(content.root, today(settings))
-        wrong = [finding for finding in findings if finding.severity == ERROR]
+        wrong = [finding for finding in findings if finding.severity == Severity.ERROR]
         if wrong:
             raise PublicationRefused("refused: the files have errors", wrong)
     with steps.step("Training"):

@@ -11,6 +11,7 @@ from ivr.asterisk.ami import Ami
 from ivr.asterisk.process import Asterisk
 from ivr.core.errors import AmiError
 from ivr.core.settings import Settings
+from ivr.core.vocabulary import AdviserState
 from tests.service.calls.store import until
 
 pytestmark = pytest.mark.asterisk
@@ -30,7 +31,7 @@ async def test_a_state_is_set_in_every_queue_and_survives_a_crash(
     asterisk: Asterisk, settings: Settings
 ) -> None:
     assert await state(settings) == ("unreachable", False)
-    for wanted in (queues.AWAY, queues.PAUSED):
+    for wanted in (AdviserState.AWAY, AdviserState.PAUSED):
         async with queues.connect(settings) as ami:
             await queues.set_state(ami, ADVISER, wanted)
         assert await state(settings) == (wanted, True)
@@ -39,13 +40,13 @@ async def test_a_state_is_set_in_every_queue_and_survives_a_crash(
     await asterisk.start()
 
     async def restored() -> bool:
-        return await state(settings) == (queues.PAUSED, True)
+        return await state(settings) == (AdviserState.PAUSED, True)
 
     await until(restored, "the state was forgotten", 10)
     await asterisk.reload()
     assert await restored(), "a reload made him available"
     async with queues.connect(settings) as ami:
-        await queues.set_state(ami, ADVISER, queues.AVAILABLE)
+        await queues.set_state(ami, ADVISER, AdviserState.AVAILABLE)
     assert await state(settings) == ("unreachable", False)
 
 

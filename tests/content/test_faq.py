@@ -13,6 +13,7 @@ from ivr.content.phrases import load_phrases
 from ivr.core.errors import ConfigError
 from ivr.core.settings import load
 from ivr.core.text import LANGUAGES
+from ivr.core.yamlfile import Severity
 from ivr.service import check
 
 ROOT = Path(__file__).parents[2]
@@ -151,7 +152,7 @@ def test_check_warns_thirty_days_before_the_last_day() -> None:
 
     assert warned(last - dt.timedelta(days=31)) == []
     soon = warned(last - dt.timedelta(days=30))
-    assert "warning" in soon[0] and "nlu/faq/eiffel.yml:" in soon[0] and "only until" in soon[0]
+    assert Severity.WARNING in soon[0] and "nlu/faq/eiffel.yml:" in soon[0] and "only until" in soon[0]
     assert "no longer be spoken" in warned(last + dt.timedelta(days=1))[0]
 
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from ivr.content import faq
 from ivr.content.callflow import Callflow
 from ivr.core import yamlfile
-from ivr.core.yamlfile import Document, Strict
+from ivr.core.yamlfile import Document, Severity, Strict
 from tests.conftest import ROOT
 
 FILES: dict[Path, type[Strict]] = {
@@ -91,7 +91,7 @@ def refused_or_read(document: Document[Any]) -> None:
 def test_the_files_themselves_are_read(original: Path, folder: Path) -> None:
     document = read(folder, original, original.read_text("utf-8"))
     assert document.model is not None
-    assert not [finding for finding in document.findings if finding.severity == yamlfile.ERROR]
+    assert not [finding for finding in document.findings if finding.severity == Severity.ERROR]
 
 
 def test_any_value_anywhere(original: Path, folder: Path) -> None:

@@ -14,6 +14,7 @@ from ivr.content import versions
 from ivr.content.callflow import Callflow, load_callflow
 from ivr.core.errors import UsageError
 from ivr.core.settings import Settings
+from ivr.core.vocabulary import AdviserState
 
 
 async def show(settings: Settings, *, as_json: bool) -> None:
@@ -34,7 +35,7 @@ async def show(settings: Settings, *, as_json: bool) -> None:
     console.print(f"{len(waiting)} waiting" + (f", the first for {waiting[0].seconds} s" if waiting else ""))
 
 
-async def set_state(settings: Settings, name: str, state: str) -> None:
+async def set_state(settings: Settings, name: str, state: AdviserState) -> None:
     """Make an adviser available, paused or away; raises UsageError when there is none of that name."""
     advisers = _callflow(settings).advisers
     ids = [adviser.id for adviser in advisers if name in (adviser.name, adviser.id)]

@@ -16,7 +16,7 @@ from pydantic import BaseModel, Field
 from ivr.asterisk import queues
 from ivr.console.api.problems import REFUSALS, Problem
 from ivr.console.context import Context, Here
-from ivr.core import events
+from ivr.core import events, vocabulary
 from ivr.core.errors import AmiError
 from ivr.core.pseudonyms import shown
 from ivr.store import queries
@@ -117,7 +117,7 @@ async def set_state(here: Here, name: Annotated[str, Path()], wanted: AdviserSta
         raise Problem(404, f"no adviser {name}")
     try:
         async with queues.connect(here.settings) as ami:
-            await queues.set_state(ami, ids[0], wanted.state)
+            await queues.set_state(ami, ids[0], vocabulary.AdviserState(wanted.state))
     except AmiError as error:
         raise Problem(503, str(error)) from None
 

@@ -22,6 +22,7 @@ from ivr.console.jobs import callback_schedule
 from ivr.content.callflow import Adviser
 from ivr.content.callflow.opening import intervals
 from ivr.core.errors import AmiError, AriError, AriUnavailable
+from ivr.core.vocabulary import AdviserState
 from ivr.store import callbacks
 from ivr.store.callbacks import CALLING, DONE, OPEN, Row, Settled
 
@@ -151,7 +152,9 @@ class CallbackDialler:
         """The first adviser of that language who is available while no caller waits for him."""
         members, waiting = await queues.queue_status(ami)
         wanted = {one.queue for one in waiting}
-        free = {one.id for one in members if one.state == queues.AVAILABLE and not wanted & set(one.queues)}
+        free = {
+            one.id for one in members if one.state == AdviserState.AVAILABLE and not wanted & set(one.queues)
+        }
         advisers = self._context.callflow.advisers
         return next((one for one in advisers if lang in one.languages and _name(one) in free), None)
 

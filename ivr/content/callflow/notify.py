@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from pydantic import BeforeValidator, Field
 
 from ivr.content.callflow.fields import Language, fault
-from ivr.core.yamlfile import Loc, Problem, Strict
+from ivr.core.yamlfile import Loc, Problem, Severity, Strict
 
 LOCAL = ("127.0.0.1", "localhost", "::1")
 URGENT_AT_LEAST = 2
@@ -79,7 +79,7 @@ class Notify(Strict):
                 loc,
                 what,
                 "fill in mail.host and recipients, or webhook; until then look into the inbox",
-                "warning",
+                Severity.WARNING,
             )
         if not mail.host:
             return

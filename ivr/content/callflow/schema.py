@@ -20,7 +20,7 @@ from ivr.content.callflow.notify import Notify
 from ivr.content.callflow.retention import RecordingSettings, RetentionSettings
 from ivr.content.callflow.trunk import Trunk
 from ivr.content.callflow.voicemail import Voicemail
-from ivr.core.yamlfile import Document, Loc, Problem, Strict, load, raise_if_errors
+from ivr.core.yamlfile import Document, Loc, Problem, Severity, Strict, load, raise_if_errors
 
 FILE = Path("dialplans/callflow.yml")
 MOST_TOPICS = 6
@@ -164,7 +164,7 @@ class Callflow(Strict):
             if self.advisers and code not in served:
                 what = f"no adviser speaks {code}"
                 mend = "add it to an adviser, else these callers get the voicemail"
-                yield Problem(("advisers",), what, mend, "warning")
+                yield Problem(("advisers",), what, mend, Severity.WARNING)
         yield from self.trunk.faults(("trunk",))
         yield from self.notify.faults(("notify",), [str(code) for code in self.languages])
 

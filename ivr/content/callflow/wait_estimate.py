@@ -9,6 +9,7 @@ from typing import Protocol
 
 from ivr.content.callflow import Callflow
 from ivr.content.phrases import Phrase
+from ivr.core.vocabulary import AdviserState
 
 OFFER_S = 10.0
 """Ringing, being told who waits, and the key take an adviser so long, until it was measured."""
@@ -16,7 +17,7 @@ GAP_S = 1.0
 """app_queue looks once a second whether an adviser is free, and counts in whole seconds."""
 STEPS_S = (10, 20, 30, 40, 50, 60, 90, 120, 150, 180, 240, 300, 360, 420, 480, 540, 600)
 """Waiting times that are told: the nearest is at most a fifth away from 25 s on."""
-GONE = ("paused", "away", "unreachable")
+GONE = (AdviserState.PAUSED, AdviserState.AWAY, AdviserState.UNREACHABLE)
 """States of an adviser who is not there."""
 MEMORYLESS = 2.0
 """Mean square of an exponential time over its squared mean: how talks spread as long as nothing is known."""
@@ -75,7 +76,7 @@ class Present(Protocol):
     @property
     def queues(self) -> tuple[str, ...]: ...
     @property
-    def state(self) -> str: ...
+    def state(self) -> AdviserState: ...
     @property
     def rests_s(self) -> float: ...
 
@@ -83,7 +84,7 @@ class Present(Protocol):
 def seats(advisers: Iterable[Present]) -> list[OnlineAdviser]:
     """Those who are there.  One whose telephone rings is free: the caller it rings for still stands in the queue."""
     return [
-        OnlineAdviser(one.queues, one.state == "in-call", one.rests_s)
+        OnlineAdviser(one.queues, one.state == AdviserState.IN_CALL, one.rests_s)
         for one in advisers
         if one.state not in GONE
     ]

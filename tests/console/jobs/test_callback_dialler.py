@@ -23,6 +23,7 @@ from ivr.console.jobs.callback_dialler import CallbackDialler
 from ivr.content.callflow import load_callflow
 from ivr.core.audio import PHONE_RATE, resample, silence, write_wav
 from ivr.core.events import CallbackWanted, CallStarted, Stamped
+from ivr.core.vocabulary import AdviserState
 from ivr.service.pbx_parameters import lines
 from ivr.simulator.adviser import AdviserPlan, Reaction, SimulatedAdviser
 from ivr.simulator.softphone import Credentials, Softphone
@@ -80,7 +81,7 @@ class Town:
         """An adviser, and the engine at work."""
         async with self.phone.adviser("adviser", plan) as adviser:
             async with queues.connect(self.context.settings) as ami:
-                await queues.set_state(ami, "adviser", queues.AVAILABLE)
+                await queues.set_state(ami, "adviser", AdviserState.AVAILABLE)
             async with self.working():
                 yield adviser
 

@@ -20,6 +20,7 @@ from ivr.core import events
 from ivr.core.errors import AriError
 from ivr.core.settings import Settings
 from ivr.core.text import LANGUAGES
+from ivr.core.vocabulary import AdviserState
 from ivr.service.child_process import environment
 from ivr.service.supervisor import Supervisor
 from ivr.simulator.adviser import AdviserPlan, SimulatedAdviser
@@ -77,16 +78,16 @@ class House:
     async def adviser(self, plan: AdviserPlan, name: str = ADVISER) -> AsyncIterator[SimulatedAdviser]:
         """An adviser is at the desk, available; he goes home afterwards."""
         async with self.phone.adviser(name, plan) as adviser:
-            await self._is(name, queues.AVAILABLE)
+            await self._is(name, AdviserState.AVAILABLE)
 
             async def there() -> bool:
-                return (await self.states())[name] == queues.AVAILABLE
+                return (await self.states())[name] == AdviserState.AVAILABLE
 
             await until(there, f"{name} is not available: {await self.states()}", 15)
             try:
                 yield adviser
             finally:
-                await self._is(name, queues.AWAY)
+                await self._is(name, AdviserState.AWAY)
 
     async def _is(self, name: str, state: str) -> None:
         async with queues.connect(self.settings) as ami:

@@ -7,6 +7,7 @@ import pytest
 from ivr.asterisk import queues
 from ivr.core import events
 from ivr.core.audio import through_g711
+from ivr.core.vocabulary import AdviserState
 from ivr.simulator.adviser import AdviserPlan, Reaction
 from ivr.speech.caller_voices import caller_wav
 from tests.service.calls import words
@@ -30,7 +31,7 @@ async def test_a_caller_whose_queue_empties_is_put_through_to_the_telephone_on_c
         await caller.press("0")
         await adviser.rung.wait()
         async with queues.connect(drill.settings) as ami:
-            await queues.set_state(ami, ADVISER, queues.AWAY)
+            await queues.set_state(ami, ADVISER, AdviserState.AWAY)
         await caller.hears(through_g711(await caller.words(words.ADVISER_EN)), 60)
         talk = await on_call.next_call()
         await caller.until_prompt("back_to_service", "en")
