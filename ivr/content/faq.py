@@ -207,12 +207,12 @@ class Faq:
 
     def name(self, intent: str, lang: str) -> str:
         """The noun phrase of "did you mean ...?"."""
-        return self._entries[intent].name.get(lang, intent)  # type: ignore[call-overload, no-any-return]
+        return self._entries[intent].name.get(lang, intent)
 
     def answer(self, intent: str, lang: str, today: dt.date) -> Answer:
         """What to say on ``today``; KeyError for an intent that is unknown."""
         entry = self._entries[intent]
-        text = entry.answers.get(lang)  # type: ignore[call-overload]
+        text = entry.answers.get(lang)
         if text is None or entry.expired(today):
             return Answer((self._phrases.text(lang, Phrase.EXPIRED),), expired=True)
         return Answer((*self.today_lines(intent, lang, today), text))
@@ -249,7 +249,7 @@ class Faq:
     def examples(self, lang: str) -> Iterator[tuple[str, str]]:
         """(intent, example) pairs of a language."""
         for name, entry in self._entries.items():
-            for example in entry.examples.get(lang, []):  # type: ignore[call-overload]
+            for example in entry.examples.get(lang, []):
                 yield name, example
 
 
@@ -286,7 +286,7 @@ class Hotwords(Strict):
         So Whisper gets more of both right than in any other order; what comes last weighs most.
         """
         names = ", ".join([*self.common, *getattr(self, lang)])
-        answers = [f"{word}." for word in self.answers.get(lang, [])]  # type: ignore[call-overload]
+        answers = [f"{word}." for word in self.answers.get(lang, [])]
         return " ".join([*([f"{names}."] if names else []), *answers])
 
 

@@ -31,7 +31,7 @@ def listen(
     recordings = [*hearing.from_paths(files, lang), *(hearing.from_table(tsv) if tsv else ())]
     if not recordings:
         raise UsageError("no files: name audio files, or a table with --tsv")
-    offered = [str(code) for code in load_callflow(settings.root).languages]
+    offered = list(load_callflow(settings.root).languages)
     for recording in recordings:
         if recording.lang not in offered:
             mend = f"write --lang, or the column lang, one of {', '.join(offered)}"

@@ -22,8 +22,8 @@ def lines(settings: Settings, callflow: Callflow) -> PbxParameters:
     return PbxParameters(
         advisers=advisers,
         spares=tuple(_telephone(name, spare, (spare.lang,)) for name, spare in spares.items() if spare.given),
-        languages=tuple(str(lang) for lang in callflow.languages),
-        menu={entry.key: str(lang) for lang, entry in callflow.languages.items()},
+        languages=tuple(callflow.languages),
+        menu={entry.key: lang for lang, entry in callflow.languages.items()},
         trunk=_trunk(settings, callflow.trunk),
         queue=_queue(callflow),
         message_s=int(callflow.voicemail.max_s),

@@ -33,7 +33,7 @@ def write_sounds(settings: Settings, callflow: Callflow) -> None:
 
 def last_words(callflow: Callflow, phrases: Phrases) -> Iterator[Announcement]:
     """What the dialplan says to callers whom the application does not take: it is away, or full, or was lost."""
-    keys = {str(lang): entry.key for lang, entry in callflow.languages.items()}
+    keys = {lang: entry.key for lang, entry in callflow.languages.items()}
     for lang in _langs(callflow):
         for file, phrase in IN_HIS_LANGUAGE.items():
             yield Announcement(f"{file}-{lang}", phrases.text(lang, phrase), lang)
@@ -47,7 +47,7 @@ def last_words(callflow: Callflow, phrases: Phrases) -> Iterator[Announcement]:
 
 def _langs(callflow: Callflow) -> list[str]:
     """Those that the dialplan speaks, each once."""
-    return list(dict.fromkeys([*FALLBACK_LANGS, *map(str, callflow.languages)]))
+    return list(dict.fromkeys([*FALLBACK_LANGS, *callflow.languages]))
 
 
 def _write_all(settings: Settings, prompts: Prompts, wanted: Iterable[Announcement]) -> None:

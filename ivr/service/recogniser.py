@@ -92,7 +92,7 @@ class RecogniserServer:
     async def serve(self, listener: socket.socket, settings: Settings) -> None:
         """For good; raises ConfigError and RecogniserError, which those who wait are told, when it cannot."""
         asyncio.get_running_loop().add_reader(sys.stdin.fileno(), self._unkept)
-        langs = [str(lang) for lang in load_callflow(settings.root).languages]
+        langs = list(load_callflow(settings.root).languages)
         async with await asyncio.start_unix_server(
             self._welcome, sock=listener, limit=LONGEST_LINE
         ) as server:

@@ -169,7 +169,7 @@ async def work(ears: Path, settings: Settings) -> None:
     stop, retire = entrypoint.stop_on_signals(), asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, retire.set)
     callflow = load_callflow(settings.root)
-    langs = [str(lang) for lang in callflow.languages]
+    langs = list(callflow.languages)
     recogniser = RemoteRecogniser(ears)
     recogniser.start()
     try:

@@ -54,7 +54,7 @@ class Announcement:
 
 def announcements(callflow: Callflow, faq: Faq, phrases: Phrases) -> Iterator[Announcement]:
     """Every one of them, in every language."""
-    for lang in map(str, callflow.languages):
+    for lang in callflow.languages:
         for file, phrase in DESK.items():
             yield Announcement(f"desk/{file}", phrases.text(lang, phrase), lang)
         for seconds in tellable(callflow):

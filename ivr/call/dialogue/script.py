@@ -168,7 +168,7 @@ class Dialogue:
         )  # fmt: skip
 
     def _menu_line(self, lang: str) -> PromptPart:
-        key = self.office.callflow.languages[lang].key  # type: ignore[index]
+        key = self.office.callflow.languages[lang].key
         return self.piece(Phrase.MENU_LINE, lang, key=self.office.key_words(key, lang))
 
     # questions and answers
@@ -364,7 +364,7 @@ class Dialogue:
         named = self.office.names.meant_in(text)
         if named in self.office.callflow.languages and named != self.caller.lang:
             return await self._change_to(str(named), LanguageSource.VOICE)
-        codes = tuple(str(code) for code in self.office.callflow.languages)
+        codes = tuple(self.office.callflow.languages)
         for _ in range(MENU_ROUNDS):
             heard = await self.caller.ask(self.piece(Phrase.LANGUAGE_WHICH), langs=codes)
             choice = choose(heard, self.office.callflow, self.office.names, asked=True)

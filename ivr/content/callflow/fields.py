@@ -4,17 +4,26 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import BeforeValidator, Field
-from pydantic_core import PydanticCustomError
+from pydantic_core import PydanticCustomError, PydanticKnownError
 
-Language = Literal["fr", "en", "es", "de", "it"]
+from ivr.core.text import LANGUAGES
+
+_EXPECTED = ", ".join(f"'{lang}'" for lang in LANGUAGES[:-1]) + f" or '{LANGUAGES[-1]}'"
 
 
 def fault(what: str, mend: str) -> PydanticCustomError:
     """A refusal in our own words, for use inside validators."""
     return PydanticCustomError("accueil", "{what}: {mend}", {"what": what, "mend": mend})
+
+
+def _language(value: object) -> object:
+    if value not in LANGUAGES:
+        # the same message as for a Literal, whose type callers could not index with a plain str
+        raise PydanticKnownError("literal_error", {"expected": _EXPECTED})
+    return value
 
 
 def _key(value: object) -> object:
@@ -69,6 +78,7 @@ def _day(value: object) -> object:
     raise fault(f"{value!r} is no day", 'write 2026-12-24, or "12-25" for every year')
 
 
+Language = Annotated[str, BeforeValidator(_language)]
 DtmfKey = Annotated[str, BeforeValidator(_key)]
 TimeSpan = Annotated[str, BeforeValidator(_span)]
 Prefix = Annotated[str, BeforeValidator(_prefix)]

@@ -53,7 +53,7 @@ class MailSettings(Strict):
 
     def to(self, lang: str, *, urgent: bool) -> list[str]:
         """Who is told of a message in ``lang``, each once."""
-        usual = self.by_language.get(lang, self.recipients)  # type: ignore[call-overload]  # any string may be asked
+        usual = self.by_language.get(lang, self.recipients)
         return list(dict.fromkeys([*usual, *(self.urgent if urgent else [])]))
 
 

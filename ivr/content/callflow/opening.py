@@ -45,8 +45,8 @@ def reason(hours: Hours, moment: dt.datetime, lang: str) -> str:
     day = moment.astimezone(hours.zone).date()
     exception = _exception(hours, day)
     if exception is not None:
-        return exception.reason.get(lang, "")  # type: ignore[call-overload, no-any-return]  # any string may be asked
-    return hours.holidays.reason.get(lang, "") if hours.holidays.holiday(day) else ""  # type: ignore[call-overload]
+        return exception.reason.get(lang, "")
+    return hours.holidays.reason.get(lang, "") if hours.holidays.holiday(day) else ""
 
 
 def intervals(hours: Hours, day: dt.date) -> Iterator[Interval]:

@@ -60,7 +60,7 @@ class Callflow(Strict):
             for prefix in entry.prefixes:
                 if international.startswith(prefix) and len(prefix) > best:
                     best, first = len(prefix), code
-        codes = [str(code) for code in self.languages]
+        codes = list(self.languages)
         return tuple(sorted(codes, key=lambda code: code != first))
 
     def _international(self, number: str) -> str:
@@ -71,7 +71,7 @@ class Callflow(Strict):
 
     def language_of_key(self, key: str) -> str | None:
         """The language behind a key of the menu."""
-        return next((str(code) for code, entry in self.languages.items() if entry.key == key), None)
+        return next((code for code, entry in self.languages.items() if entry.key == key), None)
 
     @property
     def topics_by_key(self) -> dict[str, str]:
@@ -166,7 +166,7 @@ class Callflow(Strict):
                 mend = "add it to an adviser, else these callers get the voicemail"
                 yield Problem(("advisers",), what, mend, Severity.WARNING)
         yield from self.trunk.faults(("trunk",))
-        yield from self.notify.faults(("notify",), [str(code) for code in self.languages])
+        yield from self.notify.faults(("notify",), list(self.languages))
 
 
 def read(root: Path) -> Document[Callflow]:

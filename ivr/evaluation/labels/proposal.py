@@ -102,7 +102,7 @@ def _item(turn: LabelledTurn) -> Item | None:
         return None
     if turn.lang not in get_args(Language):
         return None
-    return Item(to=side(text), lang=turn.lang, intent=turn.truth.meant, text=text, turn=turn.name)  # type: ignore[arg-type]
+    return Item(to=side(text), lang=turn.lang, intent=turn.truth.meant, text=text, turn=turn.name)
 
 
 def _apart(items: Sequence[Item]) -> list[Item]:

@@ -117,7 +117,7 @@ class DialogueReplayer:
         if any(said.key == Phrase.CALLBACK_OWN for turn in self._story.turns for said in turn.told):
             return _callable(first or str(flow.order("")[0]))
         if first and flow.order(self._story.number)[0] != first:
-            entry = flow.languages.get(first)  # type: ignore[call-overload]
+            entry = flow.languages.get(first)
             return str(entry.prefixes[0]) + "00000000" if entry and entry.prefixes else ""
         return self._story.number
 

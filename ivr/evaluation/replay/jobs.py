@@ -75,7 +75,7 @@ class ReplayWorker:
         callflow = load_callflow(settings.root)
         self._office: Content = open_office(settings, callflow)
         self._moment = now(settings, callflow) if settings.today else None
-        self._engines = ReplayEngines.load(settings, [str(lang) for lang in callflow.languages], engine)
+        self._engines = ReplayEngines.load(settings, list(callflow.languages), engine)
         self._engines.__enter__()
 
     def replay(self, job: ReplayJob) -> Result:

@@ -43,7 +43,7 @@ async def test_by_just_asking(lang: str) -> None:
     story = await call(says("navigo.pass", lang=lang))
     assert story.langs == [(lang, "question")]
     assert story.said == [MENU, "navigo.pass anything_else"]
-    assert story.text("navigo.pass") == office().faq.entry("navigo.pass").answers[lang]  # type: ignore[index]
+    assert story.text("navigo.pass") == office().faq.entry("navigo.pass").answers[lang]
 
 
 @pytest.mark.parametrize("lang", LANGS)

@@ -28,7 +28,7 @@ PARDON = "not_understood reprompt_examples"
 async def test_a_question_is_answered_in_the_callers_language(lang: str) -> None:
     story = await call(key(KEYS[lang]), says("navigo.pass"))
     assert story.said[-1] == ANSWERED
-    assert story.text("navigo.pass") == office().faq.entry("navigo.pass").answers[lang]  # type: ignore[index]
+    assert story.text("navigo.pass") == office().faq.entry("navigo.pass").answers[lang]
     assert story.decided == [("answer", "navigo.pass")]
 
 
@@ -159,7 +159,7 @@ async def test_on_a_tuesday_the_louvre_is_said_to_be_closed_first(lang: str) -> 
     story = await call(key(KEYS[lang]), says("louvre.hours"))
     line, answer = (piece.text for piece in story.pieces[-3:-1])
     entry = office().faq.entry("louvre.hours")
-    assert (line, answer) == (entry.today[0].say[lang], entry.answers[lang])  # type: ignore[index]
+    assert (line, answer) == (entry.today[0].say[lang], entry.answers[lang])
 
 
 async def test_on_a_wednesday_it_is_not() -> None:
@@ -174,7 +174,7 @@ async def test_an_expired_answer_gives_way_to_the_safe_sentence(lang: str) -> No
     last, after = until.isoformat(), (until + dt.timedelta(days=1)).isoformat()
     ask = key(KEYS[lang]), says("eiffel.price")
     fresh = await call(*ask, at=office(f"{last}T10:00"))
-    assert fresh.text("eiffel.price") == office().faq.entry("eiffel.price").answers[lang]  # type: ignore[index]
+    assert fresh.text("eiffel.price") == office().faq.entry("eiffel.price").answers[lang]
     old = await call(*ask, at=office(f"{after}T10:00"))
     assert old.text("eiffel.price") == office().phrases.text(lang, "expired")
 
