@@ -1,7 +1,7 @@
-"""May one more caller come in?  Not when all places are taken, and not while those who are here are kept waiting.
+"""Admission control: refuses a new call when all places are taken, or when the calls in progress are served late.
 
-Load is measured where callers feel it: in how long a question takes to be decoded, which on an idle machine is less
-than half a second and grows as soon as the recogniser has more than it can do.
+Load is measured where callers feel it: in the seconds that a question takes to be decoded.  On an idle machine that is
+less than half a second.  It grows as soon as the recogniser has more work than it can do.
 """
 
 from __future__ import annotations
@@ -15,16 +15,19 @@ from typing import Final
 from ivr.core import events
 
 FEW: Final = 4
-"""With so many callers or fewer it is not they who make the machine slow, and keeping others out helps nobody."""
+"""Callers up to whom nobody is refused: so few do not make the machine slow."""
 RECENT: Final = 6
-"""So many decodes are looked at, if they are not older than ``WINDOW_S``; fewer than half of them say nothing."""
+"""Decodes that count, if they are not older than ``WINDOW_S``; fewer than half of them tell nothing."""
 WINDOW_S: Final = 20.0
+"""Seconds after which a decode does not count."""
 
 
 class Admission:
-    """Counts nobody itself: it is told how many are here, and what happens in their calls.
+    """Decides whether one more call is admitted.
 
-    ``late_s``: median time to decode a question above which nobody new is let in.
+    places: the most calls at a time.
+    late_s: median seconds to decode a question above which no new call is admitted.
+    now: the clock, in seconds.
     """
 
     def __init__(self, places: int, late_s: float, now: Callable[[], float] = time.monotonic) -> None:
@@ -32,12 +35,12 @@ class Admission:
         self._decodes: deque[tuple[float, float]] = deque(maxlen=RECENT)
 
     def notes(self, event: events.Event) -> None:
-        """Something happened in a call."""
+        """Take an event of any call; decodes are counted."""
         if isinstance(event, events.Heard):
             self._decodes.append((self._now(), event.decode_s))
 
     def full(self, callers: int) -> bool:
-        """Whether one more than these would be too many."""
+        """Whether a call beside these ``callers`` is refused."""
         return callers >= self._places or (callers > FEW and self._late())
 
     def _late(self) -> bool:

@@ -1,7 +1,7 @@
-"""A caller who does not want to be recorded: Asterisk stops, and what it has recorded is deleted.
+"""Stops the recording of a call that the caller refuses, and deletes what was recorded.
 
-ARI has no verb for it, the manager interface has.  When Asterisk does not stop, the mark on the disk sees to it that
-the recording is deleted after the call.
+ARI has no verb for it, so the manager interface stops MixMonitor.  When that fails, a mark on the disk has the recording
+deleted after the call.
 """
 
 from __future__ import annotations
@@ -19,12 +19,13 @@ from ivr.store import recordings
 log = logging.getLogger(__name__)
 
 RecordingOptOut = Callable[[Channel], Awaitable[None]]
+"""Stops the recording of a caller's channel and deletes it."""
 
 
 def recording_optout(settings: Settings) -> RecordingOptOut:
-    """For calls of this instance."""
+    """Return the opt-out for calls of the instance that ``settings`` describe."""
 
-    async def unrecord(channel: Channel) -> None:
+    async def stop(channel: Channel) -> None:
         await asyncio.to_thread(recordings.refuse, settings, channel.id)
         try:
             async with connect(settings) as ami:
@@ -35,8 +36,8 @@ def recording_optout(settings: Settings) -> RecordingOptOut:
             )
         await asyncio.to_thread(recordings.forget, settings, channel.id)  # what was written meanwhile
 
-    return unrecord
+    return stop
 
 
 async def nothing(channel: Channel) -> None:
-    """Where nothing is recorded."""
+    """Do nothing: calls are not recorded."""

@@ -1,7 +1,6 @@
-"""One call, from its arrival in our application to its end: one task group, nothing left behind.
+"""One call, from its arrival in the application to its end: one task group, and nothing left behind.
 
-The dialplan's dead-man timer is renewed from here, so that a stuck call too ends in the fallback.  This is the
-call boundary: whatever fails in a conversation, the caller goes on in the dialplan.
+This is the call boundary: whatever fails in a conversation, the dialplan takes the caller.
 """
 
 from __future__ import annotations
@@ -10,214 +9,192 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
 
 from ivr.asterisk import ari_events as ev
-from ivr.asterisk.ari import Ari
-from ivr.asterisk.ari_link import AriLink, Arrival
-from ivr.asterisk.parameters import PbxParameters
+from ivr.asterisk.ari_link import Arrival
 from ivr.call.audio.leg import CallLeg
 from ivr.call.audio.listener import Listener
 from ivr.call.audio.player import Player
+from ivr.call.dead_man import DeadManTimer
+from ivr.call.dependencies import CallDependencies
 from ivr.call.dialogue.script import Dialogue
-from ivr.call.live_caller import EstimateWait, LiveCaller, SpeechAndNlu
-from ivr.call.queue_outlook import no_forecast
-from ivr.call.recording_optout import RecordingOptOut, nothing
-from ivr.content.bundle import Content
+from ivr.call.lifecycle import CALLER_LEFT, CallEvent, CallState, Lifecycle
+from ivr.call.live_caller import CallAudio, LiveCaller
 from ivr.core import events
 from ivr.core.errors import AriError, CallEnded, CallerGone, LeftToDialplan, LinkLost
 from ivr.core.vocabulary import CallOutcome, FaultPart, Party, TransferStatus
-from ivr.speech.stt import Recogniser
-from ivr.speech.vad import BatchedVad
-from ivr.store.audio_capture import AudioCapture, NoCapture, no_capture
-from ivr.store.messages import VoicemailSpool
+from ivr.store.audio_capture import AudioCapture, NoCapture
 
 log = logging.getLogger(__name__)
 
-DEADMAN_S = PbxParameters.deadman_s
-"""Seconds a stuck call keeps its caller; then the dialplan takes him."""
-HEARTBEAT_S = 2.0
-
-
-@dataclass(frozen=True)
-class CallDependencies:
-    """What every call needs; one per worker."""
-
-    ari: Ari
-    link: AriLink
-    office: Content
-    engines: SpeechAndNlu
-    recogniser: Recogniser
-    pending: VoicemailSpool
-    append: Callable[[events.Stamped], None]
-    worker: str
-    voices: BatchedVad
-    generation: int = 0
-    unrecord: RecordingOptOut = nothing
-    tape: Callable[[str, int], AudioCapture | NoCapture] = no_capture
-    foresee: EstimateWait = no_forecast
-
 
 class Session:
-    """Serves one arrival; ``run`` never raises but for cancellation."""
+    """Serves one arrival.
 
-    def __init__(self, arrival: Arrival, desk: CallDependencies) -> None:
-        self._arrival, self._desk = arrival, desk
+    arrival: the channel, the arguments of ``Stasis()``, and the channel's events.
+    dependencies: the parts that all calls share.
+    """
+
+    def __init__(self, arrival: Arrival, dependencies: CallDependencies) -> None:
+        self._arrival, self._dependencies = arrival, dependencies
+        self._ari, self._channel_id = dependencies.ari, arrival.channel.id
         self._sequence = events.Sequence()
-        self._line = CallLeg(desk.ari, desk.link, arrival.channel.id)
-        self._mouth = Player(self._line)
-        self._ear = Listener(desk.voices.caller(), desk.recogniser, self._mouth)
-        self._tape: AudioCapture | NoCapture = NoCapture()
-        self._line.on_audio, self._line.on_key = self._hear, self._ear.key
+        self._lifecycle = Lifecycle()
+        self._leg = CallLeg(self._ari, dependencies.link, self._channel_id)
+        self._player = Player(self._leg)
+        self._listener = Listener(
+            dependencies.voice_activity.caller(), dependencies.recogniser, self._player
+        )
+        self._capture: AudioCapture | NoCapture = NoCapture()
+        self._leg.on_audio, self._leg.on_key = self._hear, self._listener.key
+        self._dead_man = DeadManTimer(self._ari, self._channel_id)
         self._caller = LiveCaller(
-            arrival.channel.caller, self._line, self._ear, self._mouth, desk.ari, desk.office,
-            desk.engines, desk.pending, self._note, self._unrecord, desk.foresee,
-        )  # fmt: skip
-        self._dialogue = Dialogue(self._caller, desk.office)
-        self._channel_gone = self._served = self._finished = False
+            arrival.channel.caller,
+            CallAudio(self._leg, self._player, self._listener),
+            dependencies,
+            self._lifecycle,
+            self._dead_man,
+            note=self._note,
+            stop_recording=self._stop_recording,
+        )
+        self._dialogue = Dialogue(self._caller, dependencies.content)
+        self._status = TransferStatus.LEAVING  # with which the dialplan gave the caller back
 
     async def run(self) -> None:
-        """Serve the caller until he leaves, by whatever door."""
+        """Serve the caller until they leave.  Raises nothing but CancelledError."""
         channel = self._arrival.channel
         returned = self._arrival.args[:1] == ("return",)
-        begun = self._note(
+        started = self._note(
             events.CallStarted(
                 channel.caller,
                 channel.dialled,
-                self._desk.worker,
+                self._dependencies.worker,
                 int(returned),
-                self._desk.generation,
-                self._desk.recogniser.name,
-            )  # fmt: skip
+                self._dependencies.content_version,
+                self._dependencies.recogniser.name,
+            )
         )
-        self._tape = self._desk.tape(channel.id, begun.seq)
+        self._capture = self._dependencies.open_capture(channel.id, started.seq)
         try:
-            await self._together(returned)
+            await self._serve(returned)
         except* LeftToDialplan:
-            log.info("call %s: handed on to the dialplan", channel.id)
+            self._lifecycle.on(CallEvent.CHANNEL_LEFT)
+            log.info("call %s: continues in the dialplan", channel.id)
         except* CallEnded:
             self._finish()
         except* Exception as failures:  # noqa: BLE001  # the call boundary
             await self._fall_back(failures)
         finally:
             self._arrival.events.close()
-            await self._line.close()
-            self._tape.close()
+            await self._leg.close()
+            self._capture.close()
 
-    async def _together(self, returned: bool) -> None:
+    async def _serve(self, returned: bool) -> None:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._watch())
-            tasks.create_task(self._heartbeat())
-            await self._line.open()
+            tasks.create_task(self._dead_man.run())
+            await self._leg.open()
             if not returned:
-                await self._desk.ari.answer(self._arrival.channel.id)
-            self._caller.answered(await self._elapsed() if returned else 0.0)
-            tasks.create_task(self._line.pump())
-            tasks.create_task(self._line.fill())
-            tasks.create_task(self._mouth.tick())
+                await self._ari.answer(self._channel_id)
+            self._lifecycle.on(CallEvent.ANSWERED)
+            self._caller.answered(await self._elapsed_s() if returned else 0.0)
+            tasks.create_task(self._leg.pump())
+            tasks.create_task(self._leg.fill())
+            tasks.create_task(self._player.tick())
             if returned or self._arrival.adopted:
                 await self._resume(TransferStatus(self._arrival.args[1] if returned else ""))
             else:
                 await self._dialogue.run()
 
     def _hear(self, pcm: bytes) -> None:
-        self._tape.add(pcm)
-        self._ear.hear(pcm)
+        self._capture.add(pcm)
+        self._listener.hear(pcm)
 
-    async def _unrecord(self) -> None:
-        self._tape.drop()
-        await self._desk.unrecord(self._arrival.channel)
+    async def _stop_recording(self) -> None:
+        self._capture.drop()
+        await self._dependencies.stop_recording(self._arrival.channel)
 
-    async def _elapsed(self) -> float:
-        """Seconds since the answer for a caller who comes back: his call has one clock."""
-        answered = await self._desk.ari.variable(self._arrival.channel.id, "IVR_ANSWERED")
+    async def _elapsed_s(self) -> float:
+        """Seconds since the answer of a caller who comes back: a call has one clock."""
+        answered = await self._ari.variable(self._channel_id, "IVR_ANSWERED")
         return max(0.0, time.time() - float(answered)) if answered else 0.0
 
     async def _resume(self, status: TransferStatus) -> None:
-        """A caller whom this or another worker had before."""
-        ari, channel = self._desk.ari, self._arrival.channel.id
-        lang = await ari.variable(channel, "IVR_LANG")
-        if lang not in self._desk.office.callflow.languages:
+        """Serve a caller whom this or another worker had before; ``status``: why the dialplan gives them back."""
+        lang = await self._ari.variable(self._channel_id, "IVR_LANG")
+        if lang not in self._dependencies.content.callflow.languages:
             await self._dialogue.run()
             return
         self._caller.lang = lang
-        if status in (
-            TransferStatus.LEAVING,
-            TransferStatus.LOST,
-        ):  # a worker before us lost him; LOST: the dialplan has told him
+        # their worker has died; with LOST the dialplan has told them so
+        if status in (TransferStatus.LEAVING, TransferStatus.LOST):
             await self._dialogue.resumed(told=bool(status))
         self._note(events.HandOff("", status))
-        self._served = status is TransferStatus.SERVED
+        self._status = status
         await self._dialogue.returned(status)
 
     async def _watch(self) -> None:
-        """The channel's events: gone means gone."""
+        """Follow the channel's events; raises LeftToDialplan or CallerGone when the channel leaves."""
         async for event in self._arrival.events:
             match event:
                 case ev.StasisEnd() | ev.ChannelDestroyed() | ev.ChannelGone():
-                    if self._caller.leaving:  # the event may overtake the answer to our own request
+                    # the event may overtake the reply to a transfer
+                    if self._lifecycle.on(CallEvent.CHANNEL_LEFT) is CallState.IN_DIALPLAN:
                         raise LeftToDialplan
-                    self._channel_gone = True
                     raise CallerGone
                 case ev.RecordingEvent():
                     self._caller.recording_event(event)
 
-    async def _heartbeat(self) -> None:
-        """A renewal during a recording waits in Asterisk and takes effect at its end, whatever became of us."""
-        while True:
-            with contextlib.suppress(AriError):  # a channel that is gone is the watch's business
-                async with self._caller.heartbeat:
-                    await self._desk.ari.renew(self._arrival.channel.id, DEADMAN_S)
-            await asyncio.sleep(HEARTBEAT_S)
-
     def _finish(self) -> None:
-        if self._finished:  # a hang-up and what it broke come together
+        if self._lifecycle.state is CallState.FINISHED:  # a hang-up and the errors that it causes come together
             return
-        self._finished = True
+        hung_up = self._lifecycle.on(CallEvent.CALLER_GONE) is CallState.HUNG_UP
+        by = Party.SERVICE if hung_up else Party.CALLER
+        self._lifecycle.on(CallEvent.FINISH)
+        self._note(events.CallFinished(self._outcome(), by, round(self._player.now(), 2)))
+
+    def _outcome(self) -> CallOutcome:
         if self._caller.messages:
-            outcome = CallOutcome.MESSAGE
-        elif self._served:
-            outcome = CallOutcome.PERSON
-        else:
-            helped = self._dialogue.answered or self._caller.callbacks
-            outcome = CallOutcome.ANSWERED if helped else CallOutcome.ABANDONED
-        by = Party.SERVICE if self._caller.hung_up else Party.CALLER
-        self._note(events.CallFinished(outcome, by, round(self._mouth.now(), 2)))
+            return CallOutcome.MESSAGE
+        if self._status is TransferStatus.SERVED:
+            return CallOutcome.PERSON
+        helped = self._dialogue.answered or self._caller.callbacks
+        return CallOutcome.ANSWERED if helped else CallOutcome.ABANDONED
 
     async def _fall_back(self, failures: BaseExceptionGroup[Exception]) -> None:
-        """Something of ours failed: the caller goes to the dialplan's fallback, if he is still there."""
+        """Give the caller to the dialplan's fallback after a failure, if they are still connected."""
         first = _leaves(failures)[0]
-        left = self._channel_gone or await self._has_left()
-        if not (left and isinstance(first, AriError | LinkLost)):  # these are how a hang-up looks from here
+        left = self._lifecycle.state in CALLER_LEFT or await self._has_left()
+        if not (left and isinstance(first, AriError | LinkLost)):  # the errors that a hang-up causes
             log.error(
-                "call %s: %s: %s; the dialplan takes the caller", self._arrival.channel.id,
+                "call %s: %s: %s; the dialplan takes the caller", self._channel_id,
                 type(first).__name__, first, exc_info=first,
             )  # fmt: skip
             self._note(events.Fault(FaultPart.CALL, f"{type(first).__name__}: {first}"))
         if left:
             self._finish()
             return
+        self._lifecycle.on(CallEvent.FALL_BACK)
         try:
-            await self._desk.ari.continue_in_dialplan(self._arrival.channel.id, "fallback")
+            await self._ari.continue_in_dialplan(self._channel_id, "fallback")
         except AriError as error:  # the dead-man timer does it in a few seconds
-            log.error("call %s: could not be handed on (%s)", self._arrival.channel.id, error)
+            log.error("call %s: cannot continue in the dialplan (%s)", self._channel_id, error)
 
     async def _has_left(self) -> bool:
         with contextlib.suppress(AriError):
-            return await self._desk.ari.channel(self._arrival.channel.id) is None
+            return await self._ari.channel(self._channel_id) is None
         return False
 
     def _note(self, event: events.Event) -> events.Stamped:
-        t = 0.0 if isinstance(event, events.CallStarted) else self._mouth.now()
-        stamped = events.Stamped(self._arrival.channel.id, self._sequence.next(), t, event)
-        self._desk.append(stamped)
+        t = 0.0 if isinstance(event, events.CallStarted) else self._player.now()
+        stamped = events.Stamped(self._channel_id, self._sequence.next(), t, event)
+        self._dependencies.append(stamped)
         log.debug("call %s %7.3f %s", stamped.call_id, t, event.kind)
         return stamped
 
 
 def _leaves(group: BaseExceptionGroup[Exception]) -> list[Exception]:
-    """The single exceptions inside."""
+    """The single exceptions of a group, nested groups included."""
     found: list[Exception] = []
     for error in group.exceptions:
         found += _leaves(error) if isinstance(error, BaseExceptionGroup) else [error]

@@ -25,6 +25,9 @@ from ivr.core.vocabulary import (
     TransferStatus,
 )
 
+WITHHELD_NUMBER = "(number)"
+"""Stands in events for a telephone number that a caller said or keyed in."""
+
 
 @dataclass(frozen=True)
 class Event:

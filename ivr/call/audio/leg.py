@@ -1,7 +1,7 @@
-"""The caller's line: his channel, our media channel and the bridge between, kept whole while he is there.
+"""The leg of a caller: their channel, the media channel, and the bridge between the two.
 
-When the media socket drops, the line is rebuilt under the running conversation (some 40 ms of silence); when
-it cannot be, LinkLost ends the conversation and the caller goes on in the dialplan.
+When the media socket drops, the leg is rebuilt under the running conversation, with some 40 ms of silence.  When that
+fails, LinkLost ends the conversation and the dialplan takes the caller.
 """
 
 from __future__ import annotations
@@ -26,16 +26,22 @@ log = logging.getLogger(__name__)
 STASIS_WAIT_S = 3.0
 """Seconds the media channel may take to enter our application; it takes 5 ms or never comes."""
 REBUILDS = 5
-"""Media sockets one call may lose before we give it to the dialplan."""
+"""Media sockets that one call may lose before the dialplan takes it."""
 FRAME_WAIT_S = 0.06
-"""No frame for that long: the caller's side sends nothing (a key is down, no RTP); we fill in silence."""
+"""Seconds without a frame after which silence is filled in: the caller's side sends nothing (a key, no RTP)."""
 ARRIVING = 8
-"""Rounds of the event loop in which what has reached the socket reaches us."""
+"""Rounds of the event loop in which data on the socket reaches the leg."""
 SILENCE = bytes(round(FRAME_WAIT_S / 0.02) * FRAME_BYTES)
 
 
 class CallLeg:
-    """One caller's channel with media.  ``pump`` and ``fill`` must run for the line's whole life."""
+    """One caller's channel with media.  ``pump`` and ``fill`` run as long as the leg is open.
+
+    ari: the REST client.  events: the event socket.  channel_id: the caller's channel.
+
+    The callbacks, set by others: ``on_audio`` (s16le at 16 kHz), ``on_key`` (one digit), ``on_mark`` (the mark, and
+    whether it was flushed), ``on_lost`` and ``on_rebuilt`` (the media link).
+    """
 
     def __init__(self, ari: Ari, events: AriLink, channel_id: str) -> None:
         self.channel_id = channel_id
@@ -51,17 +57,20 @@ class CallLeg:
         self._media_channel = ""
         self._rebuilds = 0
         self._loop = asyncio.get_running_loop()
-        self._due = 0.0  # when the next frame should have arrived
+        self._due = 0.0  # when the next frame is late, in seconds of the loop's clock
 
     @property
     def media(self) -> MediaLink:
-        """The media link of the moment; raises LinkLost while there is none."""
+        """The current media link; raises LinkLost while there is none."""
         if self._media is None:
-            raise LinkLost("the line has no media now")
+            raise LinkLost("the leg has no media now")
         return self._media
 
     async def open(self) -> None:
-        """Make the media channel and the bridge; the caller need not be answered yet."""
+        """Create the media channel and the bridge; the caller need not be answered yet.
+
+        Raises AriError, LinkLost.
+        """
         await self._open_media()
         self._bridge = f"accueil-{uuid.uuid4().hex}"
         await self._ari.create_bridge(self._bridge)
@@ -69,7 +78,7 @@ class CallLeg:
             await self._ari.add_channel(self._bridge, channel)
 
     async def close(self) -> None:
-        """Remove all that is ours; the caller's own channel is left alone.  Safe to call twice."""
+        """Remove the bridge and the media channel, not the caller's channel.  May be called twice."""
         media, self._media = self._media, None
         bridge, self._bridge = self._bridge, ""
         channel, self._media_channel = self._media_channel, ""
@@ -83,9 +92,9 @@ class CallLeg:
                 await self._ari.hangup(channel)
 
     async def pump(self) -> None:
-        """Pass on what arrives until cancelled; rebuild the media when its socket drops.
+        """Pass on media events until cancelled, and rebuild the media when its socket drops.
 
-        Raises LinkLost when that fails.
+        Raises LinkLost when that fails, CallerGone when the caller's channel does not exist.
         """
         while True:
             reason = await self._passed_on(self.media)
@@ -93,13 +102,13 @@ class CallLeg:
             await self._rebuild(reason)
 
     async def fill(self) -> None:
-        """Silence for as long as nothing arrives, until cancelled."""
+        """Pass on silence while no frames arrive, until cancelled."""
         self._due = self._loop.time() + FRAME_WAIT_S
         while True:
             await asyncio.sleep(max(0.0, self._due - self._loop.time()))
             if self._loop.time() < self._due:
                 continue
-            for _ in range(ARRIVING):  # late ourselves: what waits in the socket comes first
+            for _ in range(ARRIVING):  # this process may be late: frames in the socket come first
                 await asyncio.sleep(0)
             late_s = self._loop.time() - self._due
             if late_s >= 0:
@@ -108,7 +117,10 @@ class CallLeg:
 
     @contextlib.asynccontextmanager
     async def aside(self) -> AsyncIterator[None]:
-        """The caller out of the bridge, as Asterisk wants it for recording; back in afterwards."""
+        """Take the caller out of the bridge for the block: Asterisk records no channel in a bridge.
+
+        Raises AriError.
+        """
         await self._ari.remove_channel(self._bridge, self.channel_id)
         try:
             yield
@@ -129,13 +141,13 @@ class CallLeg:
                 raise LinkLost("the media channel did not enter our application") from None
 
     async def _passed_on(self, media: MediaLink) -> str:
-        """Events of one media link until it closes; returns why."""
+        """Pass on the events of one media link until it closes; returns the reason."""
         closed: asyncio.Future[str] = self._loop.create_future()
         media.hand_to(partial(self._pass_on, closed))
         return await closed
 
     def _pass_on(self, closed: asyncio.Future[str], event: MediaEvent) -> None:
-        if closed.done():  # or given up: nobody listens any more
+        if closed.done():  # closed, or cancelled
             return
         try:
             match event:
@@ -150,7 +162,7 @@ class CallLeg:
                     log.warning("%s: media: %s", self.channel_id, text)
                 case Closed(reason):
                     closed.set_result(reason)
-        except Exception as error:  # noqa: BLE001  # the socket is no place for it: whoever waits gets it
+        except Exception as error:  # noqa: BLE001  # not for the socket's task: the waiting task gets it
             closed.set_exception(error)
 
     async def _rebuild(self, reason: str) -> None:

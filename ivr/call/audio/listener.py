@@ -1,13 +1,24 @@
-"""Listening: frames in, one ``CallerTurn`` out: what the caller said, or the key he pressed, or nothing.
+"""Listening to the caller: audio frames and keys in, one ``CallerTurn`` out.
 
-The ear is the one authority on whose turn it is.  It holds the prompt at a first sound, stops it when the
-sound is speech, starts to decode in the caller's first pause and throws that away when he goes on.  A turn
-ends after a short silence when what was said is complete, after a longer one otherwise.
+The listener alone decides whose turn it is.  ``TurnDetector`` tells it what each frame means for the turn::
 
-A caller who goes on within ``REJOIN_S`` of a turn that we took for ended is heard as one sentence.
+    detector   detected    what the listener does
+    --------   ---------   ------------------------------------------------------------------------------
+    QUIET      -           counts silence; after ``no_input_s`` the turn ends without speech
+    ONSET      ONSET       holds the prompt: the sound may become speech
+    QUIET      COUGH       resumes the prompt: the sound was too short for speech
+    SPEECH     SPEECH      stops the prompt and feeds the audio to a new utterance of the recogniser
+    TRAILING   PAUSE       starts to decode what was fed, and waits for a result
+    SPEECH     RESUMED     throws the decode away and feeds on: the caller has continued
+    TRAILING   -           ends the turn when the silence is as long as ``EndOfTurnPolicy`` asks for
+    any        (a key)     stops the prompt and ends the turn with that key
 
-Turns are counted in frames, one after the other, however late this machine is with them: what a turn came to depends
-on its frames and on its ``TurnTrace`` alone, and a replay that has both comes to the same.
+A turn also ends at once with an emergency, and after ``longest_s`` of speech.  An utterance without words that is
+shorter than ``NOISE_S`` is a noise: listening continues, or the turn ends empty when the noise has stopped a prompt.
+A caller who continues within ``REJOIN_S`` after the end of a turn is heard as one sentence.
+
+Time is counted in frames, however late this machine processes them.  A turn depends on its frames and on its
+``TurnTrace`` alone, so that a replay with both comes to the same turn.
 """
 
 from __future__ import annotations
@@ -29,28 +40,36 @@ from ivr.core.errors import RecogniserError
 from ivr.speech.stt import CLEAR, DOUBTFUL, FINISHED, SURELY_FINISHED, Recogniser, Utterance
 
 PREROLL_S = 0.3
-"""Audio before the first voiced frame that belongs to the utterance: soft consonants."""
+"""Seconds before the first voiced frame that belong to the utterance: soft consonants."""
 TAIL_S = 0.2
+"""Seconds after the last voiced frame that are decoded."""
 HISTORY_FRAMES = 1600
 """Frames kept (32 s): more than the longest utterance."""
 REJOIN_S = 1.5
+"""Seconds after a turn within which more speech belongs to the same sentence."""
+NOISE_S = 0.8
+"""Seconds of sound up to which an utterance without words is a noise."""
 HANG_S = 6.0
-"""Seconds of silence after which a decode that is still running counts as failed."""
+"""Seconds of silence after which a decode that still runs has failed."""
 KEY_GAP_S = 4.0
-"""Seconds after a key of a number within which the next one comes."""
+"""Seconds after a key of a number within which the next key follows."""
 PARTIAL_FRAMES = 25
+"""Frames between two looks at the partial text of a streaming recogniser."""
 MIDDLING = 0.5
-"""How finished he sounds where nobody can tell: neither so nor so."""
+"""Probability that the sentence is finished where the recogniser gives none."""
 NO_SOUND = bytes(FRAME_BYTES)
 
 
 @dataclass(frozen=True)
 class EndOfTurnPolicy:
-    """Silences in seconds after which it is our turn, before we speak again, and the longest turn.
+    """Silences in seconds that end a turn, and limits of a turn.
 
-    ``quick_s``: after a complete sentence of one who sounds finished; ``complete_s``: after any other complete
-    sentence, and one that was heard clearly of one who has surely finished; ``incomplete_s``: where either is in
-    doubt; ``unfinished_s``: where both are.
+    quick_s: after a complete sentence that sounds finished.
+    complete_s: after any other complete sentence, and after a clear one that has surely finished.
+    incomplete_s: where the sentence or its end is in doubt.
+    unfinished_s: where both are in doubt.
+    no_input_s: silence without any speech after which the turn ends.
+    longest_s: the longest turn.
     """
 
     quick_s: float = 0.3
@@ -61,61 +80,83 @@ class EndOfTurnPolicy:
     longest_s: float = 25.0
 
     def always(self, silence_s: float) -> EndOfTurnPolicy:
-        """The same whatever is said: people breathe between the groups of a number."""
+        """The same policy with one silence in seconds, whatever is said."""
         return replace(
             self, quick_s=silence_s, complete_s=silence_s, incomplete_s=silence_s, unfinished_s=silence_s
         )
 
-    def after(self, judged: Interpretation) -> float:
-        """The silence that ends this turn."""
-        heard = judged.transcript
-        finished = MIDDLING if heard.finished is None else heard.finished
+    def after(self, heard: Interpretation) -> float:
+        """Seconds of silence that end a turn with this interpretation."""
+        transcript = heard.transcript
+        finished = MIDDLING if transcript.finished is None else transcript.finished
         if finished < DOUBTFUL:
-            return self.incomplete_s if judged.complete else self.unfinished_s
-        if judged.complete:
+            return self.incomplete_s if heard.complete else self.unfinished_s
+        if heard.complete:
             return self.quick_s if finished >= FINISHED else self.complete_s
-        clear = finished >= SURELY_FINISHED and heard.confidence >= CLEAR
+        clear = finished >= SURELY_FINISHED and transcript.confidence >= CLEAR
         return self.complete_s if clear else self.incomplete_s
 
 
 @dataclass(frozen=True)
 class CallerTurn:
-    """One turn of the caller: a key, speech (``judged``), or neither after ``waited_s`` of silence.
+    """One turn of the caller: a key, speech, or silence.  Times are seconds of the listener's audio.
 
-    All empty: a noise cut our prompt short.
+    key: the key pressed, or several where a number was asked for.
+    interpretation: what was said and meant; None without speech.
+    start_s, end_s: first and last voiced frame.
+    decode_s: seconds that recognition took.
+    waited_s: seconds of silence that ended the turn.
+    span: the audio that was decoded.
+    trace: what else the turn depended on.
     """
 
     key: str = ""
-    judged: Interpretation | None = None
+    interpretation: Interpretation | None = None
     start_s: float = 0.0
     end_s: float = 0.0
     decode_s: float = 0.0
     waited_s: float = 0.0
-    stretch: DecodedSpan = DecodedSpan()
-    course: TurnTrace = TurnTrace()
-
-
-class Prompting(Protocol):
-    """What the ear may do to the mouth."""
+    span: DecodedSpan = DecodedSpan()
+    trace: TurnTrace = TurnTrace()
 
     @property
-    def speaking(self) -> bool: ...
-    async def hold(self) -> None: ...
-    def resume(self) -> None: ...
-    async def flush(self) -> None: ...
+    def is_noise(self) -> bool:
+        """Whether a noise has cut the prompt short and nothing else has happened."""
+        return not (self.key or self.interpretation or self.waited_s)
+
+
+class PromptControl(Protocol):
+    """What the listener may do to the prompt that is played."""
+
+    @property
+    def speaking(self) -> bool:
+        """Whether a prompt is played or on hold."""
+
+    async def hold(self) -> None:
+        """Stop for the moment."""
+
+    def resume(self) -> None:
+        """Continue after a hold."""
+
+    async def flush(self) -> None:
+        """Stop for good."""
 
 
 class VoiceActivity(Protocol):
-    """Tells the probability of voice in a frame of 20 ms, at once or a little later; frames in order."""
+    """Detects voice in the frames of one caller."""
 
-    def look(self, frame: bytes, tell: Callable[[float], None]) -> None: ...
+    def look(self, frame: bytes, tell: Callable[[float], None]) -> None:
+        """Call ``tell`` with the probability of voice in ``frame`` (20 ms of s16le at 16 kHz), at once or later.
+
+        Frames come in order.
+        """
 
 
 @dataclass(slots=True)
 class _Frame:
-    """The frame of that number, or a key or the end of a decode (``decoded``) that came after it.
+    """A frame by its number, or a key or the end of a decode after that frame.
 
-    ``voice``: its probability, None until it was looked at.  ``speaking``: whether we spoke then.
+    speaking: whether a prompt was played.  voice: probability of voice, None until it is known.
     """
 
     index: int
@@ -126,132 +167,155 @@ class _Frame:
 
 
 class Listener:
-    """One caller's ear.  The line feeds ``hear`` and ``key``; the conversation calls ``listen``."""
+    """Listens to one caller.  The leg feeds ``hear`` and ``key``; the conversation calls ``listen``.
 
-    def __init__(self, vad: VoiceActivity, recogniser: Recogniser, mouth: Prompting) -> None:
-        self.turns = TurnDetector()
+    vad: voice activity detection for this caller.
+    recogniser: speech to text.
+    player: plays the prompts.
+    """
+
+    def __init__(self, vad: VoiceActivity, recogniser: Recogniser, player: PromptControl) -> None:
+        self._detector = TurnDetector()
         self._vad = vad
         self._recogniser = recogniser
-        self._mouth = mouth
+        self._player = player
         self._audio: deque[bytes] = deque(maxlen=HISTORY_FRAMES)
         self._rest = b""
-        self._heard = 0
-        self._unseen: deque[_Frame] = deque()  # being looked at for voice, and what came after them
+        self._received = 0  # frames
+        self._unseen: deque[_Frame] = deque()  # frames without a result of the VAD, and what came after them
         self._frames: asyncio.Queue[_Frame] = asyncio.Queue(HISTORY_FRAMES)
         self._last_turn: tuple[int, int] | None = None  # first and last voiced frame of the turn before
 
     @property
     def now_s(self) -> float:
-        """Seconds of audio heard so far."""
-        return self._heard * FRAME_S
+        """Seconds of audio received."""
+        return self._received * FRAME_S
+
+    @property
+    def frame(self) -> int:
+        """The number of the last frame that was listened to; the first is 1."""
+        return self._detector.frame
 
     def hear(self, pcm: bytes) -> None:
-        """Audio of the caller, any even length; never waits."""
+        """Take audio of the caller: s16le at 16 kHz, of any even length.  Never waits."""
         self._rest += pcm
         while len(self._rest) >= FRAME_BYTES:
-            frame, self._rest = self._rest[:FRAME_BYTES], self._rest[FRAME_BYTES:]
-            self._audio.append(frame)
-            self._heard += 1
-            heard = _Frame(self._heard, self._mouth.speaking)
-            self._unseen.append(heard)
-            self._vad.look(frame, partial(self._seen, heard))
+            audio, self._rest = self._rest[:FRAME_BYTES], self._rest[FRAME_BYTES:]
+            self._audio.append(audio)
+            self._received += 1
+            frame = _Frame(self._received, self._player.speaking)
+            self._unseen.append(frame)
+            self._vad.look(audio, partial(self._seen, frame))
 
     def key(self, digit: str) -> None:
-        """A key was pressed."""
-        pressed = _Frame(self._heard, key=digit)
+        """Take a key: one of ``0``-``9``, ``*`` and ``#``."""
+        pressed = _Frame(self._received, key=digit)
         self._unseen.append(pressed)
         self._seen(pressed, 0.0)
 
     async def listen(
         self,
         langs: Sequence[str],
-        judge: Interpreter,
-        patience: EndOfTurnPolicy,
+        interpreter: Interpreter,
+        policy: EndOfTurnPolicy,
         *,
         hotwords: str = "",
         question: bool = False,
     ) -> CallerTurn:
-        """The caller's next turn; ``question`` as in ``hearing.understood``.
+        """Return the caller's next turn.
+
+        langs: codes of the languages that may be spoken.
+        interpreter: gives a transcript its meaning.
+        policy: the silences that end the turn.
+        hotwords: words that the recogniser prefers.
+        question: whether a topic is asked for (see ``interpretation.understood``).
 
         Raises RecogniserError when decoding fails or hangs.
         """
-        hearing: Decoding | None = None
+        decoding: Decoding | None = None
         waited, cut = 0, False
-        log = TurnTraceBuilder(self._heard)
-        self.turns.reset()
+        trace = TurnTraceBuilder(self._received)
+        self._detector.reset()
         try:
             while True:
                 frame = await self._frames.get()
                 if frame.key:
-                    return await self._pressed(frame, log)
-                if frame.decoded and hearing is None:  # of what was a noise
+                    return await self._pressed(frame, trace)
+                if frame.decoded and decoding is None:  # a decode of a noise
                     continue
-                turn = self._step(frame, log)
-                if hearing is None:
-                    await self._give_way(turn)
-                    if self.turns.state not in (TurnState.SPEECH, TurnState.TRAILING):
-                        quiet = self.turns.state is TurnState.QUIET and not frame.speaking
+                detected = self._step(frame, trace)
+                if decoding is None:
+                    await self._hold_or_resume(detected)
+                    if self._detector.state not in (TurnState.SPEECH, TurnState.TRAILING):
+                        quiet = self._detector.state is TurnState.QUIET and not frame.speaking
                         waited = waited + 1 if quiet else 0
-                        if waited * FRAME_S < patience.no_input_s:
+                        if waited * FRAME_S < policy.no_input_s:
                             continue
                         return CallerTurn(
                             waited_s=waited * FRAME_S,
                             end_s=frame.index * FRAME_S,
-                            course=log.course(frame.index),
+                            trace=trace.build(frame.index),
                         )
                     cut = cut or frame.speaking
-                    await self._mouth.flush()
-                    hearing = self._start(self._recogniser.utterance(langs, hotwords), judge, question, log)
-                self._feed(hearing)
-                sound = self._follow(hearing, turn, patience)
-                if sound is None:
+                    await self._player.flush()
+                    utterance = self._recogniser.utterance(langs, hotwords)
+                    decoding = self._start(utterance, interpreter, question, trace)
+                self._feed(decoding)
+                turn = self._follow(decoding, detected, policy)
+                if turn is None:
                     continue
-                if not self._is_noise(sound):
-                    return sound
-                hearing.drop()
-                hearing, waited = None, 0
-                if cut:  # it stopped our prompt: whoever asked may say it again
-                    return CallerTurn(end_s=sound.end_s, course=log.course(frame.index))
+                if not self._without_words(turn):
+                    return turn
+                decoding.drop()
+                decoding, waited = None, 0
+                if cut:
+                    return CallerTurn(end_s=turn.end_s, trace=trace.build(frame.index))
         finally:
-            if hearing is not None:
-                hearing.drop()
+            if decoding is not None:
+                decoding.drop()
 
-    async def _pressed(self, frame: _Frame, log: TurnTraceBuilder) -> CallerTurn:
-        """A key: we fall silent, and what he was saying is forgotten."""
-        await self._mouth.flush()
-        self.turns.reset()
+    async def _pressed(self, frame: _Frame, trace: TurnTraceBuilder) -> CallerTurn:
+        """End the turn with a key; speech before it is forgotten."""
+        await self._player.flush()
+        self._detector.reset()
         self._last_turn = None
-        return CallerTurn(key=frame.key, end_s=frame.index * FRAME_S, course=log.course(frame.index))
+        return CallerTurn(key=frame.key, end_s=frame.index * FRAME_S, trace=trace.build(frame.index))
 
-    async def _give_way(self, turn: DetectedTurn | None) -> None:
-        """Our prompt waits at his first sound, and goes on where that was none."""
-        if turn is DetectedTurn.ONSET:
-            await self._mouth.hold()
-        if turn is DetectedTurn.COUGH:
-            self._mouth.resume()
+    async def _hold_or_resume(self, detected: DetectedTurn | None) -> None:
+        if detected is DetectedTurn.ONSET:
+            await self._player.hold()
+        if detected is DetectedTurn.COUGH:
+            self._player.resume()
 
     async def dialled(self, first: str, most: int) -> str:
-        """The keys that follow ``first``, with it: until # (which is left out), a pause, or so many."""
+        """Collect the keys of a number and return them.
+
+        first: the key that was pressed already.  most: the most keys in all.
+
+        Collection ends with ``#``, which is left out, with ``*``, after a pause, or with the last key.
+        """
         keys, waited = first, 0
         while keys[-1] not in "#*" and len(keys) < most and waited * FRAME_S < KEY_GAP_S:
             frame = await self._frames.get()
             keys, waited = (keys + frame.key, 0) if frame.key else (keys, waited + (not frame.decoded))
-            self.turns.frame = frame.index
-        self.turns.reset()
+            self._detector.frame = frame.index
+        self._detector.reset()
         return keys if keys in ("#", "*") else keys.rstrip("#")
 
     def resume_at(self, frame: int, before: Sequence[bytes], last_turn: tuple[int, int] | None) -> None:
-        """Go on in the middle of a call: ``frame`` frames were heard, of which ``before`` are the newest;
-        ``last_turn``: first and last voiced frame of the turn before.
+        """Begin in the middle of a call.
+
+        frame: how many frames have been received.  before: the newest of these frames.
+        last_turn: first and last voiced frame of the turn before.
         """
-        self._heard = self.turns.frame = frame
+        self._received = self._detector.frame = frame
         self._last_turn = last_turn
         self._audio.extend(before)
 
     def forget(self) -> None:
-        """Throw away what came in while nobody was to listen (during a recording, for instance)."""
-        self.turns.reset()
-        self.turns.frame = self._heard
+        """Drop what has come in while the caller was not listened to, for example during a recording."""
+        self._detector.reset()
+        self._detector.frame = self._received
         self._last_turn = None
         self._unseen.clear()
         with contextlib.suppress(asyncio.QueueEmpty):
@@ -259,126 +323,128 @@ class Listener:
                 self._frames.get_nowait()
 
     def _seen(self, frame: _Frame, voice: float) -> None:
-        """What the voice activity found in it; goes on in the order in which they came."""
+        """The result of the VAD for one frame.  Frames go on in the order in which they came."""
         frame.voice = voice
         while self._unseen and self._unseen[0].voice is not None:
             self._put(self._unseen.popleft())
 
     def _decoded(self) -> None:
-        """A decode is over: what it says is not left lying until the next frame comes."""
-        self._put(_Frame(self.turns.frame, decoded=True))
+        """A decode has ended: its result does not wait for the next frame."""
+        self._put(_Frame(self._detector.frame, decoded=True))
 
     def _put(self, frame: _Frame) -> None:
-        if self._frames.full():  # nobody has listened for 32 s: the oldest goes
+        if self._frames.full():  # nothing has listened for 32 s: the oldest frame goes
             self._frames.get_nowait()
         self._frames.put_nowait(frame)
 
-    def _step(self, frame: _Frame, log: TurnTraceBuilder) -> DetectedTurn | None:
-        """The next frame's turn, in the order of frames and at their own pace; none at the end of a decode."""
+    def _step(self, frame: _Frame, trace: TurnTraceBuilder) -> DetectedTurn | None:
+        """Feed the detector, in the order of frames; the end of a decode is no frame."""
         if frame.decoded:
             return None
-        frame.speaking = log.takes(frame.index, frame.speaking)
-        self.turns.frame = frame.index - 1
-        self.turns.over_prompt = frame.speaking
-        return self.turns.step(frame.voice or 0.0)
+        frame.speaking = trace.takes(frame.index, frame.speaking)
+        self._detector.frame = frame.index - 1
+        self._detector.over_prompt = frame.speaking
+        return self._detector.step(frame.voice or 0.0)
 
     def _start(
-        self, utterance: Utterance, judge: Interpreter, question: bool, log: TurnTraceBuilder
+        self, utterance: Utterance, interpreter: Interpreter, question: bool, trace: TurnTraceBuilder
     ) -> Decoding:
-        first = self.turns.start
+        first = self._detector.start
         if self._last_turn is not None and (first - self._last_turn[1]) * FRAME_S <= REJOIN_S:
             first = self._last_turn[0]
-            self.turns.start = first
-        first = max(first - int(PREROLL_S / FRAME_S), self._heard - len(self._audio) + 1, 1)
-        return Decoding(utterance, judge, question, log, fed=first - 1, begin_at=first - 1)
+            self._detector.start = first
+        first = max(first - int(PREROLL_S / FRAME_S), self._received - len(self._audio) + 1, 1)
+        return Decoding(utterance, interpreter, question, trace, fed=first - 1, begin_at=first - 1)
 
-    def _feed(self, hearing: Decoding) -> None:
-        """Audio up to the last voiced frame and a little more: silence says nothing and costs time.
+    def _feed(self, decoding: Decoding) -> None:
+        """Feed audio up to the last voiced frame and ``TAIL_S``: more silence only costs time.
 
-        Not while it is being decoded: what is decoded must not depend on when the decoder gets to it.
+        Nothing is fed during a decode: what is decoded must not depend on the decoder's speed.
         """
-        if hearing.task is not None:
+        if decoding.task is not None:
             return
-        upto = min(self.turns.frame, self.turns.last_voice + int(TAIL_S / FRAME_S))
-        if upto <= hearing.fed:
+        upto = min(self._detector.frame, self._detector.last_voice + int(TAIL_S / FRAME_S))
+        if upto <= decoding.fed:
             return
         newest = len(self._audio)
-        first = newest - (self._heard - hearing.fed)
-        last = newest - (self._heard - upto)
+        first = newest - (self._received - decoding.fed)
+        last = newest - (self._received - upto)
         frames = [self._audio[index] for index in range(max(0, first), last)]
-        hearing.empty += [
-            hearing.fed - hearing.begin_at + place for place, frame in enumerate(frames) if frame == NO_SOUND
+        decoding.gaps += [
+            decoding.fed - decoding.begin_at + place
+            for place, frame in enumerate(frames)
+            if frame == NO_SOUND
         ]
         pcm = b"".join(frames)
-        hearing.utterance.feed(pcm)
-        hearing.fed, hearing.crc = upto, zlib.crc32(pcm, hearing.crc)
+        decoding.utterance.feed(pcm)
+        decoding.fed, decoding.crc = upto, zlib.crc32(pcm, decoding.crc)
 
     def _follow(
-        self, hearing: Decoding, turn: DetectedTurn | None, patience: EndOfTurnPolicy
+        self, decoding: Decoding, detected: DetectedTurn | None, policy: EndOfTurnPolicy
     ) -> CallerTurn | None:
-        """One frame further into an utterance; its Sound when it is over."""
-        if turn is DetectedTurn.RESUMED and hearing.task is not None:
-            hearing.task.cancel()
-            hearing.task = None
-            self._feed(hearing)
-        if self.turns.state is TurnState.SPEECH:
-            self._glance(hearing)
-            if hearing.urgent is None and self.turns.speech_s < patience.longest_s:
+        """Take one more frame of an utterance; returns the turn when it is over."""
+        if detected is DetectedTurn.RESUMED and decoding.task is not None:
+            decoding.task.cancel()
+            decoding.task = None
+            self._feed(decoding)
+        if self._detector.state is TurnState.SPEECH:
+            self._glance(decoding)
+            if decoding.urgent is None and self._detector.speech_s < policy.longest_s:
                 return None
-        if hearing.task is None and hearing.urgent is None:
-            hearing.begin(self.turns.frame, self._decoded)
-        judged = hearing.urgent or self._result(hearing, patience)
-        if judged is None:
+        if decoding.task is None and decoding.urgent is None:
+            decoding.begin(self._detector.frame, self._decoded)
+        heard = decoding.urgent or self._result(decoding, policy)
+        if heard is None:
             return None
-        silence = self.turns.silence_s
-        if (
-            silence < patience.after(judged)
-            and not judged.urgent
-            and self.turns.speech_s < patience.longest_s
-        ):
+        too_long = self._detector.speech_s >= policy.longest_s
+        if self._detector.silence_s < policy.after(heard) and not heard.urgent and not too_long:
             return None
-        start, last = self.turns.start, self.turns.last_voice
-        # one who never pauses (a television) is not heard again from his first word
-        self._last_turn = (start, last) if self.turns.speech_s < patience.longest_s else None
-        self.turns.reset()
+        start, last = self._detector.start, self._detector.last_voice
+        # speech without a pause, such as a television's, is not decoded again from its first word
+        self._last_turn = None if too_long else (start, last)
+        self._detector.reset()
         return CallerTurn(
-            judged=judged, start_s=start * FRAME_S, end_s=last * FRAME_S, decode_s=hearing.decode_s,
-            stretch=hearing.stretch, course=hearing.log.course(self.turns.frame, (start, last)),
-        )  # fmt: skip
+            interpretation=heard,
+            start_s=start * FRAME_S,
+            end_s=last * FRAME_S,
+            decode_s=decoding.decode_s,
+            span=decoding.span,
+            trace=decoding.trace.build(self._detector.frame, (start, last)),
+        )
 
-    def _result(self, hearing: Decoding, patience: EndOfTurnPolicy) -> Interpretation | None:
-        """The judged transcript when decoding is over, None while it runs.
+    def _result(self, decoding: Decoding, policy: EndOfTurnPolicy) -> Interpretation | None:
+        """What was heard when decoding is over, None while it runs.
 
-        One that failed counts when the turn is over, too: a caller who goes on is decoded again.
+        A failure counts when the turn is over: a caller who continues is decoded again.
         """
-        assert hearing.task is not None
-        if hearing.task.done():
-            if hearing.task.exception() and self.turns.silence_s < patience.incomplete_s:
+        assert decoding.task is not None
+        if decoding.task.done():
+            if decoding.task.exception() and self._detector.silence_s < policy.incomplete_s:
                 return None
-            hearing.done(self.turns.frame)
-            return hearing.task.result()
-        if hearing.first is not None and self.turns.silence_s >= patience.after(hearing.first):
-            hearing.done(self.turns.frame, once=True)
-            return hearing.first
-        took_s = asyncio.get_running_loop().time() - hearing.began
-        if min(self.turns.silence_s, took_s + self.turns.limits.pause_s) > HANG_S:
+            decoding.done(self._detector.frame)
+            return decoding.task.result()
+        if decoding.first is not None and self._detector.silence_s >= policy.after(decoding.first):
+            decoding.done(self._detector.frame, once=True)
+            return decoding.first
+        took_s = asyncio.get_running_loop().time() - decoding.began
+        if min(self._detector.silence_s, took_s + self._detector.limits.pause_s) > HANG_S:
             raise RecogniserError(f"no text {HANG_S:g} s after the caller stopped speaking")
         return None
 
-    def _glance(self, hearing: Decoding) -> None:
-        """Look at the partial text of a streaming engine now and then: an emergency does not wait."""
-        if hearing.partial is not None and hearing.partial.done():
-            seen = hearing.partial.result()
-            hearing.partial = None
+    def _glance(self, decoding: Decoding) -> None:
+        """Look at the partial text of a streaming recogniser: an emergency does not wait."""
+        if decoding.partial is not None and decoding.partial.done():
+            seen = decoding.partial.result()
+            decoding.partial = None
             if seen is not None and seen.urgent:
-                hearing.urgent = seen
-        if hearing.partial is None and self.turns.frame % PARTIAL_FRAMES == 0:
-            hearing.partial = asyncio.create_task(hearing.glance())
+                decoding.urgent = seen
+        if decoding.partial is None and self._detector.frame % PARTIAL_FRAMES == 0:
+            decoding.partial = asyncio.create_task(decoding.glance())
 
-    def _is_noise(self, sound: CallerTurn) -> bool:
-        """A sound without words that was too short for a sentence: as if it had not been."""
-        text = sound.judged.transcript.text if sound.judged else ""
-        if text or sound.end_s - sound.start_s > 0.8:
+    def _without_words(self, turn: CallerTurn) -> bool:
+        """Whether it was a noise, which then counts as if it had not been."""
+        text = turn.interpretation.transcript.text if turn.interpretation else ""
+        if text or turn.end_s - turn.start_s > NOISE_S:
             return False
         self._last_turn = None
         return True

@@ -1,8 +1,7 @@
-"""What the caller hears: prompts played to the end or cut short, silence in between.
+"""Plays prompts to the caller, to their end or until they are cut, and silence between them.
 
-The end of a prompt is a mark that Asterisk sends back, never a sleep.  Between prompts goes silence, so that
-the caller's side always gets RTP (a two-party bridge sends none by itself); what of it is not out yet when a
-prompt begins is thrown away.
+The end of a prompt is a mark that Asterisk sends back, never a sleep.  Silence keeps RTP flowing to the caller: a
+two-party bridge sends none by itself.  Silence that is still queued when a prompt begins is flushed.
 """
 
 from __future__ import annotations
@@ -17,18 +16,23 @@ from ivr.core.audio import FRAME_BYTES, seconds
 from ivr.core.errors import LinkLost
 
 TICK_S = 0.02
+"""Seconds of one frame."""
 SILENCE = bytes(10 * FRAME_BYTES)
-"""Sent at a time: with single frames, sending silence to forty callers took a tenth of this process's time."""
+"""Sent at once: silence in single frames for forty callers took a tenth of this process's time."""
 SILENCE_S = seconds(SILENCE)
 LEAD_S = 0.02
-"""The next silence is there so long before the last one is out."""
+"""Seconds before the end of the queued silence at which more is sent."""
 BACK = 2 * FRAME_BYTES
-"""Bytes said again after a hold: a frame or two were still on their way."""
+"""Bytes that are repeated after a hold: a frame or two were still on their way."""
 
 
 @dataclass(frozen=True)
 class Playback:
-    """How a prompt went: when it began (call time, s), its length and how much was heard (s)."""
+    """How a prompt was played.
+
+    start_s: when it began, in seconds of call time.  length_s: its length in seconds.
+    heard_s: seconds of it that were played.  interrupted: whether it was cut.
+    """
 
     start_s: float
     length_s: float
@@ -37,51 +41,53 @@ class Playback:
 
 
 class Player:
-    """One prompt at a time.  ``flush`` makes a running ``play`` return at once as interrupted."""
+    """Plays one prompt at a time on a leg.  ``flush`` makes a running ``play`` return at once as interrupted."""
 
-    def __init__(self, line: CallLeg) -> None:
-        self._line = line
+    def __init__(self, leg: CallLeg) -> None:
+        self._leg = leg
         self._loop = asyncio.get_running_loop()
         self._born = self._loop.time()
         self._done: asyncio.Event | None = None
-        self.speaking = False  # a prompt is being played, or on hold
+        self.speaking = False  # a prompt is played or on hold
         self._cut = False
-        self._again = False
-        self._back = 0
-        self._serial = 0
+        self._again = False  # the rest of the prompt is to be sent again
+        self._back = 0  # bytes to repeat then
+        self._serial = 0  # of the mark at the end of a prompt
         self._free = asyncio.Event()  # not on hold
         self._free.set()
-        self._quiet = asyncio.Event()  # no prompt, or one on hold
+        self._quiet = asyncio.Event()  # no prompt is played, or it is on hold
         self._quiet.set()
-        self._silent_until = 0.0  # when the silence that was sent will be out
+        self._silent_until = 0.0  # when the queued silence ends
         self._stopped_at: float | None = None
-        line.on_lost = self._stop
-        line.on_mark = self._marked
-        line.on_rebuilt = self._on_rebuilt
+        leg.on_lost = self._stop
+        leg.on_mark = self._marked
+        leg.on_rebuilt = self._on_rebuilt
 
     def now(self) -> float:
-        """Call time in seconds: since this mouth was made, just before the answer."""
+        """Return call time: seconds since the answer; before it, since the player was made."""
         return self._loop.time() - self._born
 
     def answered(self, ago_s: float = 0.0) -> None:
-        """Call time starts here, or so many seconds ago."""
+        """Start call time now, or ``ago_s`` seconds ago for a caller who comes back."""
         self._born = self._loop.time() - ago_s
 
     def begin(self) -> None:
-        """A prompt is on its way: from now on ``flush`` cuts it, even before its first sample."""
+        """Announce a prompt: from now on ``flush`` cuts it, even before its first sample."""
         self._cut, self.speaking = False, True
-        self._turn()
+        self._switch()
 
     async def play(self, *parts: Awaitable[bytes]) -> list[Playback]:
-        """Play slin16 parts one after the other; what was cut short or never begun is interrupted.
+        """Play parts one after the other and return how each was played; ``begin`` comes first.
 
-        ``begin`` comes first.  Raises LinkLost when the line is gone for good.
+        parts: awaitables of s16le audio at 16 kHz.  A part that was cut or never began is interrupted.
+
+        Raises what an awaitable raises.
         """
         try:
             return [await self._part(await part) for part in parts]
         finally:
             self.speaking = False
-            self._turn()
+            self._switch()
 
     async def _part(self, pcm: bytes) -> Playback:
         await self._free.wait()  # the caller may make a sound before ours begins
@@ -98,38 +104,38 @@ class Player:
         return Playback(start, length, heard_s, self._cut)
 
     async def hold(self) -> None:
-        """Silence at once, for the moment: perhaps the caller begins to speak.
+        """Stop at once for the moment: the caller may begin to speak.
 
-        What was queued is thrown away and sent again, rather than paused in Asterisk: a paused channel keeps
-        the last milliseconds in its resampler, and they would sound when the next prompt begins.
+        Queued audio is flushed and sent again.  A pause in Asterisk would keep the last milliseconds in the
+        resampler, and they would sound at the beginning of the next prompt.
         """
         if self.speaking and self._free.is_set():
             self._free.clear()
             self._again = self._done is not None and not self._done.is_set()
             self._back = BACK
             await self._throw_away()
-            self._turn()
+            self._switch()
 
     def resume(self) -> None:
-        """It was nothing: go on, from 40 ms before the cut."""
+        """Continue after a hold, from 40 ms before it."""
         self._free.set()
-        self._turn()
+        self._switch()
 
     async def flush(self) -> None:
-        """Silence at once; a running ``play`` ends, whether or not anybody reads the line any more."""
-        if not self.speaking and self._free.is_set():  # a prompt that failed on hold is let go, too
+        """Stop at once and end a running ``play``, even when the media link is gone."""
+        if not self.speaking and self._free.is_set():  # a prompt that failed on hold is released, too
             return
         self._cut = True
         self._free.set()
-        self._turn()
+        self._switch()
         await self._throw_away()
 
     async def tick(self) -> None:
-        """Silence between prompts and in a hold; a task for the call's whole life."""
+        """Send silence between prompts and during a hold, until cancelled."""
         while True:
             await self._quiet.wait()
             try:
-                await self._line.media.send(SILENCE)
+                await self._leg.media.send(SILENCE)
             except LinkLost:
                 await asyncio.sleep(TICK_S)  # the pump rebuilds the media, or ends the call
                 continue
@@ -137,15 +143,15 @@ class Player:
             self._silent_until = max(self._silent_until, now) + SILENCE_S
             await asyncio.sleep(self._silent_until - LEAD_S - now)
 
-    def _turn(self) -> None:
-        """It may be silence's turn now, or a prompt's."""
+    def _switch(self) -> None:
+        """Switch between silence and a prompt."""
         if self.speaking and self._free.is_set():
             self._quiet.clear()
         else:
             self._quiet.set()
 
     async def _play_once(self, pcm: bytes) -> float:
-        """Seconds of ``pcm`` that went out before the end, a hold, a flush, or a lost line."""
+        """Return the seconds of ``pcm`` that were played before the end, a hold, a flush, or a lost link."""
         self._serial += 1
         self._done = asyncio.Event()
         self._stopped_at = None
@@ -159,14 +165,14 @@ class Player:
     async def _send(self, pcm: bytes, done: asyncio.Event) -> None:
         try:
             if self._silent_until > self._loop.time():
-                await self._line.media.flush()
+                await self._leg.media.flush()
                 self._silent_until = 0.0
-            if await self._line.media.send(pcm):
-                await self._line.media.mark(f"p{self._serial}")
+            if await self._leg.media.send(pcm):
+                await self._leg.media.mark(f"p{self._serial}")
                 await done.wait()
         except LinkLost:
             self._stop()
-            await done.wait()  # set when the line is rebuilt; else the pump ends the call
+            await done.wait()  # set when the media is rebuilt; else the pump ends the call
 
     async def _throw_away(self) -> None:
         self._stop()
@@ -174,15 +180,15 @@ class Player:
         if self._done is not None:
             self._done.set()
         with contextlib.suppress(LinkLost):
-            await self._line.media.flush()
+            await self._leg.media.flush()
 
     def _marked(self, mark: str, flushed: bool) -> None:
-        # a mark that was flushed: held, cut, or the line is lost and perhaps rebuilt
+        # a flushed mark belongs to a prompt that was held or cut, or whose link was lost
         if self._done is not None and mark == f"p{self._serial}" and not flushed:
             self._done.set()
 
     def _stop(self) -> None:
-        """From now on nothing is heard of what was sent."""
+        """Nothing that is still queued will be heard."""
         if self._stopped_at is None:
             self._stopped_at = self._loop.time()
 

@@ -1,10 +1,10 @@
-"""Whose turn is it?  Voice probabilities in, turn events out; no audio, no clock, no I/O.
+"""Detects the caller's turns: probabilities of voice in, turn events out.  Pure: no audio, no clock, no I/O.
 
-Time is counted in frames of 20 ms.  The machine::
+Time is counted in frames of 20 ms.  The states::
 
     QUIET --voice--> ONSET --0.3 s of voice--> SPEECH --silence--> TRAILING --voice--> SPEECH
       ^                |                                              |
-      +---- a cough ---+                                              +-- the ear ends the turn --> QUIET
+      +---- a cough ---+                                        +-- the listener ends the turn --> QUIET
 """
 
 from __future__ import annotations
@@ -26,23 +26,25 @@ class TurnState(StrEnum):
 
 
 class DetectedTurn(StrEnum):
-    """What just changed."""
+    """What a frame has changed."""
 
-    ONSET = "onset"  # a first sound: the mouth pauses
-    COUGH = "cough"  # it was too short to be speech: the mouth goes on
-    SPEECH = "speech"  # it is speech: the mouth stops
+    ONSET = "onset"  # a first sound: the player pauses
+    COUGH = "cough"  # the sound was too short for speech: the player continues
+    SPEECH = "speech"  # the sound is speech: the player stops
     PAUSE = "pause"  # silence long enough to start decoding
-    RESUMED = "resumed"  # he goes on: what was decoded is thrown away
+    RESUMED = "resumed"  # the caller continues: the decode is thrown away
 
 
 @dataclass(frozen=True)
 class TurnLimits:
-    """Durations in seconds, voice thresholds as probabilities.
+    """Limits of the detector.
 
-    ``speech_s``: voiced time that makes speech of a sound (a cough or "mm-hm" under 0.3 s is none).
-    ``over_prompt_s``: the same while we speak; our prompt is held at the first sound anyway.
-    ``gap_s``: silence that ends a sound too short to be speech.  ``pause_s``: silence after which decoding
-    starts early.
+    on: probability from which a frame is voiced while all is quiet.
+    off: probability from which a frame is voiced after that.
+    speech_s: seconds of voice that make speech of a sound; a cough or "mm-hm" is shorter.
+    over_prompt_s: the same during a prompt, which is on hold from the first sound.
+    gap_s: seconds of silence that end a sound too short for speech.
+    pause_s: seconds of silence after which decoding starts.
     """
 
     on: float = 0.5
@@ -54,15 +56,19 @@ class TurnLimits:
 
 
 class TurnDetector:
-    """Feed one probability a frame with ``step``; read ``state``, ``silence_s`` and the frame counters."""
+    """Takes one probability of voice a frame with ``step``.
+
+    state: where the turn stands.  over_prompt: whether a prompt is played.  frame: frames seen.
+    start: the first frame of the sound or speech.  last_voice: the last voiced frame.
+    """
 
     def __init__(self, limits: TurnLimits | None = None) -> None:
         self.limits = limits or TurnLimits()
         self.state = TurnState.QUIET
-        self.over_prompt = False  # whether we speak
-        self.frame = 0  # frames seen
-        self.start = 0  # first frame of the sound or speech
-        self.last_voice = 0  # last voiced frame
+        self.over_prompt = False
+        self.frame = 0
+        self.start = 0
+        self.last_voice = 0
         self._voiced = 0
         self._paused = False
         self._recent: deque[bool] = deque(maxlen=3)
@@ -78,9 +84,9 @@ class TurnDetector:
         return (self.last_voice - self.start + 1) * FRAME_S
 
     def step(self, probability: float) -> DetectedTurn | None:
-        """One frame of 20 ms with the VAD's probability of voice; what changed, if anything did."""
+        """Take the probability of voice (0 to 1) of the next frame; return what it has changed."""
         self.frame += 1
-        voice = probability >= (self.limits.on if self.state in (TurnState.QUIET,) else self.limits.off)
+        voice = probability >= (self.limits.on if self.state is TurnState.QUIET else self.limits.off)
         self._recent.append(voice)
         if voice:
             self.last_voice = self.frame
@@ -96,7 +102,7 @@ class TurnDetector:
                 return self._trailing(voice)
 
     def reset(self) -> None:
-        """The turn is over; wait for the next one."""
+        """End the turn and wait for the next one."""
         self.state, self._voiced, self._paused = TurnState.QUIET, 0, False
         self._recent.clear()
 

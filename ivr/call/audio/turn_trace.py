@@ -1,4 +1,4 @@
-"""What a turn depended on and what was decoded of it: enough for a replay to come to the same."""
+"""What a turn depended on beside its audio, and what was decoded: enough for a replay to repeat the turn."""
 
 from __future__ import annotations
 
@@ -8,9 +8,12 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class DecodedSpan:
-    """The audio that was decoded: from and to in seconds, and its CRC-32 in hexadecimal, by which a replay
-    knows that it decodes the very same.  ``gaps``: its frames that hold no sound at all, as ``12+3`` (from the
-    12th on, three): the line was late or silent, and the recording may not have them.
+    """The audio that was decoded.
+
+    from_s, to_s: its place in the call's audio, in seconds.
+    sum: its CRC-32 in hexadecimal, by which a replay knows that it decodes the same audio.
+    gaps: its frames without any sound, in the format of ``runs``.  There the line was late or silent, and
+        the recording may not have these frames.
     """
 
     from_s: float = 0.0
@@ -21,9 +24,11 @@ class DecodedSpan:
 
 @dataclass(frozen=True)
 class Decode:
-    """It began at a frame, and its result was there ``took`` frames later; None: it was thrown away before.
+    """One decode of the recogniser.
 
-    ``once``: a second listening was begun, but his turn was over before it was.
+    start: the frame at which it began.
+    took: how many frames later its result was there; None: it was thrown away.
+    once: whether the turn ended while a second decode still ran.
     """
 
     start: int
@@ -31,13 +36,13 @@ class Decode:
     once: bool = False
 
     def __str__(self) -> str:
-        """As events hold it: ``80+25``, ``80+``, ``80+25!``."""
+        """The text that events hold: ``80+25``, ``80+`` or ``80+25!``."""
         took = "" if self.took is None else self.took
         return f"{self.start}+{took}{'!' if self.once else ''}"
 
     @classmethod
     def read(cls, text: str) -> Decode:
-        """The decode that ``str`` wrote."""
+        """Return the decode that ``str`` wrote as ``text``."""
         start, _, rest = text.partition("+")
         took = rest.rstrip("!")
         return cls(int(start), int(took) if took else None, once="!" in rest)
@@ -45,10 +50,12 @@ class Decode:
 
 @dataclass(frozen=True)
 class TurnTrace:
-    """What else a turn depended on, counted in the ear's frames from 1.
+    """What else a turn depended on, in frames of the listener, counted from 1.
 
-    ``since``, ``until``: the first and last frame listened to.  ``voice``: first and last voiced frame of what he
-    said, or (0, 0).  ``prompt``: the frames in which we spoke or were about to.
+    since, until: the first and last frame listened to.
+    voice: the first and last voiced frame of the utterance, or (0, 0).
+    prompt: the frames in which a prompt was played or about to begin.
+    decodes: the decodes of the turn.
     """
 
     since: int = 0
@@ -58,16 +65,23 @@ class TurnTrace:
     decodes: tuple[Decode, ...] = ()
 
     def then(self, later: TurnTrace) -> TurnTrace:
-        """Both, where one turn took two listenings."""
+        """Return the trace of this and the next listening, where a turn took more than one."""
         return TurnTrace(
-            self.since or later.since, later.until, later.voice, self.prompt + later.prompt,
+            self.since or later.since,
+            later.until,
+            later.voice,
+            self.prompt + later.prompt,
             self.decodes + later.decodes,
-        )  # fmt: skip
+        )
 
 
 @dataclass
 class TurnTraceBuilder:
-    """The course of a turn while it goes on."""
+    """The trace of a turn that goes on.
+
+    begun: the newest frame when listening began.
+    since, prompt, decodes: as in ``TurnTrace``.
+    """
 
     begun: int
     since: int = 0
@@ -75,20 +89,24 @@ class TurnTraceBuilder:
     decodes: list[Decode] = field(default_factory=list)
 
     def takes(self, frame: int, speaking: bool) -> bool:
-        """A frame is listened to; whether we spoke, or were about to: it had waited for us to listen."""
+        """Note a frame; returns whether it counts as heard during a prompt.
+
+        speaking: whether a prompt was played.  A frame older than the listening counts too: the prompt was about
+        to begin.
+        """
         self.since = self.since or frame
         speaking = speaking or frame <= self.begun
         if speaking:
             self.prompt.append(frame)
         return speaking
 
-    def course(self, until: int, voice: tuple[int, int] = (0, 0)) -> TurnTrace:
-        """As it stands."""
+    def build(self, until: int, voice: tuple[int, int] = (0, 0)) -> TurnTrace:
+        """Return the trace up to the frame ``until``; ``voice`` as in ``TurnTrace``."""
         return TurnTrace(self.since or until + 1, until, voice, tuple(self.prompt), tuple(self.decodes))
 
 
 def runs(places: Sequence[int]) -> str:
-    """Rising numbers as runs: 3, 4, 5, 9 are ``3+3,9+1``."""
+    """Write rising numbers as runs: 3, 4, 5, 9 are ``3+3,9+1``."""
     found: list[list[int]] = []
     for place in places:
         if found and place == sum(found[-1]):

@@ -1,0 +1,110 @@
+"""Recording a caller's voicemail message with Asterisk, so that the message outlives this process."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+
+from ivr.asterisk import ari_events as ev
+from ivr.asterisk.ari import Ari
+from ivr.call.audio.leg import CallLeg
+from ivr.call.dead_man import DeadManTimer
+from ivr.call.dialogue.caller import RecordedMessage
+from ivr.content.callflow import Voicemail
+from ivr.core import events
+from ivr.core.errors import AriError, AriNotFound, CallerGone
+from ivr.core.vocabulary import FaultPart
+from ivr.store.messages import VoicemailSpool
+
+log = logging.getLogger(__name__)
+
+DEADMAN_MARGIN_S = 15
+"""Seconds beyond the longest message before the dead-man timer ends a recording."""
+EVENTS_WAITING = 8
+"""Recording events kept while nothing waits for them; the oldest goes."""
+
+
+class MessageRecorder:
+    """Records the messages of one call.
+
+    ari: the REST client.  leg: the caller's leg.  dead_man: the call's timer.
+    voicemail: the spool of messages that the collector stores.
+    note: writes an event of this call to the journal.
+    """
+
+    def __init__(
+        self,
+        ari: Ari,
+        leg: CallLeg,
+        dead_man: DeadManTimer,
+        voicemail: VoicemailSpool,
+        note: Callable[[events.Event], object],
+    ) -> None:
+        self._ari, self._leg, self._dead_man = ari, leg, dead_man
+        self._voicemail, self._note = voicemail, note
+        self._events: asyncio.Queue[ev.RecordingEvent] = asyncio.Queue(EVENTS_WAITING)
+        self.kept = 0
+        """How many messages were kept."""
+
+    def on_event(self, event: ev.RecordingEvent) -> None:
+        """Take an event about a recording of this channel."""
+        if self._events.full():
+            self._events.get_nowait()
+        self._events.put_nowait(event)
+
+    async def record(self, number: str, lang: str, limits: Voicemail) -> RecordedMessage:
+        """Beep and record until ``#``, silence, the limit or a hang-up; return the message.
+
+        number: the caller's number.  lang: their language.  limits: seconds of a message and of the final silence.
+
+        Raises CallerGone.
+        """
+        name = self._voicemail.begin(self._leg.channel_id, number, lang)
+        try:
+            async with self._leg.aside():
+                async with self._dead_man.extended(int(limits.max_s) + DEADMAN_MARGIN_S):
+                    await self._ari.record(
+                        self._leg.channel_id, name, beep=True,
+                        max_seconds=int(limits.max_s), max_silence=int(limits.silence_s),
+                    )  # fmt: skip
+                ended = await self._end(name)
+        except AriNotFound:
+            raise CallerGone from None
+        except AriError as error:
+            return self._failed(name, str(error))
+        if isinstance(ended, ev.RecordingFailed) or self._voicemail.disk_full():
+            cause = ended.cause if isinstance(ended, ev.RecordingFailed) else "the disk is full"
+            return self._failed(name, cause or "Asterisk gave no reason")
+        # The silence that ends a message is no part of it.  Asterisk counts whole seconds, and too many where frames
+        # of the silence were lost: a file that the collector would throw away counts as no message.
+        talked = ended.talking_duration if ended.talking_duration >= 0 else ended.duration
+        length = await asyncio.to_thread(self._voicemail.length, name)
+        return RecordedMessage(name, float(talked) if length is None else min(float(talked), length))
+
+    def keep(self, message: RecordedMessage) -> None:
+        """Leave the message to the collector, which stores it."""
+        self.kept += 1
+        self._voicemail.keep(message.name)
+
+    def discard(self, message: RecordedMessage) -> None:
+        """Drop a message that is empty or is recorded again."""
+        self._voicemail.discard(message.name)
+
+    async def audio(self, message: RecordedMessage) -> bytes:
+        """Return the message as s16le at 16 kHz; empty when it cannot be read."""
+        return await asyncio.to_thread(self._voicemail.audio, message.name)
+
+    async def _end(self, name: str) -> ev.RecordingEvent:
+        while True:
+            event = await self._events.get()
+            if event.name == name and isinstance(event, ev.RecordingFinished | ev.RecordingFailed):
+                return event
+
+    def _failed(self, name: str, why: str) -> RecordedMessage:
+        """Report a failure.  The spool's note stays: the collector takes what there is of the message."""
+        log.error(
+            "ALARM: message %s could not be recorded (%s): check the disk of Asterisk's spool", name, why
+        )
+        self._note(events.Fault(FaultPart.VOICEMAIL, why))
+        return RecordedMessage(name, 0.0, failed=True)
