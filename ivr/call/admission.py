@@ -1,7 +1,7 @@
 """Admission control: refuses a new call when all places are taken, or when the calls in progress are served late.
 
-Load is measured where callers feel it: in the seconds that a question takes to be decoded.  On an idle machine that is
-less than half a second.  It grows as soon as the recogniser has more work than it can do.
+Load is measured where callers feel it: in the seconds that a question takes to be decoded.  On an idle machine that
+is less than half a second.  It grows as soon as the recogniser has more work than it can do.
 """
 
 from __future__ import annotations

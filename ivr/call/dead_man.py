@@ -24,7 +24,9 @@ class DeadManTimer:
 
     def __init__(self, ari: Ari, channel_id: str) -> None:
         self._ari, self._channel_id = ari, channel_id
-        self._lock = asyncio.Lock()  # one renewal at a time, and none between ``extended`` and its block's end
+        self._lock = (
+            asyncio.Lock()
+        )  # one renewal at a time, and none between ``extended`` and its block's end
 
     async def run(self) -> None:
         """Renew the timer every ``HEARTBEAT_S`` until cancelled.

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from ivr.asterisk.ari import Ari
 from ivr.asterisk.ari_link import AriLink
-from ivr.call.queue_outlook import no_forecast
+from ivr.call.queue_forecast import no_forecast
 from ivr.call.recording_optout import RecordingOptOut, nothing
 from ivr.content.bundle import Content
 from ivr.content.callflow.wait_estimate import WaitEstimate

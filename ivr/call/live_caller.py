@@ -243,9 +243,7 @@ class LiveCaller:
         if turn.interpretation is None:
             self._note(events.NothingHeard(round(turn.waited_s, 2)))
             return CallerReply()
-        self._note(
-            turn_events.heard(turn, turn.interpretation, self.lang, self._answer_s, number=number)
-        )
+        self._note(turn_events.heard(turn, turn.interpretation, self.lang, self._answer_s, number=number))
         understood = turn_events.understood(turn.interpretation)
         if understood is not None:
             self._note(understood)

@@ -64,9 +64,7 @@ class QueueForecast:
         """Drop callers who are in the queue, or have not come."""
         now = time.monotonic()
         self._arriving = {
-            id: one
-            for id, one in self._arriving.items()
-            if id not in waiting and now - one.since < ARRIVES_S
+            id: one for id, one in self._arriving.items() if id not in waiting and now - one.since < ARRIVES_S
         }
 
 

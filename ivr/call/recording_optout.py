@@ -1,7 +1,7 @@
 """Stops the recording of a call that the caller refuses, and deletes what was recorded.
 
-ARI has no verb for it, so the manager interface stops MixMonitor.  When that fails, a mark on the disk has the recording
-deleted after the call.
+ARI has no verb for it, so the manager interface stops MixMonitor.  When that fails, a mark on the disk has the
+recording deleted after the call.
 """
 
 from __future__ import annotations

@@ -42,9 +42,7 @@ class Session:
         self._lifecycle = Lifecycle()
         self._leg = CallLeg(self._ari, dependencies.link, self._channel_id)
         self._player = Player(self._leg)
-        self._listener = Listener(
-            dependencies.voice_activity.caller(), dependencies.recogniser, self._player
-        )
+        self._listener = Listener(dependencies.voice_activity.caller(), dependencies.recogniser, self._player)
         self._capture: AudioCapture | NoCapture = NoCapture()
         self._leg.on_audio, self._leg.on_key = self._hear, self._listener.key
         self._dead_man = DeadManTimer(self._ari, self._channel_id)
@@ -146,7 +144,9 @@ class Session:
                     self._caller.recording_event(event)
 
     def _finish(self) -> None:
-        if self._lifecycle.state is CallState.FINISHED:  # a hang-up and the errors that it causes come together
+        if (
+            self._lifecycle.state is CallState.FINISHED
+        ):  # a hang-up and the errors that it causes come together
             return
         hung_up = self._lifecycle.on(CallEvent.CALLER_GONE) is CallState.HUNG_UP
         by = Party.SERVICE if hung_up else Party.CALLER

@@ -132,7 +132,7 @@ class _Listener:
                 break
         listening.cancel()
         caught = None if not listening.done() else listening.result()
-        return AFTER_S if caught is None else round(caught.course.until * FRAME_S - caught.end_s, 2)
+        return AFTER_S if caught is None else round(caught.trace.until * FRAME_S - caught.end_s, 2)
 
 
 def _text(row: PauseRow) -> str:

@@ -23,11 +23,11 @@ from ivr.asterisk.ari_events import Channel
 from ivr.asterisk.ari_link import AriLink, Arrival
 from ivr.asterisk.config import ARI_USER
 from ivr.call.admission import Admission
+from ivr.call.dependencies import CallDependencies
 from ivr.call.dialogue import number_words
-from ivr.call.live_caller import SpeechAndNlu
-from ivr.call.queue_outlook import QueueForecast
+from ivr.call.queue_forecast import QueueForecast
 from ivr.call.recording_optout import recording_optout
-from ivr.call.session import CallDependencies, Session
+from ivr.call.session import Session
 from ivr.content import versions
 from ivr.content.bundle import Content, open_office
 from ivr.content.callflow import load_callflow
@@ -81,23 +81,32 @@ class Worker:
         ari = Ari(settings.ari_url, ARI_USER, settings.secrets["ARI_PASSWORD"], settings.app)
         async with ari, Understanding(settings.rasa) as understanding:
             link = AriLink(ari, admit=self._admit)
-            engines = SpeechAndNlu(self._prompts, understanding)
             if not await self._understands(understanding, stop):
                 log.error("ALARM: Rasa does not answer; nothing that callers say is understood until it does")
             asked = CallbackQuota(settings.database, settings.pseudonyms, self._office.callflow.trunk.country)
-            office = dataclasses.replace(self._office, callbacks_asked=asked.count)
-            desk = CallDependencies(
-                ari, link, office, engines, self._recogniser, pending, partial(self._note, journal),
-                settings.app, BatchedVad(), versions.number_of(settings.root), recording_optout(settings),
-                self._tapes(),
-                QueueForecast(settings, office.callflow).foresee,
-            )  # fmt: skip
+            content = dataclasses.replace(self._office, callbacks_asked=asked.count)
+            dependencies = CallDependencies(
+                ari=ari,
+                link=link,
+                content=content,
+                prompts=self._prompts,
+                understanding=understanding,
+                recogniser=self._recogniser,
+                voice_activity=BatchedVad(),
+                voicemail=pending,
+                append=partial(self._note, journal),
+                worker=settings.app,
+                content_version=versions.number_of(settings.root),
+                stop_recording=recording_optout(settings),
+                open_capture=self._tapes(),
+                estimate_wait=QueueForecast(settings, content.callflow).estimate,
+            )
             urgency = load_urgency(settings.root, self._office.emergency)
             transcriber = Transcriber(settings, journal, self._recogniser, urgency)
             async with asyncio.TaskGroup() as tasks:
                 parts = [tasks.create_task(part) for part in (
-                    journal.run(), transcriber.run(), asked.run(), link.run(), self._accept(link, desk, tasks),
-                    self._tell_crowded(ari), self._warm_up(),
+                    journal.run(), transcriber.run(), asked.run(), link.run(), self._tell_crowded(ari),
+                    self._accept(link, dependencies, tasks), self._warm_up(),
                 )]  # fmt: skip
                 await self._until(stop, retire)
                 for part in [*parts, *self._busy]:
@@ -148,16 +157,16 @@ class Worker:
         self._admission.notes(item.event)
         journal.append(item)
 
-    async def _accept(self, link: AriLink, desk: CallDependencies, tasks: asyncio.TaskGroup) -> None:
+    async def _accept(self, link: AriLink, dependencies: CallDependencies, tasks: asyncio.TaskGroup) -> None:
         async for arrival in link.calls():
-            call = tasks.create_task(self._serve(arrival, desk))
+            call = tasks.create_task(self._serve(arrival, dependencies))
             self._busy.add(call)
             call.add_done_callback(self._busy.discard)
 
-    async def _serve(self, arrival: Arrival, desk: CallDependencies) -> None:
+    async def _serve(self, arrival: Arrival, dependencies: CallDependencies) -> None:
         logs.CALL.set(arrival.channel.id)
         log.info("call %s: begins", arrival.channel.id)
-        await Session(arrival, desk).run()
+        await Session(arrival, dependencies).run()
         log.info("call %s: over for this worker", arrival.channel.id)
 
 

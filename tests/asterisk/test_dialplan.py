@@ -16,7 +16,7 @@ from ivr.asterisk import ari_events as ev
 from ivr.asterisk import queues
 from ivr.asterisk.ari import Ari
 from ivr.asterisk.ari_link import Arrival
-from ivr.call.queue_outlook import QueueForecast
+from ivr.call.queue_forecast import QueueForecast
 from ivr.content.callflow import load_callflow
 from ivr.content.callflow.wait_estimate import WaitEstimate
 from ivr.core.audio import RATE, read_audio, to_floats, write_wav

@@ -15,8 +15,8 @@ import numpy as np
 
 from ivr.asterisk.ari import Ari
 from ivr.asterisk.ari_link import AriLink
-from ivr.call.live_caller import SpeechAndNlu
-from ivr.call.session import CallDependencies, Session
+from ivr.call.dependencies import CallDependencies
+from ivr.call.session import Session
 from ivr.content.bundle import Content
 from ivr.content.callflow.wait_estimate import WaitEstimate
 from ivr.core.audio import frames, to_samples
@@ -129,21 +129,28 @@ class House:
         self.pending = VoicemailSpool(Settings(root=root, var=root / "var", instance="t"))
         self.office = content
         self.caller = FakeChannel("", "")
-        self.standing: WaitEstimate | None = None
+        self.wait: WaitEstimate | None = None
         self.session: asyncio.Task[None] = asyncio.create_task(asyncio.sleep(0))
 
-    def desk(self, ari: Ari, link: AriLink, understanding: Understanding) -> CallDependencies:
+    def dependencies(self, ari: Ari, link: AriLink, understanding: Understanding) -> CallDependencies:
         prompts = Prompts(Path(_cache.name), self.voices, _says)
-        engines = SpeechAndNlu(prompts, understanding)
-        append = self.noted.append
         return CallDependencies(
-            ari, link, self.office, engines, self.recogniser, self.pending, append, "accueil-1", BatchedVad(),
-            foresee=self.foresee,
-        )  # fmt: skip
+            ari=ari,
+            link=link,
+            content=self.office,
+            prompts=prompts,
+            understanding=understanding,
+            recogniser=self.recogniser,
+            voice_activity=BatchedVad(),
+            voicemail=self.pending,
+            append=self.noted.append,
+            worker="accueil-1",
+            estimate_wait=self.estimate_wait,
+        )
 
-    async def foresee(self, call_id: str, lang: str, first: int) -> WaitEstimate | None:
-        """How it looks at the desk: as the test says."""
-        return self.standing
+    async def estimate_wait(self, call_id: str, lang: str, priority: int) -> WaitEstimate | None:
+        """The wait that the test has set."""
+        return self.wait
 
     # what the caller does
 
@@ -221,7 +228,9 @@ async def house(
         if args:
             here.caller.variables["IVR_LANG"] = lang
             arrival = type(arrival)(arrival.channel, args, False, arrival.events)
-        here.session = asyncio.create_task(Session(arrival, here.desk(ari, link, understanding)).run())
+        here.session = asyncio.create_task(
+            Session(arrival, here.dependencies(ari, link, understanding)).run()
+        )
         try:
             yield here
         finally:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from ivr.call.session import DEADMAN_S
+from ivr.call.dead_man import DEADMAN_S
 from ivr.content.callflow.wait_estimate import WaitEstimate
 from ivr.core.audio import silence, write_wav
 from ivr.core.events import (
@@ -231,7 +231,7 @@ async def test_a_line_that_breaks_again_and_again_hands_the_caller_to_the_dialpl
 
 async def test_a_hand_off_tells_the_dialplan_whom_to_ring(tmp_path: Path) -> None:
     async with house(tmp_path) as here:
-        here.standing = WaitEstimate(1, 61.0)
+        here.wait = WaitEstimate(1, 61.0)
         await here.menu()
         here.fake.press(here.caller, "0")
         await here.over()

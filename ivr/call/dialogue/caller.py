@@ -129,16 +129,16 @@ class Caller(Protocol):
     async def refuse_recording(self) -> None:
         """He does not want to be recorded: stop, delete, and keep nothing of this call but counts."""
 
-    def wants_callback(self, wish: CallbackRequest) -> None:
+    def wants_callback(self, request: CallbackRequest) -> None:
         """Note the promise: from now on it is kept, whatever becomes of this call."""
 
     def wants_person(self, why: PersonReason) -> None:
         """Note that he wants a person, and ``why`` (as in PersonWanted): waiting is counted from here."""
 
-    async def standing(self, first: int = 0) -> WaitEstimate | None:
-        """How it looks at the desk for him; ``first`` as in Way; None: unknown."""
+    async def estimate_wait(self, priority: int = 0) -> WaitEstimate | None:
+        """Estimate the wait for an adviser with a queue priority (0: none); None: unknown."""
 
-    async def transfer(self, way: TransferTarget) -> None:
+    async def transfer(self, target: TransferTarget) -> None:
         """Leave to a person in the dialplan; raises LeftToDialplan."""
 
     async def hang_up(self) -> None:

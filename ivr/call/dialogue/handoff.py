@@ -1,6 +1,6 @@
-"""The way to a person: who may be reached, how long that takes, and what came of it.  Pure.
+"""Transfers to a person: who can be reached, and with which priority.  Pure.
 
-The ringing itself is the dialplan's (``dialplans/asterisk/extensions.conf``).
+The dialplan does the ringing (``dialplans/asterisk/extensions.conf``).
 """
 
 from __future__ import annotations
@@ -23,49 +23,53 @@ EMPTY = frozenset(
     }
 )
 """The dialplan gives the caller back because no adviser is logged in."""
-URGENT_FIRST, CUT_OFF_FIRST = 10, 5
-"""Priority of emergencies and lost children, and of those whose talk with an adviser broke off."""
+URGENT_PRIORITY, CUT_OFF_PRIORITY = 10, 5
+"""Queue priorities of emergencies and lost children, and of callers who have talked to an adviser before."""
 CHILD = frozenset("enfant fils fille child kid son daughter nino nina hijo hija kind sohn tochter bambino bambina"
                   " figlio figlia".split())  # fmt: skip
 
 
 @dataclass(frozen=True)
 class TransferTarget:
-    """Where a caller is put through to, and what is known about him.
+    """Where a caller is put through to, and what is known about them.
 
-    ``then``: a second destination if ``target`` fails, or empty;
-    ``topic``: an intent, or empty; ``told_s``: the seconds of waiting he was told; ``first`` above 0: before
-    the others.
+    target: the destination in the dialplan.
+    lang: the caller's language.
+    why: why they want a person.
+    topic: the intent they asked about, or empty.
+    announced_s: seconds of waiting that were announced; 0: none.
+    priority: their place before others in the queue; 0: behind them.
+    fallback: a second destination, for when ``target`` does not answer.
     """
 
     target: TransferDestination
     lang: str
     why: PersonReason
     topic: str = ""
-    told_s: float = 0.0
-    first: int = 0
-    then: TransferDestination | None = None
+    announced_s: float = 0.0
+    priority: int = 0
+    fallback: TransferDestination | None = None
 
     @property
     def queue(self) -> str:
-        """The name under which it stands in the queue's log."""
+        """The name of the destination in the queue log."""
         return queue_of(self.lang) if self.target == TransferDestination.QUEUE else self.target
 
 
 def advisers(callflow: Callflow, lang: str) -> tuple[Adviser, ...]:
-    """Advisers who speak ``lang``, in the order of the file."""
+    """Return the advisers who speak ``lang``, in the order of the file."""
     return tuple(adviser for adviser in callflow.advisers if lang in adviser.languages)
 
 
-def spares(callflow: Callflow, moment: dt.datetime) -> tuple[TransferDestination, ...]:
-    """Whom to ring at ``moment`` when no adviser is there, in their order."""
+def fallback_phones(callflow: Callflow, moment: dt.datetime) -> tuple[TransferDestination, ...]:
+    """Return the telephones that ring at ``moment`` when no adviser is available, in their order."""
     both = {
         TransferDestination.ON_CALL: callflow.on_call,
         TransferDestination.OVERFLOW: callflow.overflow,
     }
-    return tuple(name for name, spare in both.items() if spare.given and within(spare.hours, moment))
+    return tuple(name for name, phone in both.items() if phone.given and within(phone.hours, moment))
 
 
 def is_about_a_child(text: str) -> bool:
-    """Whether a cry for help is about a child."""
+    """Whether an emergency is about a child."""
     return not CHILD.isdisjoint(normalise(text).split())

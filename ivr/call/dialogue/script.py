@@ -12,6 +12,7 @@ from ivr.call.dialogue.callback import CallbackContext, CallbackFlow
 from ivr.call.dialogue.caller import Caller, CallerReply, Interrupted, PromptPart
 from ivr.call.dialogue.dtmf_menu import key_menu
 from ivr.call.dialogue.language import choose
+from ivr.call.dialogue.policy import DialoguePolicy, gate_policy
 from ivr.call.dialogue.transfer import Transfer, TransferReason
 from ivr.call.dialogue.voicemail import leave_message
 from ivr.content.bundle import Content
@@ -21,7 +22,7 @@ from ivr.content.intents import EMERGENCY, FOLLOW_UP, THANKS, ControlIntent
 from ivr.content.phrases import Phrase
 from ivr.core.errors import RecogniserError, VoiceError
 from ivr.core.vocabulary import Decision, LanguageSource, PersonReason, TransferStatus
-from ivr.nlu.gate import Verdict, decide
+from ivr.nlu.gate import Verdict
 
 CALLBACK_KEY = "1"
 """As in the queue (``queue-keys`` of the dialplan)."""
@@ -34,9 +35,10 @@ MENU_ROUNDS = 2
 class Dialogue:
     """One conversation."""
 
-    def __init__(self, caller: Caller, office: Content) -> None:
+    def __init__(self, caller: Caller, office: Content, policy: DialoguePolicy | None = None) -> None:
         self.caller = caller
         self.office = office
+        self._policy = policy or gate_policy(caller, office)
         self.answered = 0
         self.last_answer = ""
         self._last: tuple[PromptPart, ...] = ()
@@ -105,10 +107,10 @@ class Dialogue:
                 return await self.message()
             case TransferStatus.DECLINED | TransferStatus.TIMEOUT | TransferStatus.NO_ANSWER:
                 return await self._instead()
-        if status in handoff.EMPTY and handoff.spares(self.office.callflow, self.office.now()):
+        if status in handoff.EMPTY and handoff.fallback_phones(self.office.callflow, self.office.now()):
             self.caller.wants_person(PersonReason.ASKED)  # the queue has ended the wait that was noted before
             wanted = TransferReason(PersonReason.ASKED, self._topic)
-            await Transfer(self.caller, self, self.office, wanted).to_a_spare()
+            await Transfer(self.caller, self, self.office, wanted).to_fallback_phone()
         await self.tell(self.piece(Phrase.HANDOFF_FAILED))
         return await self.message()
 
@@ -413,7 +415,7 @@ class Dialogue:
         self.caller.wants_person(why)
         self._reprompts = self._silences = 0
         self._offered = True
-        first = handoff.URGENT_FIRST if self._alarm else handoff.CUT_OFF_FIRST if self._cut_off else 0
+        first = handoff.URGENT_PRIORITY if self._alarm else handoff.CUT_OFF_PRIORITY if self._cut_off else 0
         await Transfer(self.caller, self, self.office, TransferReason(why, self._topic, first)).run()
         return await self.message()
 
@@ -461,18 +463,8 @@ class Dialogue:
         return PromptPart(name, self.office.phrases.text(lang, name, **fields), lang)
 
     def verdict(self, heard: CallerReply) -> Verdict:
-        """What the gate makes of it; a replay leads the conversation by answering this for itself."""
-        if heard.intent is None:
-            return Verdict(Decision.REPROMPT)
-        named = self.office.names.named_in(heard.text)
-        if named is not None and named != (self.caller.lang or heard.lang):
-            return Verdict(Decision.CONTROL, ControlIntent.CHANGE_LANGUAGE)
-        lang = heard.lang or self.caller.lang
-        callflow, kinds = self.office.callflow, self.office.faq.kinds
-        return decide(
-            heard.confidence, heard.intent, callflow.gate, kinds, lang,
-            reprompts=self._reprompts, limit=callflow.limits.reprompts,
-        )  # fmt: skip
+        """What the policy decides on a reply."""
+        return self._policy(heard, self._reprompts)
 
     def _is_faq(self, intent: str) -> bool:
         return self.office.faq.kind(intent) == "faq"

@@ -29,7 +29,7 @@ class TransferReason:
 
     why: PersonReason
     topic: str = ""
-    first: int = 0
+    priority: int = 0
 
 
 class Transfer:
@@ -46,30 +46,35 @@ class Transfer:
         is_open = open_at(callflow, now)
         if is_open and handoff.advisers(callflow, self._caller.lang):
             await self._to_the_desk()
-        await self.to_a_spare()
+        await self.to_fallback_phone()
         await self._words.tell(*([self._words.piece(Phrase.HANDOFF_FAILED)] if is_open else self._closed()))
 
-    async def to_a_spare(self) -> None:
+    async def to_fallback_phone(self) -> None:
         """To who is on call, or the overflow; returns when there is neither at this hour."""
-        spares = handoff.spares(self._office.callflow, self._office.now())
-        if spares:
+        phones = handoff.fallback_phones(self._office.callflow, self._office.now())
+        if phones:
             await self._words.tell(self._words.piece(Phrase.HANDOFF))
-            then = spares[1] if spares[1:] else None
             wanted = self._wanted
             await self._caller.transfer(
-                TransferTarget(spares[0], self._caller.lang, wanted.why, wanted.topic, then=then)
+                TransferTarget(
+                    phones[0],
+                    self._caller.lang,
+                    wanted.why,
+                    wanted.topic,
+                    fallback=phones[1] if phones[1:] else None,
+                )
             )
 
     async def _to_the_desk(self) -> None:
         """Into the queue of his language, told how long it takes; returns when nobody is there."""
         callflow, lang, wanted = self._office.callflow, self._caller.lang, self._wanted
-        standing = await self._caller.standing(wanted.first)
-        if standing is not None and not standing.staffed:
+        wait = await self._caller.estimate_wait(wanted.priority)
+        if wait is not None and not wait.staffed:
             return
-        told = wait_estimate.told(standing.wait_s, callflow) if standing is not None else 0
+        told = wait_estimate.told(wait.wait_s, callflow) if wait is not None else 0
         await self._words.tell(self._how_long(told) if told else self._words.piece(Phrase.HANDOFF))
         await self._caller.transfer(
-            TransferTarget(TransferDestination.QUEUE, lang, wanted.why, wanted.topic, told, wanted.first)
+            TransferTarget(TransferDestination.QUEUE, lang, wanted.why, wanted.topic, told, wanted.priority)
         )
 
     def _how_long(self, told: int) -> PromptPart:

@@ -13,17 +13,17 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
+from ivr.call.audio.exchange import Question, say_and_listen
 from ivr.call.audio.interpretation import Interpretation, understood
-from ivr.call.audio.listener import CallerTurn as Caught
-from ivr.call.audio.listener import EndOfTurnPolicy, Listener
+from ivr.call.audio.listener import CallerTurn, Listener
 from ivr.call.audio.turn_detector import FRAME_S
 from ivr.call.audio.turn_trace import Decode
-from ivr.call.dialogue.caller import CallerReply, PromptPart
-from ivr.call.live_caller import NUMBER, NUMBER_PAUSE_S, REPLAYS
+from ivr.call.dialogue.caller import CallerReply
 from ivr.content.bundle import Content
 from ivr.core import events
+from ivr.core.events import WITHHELD_NUMBER
 from ivr.evaluation.replay.call_history import HistoryTurn
 from ivr.evaluation.replay.engines import ReplayEngines
 from ivr.evaluation.replay.recording import CallRecording, gaps
@@ -48,24 +48,20 @@ KEY_FRAMES = 5
 
 @dataclass(frozen=True)
 class AskedQuestion:
-    """What today's dialogue asks: ``delay_s`` after the turn before it listens, for ``speaks_s`` it speaks.
+    """A question of today's dialogue with the times of the recorded call.
 
-    ``anew``: what came in before is forgotten; ``no_input_s``: how long it waits for an answer, if not as usual.
+    question: what the caller may answer.
+    lang: the caller's language.
+    delay_s: seconds after the turn before at which the dialogue listens.
+    speaks_s: seconds that its prompt lasts.
+    anew: whether what came in before is forgotten.
     """
 
-    pieces: Sequence[PromptPart]
-    langs: tuple[str, ...]
+    question: Question
     lang: str
-    keys: int = 1
     delay_s: float = 0.0
     speaks_s: float = 0.0
     anew: bool = False
-    no_input_s: float | None = None
-
-    @property
-    def named(self) -> bool:
-        """Whether a topic is asked for, in a language that is known."""
-        return len(self.langs) == 1 and self.keys == 1
 
 
 @dataclass(frozen=True)
@@ -84,16 +80,17 @@ class ReplayedTurn:
 
 
 class Prompt:
-    """A mouth that says nothing: prompts that last a while, on hold or cut as the ear wants it."""
+    """A player without sound: a prompt that lasts ``speaks_s`` seconds, unless the listener holds or cuts it."""
 
-    def __init__(self) -> None:
+    def __init__(self, speaks_s: float = 0.0) -> None:
         self._loop = asyncio.get_running_loop()
+        self._speaks_s = speaks_s
         self._left = self._since = 0.0
         self._held = False
 
-    def begin(self, speaks_s: float) -> None:
-        """A prompt of so many seconds begins."""
-        self._left, self._since, self._held = speaks_s, self._loop.time(), False
+    def begin(self) -> None:
+        """Begin the prompt."""
+        self._left, self._since, self._held = self._speaks_s, self._loop.time(), False
 
     @property
     def speaking(self) -> bool:
@@ -139,7 +136,7 @@ class AudioReplayer:
         prompt: Prompt | Spoken
         if course is None:
             start = round((turn.since + (question.delay_s if question.anew else 0.0)) / FRAME_S)
-            prompt, recogniser = Prompt(), TodaysRecogniser(self._engines, _decode_s(turn))
+            prompt, recogniser = Prompt(question.speaks_s), TodaysRecogniser(self._engines, _decode_s(turn))
         else:
             start, then = course.since - 1, decodes(course)
             prompt = Spoken(course)
@@ -152,7 +149,7 @@ class AudioReplayer:
         try:
             if not question.anew and course is None:
                 await asyncio.sleep(question.delay_s)
-            caught = await self._caught(ear, prompt, question, judge, feeding)
+            caught = await self._caught(ear, prompt, question.question, judge, feeding)
         finally:
             feeding.cancel()
             with contextlib.suppress(asyncio.CancelledError):
@@ -161,41 +158,26 @@ class AudioReplayer:
 
     async def _caught(
         self,
-        ear: Listener,
+        listener: Listener,
         prompt: Prompt | Spoken,
-        question: AskedQuestion,
-        judge: TodaysJudge,
+        question: Question,
+        interpreter: TodaysJudge,
         feeding: asyncio.Task[None],
-    ) -> Caught | None:
-        """The next turn that the ear hears; None when the recording ends before."""
-        limits = self._office.callflow.limits
-        no_input_s = limits.silence_s if question.no_input_s is None else question.no_input_s
-        patience = EndOfTurnPolicy(no_input_s=no_input_s, longest_s=limits.speech_s)
-        if question.keys > 1:
-            patience = patience.always(NUMBER_PAUSE_S)
-        caught = None
-        for _ in range(REPLAYS):
-            prompt.begin(question.speaks_s)
-            listening = asyncio.create_task(
-                ear.listen(
-                    question.langs, judge, patience, question=question.named,
-                    hotwords=self._hotwords(question),
-                )
-            )  # fmt: skip
-            await asyncio.wait({listening, feeding}, return_when=asyncio.FIRST_COMPLETED)
-            if not listening.done():
-                listening.cancel()
-                return None
-            caught = listening.result()
-            await prompt.flush()
-            if caught.key or caught.judged or caught.waited_s or question.no_input_s is not None:
-                break
-        if caught is not None and caught.key and question.keys > 1:
-            caught = replace(caught, key=await ear.dialled(caught.key, question.keys))
-        return caught
+    ) -> CallerTurn | None:
+        """The next turn that the listener hears; None when the recording ends before."""
+        exchange = asyncio.create_task(
+            say_and_listen(_already_said, prompt, listener, question, self._office, interpreter)
+        )
+        await asyncio.wait({exchange, feeding}, return_when=asyncio.FIRST_COMPLETED)
+        if exchange.done():
+            return exchange.result()
+        exchange.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await exchange
+        return None
 
     async def _listened(
-        self, turn: HistoryTurn, question: AskedQuestion, caught: Caught | None, judge: TodaysJudge
+        self, turn: HistoryTurn, question: AskedQuestion, caught: CallerTurn | None, judge: TodaysJudge
     ) -> ReplayedTurn:
         then = turn.speech
         lost = not self._exact and then is not None and bool(then.sum) and self._sound.stretch(then) is None
@@ -203,9 +185,9 @@ class AudioReplayer:
             return ReplayedTurn(None, lost=lost)
         if caught.key:
             return ReplayedTurn(CallerReply(key=caught.key), lost=lost)
-        if caught.judged is None:
+        if caught.interpretation is None:
             return ReplayedTurn(CallerReply(), lost=lost)
-        judged = caught.judged
+        judged = caught.interpretation
         course = turn.course if self._exact else None
         late_s = 0.0
         if then is None:
@@ -213,13 +195,13 @@ class AudioReplayer:
         elif course is None:
             same_cut = _same_cut(then, caught)
         else:
-            same_cut = (course.first, course.last) == caught.course.voice
+            same_cut = (course.first, course.last) == caught.trace.voice
             late_s = then.start_s - course.first * FRAME_S
-        same_sound = then is not None and caught.stretch.sum == then.sum
+        same_sound = then is not None and caught.span.sum == then.sum
         if then is not None and then.sum and same_cut and not same_sound:
             pcm = self._sound.stretch(then, late_s)
             if pcm is not None:
-                judged, same_sound = await self._meant(pcm, question, judge, course), True
+                judged, same_sound = await self._meant(pcm, question.question, judge, course), True
         said = judged.transcript
         heard = CallerReply(
             text=said.text, lang=said.lang or question.lang, confidence=said.confidence,
@@ -244,7 +226,7 @@ class AudioReplayer:
         """The keys from this turn on, by the frames heard before them."""
         found: dict[int, list[str]] = {}
         for one in self._turns[self._turns.index(turn) :]:
-            if one.key and one.key != NUMBER:
+            if one.key and one.key != WITHHELD_NUMBER:
                 exact = one.course if self._exact else None
                 first = exact.until if exact else round(one.t / FRAME_S)
                 for number, key in enumerate(one.key):
@@ -262,18 +244,19 @@ class AudioReplayer:
         too_long = (last - first + 1) * FRAME_S >= self._office.callflow.limits.speech_s
         return None if too_long else (first, last)
 
-    def _hotwords(self, question: AskedQuestion) -> str:
-        return self._office.faq.hotwords(question.langs[0]) if question.named else ""
-
     async def _meant(
-        self, pcm: bytes, question: AskedQuestion, judge: TodaysJudge, course: events.Listened | None
+        self, pcm: bytes, question: Question, judge: TodaysJudge, course: events.Listened | None
     ) -> Interpretation:
         """What a stretch of audio means, listened to as often as then."""
         then = decodes(course) if course is not None else {}
         recogniser = TodaysRecogniser(self._engines, 0.0, {NOW: then[max(then)]} if then else {})
-        utterance = recogniser.utterance(question.langs, self._hotwords(question))
+        utterance = recogniser.utterance(question.langs, question.hotwords(self._office))
         utterance.feed(pcm)
-        return await understood(utterance, judge, question=question.named)
+        return await understood(utterance, judge, question=question.about_topic)
+
+
+async def _already_said() -> None:
+    """A replay plays no prompt: ``Prompt`` and ``Spoken`` know when one was played."""
 
 
 class KnownVoice:
@@ -330,7 +313,7 @@ class TodaysRecogniser:
     @property
     def then(self) -> Decode | None:
         """The decode of then that began now."""
-        return self._then.get(self.ear.turns.frame if self.ear else NOW)
+        return self._then.get(self.ear.frame if self.ear else NOW)
 
     def utterance(self, langs: Sequence[str], hotwords: str = "") -> _Utterance:
         return _Utterance(self, langs, hotwords)
@@ -382,7 +365,7 @@ def _decode_s(turn: HistoryTurn) -> float:
     )
 
 
-def _same_cut(then: events.Heard, caught: Caught) -> bool:
+def _same_cut(then: events.Heard, caught: CallerTurn) -> bool:
     """Whether the ear cut the turn as then; silence that the line put into it then does not count."""
     length, was = caught.end_s - caught.start_s, then.end_s - then.start_s
     filled = len(gaps(then)) * FRAME_S

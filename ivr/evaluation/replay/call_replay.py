@@ -10,8 +10,8 @@ from pathlib import Path
 
 from ivr.call.audio.turn_detector import FRAME_S
 from ivr.call.dialogue.caller import CallerReply
-from ivr.call.live_caller import NUMBER
 from ivr.content.bundle import Content
+from ivr.core.events import WITHHELD_NUMBER
 from ivr.core.virtual_time import VirtualLoop
 from ivr.evaluation.replay import dialogue_replay, diff
 from ivr.evaluation.replay.audio_replay import AskedQuestion, AudioReplayer, ReplayedTurn
@@ -121,7 +121,7 @@ class _Replay:
 
     async def _meaning(self, heard: CallerReply) -> CallerReply:
         """The words of then with the meaning of today."""
-        if not heard.text or heard.text == NUMBER:
+        if not heard.text or heard.text == WITHHELD_NUMBER:
             return heard
         if self._office.emergency.heard(heard.text, heard.lang):
             return dataclasses.replace(heard, intent=None, urgent=True)
@@ -139,7 +139,7 @@ def same_meaning(one: CallerReply, other: CallerReply) -> bool:
 
 def _withheld(turn: HistoryTurn) -> bool:
     """Whether the record keeps back what he said or keyed in: a telephone number."""
-    return turn.key == NUMBER or turn.heard().text == NUMBER
+    return turn.key == WITHHELD_NUMBER or turn.heard().text == WITHHELD_NUMBER
 
 
 def _gives(heard: CallerReply) -> dialogue_replay.HearTurn:

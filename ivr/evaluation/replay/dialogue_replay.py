@@ -14,17 +14,18 @@ from dataclasses import dataclass
 
 import phonenumbers
 
+from ivr.call.audio.exchange import Question
 from ivr.call.audio.turn_detector import FRAME_S
 from ivr.call.dialogue.caller import CallbackRequest, CallerReply, PromptPart, RecordedMessage
 from ivr.call.dialogue.handoff import TransferTarget
+from ivr.call.dialogue.policy import gate_policy
 from ivr.call.dialogue.script import Dialogue
-from ivr.call.live_caller import NUMBER
 from ivr.content.bundle import Content
 from ivr.content.callflow import Callflow, phone_numbers
 from ivr.content.callflow.wait_estimate import WaitEstimate
 from ivr.content.phrases import Phrase
 from ivr.core.errors import CallEnded, CallerGone, LeftToDialplan
-from ivr.core.events import Said
+from ivr.core.events import WITHHELD_NUMBER, Said
 from ivr.core.vocabulary import Decision, LanguageSource, PersonReason
 from ivr.evaluation.replay.audio_replay import AskedQuestion
 from ivr.evaluation.replay.call_history import CallHistory, CallSegment, HistoryTurn, message_then
@@ -96,7 +97,10 @@ class DialogueReplayer:
         moment = self._moment or dt.datetime.fromtimestamp(turn.at, self._office.callflow.hours.zone)
         office = dataclasses.replace(self._office, now=lambda: moment)
         caller = _LedCaller(self._number(), part, index, ear, office.callflow)
-        dialogue = _LedDialogue(caller, office)
+        gate = gate_policy(caller, office)
+        dialogue = Dialogue(
+            caller, office, lambda reply, reprompts: caller.verdict_then() or gate(reply, reprompts)
+        )
         try:
             await (dialogue.returned(part.status) if part.status else self._begin(dialogue, part))
         except CallEnded:
@@ -120,15 +124,6 @@ class DialogueReplayer:
             entry = flow.languages.get(first)
             return str(entry.prefixes[0]) + "00000000" if entry and entry.prefixes else ""
         return self._story.number
-
-
-class _LedDialogue(Dialogue):
-    """The gate's word of then, up to the turn in question."""
-
-    caller: _LedCaller
-
-    def verdict(self, heard: CallerReply) -> Verdict:
-        return self.caller.verdict_then() or super().verdict(heard)
 
 
 class _LedCaller:
@@ -262,20 +257,20 @@ class _LedCaller:
     async def refuse_recording(self) -> None:
         pass
 
-    def wants_callback(self, wish: CallbackRequest) -> None:
+    def wants_callback(self, request: CallbackRequest) -> None:
         pass
 
     def wants_person(self, why: PersonReason) -> None:
         pass
 
-    async def standing(self, first: int = 0) -> WaitEstimate | None:
+    async def estimate_wait(self, priority: int = 0) -> WaitEstimate | None:
         """How it looked at the desk, by what became of the caller."""
         turn = self._part.turns[min(self._next, self._target + 1) - 1] if self._next else None
         if turn is None or turn.leads_to != "transfers":
             return WaitEstimate(0) if turn is not None and (turn.goes_on or _nobody(turn)) else None
         return WaitEstimate(1, _waits(turn.wait_s, self._callflow))
 
-    async def transfer(self, way: TransferTarget) -> None:
+    async def transfer(self, target: TransferTarget) -> None:
         self.leads_to = "transfers"
         raise LeftToDialplan
 
@@ -285,7 +280,9 @@ class _LedCaller:
 
     def _tell(self, pieces: Sequence[PromptPart]) -> None:
         if self._free:
-            self.told += [Told(one.key, NUMBER if one.key == "number" else one.text) for one in pieces]
+            self.told += [
+                Told(one.key, WITHHELD_NUMBER if one.key == "number" else one.text) for one in pieces
+            ]
 
     def _question(
         self,
@@ -310,15 +307,15 @@ class _LedCaller:
         speaks = sum(known.get(piece.key, _length(piece)) for piece in pieces) + 0.18 * (len(pieces) - 1)
         if asked and not any(said.interrupted for said in asked):
             speaks = _end(asked) - asked[0].start_s
-        return AskedQuestion(pieces, langs, self.lang, keys, delay, speaks, self._anew, no_input_s)
+        return AskedQuestion(Question(langs, keys, no_input_s), self.lang, delay, speaks, self._anew)
 
 
 def heard_then(turn: HistoryTurn) -> CallerReply:
     """What the dialogue is given to take the way of then."""
-    if turn.key == NUMBER:
+    if turn.key == WITHHELD_NUMBER:
         return CallerReply(key=KEYED)
     heard = turn.heard()
-    if heard.text == NUMBER:
+    if heard.text == WITHHELD_NUMBER:
         return CallerReply(key=KEYED)
     first = turn.decided[0] if turn.decided else None
     if first and first.decision == Decision.ANSWER and not turn.urgent and heard.intent is not None:

@@ -24,7 +24,7 @@ class Spoken:
         self.frame = course.since
         """The frame that the ear hears next."""
 
-    def begin(self, speaks_s: float) -> None:
+    def begin(self) -> None:
         """A prompt begins."""
         self._cut = False
 

@@ -237,5 +237,5 @@ _judge_all = judge()
 
 def text(sound: CallerTurn) -> str:
     """What was heard."""
-    assert sound.judged is not None
-    return sound.judged.transcript.text
+    assert sound.interpretation is not None
+    return sound.interpretation.transcript.text

@@ -78,7 +78,7 @@ async def test_what_was_heard_is_acted_on_when_it_is_known_and_not_at_the_next_f
     begun = now()
     sound = await listener.hears(speech(WHOLE), judge=judge(WHOLE))
     assert now() - begun - sound.end_s == pytest.approx(0.505, abs=0.002)
-    assert sound.course.decodes[0].took == 25
+    assert sound.trace.decodes[0].took == 25
 
 
 async def test_who_says_a_number_may_breathe_however_finished_he_sounds() -> None:
@@ -140,7 +140,7 @@ async def test_a_key_ends_the_turn_at_once(before: bytes) -> None:
     listener = Listening(prompt_s=60)
     begun = now()
     sound = await listener.hears(before, "5")
-    assert sound.key == "5" and sound.judged is None
+    assert sound.key == "5" and sound.interpretation is None
     assert now() - begun == pytest.approx(len(before) / 32_000, abs=0.05)
     assert not listener.mouth.speaking
 
@@ -161,7 +161,7 @@ async def test_speech_before_a_key_does_not_leak_into_the_next_turn() -> None:
 async def test_nothing_heard_is_told_after_patience_ran_out() -> None:
     listener = Listening()
     sound = await listener.hears()
-    assert sound.waited_s == pytest.approx(6.0) and not sound.key and sound.judged is None
+    assert sound.waited_s == pytest.approx(6.0) and not sound.key and sound.interpretation is None
     assert now() == pytest.approx(6.0, abs=0.05)
 
 
@@ -174,7 +174,7 @@ async def test_patience_begins_when_we_have_spoken() -> None:
 async def test_noise_that_stopped_our_prompt_is_told_so_that_it_can_be_said_again() -> None:
     listener = Listening(prompt_s=60)
     sound = await listener.hears(silence(1.0), noise(0.5), silence(1.0))
-    assert sound.judged is None and not sound.key and not sound.waited_s
+    assert sound.interpretation is None and not sound.key and not sound.waited_s
 
 
 async def test_noise_in_the_silence_after_our_prompt_is_no_turn() -> None:

@@ -90,7 +90,7 @@ async def test_a_second_listening_never_lengthens_his_turn() -> None:
     sound = await listener.hears(speech("cow march"), judge=judge("how much"))
     assert text(sound) == "cow march" and sound.decode_s == pytest.approx(0.7, abs=0.01)
     assert now() - sound.end_s == pytest.approx(EndOfTurnPolicy().incomplete_s, abs=0.04)
-    (decode,) = sound.course.decodes
+    (decode,) = sound.trace.decodes
     assert decode.once and str(decode).endswith("!")
 
 
@@ -146,13 +146,13 @@ async def test_an_emergency_is_acted_on_in_mid_speech() -> None:
     listener = Listening(Reader(streams=True), prompt_s=60)
     long = "please an ambulance " + " ".join(f"and{number}" for number in range(40))
     sound = await listener.hears(speech(long))
-    assert sound.judged is not None and sound.judged.urgent
+    assert sound.interpretation is not None and sound.interpretation.urgent
     assert now() < 2.0
 
 
 async def test_an_emergency_heard_at_the_end_does_not_wait_for_patience() -> None:
     sound = await Listening().hears(speech("an ambulance"))
-    assert sound.judged is not None and sound.judged.urgent
+    assert sound.interpretation is not None and sound.interpretation.urgent
     assert now() - sound.end_s == pytest.approx(TurnLimits().pause_s + 0.1, abs=0.05)
 
 

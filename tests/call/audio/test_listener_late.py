@@ -46,8 +46,8 @@ async def test_late_frames_make_the_same_turns_of_the_same_bytes(seed: int) -> N
     assert [text(sound) for sound in on_time] == ["how much is the Louvre", "and on Sundays"]
     assert [text(sound) for sound in late] == [text(sound) for sound in on_time]
     for one, other in zip(on_time, late, strict=True):
-        assert (one.start_s, one.end_s, one.stretch) == (other.start_s, other.end_s, other.stretch)
-        assert one.course.voice == other.course.voice
+        assert (one.start_s, one.end_s, one.span) == (other.start_s, other.end_s, other.span)
+        assert one.trace.voice == other.trace.voice
 
 
 async def test_a_turn_tells_what_it_depended_on() -> None:
@@ -55,11 +55,11 @@ async def test_a_turn_tells_what_it_depended_on() -> None:
     sound = await listener.hears(
         silence(2.0), speech("how much is 0.26 the Louvre"), judge=judge("the Louvre")
     )
-    course = sound.course
+    course = sound.trace
     assert course.since == 1 and course.until > course.voice[1] > course.voice[0] >= 100
     assert course.prompt == tuple(range(1, 51))
     first, second = course.decodes
     assert first.took is None and second.took is not None and first.start < second.start
     assert second.took == pytest.approx(0.3 / 0.02, abs=1) and not second.once
     again = await listener.hears(silence(2.0), speech("and on Sundays"))
-    assert again.course.since == course.until + 1
+    assert again.trace.since == course.until + 1

@@ -146,11 +146,11 @@ class Story:
     discarded: list[float] = field(default_factory=list)
     played_back: list[float] = field(default_factory=list)
     keys: list[int] = field(default_factory=list)
-    wishes: list[CallbackRequest] = field(default_factory=list)
+    requests: list[CallbackRequest] = field(default_factory=list)
     refused: int = 0
     end: str = ""
     wanted: list[str] = field(default_factory=list)
-    way: TransferTarget | None = None
+    target: TransferTarget | None = None
 
     def text(self, name: str) -> str:
         """The words of the last piece of that key."""
@@ -225,18 +225,18 @@ class ScriptedCaller:
     async def refuse_recording(self) -> None:
         self.story.refused += 1
 
-    def wants_callback(self, wish: CallbackRequest) -> None:
-        self.story.wishes.append(wish)
+    def wants_callback(self, request: CallbackRequest) -> None:
+        self.story.requests.append(request)
 
     def wants_person(self, why: str) -> None:
         self.story.wanted.append(why)
 
-    async def standing(self, first: int = 0) -> WaitEstimate | None:
+    async def estimate_wait(self, priority: int = 0) -> WaitEstimate | None:
         return self.desk
 
-    async def transfer(self, way: TransferTarget) -> None:
-        self.story.end = f"transfer {way.lang}"
-        self.story.way = way
+    async def transfer(self, target: TransferTarget) -> None:
+        self.story.end = f"transfer {target.lang}"
+        self.story.target = target
         raise LeftToDialplan
 
     async def hang_up(self) -> None:

@@ -56,7 +56,7 @@ def spans(story: Story) -> list[tuple[str, str]]:
     zone = office().callflow.hours.zone
     return [
         tuple(f"{dt.datetime.fromtimestamp(at, zone):%Y-%m-%dT%H:%M}" for at in (wish.start, wish.end))  # type: ignore[misc]
-        for wish in story.wishes
+        for wish in story.requests
     ]
 
 
@@ -93,7 +93,7 @@ async def test_the_calling_number_and_the_first_window(lang: str) -> None:
     last = OWN[lang][-4:]
     assert numbers_said(story, 3) == [spoken(last[:2], lang) + ",", spoken(last[2:], lang) + "."]
     assert numbers_said(story, 5) == READ_BACK[lang]
-    [wish] = story.wishes
+    [wish] = story.requests
     assert (wish.number, wish.lang, wish.topic) == (OWN[lang], lang, "louvre.price")
     assert spans(story) == [FIRST]
     assert {piece.lang for piece in story.pieces[10:]} == {lang}
@@ -106,14 +106,14 @@ async def test_a_number_by_voice_is_read_back_digit_by_digit(lang: str) -> None:
     assert story.said[2] == "callback_number" and story.keys[2] > 15
     assert story.said[3].startswith("callback_heard number") and story.said[3].endswith("callback_check")
     assert numbers_said(story, 3) == READ_BACK[lang]
-    assert [wish.number for wish in story.wishes] == [number]
+    assert [wish.number for wish in story.requests] == [number]
     assert spans(story) == [("2026-11-24T13:00", "2026-11-24T14:00")]
 
 
 @pytest.mark.parametrize("lang", LANGS)
 async def test_a_number_by_keys(lang: str) -> None:
     story = await call(menu(lang), says("callback"), key("0033612345678"), key("1"), key("3"))
-    assert [wish.number for wish in story.wishes] == ["+33612345678"]
+    assert [wish.number for wish in story.requests] == ["+33612345678"]
     assert spans(story) == [("2026-11-25T09:00", "2026-11-25T13:00")]
 
 
@@ -121,7 +121,7 @@ async def test_a_frenchman_abroad_reads_his_number_as_at_home() -> None:
     story = await call(
         menu("fr"), says("callback"), key("2"), key("02079460123"), key("1"), key("1"), number="+442079460999"
     )
-    assert [wish.number for wish in story.wishes] == ["+442079460123"]
+    assert [wish.number for wish in story.requests] == ["+442079460123"]
 
 
 @pytest.mark.parametrize("other", [key("2"), says("no"), SILENCE])
@@ -138,14 +138,14 @@ async def test_another_number_than_the_calling_one(other: Turn) -> None:
         number=OWN["fr"],
     )
     assert "callback_number" in story.said
-    assert [wish.number for wish in story.wishes] == ["+33140205050"]
+    assert [wish.number for wish in story.requests] == ["+33140205050"]
 
 
 async def test_another_number_said_at_once_is_not_asked_for_again() -> None:
     no = replace(says("no"), text="non, plutôt le 01 40 20 50 50")
     story = await call(menu("fr"), says("callback"), no, says("yes"), key("1"), number=OWN["fr"])
     assert "callback_number" not in story.said
-    assert [wish.number for wish in story.wishes] == ["+33140205050"]
+    assert [wish.number for wish in story.requests] == ["+33140205050"]
 
 
 @pytest.mark.parametrize("lang", LANGS)
@@ -157,14 +157,14 @@ async def test_a_number_misheard_is_corrected(lang: str) -> None:
     assert [said.split()[0] for said in story.said[2:6]] == [
         "callback_number", "callback_heard", "callback_number_again", "callback_heard",
     ]  # fmt: skip
-    assert [wish.number for wish in story.wishes] == [number]
+    assert [wish.number for wish in story.requests] == [number]
 
 
 async def test_the_correction_may_come_with_the_no() -> None:
     no = replace(says("no"), text="no, it is 020 7946 0123")
     story = await call(menu("en"), says("callback"), key("0140205051"), no, says("yes"), key("1"))
     assert story.said.count("callback_number_again") == 0
-    assert [wish.number for wish in story.wishes] == ["+442079460123"]
+    assert [wish.number for wish in story.requests] == ["+442079460123"]
 
 
 @pytest.mark.parametrize("lang", LANGS)
@@ -175,13 +175,13 @@ async def test_no_number_after_two_tries_means_a_message(lang: str, tries: list[
         "callback_number", "callback_number_again", "callback_failed", "voicemail_intro", "voicemail_review",
         "voicemail_sent", "anything_else",
     ]  # fmt: skip
-    assert story.wishes == [] and story.kept == [12.0]
+    assert story.requests == [] and story.kept == [12.0]
 
 
 async def test_a_premium_number_is_not_called_and_another_is_asked_for() -> None:
     story = await call(menu("fr"), says("callback"), key("0892700900"), key("0612345678"), key("1"), key("1"))
     assert story.said[2:5] == ["callback_number", "callback_not_callable", "callback_number_again"]
-    assert [wish.number for wish in story.wishes] == ["+33612345678"]
+    assert [wish.number for wish in story.requests] == ["+33612345678"]
 
 
 @pytest.mark.parametrize("number", ["", "anonymous", "+33892700900", "+18765551234", "1234"])
@@ -211,7 +211,7 @@ async def test_who_does_not_choose_gets_the_first(turns: list[Turn]) -> None:
 
 async def test_whom_no_window_suits_leaves_a_message_with_his_best_time() -> None:
     story = await call(menu("fr"), says("callback"), key("1"), says("no"), Leaves(8.0), number=OWN["fr"])
-    assert story.said[-2:] == ["callback_intro", "voicemail_review"] and story.wishes == []
+    assert story.said[-2:] == ["callback_intro", "voicemail_review"] and story.requests == []
 
 
 async def test_at_night_tomorrow_is_offered() -> None:
@@ -227,7 +227,7 @@ async def test_who_hangs_up_after_his_number_was_settled_is_called_in_the_first_
 
 async def test_who_hangs_up_before_is_not() -> None:
     story = await call(menu("fr"), says("callback"), key("2"), key("0612345678"), number=OWN["fr"])
-    assert story.end == "hang-up" and story.wishes == []
+    assert story.end == "hang-up" and story.requests == []
 
 
 # what comes instead
@@ -238,22 +238,22 @@ async def test_who_has_asked_often_enough_is_told_kindly_and_may_leave_a_message
     often = replace(office(), callbacks_asked=lambda number: 3 if number == OWN[lang] else 0)
     story = await call(menu(lang), says("callback"), Leaves(9.0), key("3"), at=often, number=OWN[lang])
     assert story.said[2:5] == ["callback_limit", "voicemail_intro", "voicemail_review"]
-    assert story.wishes == [] and story.kept == [9.0]
+    assert story.requests == [] and story.kept == [9.0]
 
 
 async def test_a_number_of_somebody_else_is_not_called_too_often_either() -> None:
     often = replace(office(), callbacks_asked=lambda number: 3 if number == "+33140205050" else 0)
     story = await call(menu("fr"), says("callback"), key("0140205050"), says("yes"), Leaves(9.0), at=often)
-    assert "callback_limit" in story.said and story.wishes == []
+    assert "callback_limit" in story.said and story.requests == []
 
 
 @pytest.mark.parametrize("before", [[], [key("0612345678")], [key("0612345678"), key("1")]])
 async def test_an_emergency_comes_first(before: list[Turn]) -> None:
     story = await call(menu("fr"), says("callback"), *before, cries())
-    assert story.said[-1].startswith("emergency") and story.wishes == []
+    assert story.said[-1].startswith("emergency") and story.requests == []
 
 
 @pytest.mark.parametrize(("intent", "end"), [("human", "transfer fr"), ("goodbye", "goodbye")])
 async def test_who_would_rather_do_something_else(intent: str, end: str) -> None:
     story = await call(menu("fr"), says("callback"), says(intent))
-    assert story.end == end and story.wishes == []
+    assert story.end == end and story.requests == []

@@ -115,4 +115,4 @@ async def test_who_cannot_be_read_his_number_back_leaves_a_message() -> None:
     caller = Voiceless([key("2"), says("callback"), Leaves(12.0), key("3")], "+33612345678")
     with pytest.raises(CallEnded):
         await Dialogue(caller, office()).run()
-    assert caller.story.kept == [12.0] and caller.story.wishes == []
+    assert caller.story.kept == [12.0] and caller.story.requests == []

@@ -138,7 +138,7 @@ async def test_how_long_it_takes_is_said_before_he_waits(
 ) -> None:
     story = await call(key(KEYS[lang]), key("0"), desk=WaitEstimate(1, wait_s))
     assert story.said[-1] == said and story.end == f"transfer {lang}"
-    assert story.way is not None and story.way.told_s == told_s
+    assert story.target is not None and story.target.announced_s == told_s
 
 
 async def test_where_the_desk_cannot_be_seen_nothing_is_promised() -> None:
@@ -165,7 +165,7 @@ async def test_a_caller_back_from_an_empty_queue_is_put_through_to_the_on_call_t
     story = await back_from_adviser(status, lang=lang, at=with_on_call())
     assert story.said == ["handoff"] and story.end == f"transfer {lang}"
     assert story.wanted == ["asked"], "the queue log has ended the first wait"
-    assert story.way is not None and (story.way.target, story.way.why) == ("oncall", "asked")
+    assert story.target is not None and (story.target.target, story.target.why) == ("oncall", "asked")
 
 
 async def test_a_caller_whom_the_on_call_telephone_did_not_take_is_not_put_through_again() -> None:

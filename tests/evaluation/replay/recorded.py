@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from ivr.call.audio.listener import Listener
-from ivr.call.session import CallDependencies
+from ivr.call.dependencies import CallDependencies
 from ivr.content.bundle import Content
 from ivr.core import events
 from ivr.core.audio import FRAME_BYTES, silence, write_wav
@@ -173,11 +173,11 @@ async def record(
             known[sum_of(pcm)] = (transcript.text, transcript.lang)
             return transcript
 
-    desk, settings = House.desk, Settings(root=folder, var=folder / "var", instance="t")
+    dependencies, settings = House.dependencies, Settings(root=folder, var=folder / "var", instance="t")
 
     def taping(here: House, *parts: Any) -> CallDependencies:
-        made = desk(here, *parts)
-        return replace(made, tape=partial(AudioCapture, settings), office=at or made.office)
+        made = dependencies(here, *parts)
+        return replace(made, open_capture=partial(AudioCapture, settings), content=at or made.content)
 
     shown = FakeChannel.json
 
@@ -185,7 +185,7 @@ async def record(
         return shown(channel) | {"caller": {"name": "", "number": number}}
 
     patch.setattr(FakeChannel, "json", numbered)
-    patch.setattr(House, "desk", taping)
+    patch.setattr(House, "dependencies", taping)
     patch.setattr(Listener, "hear", tapped)
     patch.setattr(Dictation, "Line", Told)
     async with house(folder, *args, lang=lang) as here:
