@@ -13,11 +13,14 @@ import time
 from pathlib import Path
 from typing import Self
 
+import psutil
+
 from ivr.asterisk.ari import Ari
 from ivr.asterisk.config import ARI_USER, remove
 from ivr.core.errors import AriError, SetupError
-from ivr.core.processes import own_group
+from ivr.core.processes import RestartBackoff, own_group, signal_group
 from ivr.core.settings import Settings
+from ivr.core.supervised_process import SupervisedProcess
 
 log = logging.getLogger(__name__)
 
@@ -25,6 +28,8 @@ READY_S = 30.0
 """Seconds from start to the first answer of ARI; 1 to 2 are usual."""
 STOP_S = 5.0
 """Seconds to end by itself before it is killed."""
+RESTART_MAX_S = 10.0
+"""Longest pause in seconds before it is started again; there is none after it has run for a while."""
 OWNER = "run/owner"
 """File that says which process started this instance."""
 RELOADED = (
@@ -40,13 +45,14 @@ class Asterisk:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._process: asyncio.subprocess.Process | None = None
+        self._process = SupervisedProcess(
+            "Asterisk", self._launch, RestartBackoff(RESTART_MAX_S, 0.0), stop_s=STOP_S
+        )
 
     @property
     def pid(self) -> int | None:
         """Process id while it runs."""
-        process = self._process
-        return process.pid if process is not None and process.returncode is None else None
+        return self._process.pid or None
 
     @property
     def log_file(self) -> Path:
@@ -61,7 +67,14 @@ class Asterisk:
         await self.stop()
 
     async def start(self) -> None:
-        """Start it and return when ARI answers; raises SetupError with the end of its log otherwise."""
+        """Start it and return when ARI answers.  Raises SetupError with the last error of its log otherwise."""
+        await self._process.launch()
+
+    def supervise(self) -> None:
+        """Start it again whenever it ends, until ``stop``."""
+        self._process.supervise()
+
+    async def _launch(self) -> asyncio.subprocess.Process:
         if os.geteuid() != 0:
             raise SetupError("the private Asterisk runs in a chroot: start this as root, or with sudo")
         await asyncio.to_thread(_end_leftover, self._settings)
@@ -70,7 +83,7 @@ class Asterisk:
         inside = f"{self._settings.pbx_inside}/etc/asterisk.conf"
         output = (self._settings.state / "logs/asterisk.out").open("ab")
         with output:
-            self._process = await asyncio.create_subprocess_exec(
+            process = await asyncio.create_subprocess_exec(
                 shutil.which("chroot") or "/usr/sbin/chroot",
                 str(self._settings.rootfs),
                 *("/usr/sbin/asterisk", "-f", "-U", "asterisk", "-G", "asterisk", "-C", inside),
@@ -80,35 +93,24 @@ class Asterisk:
                 preexec_fn=own_group,
             )
         try:
-            await self._wait_ready()
-        except asyncio.CancelledError:
-            await self.kill()
+            await self._wait_ready(process)
+        except BaseException:
+            signal_group(process, signal.SIGKILL)
+            await process.wait()
             raise
+        return process
 
     async def stop(self) -> None:
         """End it; calls are hung up.  Does nothing when it does not run."""
-        process = self._process
-        if process is None:
-            return
-        if process.returncode is None:
-            _signal_group(process.pid, signal.SIGTERM)
-            try:
-                await asyncio.wait_for(process.wait(), STOP_S)
-            except TimeoutError:
-                _signal_group(process.pid, signal.SIGKILL)
-                await process.wait()
-        self._process = None
+        await self._process.stop()
 
     async def kill(self) -> None:
         """End it as a crash would: SIGKILL."""
-        if self._process is not None and self._process.returncode is None:
-            _signal_group(self._process.pid, signal.SIGKILL)
-            await self._process.wait()
+        self._process.send_signal(signal.SIGKILL)
+        await self._process.wait()
 
     async def wait(self) -> int:
-        """Wait until it ends, for whatever reason; returns its exit status."""
-        if self._process is None:
-            return 0
+        """Wait until the process that runs now ends.  Returns its exit status; 0 when none was started."""
         return await self._process.wait()
 
     async def healthy(self) -> bool:
@@ -169,9 +171,8 @@ class Asterisk:
         (settings.pbx / OWNER).write_text(_who(os.getpid()), "utf-8")
         _own(settings.pbx, settings.rootfs)
 
-    async def _wait_ready(self) -> None:
-        assert self._process is not None
-        ended = asyncio.ensure_future(self._process.wait())
+    async def _wait_ready(self, process: asyncio.subprocess.Process) -> None:
+        ended = asyncio.ensure_future(process.wait())
         try:
             async with asyncio.timeout(READY_S):
                 while not await self.healthy():
@@ -181,7 +182,7 @@ class Asterisk:
                 else:
                     return
         except TimeoutError:
-            await self.kill()
+            pass
         finally:
             ended.cancel()
         raise SetupError(f"Asterisk did not start: {self._last_error()}")
@@ -199,12 +200,12 @@ def _end_leftover(settings: Settings) -> None:
     """End an Asterisk of the same instance whose starter is dead; refuse when he lives.  Blocks."""
     try:
         pid = int((settings.pbx / "run/asterisk.pid").read_text())
-        process = Path(f"/proc/{pid}")
-        command = (process / "cmdline").read_bytes().split(b"\0")
+        process = psutil.Process(pid)
+        command = process.cmdline()
         owner = (settings.pbx / OWNER).read_text("utf-8")
-    except (OSError, ValueError):
+    except (OSError, ValueError, psutil.Error):
         return
-    if f"{settings.pbx_inside}/etc/asterisk.conf".encode() not in command:
+    if f"{settings.pbx_inside}/etc/asterisk.conf" not in command:
         return
     owner_pid = int(owner.split()[0])
     if owner_pid != os.getpid() and _who(owner_pid) == owner:
@@ -216,23 +217,24 @@ def _end_leftover(settings: Settings) -> None:
 
 
 def _who(pid: int) -> str:
-    """Process id and start time, which together no other process ever has; empty when it is gone."""
-    fields = _stat(Path(f"/proc/{pid}"))
-    return f"{pid} {fields[19]}" if fields else ""
+    """Process id and start time, which together identify a process; empty when it is gone.
 
-
-def _is_over(process: Path) -> bool:
-    """Whether it holds nothing any more, ports above all: a zombie does while one of its threads lives (proc(5))."""
-    fields = _stat(process)
-    return not fields or (fields[0] == "Z" and int(fields[17]) <= 1)
-
-
-def _stat(process: Path) -> list[str]:
-    """The fields of proc(5) after the name: state, ..., threads (17), start (19); none when it is gone."""
+    The start time is in ticks since boot, field 22 of proc(5).  psutil adds the time of boot to it, and so gives
+    another value after the system's clock was set.
+    """
     try:
-        return (process / "stat").read_text().rpartition(")")[2].split()
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:
-        return []
+        return ""
+    return f"{pid} {fields[19]}"
+
+
+def _is_over(process: psutil.Process) -> bool:
+    """Whether it holds no ports any more: a zombie holds them while one of its threads lives (proc(5))."""
+    try:
+        return process.status() == psutil.STATUS_ZOMBIE and process.num_threads() <= 1
+    except psutil.NoSuchProcess:
+        return True
 
 
 def _require_free_ports(settings: Settings) -> None:
@@ -269,10 +271,3 @@ def _asterisk_user(rootfs: Path) -> tuple[int, int]:
         if name == "asterisk":
             return int(uid), int(gid)
     raise SetupError(f"no user asterisk in {rootfs}: run make setup")
-
-
-def _signal_group(pid: int, number: signal.Signals) -> None:
-    try:
-        os.killpg(pid, number)
-    except ProcessLookupError:
-        return

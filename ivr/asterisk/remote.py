@@ -31,10 +31,8 @@ class RemoteAsterisk(Asterisk):
     async def stop(self) -> None:
         """It stays: callers go on in the dialplan, whose message box works without us."""
 
-    async def wait(self) -> int:
-        """Never returns: who keeps it starts it again, and our links to it connect again by themselves."""
-        await asyncio.Event().wait()
-        raise AssertionError("unreachable")
+    def supervise(self) -> None:
+        """Do nothing: it is supervised elsewhere, and our links connect to it again by themselves."""
 
     async def reload(self, *modules: str) -> None:
         """Read a newly rendered configuration; calls go on."""

@@ -1,8 +1,9 @@
-"""What is kept up: in which group it runs, when what died is started again, and how a process ends."""
+"""Helpers for child processes: process group, restart back-off, and how a process has ended."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
 import time
@@ -10,58 +11,56 @@ from asyncio.subprocess import Process
 
 RESTART_S = 0.2
 STEADY_S = 30.0
-"""One that lived so long is started again at once when it dies; one that dies young waits longer."""
+"""What ran for this long is started again after the first pause; what ends sooner waits longer each time."""
 
 
 class RestartBackoff:
-    """The pauses between a death and the next start; ``longest_s`` for one that dies young again and again."""
+    """The pauses between the end of something and its next start.
 
-    def __init__(self, longest_s: float) -> None:
-        self._longest_s = longest_s
-        self._pause_s = RESTART_S
+    longest_s: longest pause in seconds.
+    first_s: pause in seconds after it has run for ``STEADY_S``.  Each end before that doubles the pause.
+    """
+
+    def __init__(self, longest_s: float, first_s: float = RESTART_S) -> None:
+        self._longest_s, self._first_s = longest_s, first_s
+        self._pause_s = first_s
         self._begun = 0.0
 
     def begins(self) -> None:
-        """It is started now."""
+        """Note that it is started now."""
         self._begun = time.monotonic()
 
     async def pause(self) -> None:
-        """It has died: until it may be started again."""
+        """Return when it may be started again."""
         steady = time.monotonic() - self._begun > STEADY_S
-        self._pause_s = RESTART_S if steady else min(self._pause_s * 2, self._longest_s)
+        longer = max(self._pause_s * 2, RESTART_S)
+        self._pause_s = self._first_s if steady else min(longer, self._longest_s)
         await asyncio.sleep(self._pause_s)
 
 
 def own_group() -> None:
-    """As ``preexec_fn``: a process group of its own, so that Ctrl-C reaches us alone, but no session of its own.
+    """Give a child a process group of its own, so that Ctrl-C reaches this process only (a ``preexec_fn``).
 
-    Linux may share the processors among sessions first (sched(7), "The autogroup feature").  With a session for each
-    process two decodes got the share of one, and a low priority gave way to nobody (docs/speech.md).
+    It gets no session of its own: Linux may share the processors among sessions first (sched(7), "The autogroup
+    feature").  With a session for each process, two decodes got the share of one, and a low priority had no effect
+    (docs/speech.md).
     """
     os.setpgrp()
 
 
-def pid_of(process: Process | None) -> int:
-    """Process id; 0 while there is none."""
-    return process.pid if process is not None and process.returncode is None else 0
-
-
-async def wait_or_kill(process: Process, within_s: float) -> int:
-    """Its status; killed when it does not end by itself in time."""
-    try:
-        async with asyncio.timeout(within_s):
-            return await process.wait()
-    except TimeoutError:
-        process.kill()
-        return await process.wait()
+def signal_group(process: Process, number: signal.Signals) -> None:
+    """Send a signal to the process group of a child that runs in its own; does nothing when it has ended."""
+    if process.returncode is None:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, number)
 
 
 async def cancelled(task: asyncio.Task[None]) -> None:
-    """Returns when it has ended."""
+    """Cancel a task and return when it has ended."""
     task.cancel()
     await asyncio.wait({task})
 
 
 def ending(status: int) -> str:
-    """An exit status in words."""
+    """An exit status of ``Process.wait`` in words, such as "signal SIGKILL" or "status 1"."""
     return f"signal {signal.Signals(-status).name}" if status < 0 else f"status {status}"

@@ -1,9 +1,8 @@
-"""A process of ours beside the calls: kept up, and never a reason for the line to go down."""
+"""Python processes that the service starts beside itself, and the environment that gives them its settings."""
 
 from __future__ import annotations
 
 import asyncio
-import logging
 import os
 import socket
 import sys
@@ -13,68 +12,47 @@ from dataclasses import fields
 from types import MappingProxyType
 
 from ivr.core.paths import PACKAGE
-from ivr.core.processes import RestartBackoff, cancelled, ending, own_group, pid_of, wait_or_kill
+from ivr.core.processes import RestartBackoff, own_group
 from ivr.core.settings import Settings, given
-
-log = logging.getLogger(__name__)
+from ivr.core.supervised_process import SupervisedProcess
 
 RESTART_MAX_S = 30.0
 END_S = 8.0
 LIBRARIES = {"OPENBLAS_NUM_THREADS": "1"}
-"""numpy's own threads only wait, and by spinning: decodes and calls lie side by side already."""
+"""Decodes and calls run in parallel already; the threads of numpy would only wait, and spin while they do."""
 
 
-class ChildProcess:
-    """``python -m MODULE`` with ``settings``; ``name`` is its log file and what the log calls it."""
+class ChildProcess(SupervisedProcess):
+    """``python -m MODULE``, started again when it ends.
 
-    def __init__(self, settings: Settings, module: str, name: str, longest_s: float = RESTART_MAX_S) -> None:
+    settings: what the process loads as its settings.
+    module: the module it runs.
+    name: name of its log file, and what log lines call it.
+    listener: a listening socket, whose file descriptor is the first argument.  The process then gets a pipe as its
+    standard input, which ends when this process ends.
+    longest_s: longest pause in seconds before it is started again.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        module: str,
+        name: str,
+        listener: socket.socket | None = None,
+        longest_s: float = RESTART_MAX_S,
+    ) -> None:
         self.settings = settings
-        self._module, self._name, self._longest_s = module, name, longest_s
-        self._process: Process | None = None
-        self._keeper: asyncio.Task[None] | None = None
 
-    @property
-    def pid(self) -> int:
-        """Process id; 0 while there is none."""
-        return pid_of(self._process)
+        async def start() -> Process:
+            return await begin(self.settings, module, name, listener=listener)
 
-    def start(self, listener: socket.socket | None = None) -> None:
-        """Returns at once: nobody waits for it to be ready.  ``listener``: its first argument, by number; who gets
-        one is told by the end of its standard input when we are gone."""
-        self._keeper = asyncio.create_task(self._keep(listener), name=self._name)
-
-    def kill(self) -> None:
-        """Where it stands still: it is started again."""
-        if self._process is not None and self._process.returncode is None:
-            self._process.kill()
-
-    async def stop(self) -> None:
-        """End it; killed when it does not end by itself in time.  Safe to call twice."""
-        if self._keeper is not None:
-            await cancelled(self._keeper)
-        process = self._process
-        if process is None or process.returncode is not None:
-            return
-        process.terminate()
-        await wait_or_kill(process, END_S)
+        super().__init__(f"the {name}", start, RestartBackoff(longest_s), stop_s=END_S)
 
     async def restart(self, settings: Settings) -> None:
-        """Again, with other settings."""
+        """Stop it and start it with other settings."""
         await self.stop()
         self.settings = settings
-        self.start()
-
-    async def _keep(self, listener: socket.socket | None) -> None:
-        restarts = RestartBackoff(self._longest_s)
-        while True:
-            restarts.begins()
-            try:
-                self._process = await begin(self.settings, self._module, self._name, listener=listener)
-                status = ending(await self._process.wait())
-            except OSError as error:  # no memory, no disk: the line must go on
-                status = str(error)
-            log.error("ALARM: the %s ended (%s); starting it again", self._name, status)
-            await restarts.pause()
+        self.supervise()
 
 
 async def begin(
@@ -85,9 +63,12 @@ async def begin(
     listener: socket.socket | None = None,
     more: Mapping[str, str] = MappingProxyType({}),
 ) -> Process:
-    """``python -m MODULE ARGUMENTS`` in a process group of its own, which writes to the log of that name.
+    """Start ``python -m MODULE ARGUMENTS`` in a process group of its own; it writes to the log ``name``.
 
-    ``more``: what else its environment holds.  Raises OSError.
+    listener: see ``ChildProcess``.
+    more: further variables of its environment.
+
+    Raises OSError.
     """
     logs = settings.state / "logs"
     logs.mkdir(parents=True, exist_ok=True)
@@ -106,7 +87,7 @@ def environment(settings: Settings) -> dict[str, str]:
     inherited = dict(os.environ)
     for name in [name for name in ours if f"{name}_FILE" in inherited]:
         if ours[name] == given(os.environ, name):
-            del ours[name]  # the child reads it where we did: a password stays out of environments
+            del ours[name]  # the child reads the same file: a password stays out of environments
         else:
             del inherited[f"{name}_FILE"]
     package = str(PACKAGE.parent)

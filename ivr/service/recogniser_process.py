@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import signal
 import socket
 import tempfile
 from asyncio import StreamReader, StreamWriter
@@ -35,7 +36,8 @@ class RecogniserProcess:
     """``start`` it, ``stop`` it; between these, ``ivr.speech.stt_remote`` asks at the socket ``path``."""
 
     def __init__(self, settings: Settings) -> None:
-        self._child = ChildProcess(settings, MODULE, "recogniser", RESTART_MAX_S)
+        self._settings = settings
+        self._process: ChildProcess | None = None
         self._stack = contextlib.AsyncExitStack()
         self._link = settings.recogniser_socket
         self.path = Path()
@@ -43,7 +45,7 @@ class RecogniserProcess:
     @property
     def pid(self) -> int:
         """Process id of the recogniser; 0 while there is none."""
-        return self._child.pid
+        return self._process.pid if self._process is not None else 0
 
     def start(self) -> None:
         """Returns at once; whoever asks now waits until it has its models.  Raises SetupError."""
@@ -51,9 +53,10 @@ class RecogniserProcess:
             listener = self._listen()
         except OSError as error:
             raise SetupError(f"no place for the recogniser's socket: {error}") from error
-        self._stack.push_async_callback(self._child.stop)
-        self._child.start(listener)
-        watching = asyncio.create_task(self._watch(), name="recogniser watched")
+        self._process = ChildProcess(self._settings, MODULE, "recogniser", listener, RESTART_MAX_S)
+        self._stack.push_async_callback(self._process.stop)
+        self._process.supervise()
+        watching = asyncio.create_task(self._watch(self._process), name="recogniser watched")
         self._stack.push_async_callback(cancelled, watching)
 
     async def stop(self) -> None:
@@ -86,19 +89,22 @@ class RecogniserProcess:
             if self._link.readlink() == self.path:
                 self._link.unlink()
 
-    async def _watch(self) -> None:
+    async def _watch(self, process: ChildProcess) -> None:
         while True:
             with contextlib.suppress(OSError):  # too many open files: it is watched again when there is room
                 reader, writer = await asyncio.open_unix_connection(self.path)
                 try:
-                    await self._alive(reader, writer)
+                    if not await self._alive(reader, writer):
+                        process.send_signal(signal.SIGKILL)
                 finally:
                     await closed(writer)
             await asyncio.sleep(PING_S)
 
-    async def _alive(self, reader: StreamReader, writer: StreamWriter) -> None:
-        """Until it has ended, or stood still and was ended.  Pings are counted: after a halt of ours it has its
-        time to answer."""
+    async def _alive(self, reader: StreamReader, writer: StreamWriter) -> bool:
+        """Return True when it has ended, False when it hangs.
+
+        Missed pings are counted, rather than the time: after a halt of this process it still has time to answer.
+        """
         missed, allowed = 0, LOADING
 
         async def hear() -> None:
@@ -116,4 +122,4 @@ class RecogniserProcess:
             hearing.cancel()
         if missed >= allowed:
             log.error("ALARM: the recogniser has shown no sign of life for %g s; ending it", missed * PING_S)
-            self._child.kill()
+        return missed < allowed

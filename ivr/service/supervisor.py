@@ -20,15 +20,14 @@ from ivr.asterisk.process import Asterisk
 from ivr.asterisk.remote import RemoteAsterisk
 from ivr.content import versions
 from ivr.content.callflow import Callflow, load_callflow
-from ivr.core.errors import IvrError, SetupError
+from ivr.core.errors import IvrError
 from ivr.core.ports import free_port
-from ivr.core.processes import ending
 from ivr.core.settings import Settings
 from ivr.service import log_rotation
 from ivr.service.child_process import ChildProcess
 from ivr.service.pbx_parameters import lines
 from ivr.service.pbx_sounds import write_sounds
-from ivr.service.worker_group import RESTART_MAX_S, WorkerGroup
+from ivr.service.worker_group import WorkerGroup
 
 log = logging.getLogger(__name__)
 
@@ -82,13 +81,13 @@ class Supervisor:
             stack.push_async_callback(self._stop_crews)
             await self._crew.start(self._say)
             stack.push_async_callback(self._collector.stop)
-            self._collector.start()
+            self._collector.supervise()
             if settings.console_port:
                 stack.push_async_callback(self._console.stop)
-                self._console.start()
+                self._console.supervise()
             stack.enter_context(self._reachable())
-            for kept in (self._keep_asterisk(), log_rotation.keep(self.settings)):
-                stack.callback(asyncio.create_task(kept).cancel)
+            self.asterisk.supervise()
+            stack.callback(asyncio.create_task(log_rotation.keep(self.settings)).cancel)
             yield self
 
     async def refresh(self) -> None:
@@ -148,16 +147,6 @@ class Supervisor:
         for leaving in self._retiring:
             leaving.cancel()
         await self._crew.stop()
-
-    async def _keep_asterisk(self) -> None:
-        while True:
-            status = await self.asterisk.wait()
-            log.error("ALARM: Asterisk ended (%s); starting it again", ending(status))
-            try:
-                await self.asterisk.start()
-            except (SetupError, OSError) as error:
-                log.error("Asterisk cannot be started: %s", error)
-                await asyncio.sleep(RESTART_MAX_S)
 
 
 def prepare(settings: Settings, callflow: Callflow) -> None:

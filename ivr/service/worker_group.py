@@ -17,8 +17,9 @@ from collections.abc import Callable
 from ivr.asterisk.ari import Ari
 from ivr.asterisk.config import ARI_USER
 from ivr.core.errors import AriError, SetupError
-from ivr.core.processes import RestartBackoff, cancelled, ending, wait_or_kill
+from ivr.core.processes import RestartBackoff
 from ivr.core.settings import Settings
+from ivr.core.supervised_process import SupervisedProcess
 from ivr.nlu.remote import serve
 from ivr.nlu.server import RasaServer
 from ivr.service.child_process import END_S, begin
@@ -37,13 +38,21 @@ class WorkerGroup:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.worker_pid = 0
         self.recogniser = RecogniserProcess(settings)
         self.worker_environment: dict[str, str] = {}
-        self._worker: asyncio.subprocess.Process | None = None
-        self._keeper: asyncio.Task[None] | None = None
+        self._worker = SupervisedProcess(
+            "the worker",
+            self._start_worker,
+            RestartBackoff(RESTART_MAX_S),
+            stop_s=END_S,
+            on_end=self._hand_over,
+        )
         self._stack = contextlib.AsyncExitStack()
-        self._retiring = False
+
+    @property
+    def worker_pid(self) -> int:
+        """Process id of the newest worker, even when it has ended."""
+        return self._worker.last_pid
 
     async def start(self, say: Callable[[str], None] = log.info) -> None:
         """Return when it can take calls; raises SetupError, and leaves nothing behind, when it cannot."""
@@ -53,7 +62,7 @@ class WorkerGroup:
             say(f"Starting the receptionist{'' if self.settings.rasa_url else ' and Rasa'}")
             self._stack.push_async_callback(self.recogniser.stop)
             self.recogniser.start()
-            self._keeper = asyncio.create_task(self._keep())  # loads beside both, and waits for them
+            self._worker.supervise()  # it loads at the same time, and waits for both
             if not self.settings.rasa_url:
                 await self._stack.enter_async_context(RasaServer(self.settings))
             await self._ready()
@@ -63,18 +72,13 @@ class WorkerGroup:
 
     async def retire(self) -> None:
         """Take no more calls; end when those that run are over."""
-        self._retiring = True
-        if self._worker is not None and self._worker.returncode is None:
-            self._worker.send_signal(signal.SIGUSR1)
-        if self._keeper is not None:
-            await self._keeper
+        await self._worker.retire(signal.SIGUSR1)
         await self._stack.aclose()
 
     async def stop(self) -> None:
         """End now; callers go on in the dialplan."""
-        if self._keeper is not None:
-            await cancelled(self._keeper)
-        await self._end_worker()
+        if await self._worker.stop():
+            await self.rescue()
         await self._stack.aclose()
 
     async def rescue(self) -> int:
@@ -97,51 +101,23 @@ class WorkerGroup:
                     await ari.delete_bridge(bridge)
         return rescued
 
-    async def _keep(self) -> None:
-        restarts = RestartBackoff(RESTART_MAX_S)
-        while True:
-            restarts.begins()
-            try:
-                await self._work()
-            except OSError as error:  # no memory, no disk: the line must go on
-                log.error("ALARM: the worker cannot be started (%s); trying again", error)
-            if self._retiring:
-                return
-            await restarts.pause()
+    async def _start_worker(self) -> asyncio.subprocess.Process:
+        path = str(self.recogniser.path)
+        return await begin(self.settings, self.worker, "worker", path, more=self.worker_environment)
 
-    async def _work(self) -> None:
-        """From a worker's start to its end; its callers are rescued where it died.  Raises OSError."""
-        self._worker = await begin(
-            self.settings, self.worker, "worker", str(self.recogniser.path), more=self.worker_environment
-        )
-        self.worker_pid = self._worker.pid
-        status = await self._worker.wait()
-        if self._retiring and status == 0:
-            return
-        log.error("ALARM: the worker ended (%s); rescuing its calls", ending(status))
-        rescued = await self.rescue()
-        log.error("%d call(s) handed to the dialplan", rescued)
+    async def _hand_over(self) -> None:
+        log.error("%d call(s) handed to the dialplan", await self.rescue())
 
     async def _ready(self) -> None:
         """Until the worker has registered with Asterisk."""
-        assert self._keeper is not None
         async with self._ari() as ari:
             deadline = time.monotonic() + READY_S
-            while time.monotonic() < deadline and not self._keeper.done():
+            while time.monotonic() < deadline and self._worker.supervised:
                 with contextlib.suppress(AriError):
                     if await ari.application() is not None:
                         return
                 await asyncio.sleep(0.1)
         raise SetupError(f"the worker did not start: see {self.settings.state / 'logs/worker.log'}")
-
-    async def _end_worker(self) -> None:
-        worker = self._worker
-        if worker is None or worker.returncode is not None:
-            return
-        worker.send_signal(signal.SIGTERM)
-        worker.send_signal(signal.SIGCONT)
-        await wait_or_kill(worker, END_S)
-        await self.rescue()
 
     def _ari(self) -> Ari:
         settings = self.settings

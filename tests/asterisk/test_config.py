@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 
 from ivr.asterisk.config import CUSTOM, render
@@ -138,13 +139,13 @@ ctypes.CDLL(None).syscall({exit}, 0)
 def test_a_process_is_over_when_its_last_thread_is() -> None:
     script = TWO_THREADS.format(exit={"x86_64": 60, "aarch64": 93}[os.uname().machine])
     with subprocess.Popen([sys.executable, "-c", script], stdin=subprocess.PIPE) as started:
-        process = Path(f"/proc/{started.pid}")
-        while " Z " not in (process / "stat").read_text():
+        process = psutil.Process(started.pid)
+        while process.status() != psutil.STATUS_ZOMBIE:
             time.sleep(0.01)
         assert not _is_over(process)
         assert started.stdin is not None
         started.stdin.close()
-        while len(list((process / "task").iterdir())) > 1:
+        while process.num_threads() > 1:
             time.sleep(0.01)
         assert _is_over(process)
     assert _is_over(process)

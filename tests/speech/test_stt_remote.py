@@ -264,15 +264,15 @@ async def test_one_that_dies_at_its_start_is_told(
 
 SUPERVISOR = """
 import asyncio
-from ivr import config
-from ivr.speech.stt_remote import Apart
-from ivr.service.recogniser_process import Keeper
+from ivr.core import settings
+from ivr.speech.stt_remote import RemoteRecogniser
+from ivr.service.recogniser_process import RecogniserProcess
 
 async def work():
-    its = Keeper(config.load())
+    its = RecogniserProcess(settings.load())
     its.start()
     print(its.path, flush=True)
-    recogniser = Apart(its.path)
+    recogniser = RemoteRecogniser(its.path)
     recogniser.start()
     await recogniser.ready()
     print(its.pid, flush=True)

@@ -282,7 +282,7 @@ async def test_a_console_that_is_killed_while_it_delivers_delivers_after_its_ret
         context = open_context(settings)
         leave(context.engine, "m1", TEXT)
         console = ChildProcess(settings, "ivr.console", "console")
-        console.start()
+        console.supervise()
         try:
             await until(lambda: arrived(served, 1), "the webhook was not called")
             os.kill(console.pid, signal.SIGKILL)

@@ -77,7 +77,7 @@ def client_of(settings: Settings) -> httpx.AsyncClient:
 
 async def test_a_console_that_is_killed_comes_back(settings: Settings) -> None:
     console = ChildProcess(settings, "ivr.console", "console")
-    console.start()
+    console.supervise()
     try:
         async with client_of(settings) as client:
             await until_up(client)
@@ -96,7 +96,7 @@ async def test_a_port_that_is_taken_is_an_alarm_and_the_server_comes_when_it_is_
 ) -> None:
     console = ChildProcess(settings, "ivr.console", "console")
     with socket.create_server(("127.0.0.1", settings.console_port)):
-        console.start()
+        console.supervise()
         log = settings.state / "logs/console.log"
         await seen(lambda: log.exists() and "ALARM: http" in log.read_text())
         pid = console.pid
@@ -114,7 +114,7 @@ async def test_a_process_that_cannot_start_is_tried_again_and_can_be_stopped(
     child = ChildProcess(
         dataclasses.replace(settings, var=settings.var / "x"), "ivr.no_such_module", "nobody"
     )
-    child.start()
+    child.supervise()
     await seen(lambda: caplog.text.count("ALARM: the nobody ended (status 1)") >= 2)
     await child.stop()
     assert sys.executable in (child.settings.state / "logs/nobody.log").read_text()
