@@ -20,6 +20,7 @@ from yarl import URL
 
 from ivr.asterisk.ari_events import Channel
 from ivr.asterisk.ari_events import channel as read_channel
+from ivr.asterisk.contract import ABSOLUTE_TIMEOUT
 from ivr.core.errors import AriConflict, AriError, AriNotFound, AriRefused, AriUnavailable
 
 TIMEOUT = 5.0
@@ -179,7 +180,7 @@ class Ari:
         """Wind up the dead-man timer: without the next renewal the dialplan takes the caller after
         ``seconds``.
         """
-        await self.set_variable(channel_id, "TIMEOUT(absolute)", str(seconds))
+        await self.set_variable(channel_id, ABSOLUTE_TIMEOUT, str(seconds))
 
     async def play(self, channel_id: str, file: str) -> None:
         """Play a sound file of Asterisk's own file system (no ending); PlaybackFinished tells its end."""

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from ivr.asterisk import contract
 from ivr.asterisk.hold_music import hold_music
 from ivr.asterisk.parameters import PbxParameters
 from ivr.asterisk.tls import CERTIFICATE, KEY, pair
@@ -73,6 +74,7 @@ def texts(
 ) -> dict[str, str]:
     """Every file of the configuration by its name, as ``render`` writes it."""
     values = {
+        **contract.NAMES,
         "settings": settings,
         "lines": lines,
         "instance": settings.instance,

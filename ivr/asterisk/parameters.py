@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from ivr.asterisk.contract import dial_string
+
 WHISPER_S = 12
 """Longest time an adviser is spoken to before his key is waited for."""
 
@@ -26,7 +28,7 @@ class PbxTelephone:
     @property
     def dial(self) -> str:
         """As Dial() takes it."""
-        return f"PJSIP/{self.endpoint}" if self.endpoint else f"PJSIP/{self.number}@trunk"
+        return dial_string(self.endpoint, self.number)
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
+from ivr.asterisk.contract import QueueVerb
 from ivr.core import events
 from ivr.core.vocabulary import Party, QueueExit, TransferDestination, TransferStatus
 
@@ -71,7 +72,7 @@ class QueueLogParser:
 
     def read(self, line: QueueLogLine) -> Iterator[events.Event]:
         """What a line means."""
-        if line.what == "WANTED":
+        if line.what == QueueVerb.WANTED:
             self._calls[line.call_id] = _wanted(line)
             self._answered[line.call_id] = self._calls[line.call_id].answered
             if line.queue in (TransferDestination.ON_CALL, TransferDestination.OVERFLOW):
@@ -85,23 +86,23 @@ class QueueLogParser:
         match line.what:
             case "ENTERQUEUE":
                 yield events.Queued(line.queue, int(line.data[2] or 1), call.told_s)
-            case "RINGING":
+            case QueueVerb.RINGING:
                 yield events.Ringing(name)
-            case "ACCEPTED":
+            case QueueVerb.ACCEPTED:
                 call.talking[line.adviser] = line.at
                 yield events.PersonAnswered(name, waited)
-            case "OVER" if line.adviser in call.talking:
+            case QueueVerb.OVER if line.adviser in call.talking:
                 seconds = float(line.at - call.talking.pop(line.adviser))
                 by = Party(line.data[0])
                 if by is Party.CALLER:
                     del self._calls[line.call_id]
                 yield events.PersonLeft(name, seconds, by)
-            case "DECLINED":
+            case QueueVerb.DECLINED:
                 call.declined = True
             case "ABANDON" if not call.declined:  # else we took him out of the queue: BACK follows
                 del self._calls[line.call_id]
                 yield events.QueueLeft(QueueExit.HANG_UP, waited)
-            case "BACK":
+            case QueueVerb.BACK:
                 del self._calls[line.call_id]
                 if line.data and line.data[0] in LEFT:
                     yield events.QueueLeft(LEFT[line.data[0]], waited)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from ivr.asterisk.ami import Ami, Fields
 from ivr.asterisk.config import ARI_USER
+from ivr.asterisk.contract import AstDbFamily, HandlingKey, interface
 from ivr.core.settings import Settings
 from ivr.core.vocabulary import AdviserState
 
@@ -68,10 +69,8 @@ async def handling_times(ami: Ami) -> tuple[int, float, float]:
 
     How many callers (20 at most), the mean in seconds, and the mean of the squares; all 0 before the first.
     """
-    found = {item["Key"]: item["Val"] for item in await ami.listing("DBGetTree", Family="handled")}
-    callers, mean, square = (
-        float(found.get(f"/handled/{what}", "0")) for what in ("callers", "mean", "square")
-    )
+    found = {item["Key"]: item["Val"] for item in await ami.listing("DBGetTree", Family=AstDbFamily.HANDLED)}
+    callers, mean, square = (float(found.get(f"/{AstDbFamily.HANDLED}/{key}", "0")) for key in HandlingKey)
     return int(callers), mean, square
 
 
@@ -87,13 +86,8 @@ async def set_state(ami: Ami, id: str, state: AdviserState) -> None:
     assert state in SETTABLE
     paused = "false" if state == AdviserState.AVAILABLE else "true"
     await ami.action("QueuePause", Interface=interface(id), Paused=paused, Reason=state)
-    await ami.action("DBPut", Family="adviser", Key=id, Val=state)
-    await ami.action("DBPut", Family="missed", Key=id, Val="0")
-
-
-def interface(id: str) -> str:
-    """How the queues ring him: through the dialplan."""
-    return f"Local/{id}@ring/n"
+    await ami.action("DBPut", Family=AstDbFamily.ADVISER, Key=id, Val=state)
+    await ami.action("DBPut", Family=AstDbFamily.MISSED, Key=id, Val="0")
 
 
 def members(found: Iterable[Fields], now: float) -> list[Member]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from ivr.asterisk import ari_events as ev
+from ivr.asterisk.contract import CHANNEL_LANGUAGE, ChannelVariable, DialplanContext
 from ivr.call import turn_events
 from ivr.call.audio.exchange import Question, say_and_listen
 from ivr.call.audio.interpretation import Interpretation, interpret
@@ -136,8 +137,8 @@ class LiveCaller:
     async def speaks(self, lang: str, how: LanguageSource) -> None:
         self.lang = lang
         self._note(events.LanguageChosen(lang, how))
-        await self._ari.set_variable(self._leg.channel_id, "IVR_LANG", lang)
-        await self._ari.set_variable(self._leg.channel_id, "CHANNEL(language)", lang)
+        await self._ari.set_variable(self._leg.channel_id, ChannelVariable.LANG, lang)
+        await self._ari.set_variable(self._leg.channel_id, CHANNEL_LANGUAGE, lang)
 
     async def decided(self, decision: Decision, intent: str, other: str = "") -> None:
         self._note(events.Decided(decision, intent, other))
@@ -180,20 +181,22 @@ class LiveCaller:
     async def transfer(self, target: TransferTarget) -> None:
         channel = self._leg.channel_id
         variables = {  # values from our own lists only
-            "__IVR_QUEUE": target.queue,
-            "__IVR_WHISPER": whisper(self._content.faq, target.lang, target.topic, target.why),
-            "IVR_WAIT": str(int(self._content.callflow.handoff.wait_s)),
-            "IVR_PRIO": str(target.priority),
-            "IVR_TOLD": str(int(target.announced_s)),
-            "IVR_THEN": target.fallback or "",
-            "IVR_WANTED": str(int(self._wanted_at * 1000)),
-            "IVR_ANSWERED": f"{time.time() - self._player.now():.3f}",
+            ChannelVariable.QUEUE.inherited: target.queue,
+            ChannelVariable.WHISPER.inherited: whisper(
+                self._content.faq, target.lang, target.topic, target.why
+            ),
+            ChannelVariable.WAIT: str(int(self._content.callflow.handoff.wait_s)),
+            ChannelVariable.PRIO: str(target.priority),
+            ChannelVariable.TOLD: str(int(target.announced_s)),
+            ChannelVariable.THEN: target.fallback or "",
+            ChannelVariable.WANTED: str(int(self._wanted_at * 1000)),
+            ChannelVariable.ANSWERED: f"{time.time() - self._player.now():.3f}",
         }
         for name, value in variables.items():
             await self._ari.set_variable(channel, name, value)
         self._note(events.HandOff(target.queue))
         self._lifecycle.on(CallEvent.TRANSFER)
-        await self._ari.continue_in_dialplan(channel, "handoff", target.target)
+        await self._ari.continue_in_dialplan(channel, DialplanContext.HANDOFF, target.target)
         raise LeftToDialplan
 
     async def hang_up(self) -> None:

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 
 from ivr.asterisk import queues
 from ivr.content.callflow import Callflow
-from ivr.content.callflow.wait_estimate import HandlingTime, WaitEstimate, queue_of, seats, standing
+from ivr.content.callflow.wait_estimate import HandlingTime, WaitEstimate, seats, standing
 from ivr.core.errors import AmiError
+from ivr.core.pbx_names import queue_of
 from ivr.core.settings import Settings
 
 log = logging.getLogger(__name__)

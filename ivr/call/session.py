@@ -12,6 +12,7 @@ import time
 
 from ivr.asterisk import ari_events as ev
 from ivr.asterisk.ari_link import Arrival
+from ivr.asterisk.contract import RETURN, ChannelVariable, DialplanContext
 from ivr.call.audio.leg import CallLeg
 from ivr.call.audio.listener import Listener
 from ivr.call.audio.player import Player
@@ -61,7 +62,7 @@ class Session:
     async def run(self) -> None:
         """Serve the caller until they leave.  Raises nothing but CancelledError."""
         channel = self._arrival.channel
-        returned = self._arrival.args[:1] == ("return",)
+        returned = self._arrival.args[:1] == (RETURN,)
         started = self._note(
             events.CallStarted(
                 channel.caller,
@@ -114,12 +115,12 @@ class Session:
 
     async def _elapsed_s(self) -> float:
         """Seconds since the answer of a caller who comes back: a call has one clock."""
-        answered = await self._ari.variable(self._channel_id, "IVR_ANSWERED")
+        answered = await self._ari.variable(self._channel_id, ChannelVariable.ANSWERED)
         return max(0.0, time.time() - float(answered)) if answered else 0.0
 
     async def _resume(self, status: TransferStatus) -> None:
         """Serve a caller whom this or another worker had before; ``status``: why the dialplan gives them back."""
-        lang = await self._ari.variable(self._channel_id, "IVR_LANG")
+        lang = await self._ari.variable(self._channel_id, ChannelVariable.LANG)
         if lang not in self._dependencies.content.callflow.languages:
             await self._dialogue.run()
             return
@@ -176,7 +177,7 @@ class Session:
             return
         self._lifecycle.on(CallEvent.FALL_BACK)
         try:
-            await self._ari.continue_in_dialplan(self._channel_id, "fallback")
+            await self._ari.continue_in_dialplan(self._channel_id, DialplanContext.FALLBACK)
         except AriError as error:  # the dead-man timer does it in a few seconds
             log.error("call %s: cannot continue in the dialplan (%s)", self._channel_id, error)
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from ivr.core import events
 from ivr.core.events import Stamped
+from ivr.core.pbx_names import queue_of
 from ivr.core.vocabulary import CallOutcome, LanguageSource, MessageEnd, Party, PersonReason, QueueExit
 
 PROFILE = (0.5, 0.9, 1.3, 1.2, 0.8, 0.9, 1.2, 1.3, 1.1, 0.8)
@@ -152,7 +153,7 @@ def _waited(
     """Seconds since he asked, and what happened."""
     waited_s = round(waiting.waited_s, 1)
     yield 0.0, events.PersonWanted(PersonReason.ASKED)
-    yield 0.0, events.Queued(f"desk-{caller.lang}", waiting.position, 0.0)
+    yield 0.0, events.Queued(queue_of(caller.lang), waiting.position, 0.0)
     if waiting.adviser:
         name = f"adviser-{waiting.adviser}"
         yield waited_s, events.PersonAnswered(name, waited_s)

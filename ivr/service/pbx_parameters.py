@@ -8,9 +8,7 @@ from ivr.asterisk.parameters import PbxParameters, PbxTelephone, Queue, TrunkPar
 from ivr.content import callflow as flow
 from ivr.content.callflow import Callflow
 from ivr.core.settings import Settings
-
-ON_CALL, OVERFLOW = "oncall", "overflow"
-"""Names of the spare telephones in the dialplan."""
+from ivr.core.vocabulary import TransferDestination
 
 
 def lines(settings: Settings, callflow: Callflow) -> PbxParameters:
@@ -18,7 +16,10 @@ def lines(settings: Settings, callflow: Callflow) -> PbxParameters:
     advisers = tuple(
         _telephone(adviser.id, adviser, tuple(adviser.languages)) for adviser in callflow.advisers
     )
-    spares = {ON_CALL: callflow.on_call, OVERFLOW: callflow.overflow}
+    spares = {
+        TransferDestination.ON_CALL: callflow.on_call,
+        TransferDestination.OVERFLOW: callflow.overflow,
+    }
     return PbxParameters(
         advisers=advisers,
         spares=tuple(_telephone(name, spare, (spare.lang,)) for name, spare in spares.items() if spare.given),

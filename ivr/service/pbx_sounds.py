@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from ivr.asterisk.contract import LastWordsFile
 from ivr.call.dialogue.announcements import Announcement, announcements
 from ivr.content.callflow import Callflow
 from ivr.content.faq import load_faq
@@ -15,9 +16,9 @@ from ivr.speech.prompts import Prompts, open_prompts
 
 FALLBACK_LANGS = ("fr", "en")
 IN_HIS_LANGUAGE = {
-    "wait": Phrase.APOLOGY_WAIT,
-    "sent": Phrase.VOICEMAIL_SENT,
-    "unsent": Phrase.VOICEMAIL_FAILED,
+    LastWordsFile.WAIT: Phrase.APOLOGY_WAIT,
+    LastWordsFile.SENT: Phrase.VOICEMAIL_SENT,
+    LastWordsFile.UNSENT: Phrase.VOICEMAIL_FAILED,
 }
 """File -> phrase (context ``say`` of ``extensions.conf``)."""
 
@@ -39,10 +40,10 @@ def last_words(callflow: Callflow, phrases: Phrases) -> Iterator[Announcement]:
             yield Announcement(f"{file}-{lang}", phrases.text(lang, phrase), lang)
     for lang in FALLBACK_LANGS:
         fallback = phrases.text(lang, Phrase.FALLBACK)
-        yield Announcement(f"fallback-{lang}", fallback, lang)
+        yield Announcement(f"{LastWordsFile.FALLBACK}-{lang}", fallback, lang)
         offered = lang in keys  # else nobody here speaks it
         crowded = phrases.text(lang, Phrase.CROWDED, key=key_word(keys[lang], lang)) if offered else fallback
-        yield Announcement(f"crowded-{lang}", crowded, lang)
+        yield Announcement(f"{LastWordsFile.CROWDED}-{lang}", crowded, lang)
 
 
 def _langs(callflow: Callflow) -> list[str]:

@@ -22,6 +22,7 @@ from ivr.asterisk.ari import Ari
 from ivr.asterisk.ari_events import Channel
 from ivr.asterisk.ari_link import AriLink, Arrival
 from ivr.asterisk.config import ARI_USER
+from ivr.asterisk.contract import ChannelVariable
 from ivr.call.admission import Admission
 from ivr.call.dependencies import CallDependencies
 from ivr.call.dialogue import number_words
@@ -151,7 +152,7 @@ class Worker:
             await self._refused.wait()
             self._refused.clear()
             with contextlib.suppress(AriError):  # then he hears that the service is interrupted
-                await ari.set_global("CROWDED", str(int(time.time())))
+                await ari.set_global(ChannelVariable.CROWDED, str(int(time.time())))
 
     def _note(self, journal: Journal, item: Stamped) -> None:
         self._admission.notes(item.event)

@@ -16,6 +16,7 @@ from collections.abc import Callable
 
 from ivr.asterisk.ari import Ari
 from ivr.asterisk.config import ARI_USER
+from ivr.asterisk.contract import DialplanContext
 from ivr.core.errors import AriError, SetupError
 from ivr.core.processes import RestartBackoff
 from ivr.core.settings import Settings
@@ -94,7 +95,7 @@ class WorkerGroup:
             for channel in callers:
                 if held is not None and channel.id in held.channel_ids:
                     with contextlib.suppress(AriError):
-                        await ari.continue_in_dialplan(channel.id, "lost")
+                        await ari.continue_in_dialplan(channel.id, DialplanContext.LOST)
                         rescued += 1
             for bridge in held.bridge_ids if held is not None else ():  # nobody else would remove them
                 with contextlib.suppress(AriError):

@@ -20,6 +20,7 @@ from pathlib import Path
 from ivr.core.audio import read_audio, repair_wav, seconds, sync
 from ivr.core.errors import AudioError
 from ivr.core.events import MessageLeft
+from ivr.core.pbx_names import SHORTEST_FALLBACK_S
 from ivr.core.settings import Settings
 from ivr.core.vocabulary import MessageEnd
 
@@ -27,8 +28,6 @@ log = logging.getLogger(__name__)
 
 SHORTEST_S = 1.0
 """A file with less sound (seconds) is a hang-up, not a message."""
-SHORTEST_FALLBACK_S = 1.25
-"""``Record`` leaves a second of the silence that ended it; extensions.conf tells the caller by the same measure."""
 FULL_BYTES = 32_000
 """Two seconds of a message."""
 

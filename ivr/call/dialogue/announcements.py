@@ -13,21 +13,22 @@ from ivr.content.callflow import Callflow
 from ivr.content.callflow.wait_estimate import tellable, waiting_phrase
 from ivr.content.faq import Faq
 from ivr.content.phrases import Phrase, Phrases
+from ivr.core.pbx_names import DeskSound, topic_sound
 from ivr.core.vocabulary import PersonReason
 
 PLACES = 20
 """Places in a queue that are said as numbers."""
 DESK = {
-    "next": Phrase.QUEUE_NEXT,
-    "number": Phrase.QUEUE_NUMBER,
-    "options": Phrase.QUEUE_OPTIONS,
-    "accept": Phrase.ADVISER_ACCEPT,
-    "callback": Phrase.CALLBACK_WHISPER,
-    "call-now": Phrase.CALLBACK_ACCEPT,
-    "unanswered": Phrase.CALLBACK_UNANSWERED,
-    "available": Phrase.ADVISER_AVAILABLE,
-    "paused": Phrase.ADVISER_PAUSED,
-    "away": Phrase.ADVISER_AWAY,
+    DeskSound.NEXT: Phrase.QUEUE_NEXT,
+    DeskSound.NUMBER: Phrase.QUEUE_NUMBER,
+    DeskSound.OPTIONS: Phrase.QUEUE_OPTIONS,
+    DeskSound.ACCEPT: Phrase.ADVISER_ACCEPT,
+    DeskSound.CALLBACK: Phrase.CALLBACK_WHISPER,
+    DeskSound.CALL_NOW: Phrase.CALLBACK_ACCEPT,
+    DeskSound.UNANSWERED: Phrase.CALLBACK_UNANSWERED,
+    DeskSound.AVAILABLE: Phrase.ADVISER_AVAILABLE,
+    DeskSound.PAUSED: Phrase.ADVISER_PAUSED,
+    DeskSound.AWAY: Phrase.ADVISER_AWAY,
 }
 """File -> phrase."""
 WHYS = ("asked", "not_understood", "silence", "urgent", "lost_child")
@@ -56,21 +57,23 @@ def announcements(callflow: Callflow, faq: Faq, phrases: Phrases) -> Iterator[An
     """Every one of them, in every language."""
     for lang in callflow.languages:
         for file, phrase in DESK.items():
-            yield Announcement(f"desk/{file}", phrases.text(lang, phrase), lang)
+            yield Announcement(file, phrases.text(lang, phrase), lang)
         for seconds in tellable(callflow):
             text = (
                 f"{waiting_time(seconds, lang, callflow, phrases)} {phrases.text(lang, Phrase.QUEUE_OPTIONS)}"
             )
-            yield Announcement("desk/options", text, lang, seconds)
+            yield Announcement(DeskSound.OPTIONS, text, lang, seconds)
         for place in range(1, PLACES + 1):
             yield Announcement(f"digits/{place}", str(place), lang)
         for other in callflow.languages:
-            yield Announcement(f"desk/lang-{other}", phrases.text(lang, Phrase(f"whisper_{other}")), lang)
+            yield Announcement(
+                f"{DeskSound.LANGUAGE}{other}", phrases.text(lang, Phrase(f"whisper_{other}")), lang
+            )
         for why in WHYS:
-            yield Announcement(f"desk/why-{why}", phrases.text(lang, Phrase(f"whisper_{why}")), lang)
+            yield Announcement(f"{DeskSound.REASON}{why}", phrases.text(lang, Phrase(f"whisper_{why}")), lang)
         for intent in faq.intents:
             if faq.kind(intent) == "faq":
-                yield Announcement(f"desk/{_topic(intent)}", faq.name(intent, lang), lang)
+                yield Announcement(topic_sound(intent), faq.name(intent, lang), lang)
 
 
 def waiting_time(seconds: int, lang: str, callflow: Callflow, phrases: Phrases) -> str:
@@ -81,13 +84,9 @@ def waiting_time(seconds: int, lang: str, callflow: Callflow, phrases: Phrases) 
 
 def whisper(faq: Faq, lang: str, topic: str, why: PersonReason) -> str:
     """The files that tell an adviser who waits: language, topic (empty: none), why he asks for a person."""
-    files = [f"desk/lang-{lang}"]
+    files = [f"{DeskSound.LANGUAGE}{lang}"]
     if topic and faq.kind(topic) == "faq":
-        files.append(f"desk/{_topic(topic)}")
+        files.append(topic_sound(topic))
     known = why.replace("-", "_")
-    files.append(f"desk/why-{known if known in WHYS else 'asked'}")
+    files.append(f"{DeskSound.REASON}{known if known in WHYS else 'asked'}")
     return "&".join(files)
-
-
-def _topic(intent: str) -> str:
-    return "topic-" + intent.replace(".", "-")

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from ivr.content.callflow import Adviser, Callflow
 from ivr.content.callflow.opening import within
-from ivr.content.callflow.wait_estimate import queue_of
+from ivr.core.pbx_names import queue_of
 from ivr.core.text import normalise
 from ivr.core.vocabulary import PersonReason, TransferDestination, TransferStatus
 

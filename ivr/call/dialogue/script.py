@@ -21,10 +21,10 @@ from ivr.content.faq import resolve_follow_up
 from ivr.content.intents import EMERGENCY, FOLLOW_UP, THANKS, ControlIntent
 from ivr.content.phrases import Phrase
 from ivr.core.errors import RecogniserError, VoiceError
+from ivr.core.pbx_names import QueueKey
 from ivr.core.vocabulary import Decision, LanguageSource, PersonReason, TransferStatus
 from ivr.nlu.gate import Verdict
 
-CALLBACK_KEY = "1"
 """As in the queue (``queue-keys`` of the dialplan)."""
 FAILURES = 2
 """So often the recogniser may fail without an answer in between."""
@@ -118,7 +118,7 @@ class Dialogue:
         """None of those who are there took him: a callback, or else a message."""
         heard = await self.caller.ask(self.piece(Phrase.HANDOFF_DECLINED))
         intent = heard.intent.name if heard.intent else ""
-        if heard.key == CALLBACK_KEY or intent in (ControlIntent.CALLBACK, ControlIntent.YES):
+        if heard.key == QueueKey.CALLBACK or intent in (ControlIntent.CALLBACK, ControlIntent.YES):
             return await self.callback()
         refuses = intent in (ControlIntent.VOICEMAIL, ControlIntent.NO)
         if heard.key or heard.silent or refuses or not self._is_a_question(heard):

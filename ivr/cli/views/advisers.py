@@ -13,6 +13,7 @@ from ivr.asterisk import queues
 from ivr.content import versions
 from ivr.content.callflow import Callflow, load_callflow
 from ivr.core.errors import UsageError
+from ivr.core.pbx_names import language_of
 from ivr.core.settings import Settings
 from ivr.core.vocabulary import AdviserState
 
@@ -28,7 +29,7 @@ async def show(settings: Settings, *, as_json: bool) -> None:
         return
     table = Table("adviser", "state", "languages", "calls", box=None, pad_edge=False)
     for one in members:
-        languages = " ".join(queue.removeprefix("desk-") for queue in one.queues)
+        languages = " ".join(language_of(queue) for queue in one.queues)
         table.add_row(names.get(one.id, one.id), one.state, languages, str(one.calls))
     console = Console()
     console.print(table if members else "No advisers in dialplans/callflow.yml.")

@@ -18,6 +18,7 @@ from ivr.console.api.problems import REFUSALS, Problem
 from ivr.console.context import Context, Here
 from ivr.core import events, vocabulary
 from ivr.core.errors import AmiError
+from ivr.core.pbx_names import language_of
 from ivr.core.pseudonyms import shown
 from ivr.store import queries
 
@@ -99,11 +100,11 @@ async def look(here: Here) -> DeskView:
     return DeskView(
         advisers=[
             AdviserOnDuty(name=names.get(one.id, one.id), state=one.state, calls=one.calls,
-                    languages=[queue.removeprefix("desk-") for queue in one.queues])
+                    languages=[language_of(queue) for queue in one.queues])
             for one in members
         ],
         waiting=[
-            QueueEntry(call=one.call_id, lang=one.queue.removeprefix("desk-"), place=one.place, seconds=one.seconds)
+            QueueEntry(call=one.call_id, lang=language_of(one.queue), place=one.place, seconds=one.seconds)
             for one in waiting
         ],
     )  # fmt: skip

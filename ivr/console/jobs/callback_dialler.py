@@ -17,11 +17,20 @@ from ivr.asterisk import queues
 from ivr.asterisk.ami import Ami
 from ivr.asterisk.ari import Ari
 from ivr.asterisk.config import ARI_USER
+from ivr.asterisk.contract import (
+    CHANNEL_LANGUAGE,
+    AstDbFamily,
+    CallbackNote,
+    ChannelVariable,
+    DialplanContext,
+    dial_string,
+)
 from ivr.console.context import Context
 from ivr.console.jobs import callback_schedule
 from ivr.content.callflow import Adviser
 from ivr.content.callflow.opening import intervals
 from ivr.core.errors import AmiError, AriError, AriUnavailable
+from ivr.core.pbx_names import topic_sound
 from ivr.core.vocabulary import AdviserState
 from ivr.store import callbacks
 from ivr.store.callbacks import CALLING, DONE, OPEN, Row, Settled
@@ -29,11 +38,9 @@ from ivr.store.callbacks import CALLING, DONE, OPEN, Row, Settled
 log = logging.getLogger(__name__)
 
 EVERY_S = 2.0
-CONTEXT = FAMILY = "callback"
-"""In the dialplan, and in Asterisk's database."""
 APP = "accueil-callbacks"
-ENDINGS = {"": "no-adviser", "DECLINED": "declined", "CALLING": "interrupted", "CANCEL": "declined",
-           "ANSWER": "talked", "NOANSWER": "no-answer", "BUSY": "busy"}  # fmt: skip
+ENDINGS = {"": "no-adviser", CallbackNote.DECLINED: "declined", CallbackNote.CALLING: "interrupted",
+           "CANCEL": "declined", "ANSWER": "talked", "NOANSWER": "no-answer", "BUSY": "busy"}  # fmt: skip
 """What the dialplan wrote down -> how the attempt ended; anything else: the telephone could not be reached."""
 
 
@@ -103,9 +110,12 @@ class CallbackDialler:
         log.info("callback %s: ringing %s", task["id"], adviser.name)
         try:
             await self._ari.originate_into(
-                CONTEXT, endpoint=_dial(adviser), channel_id=_channel(task, attempt),
-                timeout_s=int(self._rules.adviser_ring_s), variables=self._variables(task, attempt, adviser),
-            )  # fmt: skip
+                DialplanContext.CALLBACK,
+                endpoint=dial_string(adviser.endpoint, adviser.number),
+                channel_id=_channel(task, attempt),
+                timeout_s=int(self._rules.adviser_ring_s),
+                variables=self._variables(task, attempt, adviser),
+            )
         except AriUnavailable:
             raise  # nobody knows whether it rings: the next round sees
         except AriError as error:
@@ -117,12 +127,12 @@ class CallbackDialler:
         assert self._rules.allows(number) and re.fullmatch(r"\+\d+", number), "checked when it was due"
         topic = task["topic"] if re.fullmatch(r"[a-z0-9._-]+", task["topic"]) else ""
         return {
-            "CALLBACK": _key(task, attempt),
-            "CALLBACK_NUMBER": number,
-            "CALLBACK_LANG": task["lang"],
-            "CALLBACK_TOPIC": f"&desk/topic-{topic.replace('.', '-')}" if topic else "",
-            "CALLBACK_RING": str(int(self._rules.caller_ring_s)),
-            "CHANNEL(language)": adviser.languages[0],
+            ChannelVariable.CALLBACK: _key(task, attempt),
+            ChannelVariable.CALLBACK_NUMBER: number,
+            ChannelVariable.CALLBACK_LANG: task["lang"],
+            ChannelVariable.CALLBACK_TOPIC: f"&{topic_sound(topic)}" if topic else "",
+            ChannelVariable.CALLBACK_RING: str(int(self._rules.caller_ring_s)),
+            CHANNEL_LANGUAGE: adviser.languages[0],
         }
 
     async def _follow(self, task: Row, present: set[str], ami: Ami) -> None:
@@ -136,7 +146,7 @@ class CallbackDialler:
         talked = float(seconds) if seconds.isdecimal() else 0.0
         await self._settle(task, attempt, ENDINGS.get(status, "unreachable"), talked)
         if written:
-            await ami.action("DBDel", Family=FAMILY, Key=_key(task, attempt))
+            await ami.action("DBDel", Family=AstDbFamily.CALLBACK, Key=_key(task, attempt))
 
     async def _settle(self, task: Row, attempt: int, result: str, seconds: float = 0.0) -> None:
         log.info("callback %s: %s", task["id"], result)
@@ -156,27 +166,17 @@ class CallbackDialler:
             one.id for one in members if one.state == AdviserState.AVAILABLE and not wanted & set(one.queues)
         }
         advisers = self._context.callflow.advisers
-        return next((one for one in advisers if lang in one.languages and _name(one) in free), None)
+        return next((one for one in advisers if lang in one.languages and one.id in free), None)
 
 
 async def _written(ami: Ami, key: str) -> str:
     """What the dialplan wrote down about an attempt; empty when it never got so far."""
     try:
-        found = await ami.listing("DBGet", Family=FAMILY, Key=key)
+        found = await ami.listing("DBGet", Family=AstDbFamily.CALLBACK, Key=key)
     except AmiError:  # no such entry; or Asterisk is away, and then the next action says so
         await ami.action("Ping")
         return ""
     return found[0].get("Val", "") if found else ""
-
-
-def _name(adviser: Adviser) -> str:
-    """As the dialplan calls him."""
-    return adviser.endpoint or f"n{adviser.number.lstrip('+')}"
-
-
-def _dial(adviser: Adviser) -> str:
-    """A number of an adviser's stands in ``outbound.numbers``: the call flow is refused otherwise."""
-    return f"PJSIP/{adviser.endpoint}" if adviser.endpoint else f"PJSIP/{adviser.number}@trunk"
 
 
 def _channel(task: Row, attempt: int) -> str:

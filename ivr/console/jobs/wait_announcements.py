@@ -15,11 +15,13 @@ from dataclasses import dataclass
 
 from ivr.asterisk import queues
 from ivr.asterisk.ami import Ami
+from ivr.asterisk.contract import CHANNEL_LANGUAGE
 from ivr.asterisk.queues import Member, WaitingCaller
 from ivr.console.context import Context
 from ivr.content.callflow import Callflow
 from ivr.content.callflow.wait_estimate import HandlingTime, seats, told, waits
 from ivr.core.errors import AmiError
+from ivr.core.pbx_names import language_of
 
 log = logging.getLogger(__name__)
 
@@ -63,7 +65,7 @@ class WaitAnnouncements:
         }
         for channel, language in wanted.items():
             if self._set.get(channel) != language:
-                await ami.action("Setvar", Channel=channel, Variable="CHANNEL(language)", Value=language)
+                await ami.action("Setvar", Channel=channel, Variable=CHANNEL_LANGUAGE, Value=language)
         self._set = wanted
 
 
@@ -73,4 +75,4 @@ def estimates(
     """What everybody who waits, in the order of their turn, is to be told now.  Pure."""
     line = [one.queue for one in waiting]
     for one, wait_s in zip(waiting, waits(seats(members), line, handling, callflow), strict=True):
-        yield AnnouncedWait(one.channel, one.queue.removeprefix("desk-"), told(wait_s, callflow))
+        yield AnnouncedWait(one.channel, language_of(one.queue), told(wait_s, callflow))

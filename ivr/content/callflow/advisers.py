@@ -9,6 +9,7 @@ from pydantic import Field
 
 from ivr.content.callflow.fields import Endpoint, Language, TelephoneNumber
 from ivr.content.callflow.hours import Hours
+from ivr.core.pbx_names import telephone_id
 from ivr.core.yamlfile import Loc, Problem, Strict
 
 RingSeconds = Annotated[float, Field(ge=5, le=120)]
@@ -44,7 +45,7 @@ class Adviser(FallbackPhone):
     @property
     def id(self) -> str:
         """His name in the dialplan: his endpoint, or ``n`` and his number."""
-        return self.endpoint or f"n{self.number.lstrip('+')}"
+        return telephone_id(self.endpoint, self.number)
 
 
 class Spare(FallbackPhone):

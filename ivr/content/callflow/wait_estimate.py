@@ -90,11 +90,6 @@ def seats(advisers: Iterable[Present]) -> list[OnlineAdviser]:
     ]
 
 
-def queue_of(lang: str) -> str:
-    """The queue of a language."""
-    return f"desk-{lang}"
-
-
 def standing(
     seats: Sequence[OnlineAdviser], line: Sequence[str], handling: HandlingTime, callflow: Callflow
 ) -> WaitEstimate:
