@@ -6,6 +6,8 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 
+from rapidfuzz.distance import Levenshtein
+
 from ivr.content.heldout import HeldOutQuestion
 from ivr.content.intents import OUT_OF_SCOPE
 from ivr.core.vocabulary import Decision
@@ -88,6 +90,15 @@ def share(marks: Iterable[bool]) -> float:
     """The share of true ones."""
     listed = list(marks)
     return sum(listed) / len(listed) if listed else 0.0
+
+
+def word_errors(said: str, heard: str) -> tuple[int, int]:
+    """Return the word errors of ``heard`` (words inserted, deleted or replaced) and the number of words said.
+
+    Both texts are compared as they are: normalise them first.
+    """
+    words = said.split()
+    return Levenshtein.distance(words, heard.split()), len(words)
 
 
 def confusion(judged: Iterable[JudgedQuestion]) -> Counter[tuple[str, str]]:

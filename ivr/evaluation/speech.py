@@ -13,8 +13,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Final
 
-import jiwer
-
 from ivr.call.audio import interpretation
 from ivr.content import heldout
 from ivr.content.callflow import GateSettings
@@ -25,7 +23,7 @@ from ivr.core.errors import UsageError
 from ivr.core.settings import Settings
 from ivr.core.text import LANGUAGES, normalise
 from ivr.core.yamlfile import raise_if_errors
-from ivr.evaluation.scores import JudgedQuestion, Scores, share
+from ivr.evaluation.scores import JudgedQuestion, Scores, share, word_errors
 from ivr.nlu import ask, gate
 from ivr.nlu.client import Understanding
 from ivr.nlu.gate import ACTS
@@ -212,8 +210,8 @@ def rows(heard: Sequence[HeardQuestion]) -> Iterator[SpeechRow]:
 
 def _row(lang: str, noise: float | None, part: Sequence[HeardQuestion]) -> SpeechRow:
     scores = Scores.of([one.judged for one in part], lang)
-    said = [normalise(one.judged.question.text) for one in part]
-    wer = jiwer.wer(said, [normalise(one.text) for one in part])
+    counted = [word_errors(normalise(one.judged.question.text), normalise(one.text)) for one in part]
+    wer = sum(errors for errors, _ in counted) / sum(words for _, words in counted)
     decided = [_decided_right(one.judged) for one in part]
     right = sum(decided) / len(decided)
     spoke = share(one.heard.lang == lang for one in part)

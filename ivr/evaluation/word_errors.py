@@ -14,9 +14,9 @@ from functools import lru_cache
 from itertools import groupby
 from typing import Final
 
-import jiwer
 from num2words import num2words
 from rapidfuzz import fuzz
+from rapidfuzz.distance import Levenshtein
 
 from ivr.core.text import fold
 from ivr.speech import phonemes
@@ -75,14 +75,14 @@ def compare(said: str, heard: str, say: Pronunciation) -> WordErrors:
 
 
 def _stretches(reference: list[str], hypothesis: list[str]) -> Iterator[tuple[list[str], list[str]]]:
-    """What differs between the two: neighbouring words together."""
-    chunks = jiwer.process_words(_folded(reference), _folded(hypothesis)).alignments[0]
-    for equal, group in groupby(chunks, key=lambda chunk: chunk.type == "equal"):
+    """Pairs of words that differ; neighbouring words that differ form one pair."""
+    edits = Levenshtein.opcodes(_folded(reference).split(), _folded(hypothesis).split())
+    for equal, group in groupby(edits, key=lambda edit: edit.tag == "equal"):
         if not equal:
             part = list(group)
             yield (
-                reference[part[0].ref_start_idx : part[-1].ref_end_idx],
-                hypothesis[part[0].hyp_start_idx : part[-1].hyp_end_idx],
+                reference[part[0].src_start : part[-1].src_end],
+                hypothesis[part[0].dest_start : part[-1].dest_end],
             )
 
 

@@ -9,7 +9,7 @@ from ivr.content.heldout import HeldOutQuestion
 from ivr.core.vocabulary import Decision
 from ivr.evaluation.nlu import misses, sweep
 from ivr.evaluation.report import page
-from ivr.evaluation.scores import JudgedQuestion, Scores, confusion, percentile
+from ivr.evaluation.scores import JudgedQuestion, Scores, confusion, percentile, word_errors
 from ivr.nlu.client import Intent
 from ivr.nlu.gate import Verdict
 
@@ -65,3 +65,22 @@ def test_the_page_escapes_callers_words() -> None:
 
 def test_percentile() -> None:
     assert percentile([3, 1, 2], 0.5) == 2 and percentile([], 0.5) == 0.0
+
+
+@pytest.mark.parametrize(
+    ("said", "heard", "errors"),
+    [
+        ("where is the louvre", "where is the louvre", (0, 4)),
+        (
+            "where is the louvre",
+            "where the blue room",
+            (3, 4),
+        ),  # "is" left out, "blue" for "louvre", "room" added
+        ("bonjour", "", (1, 1)),
+        ("", "so nice", (2, 0)),
+    ],
+)
+def test_word_errors_are_words_inserted_deleted_or_replaced(
+    said: str, heard: str, errors: tuple[int, int]
+) -> None:
+    assert word_errors(said, heard) == errors

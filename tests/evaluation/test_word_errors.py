@@ -57,3 +57,11 @@ def test_what_a_listener_would_get_wrong_counts(
 ) -> None:
     alike = compare(said, heard, read(ROOT, lang))
     assert (alike.errors, alike.words) == (errors, words)
+
+
+def test_neighbouring_words_that_differ_are_one_miss() -> None:
+    said, heard = "la taxe de séjour est comprise dans le prix", "l'attaque de séjour est dans votre prix ici"
+    alike = compare(said, heard, read(ROOT, "fr"))
+    assert [(miss.said, miss.heard, miss.errors) for miss in alike.misses] == [
+        ("la taxe", "l attaque", 2), ("comprise", "", 1), ("le", "votre", 1), ("", "ici", 1),
+    ]  # fmt: skip

@@ -7,12 +7,11 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
-from rapidfuzz.distance import Levenshtein
-
 from ivr.content.intents import OUT_OF_SCOPE
 from ivr.core.text import normalise
 from ivr.evaluation.labels.confidence_intervals import IntervalEstimate, ratio, wilson
 from ivr.evaluation.labels.labelled_turns import LabelledTurn
+from ivr.evaluation.scores import word_errors
 
 
 @dataclass(frozen=True)
@@ -36,7 +35,7 @@ class Score:
     def of(cls, turns: Sequence[LabelledTurn], by: str = "all", group: str = "all") -> Score:
         """Count some turns."""
         known = [turn for turn in turns if turn.truth is not None]
-        errors = [word_errors(turn) for turn in known]
+        errors = [turn_errors(turn) for turn in known]
         judged = [turn for turn in known if turn.truth is not None and turn.truth.meant]
         spoken = [turn for turn in judged if turn.intent]  # emergencies by word were never asked about
         return cls(
@@ -59,10 +58,9 @@ class Score:
         }  # fmt: skip
 
 
-def word_errors(turn: LabelledTurn) -> tuple[int, int]:
-    """Errors and words of a turn whose truth is known; what was heard where nobody spoke is all errors."""
-    said = turn.truth.said.split() if turn.truth else []
-    return Levenshtein.distance(said, normalise(turn.heard).split()), len(said)
+def turn_errors(turn: LabelledTurn) -> tuple[int, int]:
+    """Errors and words of a turn; every word recognised where nobody spoke is an error."""
+    return word_errors(turn.truth.said if turn.truth else "", normalise(turn.heard))
 
 
 def scores(turns: Sequence[LabelledTurn], zone: ZoneInfo) -> Iterator[Score]:

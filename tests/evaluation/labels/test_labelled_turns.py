@@ -9,7 +9,7 @@ import pytest
 
 from ivr.evaluation.labels.labelled_turns import Label, LabelledTurn, agreements, kappa
 from ivr.evaluation.labels.sampling import TWICE, next_turn, sampling_key
-from ivr.evaluation.labels.scoring import Score, scores, word_errors
+from ivr.evaluation.labels.scoring import Score, scores, turn_errors
 
 TURN = LabelledTurn(
     "c1", 2, 1_795_424_400.0, 2.0, 4.0, "fr", "whisper", "le prix de la tour et felle", 0.8, "eiffel.price", 0.9,
@@ -72,8 +72,8 @@ def test_people_are_compared_on_the_turns_they_share() -> None:
 
 
 def test_word_errors() -> None:
-    assert word_errors(turn(ANA)) == (2, 6), "et felle for eiffel: one changed, one put in"
-    assert word_errors(turn(Label("ana", "", ""))) == (7, 0), "nobody spoke"
+    assert turn_errors(turn(ANA)) == (2, 6), "et felle for eiffel: one changed, one put in"
+    assert turn_errors(turn(Label("ana", "", ""))) == (7, 0), "nobody spoke"
 
 
 def test_scores_by_group_leave_out_what_is_disputed() -> None:
