@@ -11,11 +11,19 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Any, Self
 from urllib.parse import quote
 
-from aiohttp import ClientError, ClientSession, ClientTimeout, DummyCookieJar, TCPConnector
+from aiohttp import (
+    ClientError,
+    ClientSession,
+    ClientTimeout,
+    ClientWebSocketResponse,
+    DummyCookieJar,
+    TCPConnector,
+)
 from yarl import URL
 
 from ivr.asterisk.ari_events import Channel
@@ -76,10 +84,15 @@ class Ari:
         if self._session is not None:
             await self._session.close()
 
-    @property
-    def authorization(self) -> str:
-        """Value of the Authorization header, for the event websocket."""
-        return self._authorization
+    def event_socket(self, ping_s: float) -> AbstractAsyncContextManager[ClientWebSocketResponse]:
+        """The websocket on which Asterisk sends the application's events; connects when it is entered.
+
+        ping_s: seconds of silence before a ping; without an answer in half that time the socket ends.
+        Entering raises aiohttp.ClientError, OSError or TimeoutError.
+        """
+        return self._http().ws_connect(
+            f"{self.base}/ari/events?app={self.app}", protocols=("ari",), heartbeat=ping_s
+        )
 
     # Asterisk itself
 

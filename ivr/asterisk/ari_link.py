@@ -11,9 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Self
 
-from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidMessage
-from websockets.typing import Subprotocol
+from aiohttp import ClientError, ClientWebSocketResponse, WSMsgType
 
 from ivr.asterisk import ari_events as ev
 from ivr.asterisk.ari import Ari
@@ -22,11 +20,9 @@ from ivr.asterisk.media_link import why
 from ivr.core.errors import AriError, LinkLost
 
 log = logging.getLogger(__name__)
-_socket_log = logging.getLogger(f"{__name__}.socket")
-_socket_log.setLevel(logging.INFO)  # at DEBUG it would show the Authorization header
 
-PING_S = 5.0
-"""Seconds between pings, and seconds an answer may take: a black-holed socket is seen within ten."""
+PING_S = 6.0
+"""Seconds of silence before a ping; its answer may take half as long, so a dead connection is noticed within 10 s."""
 RETRY_FIRST_S, RETRY_MAX_S = 0.1, 2.0
 """Reconnect delays: first, and after doubling."""
 EVENTS_PER_CHANNEL = 256
@@ -160,10 +156,11 @@ class AriLink:
         delay = RETRY_FIRST_S
         while True:
             try:
-                async with self._connect() as socket:
+                async with self._ari.event_socket(self._ping_s) as socket:
                     delay = RETRY_FIRST_S
                     await self._session(socket, tasks)
-            except (OSError, TimeoutError, InvalidHandshake, InvalidMessage, ConnectionClosed) as error:
+                log.info("event link: closed with code %s; trying again", socket.close_code)
+            except (OSError, TimeoutError, ClientError) as error:
                 log.info("event link: %s; trying again", why(error))
             except LinkLost as error:
                 return error
@@ -172,26 +169,13 @@ class AriLink:
             await asyncio.sleep(delay * random.uniform(0.8, 1.2))
             delay = min(delay * 2, RETRY_MAX_S)
 
-    def _connect(self) -> connect:
-        address = self._ari.base.replace("http", "ws", 1)
-        return connect(
-            f"{address}/ari/events?app={self._ari.app}",
-            additional_headers={"Authorization": self._ari.authorization},
-            subprotocols=[Subprotocol("ari")],
-            ping_interval=self._ping_s,
-            ping_timeout=self._ping_s,
-            open_timeout=self._ping_s,
-            close_timeout=1,
-            compression=None,
-            logger=_socket_log,
-            proxy=None,
-        )
-
-    async def _session(self, socket: ClientConnection, tasks: asyncio.TaskGroup) -> None:
+    async def _session(self, socket: ClientWebSocketResponse, tasks: asyncio.TaskGroup) -> None:
         self._set_connected(True)
         tasks.create_task(self._reconcile())
-        async for text in socket:
-            event = ev.parse(text)
+        async for message in socket:
+            if message.type is WSMsgType.ERROR:
+                return
+            event = ev.parse(message.data)
             match event:
                 case ev.Garbage():
                     log.warning("event link: message ignored: %s", event.reason)
