@@ -21,6 +21,7 @@ from aiohttp import (
     ClientSession,
     ClientTimeout,
     ClientWebSocketResponse,
+    ClientWSTimeout,
     DummyCookieJar,
     TCPConnector,
 )
@@ -33,6 +34,8 @@ from ivr.core.errors import AriConflict, AriError, AriNotFound, AriRefused, AriU
 
 TIMEOUT = 5.0
 """Seconds a request may take: Asterisk answers in milliseconds or is in trouble."""
+CLOSE_S = 1.0
+"""Seconds that Asterisk may take to answer when we close the event socket."""
 IDLE_S = 10.0
 """Seconds after which an idle connection is closed: before Asterisk does so (15 s, ``session_keep_alive``)."""
 CONNECTIONS = 200
@@ -91,8 +94,9 @@ class Ari:
         Entering raises aiohttp.ClientError, OSError or TimeoutError.
         """
         return self._http().ws_connect(
-            f"{self.base}/ari/events?app={self.app}", protocols=("ari",), heartbeat=ping_s
-        )
+            f"{self.base}/ari/events?app={self.app}", protocols=("ari",), heartbeat=ping_s,
+            timeout=ClientWSTimeout(ws_close=CLOSE_S),
+        )  # fmt: skip
 
     # Asterisk itself
 

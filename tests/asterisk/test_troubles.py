@@ -87,6 +87,14 @@ async def test_the_link_comes_up_when_asterisk_has_finished_booting() -> None:
         await asyncio.gather(running, return_exceptions=True)
 
 
+async def test_a_link_without_an_answer_to_pings_is_lost(fake: FakePeer) -> None:
+    async with desk(fake, ping_s=0.1) as worker:
+        await asyncio.sleep(0.5)
+        assert worker.link.connected, "pings are answered"
+        fake.fake.silence()
+        await until(lambda: not worker.link.connected, 3)
+
+
 async def test_garbage_on_the_event_socket_is_logged_and_calls_go_on(
     fake: FakePeer, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -132,6 +132,10 @@ class FakeAsterisk:
         """Send anything to the application's socket."""
         self._sockets[app][-1].send(message)
 
+    def silence(self) -> None:
+        """Answer nothing on websockets from now on, as behind a cable that was pulled."""
+        self._wire.silent = True
+
     def drop_events(self, app: str) -> None:
         """Cut the application's event sockets without a word."""
         for socket in self._sockets.pop(app, []):

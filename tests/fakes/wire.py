@@ -83,6 +83,8 @@ class Wire:
         self._server: asyncio.Server | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self.port = 0
+        self.silent = False
+        """Whether websockets take what arrives and answer nothing, no ping either."""
 
     async def start(self) -> None:
         self._server = await asyncio.start_server(self._accept, "127.0.0.1", self.port)
@@ -99,7 +101,7 @@ class Wire:
         task = asyncio.current_task()
         assert task is not None
         self._tasks.add(task)
-        with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
+        with contextlib.suppress(OSError, asyncio.IncompleteReadError, asyncio.CancelledError):
             await self._serve(reader, writer)
         self._tasks.discard(task)
         writer.transport.abort()
@@ -145,6 +147,8 @@ class Wire:
         parts: list[bytes] = []
         kind = Opcode.BINARY
         while data := await reader.read(65536):
+            if self.silent:
+                continue
             socket.protocol.receive_data(data)
             for frame in socket.protocol.events_received():
                 opcode = getattr(frame, "opcode", None)
