@@ -1,13 +1,13 @@
 """Fixtures for all tests.
 
-``async def`` tests run in one event loop that lives as long as the session, so that a running Asterisk may
-serve several tests.  With ``@pytest.mark.virtual_time`` a test gets a loop of its own whose clock jumps to
-the next timer whenever nothing else is to be done: a 90 s call takes milliseconds.  No sockets there, but with
-``virtual_time(sockets=True)``, which looks at them for a moment before it jumps.
+``async def`` tests share one event loop for the whole session, so that one Asterisk can serve several tests.  With
+``@pytest.mark.virtual_time`` a test gets a loop of its own whose clock jumps to the next timer when nothing else is
+ready: a 90 s call takes milliseconds.  Such tests use no sockets, except with ``virtual_time(sockets=True)``, which
+polls them briefly before each jump.
 
-``make test`` runs the folders side by side (pytest-xdist): a folder's tests stay in one process, because they share
-engines and services.  Real calls go first, in a process of their own with the machine's usual priority; the others
-give way to them, because a caller hears a processor that comes late.
+``make test`` runs the folders side by side (pytest-xdist).  A folder's tests stay in one process, because they share
+engines and services.  Real calls run first, in a process of their own with normal priority.  The other processes have
+a lower priority, because a late process is audible in a call.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ Run = Callable[[Coroutine[Any, Any, T]], T]
 
 hypothesis.settings.register_profile(
     "accueil",
-    deadline=None,  # a loaded machine is no bug
+    deadline=None,  # a loaded machine is not a defect
     max_examples=60,
     database=None,
     suppress_health_check=[hypothesis.HealthCheck.too_slow],
@@ -52,9 +52,9 @@ hypothesis.settings.load_profile("accueil")
 
 CALLS = "service/calls"
 LONGEST_FIRST = (CALLS, "asterisk", "speech", "console", "nlu", "evaluation")
-"""Folders of tests in the order in which processes take them; the others follow."""
+"""Folders in the order in which processes take them; the other folders follow."""
 OTHERS_NICE = 10
-"""How much the processes without real calls give way to the one with them; see nice(2)."""
+"""nice(2) value of the processes without real calls."""
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -63,7 +63,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def folder_of(item: pytest.Item) -> str:
-    """The folder whose tests stay together: ``service/calls``, or the first below ``tests``."""
+    """The folder whose tests stay in one process: ``service/calls``, or the first one below ``tests``."""
     path = item.path.relative_to(ROOT / "tests").as_posix()
     return CALLS if path.startswith(f"{CALLS}/") else path.split("/")[0]
 
@@ -91,7 +91,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 @pytest.fixture(scope="session")
 def runner() -> Iterator[asyncio.Runner]:
-    """The loop of all tests that are not in virtual time."""
+    """The event loop of all tests that are not in virtual time."""
     with asyncio.Runner() as shared:
         yield shared
 
@@ -114,7 +114,7 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
 
 
 class Resident:
-    """An asynchronous context manager held open by a task of its own between tests."""
+    """Holds an asynchronous context manager open between tests, in a task of its own."""
 
     def __init__(self, runner: asyncio.Runner) -> None:
         self._runner = runner
@@ -122,11 +122,11 @@ class Resident:
         self._task: asyncio.Task[None] | None = None
 
     def enter(self, manager: AbstractAsyncContextManager[T]) -> T:
-        """Enter it; leave it with ``leave``."""
+        """Enter ``manager`` until ``leave`` and return its value."""
         return self._runner.run(self._enter(manager))
 
     def leave(self) -> None:
-        """Leave it; its errors are raised here."""
+        """Leave the manager; its errors are raised here."""
         self._runner.run(self._leave())
 
     async def _enter(self, manager: AbstractAsyncContextManager[T]) -> T:
@@ -151,12 +151,12 @@ class Resident:
 
 @pytest.fixture(scope="session")
 def hold(runner: asyncio.Runner) -> Callable[[], Resident]:
-    """Makes a Resident for fixtures that keep something running."""
+    """Creates a ``Resident`` for fixtures that keep something running."""
     return lambda: Resident(runner)
 
 
 def free_ports(kind: socket.SocketKind, count: int) -> list[int]:
-    """Ports that are free on the loopback, all different."""
+    """Find ``count`` different free ports of the loopback."""
     probes = [socket.socket(socket.AF_INET, kind) for _ in range(count)]
     try:
         for probe in probes:
@@ -168,9 +168,9 @@ def free_ports(kind: socket.SocketKind, count: int) -> list[int]:
 
 
 def fresh_settings() -> Settings:
-    """Settings of an instance that nobody else has, on free ports; its Asterisk lies in the real ``var``."""
+    """Settings of a new instance on free ports, with the Asterisk of the real ``var``."""
     name = f"test-{os.getpid()}-{secrets.token_hex(3)}"
-    # processes that run side by side have 20 ranges of ports each
+    # each process that runs side by side has 20 ranges of ports
     process = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
     rtp = 23_000 + (process % 3 * 20 + secrets.randbelow(20)) * 100
     http_port, console_port, ami_port = free_ports(socket.SOCK_STREAM, 3)
@@ -188,7 +188,7 @@ def fresh_settings() -> Settings:
 
 @pytest.fixture
 def settings() -> Iterator[Settings]:
-    """A fresh instance; everything it left behind is removed afterwards."""
+    """A new instance; everything it leaves behind is removed afterwards."""
     fresh = fresh_settings()
     yield fresh
     remove(fresh)
@@ -196,7 +196,7 @@ def settings() -> Iterator[Settings]:
 
 @pytest.fixture
 def asterisk(settings: Settings, hold: Callable[[], Resident]) -> Iterator[Asterisk]:
-    """The private Asterisk of ``settings``, running with the service's dialplan and its default lines."""
+    """The private Asterisk of ``settings``, running with the service's dialplan and default parameters."""
     render(settings, PbxParameters())
     resident = hold()
     yield resident.enter(Asterisk(settings))

@@ -1,7 +1,7 @@
-"""A PostgreSQL server of our own for tests and drills: Debian's programs, a cluster of its own under ``var/``.
+"""A PostgreSQL server for tests and drills: Debian's programs with a cluster of its own under ``var/``.
 
-The machine's own clusters are not touched.  It runs as the user ``postgres`` when the tests are root: PostgreSQL
-refuses to be root.
+The machine's clusters are not touched.  When the tests run as root it runs as the user ``postgres``, because
+PostgreSQL refuses to run as root.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ USER = "postgres"
 
 
 class Server:
-    """``start``, ``stop``, ``pause``, and databases in it, one for each test."""
+    """A server in ``folder``, and its databases, one for each test."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -38,7 +38,7 @@ class Server:
         self._owner = pwd.getpwnam(USER) if os.geteuid() == 0 else None
 
     def create(self) -> None:
-        """Make an empty cluster."""
+        """Create an empty cluster."""
         self.folder.mkdir(parents=True, mode=0o700)
         secret = self.folder.with_suffix(".password")
         secret.write_text(self.password)
@@ -47,16 +47,21 @@ class Server:
                 os.chown(path, self._owner.pw_uid, self._owner.pw_gid)
         command = ["initdb", "--auth=scram-sha-256", f"--pwfile={secret}", f"--username={USER}", "--no-sync"]
         try:
-            made = self._popen([*command, "--encoding=UTF8", "--locale=C", f"--pgdata={self.folder}"])
-            output = made.communicate()[0]
-            assert made.returncode == 0, output.decode()
+            process = self._popen([*command, "--encoding=UTF8", "--locale=C", f"--pgdata={self.folder}"])
+            output = process.communicate()[0]
+            assert process.returncode == 0, output.decode()
         finally:
             secret.unlink()
 
     def start(self) -> None:
-        """Return when it answers."""
-        options = {"port": self.port, "listen_addresses": "127.0.0.1", "unix_socket_directories": "",
-                   "max_connections": 50, "shared_buffers": "16MB"}  # fmt: skip
+        """Start the server; returns when it answers."""
+        options = {
+            "port": self.port,
+            "listen_addresses": "127.0.0.1",
+            "unix_socket_directories": "",
+            "max_connections": 50,
+            "shared_buffers": "16MB",
+        }
         arguments = [part for name, value in options.items() for part in ("-c", f"{name}={value}")]
         with (self.folder / "server.log").open("ab") as log:
             self._process = self._popen(["postgres", "-D", str(self.folder), *arguments], log.fileno())
@@ -67,35 +72,35 @@ class Server:
             time.sleep(0.1)
 
     def stop(self, how: signal.Signals = signal.SIGINT) -> None:
-        """SIGINT: connections are closed and the cluster is whole; SIGQUIT: as if power had failed."""
+        """Stop the server: SIGINT closes connections and shuts down cleanly, SIGQUIT acts like a power failure."""
         if self._process is not None:
             self._process.send_signal(how)
             self._process.wait(READY_S)
         self._process = None
 
     def pause(self) -> None:
-        """Who connects gets neither an answer nor a refusal from now on."""
+        """Freeze the server: connections get neither an answer nor a refusal."""
         assert self._process is not None
         os.killpg(self._process.pid, signal.SIGSTOP)
 
     def resume(self) -> None:
-        """Go on."""
+        """Continue a frozen server."""
         assert self._process is not None
         os.killpg(self._process.pid, signal.SIGCONT)
 
     def remove(self) -> None:
-        """Stop it and delete all its databases."""
+        """Stop the server and delete all databases."""
         self.stop(signal.SIGQUIT)
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def database(self, name: str = "") -> str:
-        """The address of a new, empty database."""
+        """Create an empty database and return its address."""
         name = name or f"test_{secrets.token_hex(6)}"
         self._execute(f'CREATE DATABASE "{name}"')
         return self._address(name)
 
     def drop(self, address: str) -> None:
-        """Delete a database, whoever is connected."""
+        """Delete a database, even with open connections."""
         self._execute(f'DROP DATABASE IF EXISTS "{sa.make_url(address).database}" WITH (FORCE)')
 
     def _address(self, name: str) -> str:
@@ -119,19 +124,25 @@ class Server:
     def _popen(self, command: list[str], output: int = subprocess.PIPE) -> subprocess.Popen[bytes]:
         owner = self._owner
         return subprocess.Popen(
-            [postgresql.program(command[0]), *command[1:]], stdin=subprocess.DEVNULL, stdout=output,
-            stderr=subprocess.STDOUT, cwd=self.folder, user=owner and owner.pw_uid, group=owner and owner.pw_gid,
-            extra_groups=[] if owner else None, start_new_session=True,
-        )  # fmt: skip
+            [postgresql.program(command[0]), *command[1:]],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            cwd=self.folder,
+            user=owner and owner.pw_uid,
+            group=owner and owner.pw_gid,
+            extra_groups=[] if owner else None,
+            start_new_session=True,
+        )
 
 
 @contextmanager
 def server() -> Iterator[Server]:
-    """One that runs inside the block."""
-    made = Server(ROOT / "var/postgresql" / f"test-{os.getpid()}-{secrets.token_hex(3)}")
+    """Run a server until exit."""
+    running = Server(ROOT / "var/postgresql" / f"test-{os.getpid()}-{secrets.token_hex(3)}")
     try:
-        made.create()
-        made.start()
-        yield made
+        running.create()
+        running.start()
+        yield running
     finally:
-        made.remove()
+        running.remove()

@@ -1,4 +1,4 @@
-"""Processes of a service under test, found as an administrator would find them."""
+"""State of a service's processes, read from outside as an administrator would."""
 
 from __future__ import annotations
 
@@ -10,8 +10,10 @@ from ivr.service.supervisor import Supervisor
 
 
 def linked(pid: int, port: int) -> bool:
-    """Whether that process holds a connection to Asterisk's HTTP port: Asterisk knows the name of an application that
-    is gone, too."""
+    """Whether the process ``pid`` has a connection to Asterisk's HTTP ``port``.
+
+    Asterisk itself also lists applications that have disconnected.
+    """
     with contextlib.suppress(psutil.Error):
         return any(
             link.raddr and link.raddr.port == port for link in psutil.Process(pid).net_connections("tcp")
@@ -20,5 +22,5 @@ def linked(pid: int, port: int) -> bool:
 
 
 def hears(service: Supervisor, log: str) -> bool:
-    """Whether the recogniser that is there now has its models, and the worker knows, as its log tells."""
+    """Whether the present recogniser has its models and the worker is connected to it, by the worker's log."""
     return f"process {service.recogniser_pid}\n" in log

@@ -44,7 +44,7 @@ async def test_statuses_are_errors_of_the_right_kind(
 
 async def test_a_deaf_asterisk_is_unavailable_in_time() -> None:
     async with FakeAsterisk() as fake, Ari(fake.url, USER, PASSWORD, "accueil-1", timeout=0.1) as ari:
-        fake.deaf = True
+        fake.unresponsive = True
         with pytest.raises(AriUnavailable):
             await ari.ping()
 

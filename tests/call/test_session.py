@@ -52,7 +52,7 @@ async def test_a_call_from_the_greeting_to_goodbye(tmp_path: Path) -> None:
         assert isinstance(finished, CallFinished)
         assert (finished.outcome, finished.by) == ("answered", "service")
         assert here.fake.channels == {} and here.left_behind() == []
-        assert here.rasa.asked == ["what does a navigo week cost", "no thank you"]
+        assert here.rasa.parsed == ["what does a navigo week cost", "no thank you"]
 
 
 async def test_the_greeting_begins_with_the_answer_and_events_tell_the_time_since_then(

@@ -7,7 +7,7 @@ from typing import Self
 
 import httpx
 
-from tests.fakes.wire import Answer, Asked, Socket, Wire
+from tests.fakes.wire import Answer, Request, Socket, Wire
 
 SLOW_S = 5.0
 GARBAGE = b"<html>it works!</html>"
@@ -19,7 +19,7 @@ class RasaProxy:
     def __init__(self, rasa: str) -> None:
         self.fault = ""
         self._client = httpx.AsyncClient(base_url=rasa, timeout=10.0, trust_env=False)
-        self._wire = Wire(self._answer, self._no_sockets, lambda asked: None)
+        self._wire = Wire(self._answer, self._no_sockets, lambda request: None)
 
     @property
     def url(self) -> str:
@@ -33,15 +33,15 @@ class RasaProxy:
         await self._wire.stop()
         await self._client.aclose()
 
-    async def _answer(self, asked: Asked) -> Answer:
+    async def _answer(self, request: Request) -> Answer:
         if self.fault == "error":
             return 500, {"status": "failure"}
         if self.fault == "garbage":
             return 200, GARBAGE
         if self.fault == "slow":
             await asyncio.sleep(SLOW_S)
-        response = await self._client.request(asked.method, asked.target, json=asked.values or None)
+        response = await self._client.request(request.method, request.target, json=request.values or None)
         return response.status_code, response.content
 
-    async def _no_sockets(self, kind: str, asked: Asked, socket: Socket) -> None:
+    async def _no_sockets(self, kind: str, request: Request, socket: Socket) -> None:
         socket.close()

@@ -1,6 +1,6 @@
-"""A peer that behaves as Asterisk 22 was seen to behave on ARI and on the media websocket, traps included.
+"""A fake Asterisk 22 on ARI and on the media websocket, with the observed quirks of the real one.
 
-Not a mock: it listens on a port and speaks the protocols.  The same tests run against it and the real one.
+It listens on a port and speaks the protocols.  The same tests run against it and against a real Asterisk.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from datetime import UTC, datetime
 from typing import Self
 
 from tests.fakes.media import FakeMedia
-from tests.fakes.wire import Answer, Asked, Socket, Wire
+from tests.fakes.wire import Answer, Request, Socket, Wire
 
 USER, PASSWORD = "accueil", "s3cret-in-no-log"
 
 
 @dataclass
 class FakeChannel:
-    """A channel; ``app`` once it is in Stasis, ``broadcast`` while it waits to be claimed."""
+    """A channel: ``app`` is its Stasis application, ``broadcast`` is set while it waits to be claimed."""
 
     id: str
     name: str
@@ -45,14 +45,14 @@ class FakeChannel:
 class FakeAsterisk:
     """``async with FakeAsterisk() as fake``: ``fake.url`` is its HTTP server.
 
-    ``tick_s`` is how long a 20 ms frame takes to play; ``start_delay_s`` how long after its websocket a
-    media channel enters the application.  Troubles are switched on by the attributes ``booting``
-    (handshakes fail), ``deaf`` (requests are never answered) and ``failing`` (a status for every
-    request); ``meanwhile`` is what happens between its next answer and the asker's having it.
+    tick_s: seconds in which a 20 ms frame is played.
+    start_delay_s: seconds from the websocket of a media channel to its entering the application.
+    Attributes switch faults on: ``booting`` (handshakes fail), ``unresponsive`` (requests are never answered) and
+    ``failing`` (a status for every request).  The functions in ``meanwhile`` run before the next answer is sent.
     """
 
     def __init__(self, tick_s: float = 0.02, start_delay_s: float = 0.003) -> None:
-        self.booting = self.deaf = False
+        self.booting = self.unresponsive = False
         self.failing = 0
         self.channels: dict[str, FakeChannel] = {}
         self.bridges: dict[str, list[str]] = {}
@@ -76,7 +76,7 @@ class FakeAsterisk:
     async def __aexit__(self, *exc: object) -> None:
         await self._wire.stop()
 
-    # the telephone side
+    # the caller's side
 
     def ring(self) -> FakeChannel:
         """A caller arrives and is broadcast to the workers."""
@@ -90,8 +90,10 @@ class FakeAsterisk:
         return caller
 
     def hang_up(self, caller: FakeChannel) -> None:
-        """The caller hangs up.  His media channel stays: nobody told it."""
-        app = caller.app or caller.variables.get("wanted")  # who made a media channel hears of its end
+        """The caller hangs up.  Their media channel stays, because nothing removes it."""
+        app = caller.app or caller.variables.get(
+            "wanted"
+        )  # the creator of a media channel is told of its end
         if self.channels.pop(caller.id, None) and app:
             channel = caller.json()
             self.tell(app, "ChannelHangupRequest", channel=channel, cause=16)
@@ -102,13 +104,13 @@ class FakeAsterisk:
             members[:] = [member for member in members if member != caller.id]
 
     def press(self, caller: FakeChannel, digit: str) -> None:
-        """A key pressed fast: ARI tells it twice, the media link once; no sound meanwhile."""
+        """Press a key briefly: ARI reports it twice, the media link once, without audio meanwhile."""
         for _ in range(2):
             self.tell(caller.app, "ChannelDtmfReceived", channel=caller.json(), digit=digit, duration_ms=40)
         self.bridged_media(caller).event("DTMF_END", digit=digit)
 
     def say(self, caller: FakeChannel, pcm: bytes) -> None:
-        """Sound from the caller, in frames."""
+        """Send audio from the caller, in frames."""
         for start in range(0, len(pcm), 640):
             self.bridged_media(caller).hears(pcm[start : start + 640])
 
@@ -118,11 +120,11 @@ class FakeAsterisk:
         return next(self.media[id] for id in members if id in self.media)
 
     def claim_for_rival(self, caller: FakeChannel) -> None:
-        """Another worker wins."""
+        """Another worker claims the call."""
         caller.broadcast, caller.app = False, "accueil-rival"
 
     def tell(self, app: str, type: str, **fields: object) -> None:
-        """Send an event to the newest socket of the application: older ones stay open and mute."""
+        """Send an event to the newest socket of the application; older sockets stay open and get none."""
         stamp = datetime.now(UTC).isoformat(timespec="milliseconds")
         text = json.dumps({"type": type, "timestamp": stamp, "application": app, **fields})
         if self._sockets.get(app):
@@ -137,7 +139,7 @@ class FakeAsterisk:
         self._wire.silent = True
 
     def drop_events(self, app: str) -> None:
-        """Cut the application's event sockets without a word."""
+        """Cut the application's event sockets without a close frame."""
         for socket in self._sockets.pop(app, []):
             socket.reset()
 
@@ -151,7 +153,7 @@ class FakeAsterisk:
         self.tell(app, "StasisStart", channel=channel.json(), args=list(args))
 
     def end_recording(self, name: str, talking_s: int = 0, *, fails: str = "") -> None:
-        """A recording is over, by key or silence, or because of ``fails``."""
+        """End a recording, by key or silence, or with the error ``fails``."""
         kind = "RecordingFailed" if fails else "RecordingFinished"
         channel = self.recordings.pop(name)
         self._tell_recording(kind, name, channel, duration=talking_s, talking_duration=talking_s, cause=fails)
@@ -162,78 +164,78 @@ class FakeAsterisk:
 
     # HTTP
 
-    def _refuse(self, asked: Asked) -> int | None:
+    def _refuse(self, request: Request) -> int | None:
         if self.booting:
             return 503
-        if asked.path[0] == "media":
-            return None if asked.path[1] in self.media else 404
-        return None if self._allowed(asked) else 401
+        if request.path[0] == "media":
+            return None if request.path[1] in self.media else 404
+        return None if self._allowed(request) else 401
 
-    def _allowed(self, asked: Asked) -> bool:
+    def _allowed(self, request: Request) -> bool:
         wanted = base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
-        return asked.authorization == f"Basic {wanted}"
+        return request.authorization == f"Basic {wanted}"
 
-    async def _on_request(self, asked: Asked) -> Answer | None:
-        self.targets.append(asked.target)
-        if self.deaf:
+    async def _on_request(self, request: Request) -> Answer | None:
+        self.targets.append(request.target)
+        if self.unresponsive:
             return None
         if self.failing:
             return self.failing, {"message": "as told"}
-        if not self._allowed(asked):
+        if not self._allowed(request):
             return 401, {"message": "Authentication required"}
-        kind, *rest = asked.path[1:]
-        handlers: dict[str, Callable[[Asked, list[str]], Answer]] = {
+        kind, *rest = request.path[1:]
+        handlers: dict[str, Callable[[Request, list[str]], Answer]] = {
             "asterisk": lambda a, r: (200, {"ping": "pong"}),
             "applications": self._application,
             "channels": self._channels,
             "bridges": self._bridges,
             "events": self._claim,
         }
-        answer = handlers[kind](asked, rest)
+        answer = handlers[kind](request, rest)
         while self.meanwhile:
             self.meanwhile.pop()()
         return answer
 
-    def _application(self, asked: Asked, rest: list[str]) -> Answer:
+    def _application(self, request: Request, rest: list[str]) -> Answer:
         held = [channel.id for channel in self.channels.values() if channel.app == rest[0]]
         if rest[0] not in self._sockets and not held:
             return 404, {"message": "Application not found"}
         return 200, {"name": rest[0], "channel_ids": held, "bridge_ids": list(self.bridges)}
 
-    def _claim(self, asked: Asked, rest: list[str]) -> Answer:
-        caller = self.channels.get(str(asked.values["channelId"]))
+    def _claim(self, request: Request, rest: list[str]) -> Answer:
+        caller = self.channels.get(str(request.values["channelId"]))
         if caller is None or caller.where:
             return 404, {"message": "Channel not found or not in broadcast state"}
         if not caller.broadcast:
             return 409, {"message": "Channel has already been claimed by another application"}
         caller.broadcast = False
-        asyncio.get_running_loop().call_soon(self.enter, caller, str(asked.values["application"]))
+        asyncio.get_running_loop().call_soon(self.enter, caller, str(request.values["application"]))
         return 204, None
 
-    def _channels(self, asked: Asked, rest: list[str]) -> Answer:
+    def _channels(self, request: Request, rest: list[str]) -> Answer:
         if not rest:
             return 200, [channel.json() for channel in self.channels.values()]
         if rest == ["externalMedia"]:
-            return self._external_media(asked)
+            return self._external_media(request)
         channel = self.channels.get(rest[0])
         if channel is None:
             return 404, {"message": "Channel not found"}
-        if asked.method == "DELETE":
+        if request.method == "DELETE":
             self._remove(channel)
             return 204, None
         verb = rest[1] if len(rest) > 1 else ""
         if verb and not channel.app:
             return 409, {"message": "Channel not in Stasis application"}
-        return self._verb(verb, channel, asked)
+        return self._verb(verb, channel, request)
 
-    def _verb(self, verb: str, channel: FakeChannel, asked: Asked) -> Answer:
-        values = asked.values
+    def _verb(self, verb: str, channel: FakeChannel, request: Request) -> Answer:
+        values = request.values
         match verb:
             case "":
                 return 200, channel.json()
             case "answer":
                 channel.state = "Up"
-            case "variable" if asked.method == "POST":
+            case "variable" if request.method == "POST":
                 channel.variables[str(values["variable"])] = str(values["value"])
             case "variable":
                 name = str(values["variable"])
@@ -251,13 +253,13 @@ class FakeAsterisk:
                 self.tell(channel.app, "StasisEnd", channel=channel.json())
                 channel.app = ""
             case _:
-                return 404, {"message": f"{verb}: not imitated"}
+                return 404, {"message": f"{verb}: not implemented"}
         return 204, None
 
-    def _external_media(self, asked: Asked) -> Answer:
-        id = str(asked.values["channelId"])
+    def _external_media(self, request: Request) -> Answer:
+        id = str(request.values["channelId"])
         channel = FakeChannel(id, "WebSocket/INCOMING/0x7f00", state="Down")
-        channel.variables["wanted"] = str(asked.values["app"])
+        channel.variables["wanted"] = str(request.values["app"])
         self.channels[id] = channel
         connection = f"c0ffee-{id}"
         self.media[id] = self.media[connection] = FakeMedia(id, self._tick_s)
@@ -269,23 +271,23 @@ class FakeAsterisk:
             media.socket.close()
         self.hang_up(channel)
 
-    def _bridges(self, asked: Asked, rest: list[str]) -> Answer:
+    def _bridges(self, request: Request, rest: list[str]) -> Answer:
         if not rest:
             return 200, [{"id": id, "channels": members} for id, members in self.bridges.items()]
         id, verb = rest[0], rest[1] if len(rest) > 1 else ""
-        if not verb and asked.method == "POST":
+        if not verb and request.method == "POST":
             self.bridges[id] = []
             return 200, {"id": id}
         if id not in self.bridges:
             return 404, {"message": "Bridge not found"}
-        if asked.method == "DELETE":
+        if request.method == "DELETE":
             del self.bridges[id]
             return 204, None
-        wanted = asked.values["channel"]
+        wanted = request.values["channel"]
         return self._members(id, verb, wanted if isinstance(wanted, list) else [str(wanted)])
 
     def _members(self, id: str, verb: str, channels: list[str]) -> Answer:
-        """A comma separates channels in a query only; in a JSON body it is part of a name."""
+        """Check and move channels.  A comma separates names in a query; in a JSON body it is part of a name."""
         for name in channels:
             if name not in self.channels:
                 return 400, {"message": "Channel not found"}
@@ -299,11 +301,11 @@ class FakeAsterisk:
 
     # websockets
 
-    async def _on_socket(self, kind: str, asked: Asked, socket: Socket) -> None:
+    async def _on_socket(self, kind: str, request: Request, socket: Socket) -> None:
         if kind == "media":
-            await self._media_socket(self.media[asked.path[1]], socket)
+            await self._media_socket(self.media[request.path[1]], socket)
         else:
-            await self._event_socket(str(asked.values["app"]), socket)
+            await self._event_socket(str(request.values["app"]), socket)
 
     async def _media_socket(self, media: FakeMedia, socket: Socket) -> None:
         channel = self.channels[media.channel_id]

@@ -1,4 +1,4 @@
-"""The event loop whose clock jumps, which replays use too."""
+"""The event loop with a virtual clock, which replays also use."""
 
 from ivr.core.virtual_time import VirtualLoop
 

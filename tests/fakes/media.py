@@ -1,4 +1,4 @@
-"""Asterisk's side of the media websocket, with the queue and the traps of ``chan_websocket``."""
+"""Asterisk's side of the media websocket, with the queue and the quirks of ``chan_websocket``."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ MESSAGE_MAX = 65_527
 
 
 class FakeMedia:
-    """One media channel: ``played`` is what the caller hears (frames, None for a tick without sound)."""
+    """One media channel: ``played`` holds the frames that the caller hears, None for a tick without audio."""
 
     def __init__(self, channel_id: str, tick_s: float) -> None:
         self.channel_id = channel_id
@@ -28,7 +28,7 @@ class FakeMedia:
         self._leftover = b""
 
     async def serve(self, socket: Socket) -> None:
-        """Own the websocket until either side ends it."""
+        """Serve the websocket until either side closes it."""
         self.socket = socket
         self.event("MEDIA_START", optimal_frame_size=FRAME, ptime=20, format="slin16")
         player = asyncio.create_task(self._play())
@@ -50,7 +50,7 @@ class FakeMedia:
             self.socket.send(self._text(name, **fields))
 
     def hears(self, pcm: bytes) -> None:
-        """Sound from the caller."""
+        """Send audio from the caller."""
         if self.socket is not None:
             self.socket.send(pcm)
 
@@ -63,7 +63,7 @@ class FakeMedia:
 
     def _audio(self, message: bytes) -> None:
         if self._length >= QUEUE_MAX:
-            return  # dropped without a word
+            return  # dropped silently
         if self._buffering:
             message, self._leftover = self._leftover + message, b""
         whole = len(message) // FRAME * FRAME
@@ -71,7 +71,7 @@ class FakeMedia:
             self._queue.append(message[start : start + FRAME])
             self._length += 1
         if self._buffering:
-            self._leftover = message[whole:]  # else the rest is lost
+            self._leftover = message[whole:]  # otherwise the rest is lost
         if self._length >= XOFF and not self._full:
             self._full = True
             self.event("MEDIA_XOFF")

@@ -1,4 +1,4 @@
-"""A peer that answers as Rasa's ``/model/parse`` does, by a list of sentences."""
+"""A fake Rasa that answers ``/model/parse`` from a list of sentences."""
 
 from __future__ import annotations
 
@@ -7,20 +7,21 @@ from collections.abc import Mapping
 from typing import Self
 
 from ivr.core.text import normalise
-from tests.fakes.wire import Answer, Asked, Socket, Wire
+from tests.fakes.wire import Answer, Request, Socket, Wire
 
 
 class FakeRasa:
     """``async with FakeRasa({"how much is navigo": "navigo.pass"}) as rasa``: ``rasa.url`` is its address.
 
-    A sentence that it does not know is out of scope.  ``failing``: an HTTP status for every question.
+    An unknown sentence is out of scope.  ``failing`` is an HTTP status for every request; 0: none.  ``parsed`` holds
+    the texts that were sent.
     """
 
     def __init__(self, meanings: Mapping[str, str]) -> None:
         self.failing = 0
-        self.asked: list[str] = []
+        self.parsed: list[str] = []
         self._meanings = {normalise(sentence): intent for sentence, intent in meanings.items()}
-        self._wire = Wire(self._parse, self._no_sockets, lambda asked: None)
+        self._wire = Wire(self._parse, self._no_sockets, lambda request: None)
 
     @property
     def url(self) -> str:
@@ -33,15 +34,15 @@ class FakeRasa:
     async def __aexit__(self, *exc: object) -> None:
         await self._wire.stop()
 
-    async def _parse(self, asked: Asked) -> Answer:
+    async def _parse(self, request: Request) -> Answer:
         if self.failing:
             return self.failing, {"status": "failure"}
-        text = str(asked.values["text"]).partition("|")[0].strip()  # the sounds stand behind it
-        self.asked.append(text)
+        text = str(request.values["text"]).partition("|")[0].strip()  # the phonemes follow it
+        self.parsed.append(text)
         await asyncio.sleep(0.01)
         intent = self._meanings.get(normalise(text), "oos")
         ranking = [{"name": intent, "confidence": 0.93}, {"name": "weather", "confidence": 0.02}]
         return 200, {"intent": ranking[0], "intent_ranking": ranking}
 
-    async def _no_sockets(self, kind: str, asked: Asked, socket: Socket) -> None:
+    async def _no_sockets(self, kind: str, request: Request, socket: Socket) -> None:
         socket.close()

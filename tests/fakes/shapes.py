@@ -1,4 +1,4 @@
-"""Hypothesis strategies for what a confused peer may send."""
+"""Hypothesis strategies for what a faulty peer may send."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The jumping clock that virtual-time tests stand on."""
+"""The virtual clock of tests in virtual time."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ import pytest
 
 @pytest.mark.virtual_time
 async def test_ninety_seconds_pass_at_once() -> None:
-    began, loop = time.monotonic(), asyncio.get_running_loop()
+    started, loop = time.monotonic(), asyncio.get_running_loop()
     await asyncio.sleep(90)
     assert loop.time() == pytest.approx(90)
-    assert time.monotonic() - began < 1
+    assert time.monotonic() - started < 1
 
 
 @pytest.mark.virtual_time
@@ -29,7 +29,7 @@ async def test_timers_fire_in_order() -> None:
 
 
 @pytest.mark.virtual_time
-async def test_a_thread_is_waited_for() -> None:
+async def test_the_loop_waits_for_a_thread() -> None:
     assert await asyncio.to_thread(lambda: 42) == 42
 
 

@@ -1,6 +1,4 @@
-"""A small HTTP and websocket server on one port, as Asterisk's is: sockets here, meaning in
-``asterisk.py``.
-"""
+"""A small HTTP and websocket server on one port; ``asterisk.py`` and ``rasa.py`` give the requests their meaning."""
 
 from __future__ import annotations
 
@@ -14,14 +12,14 @@ from http import HTTPStatus
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from websockets.frames import CloseCode, Opcode
-from websockets.http11 import Request
+from websockets.http11 import Request as Handshake
 from websockets.protocol import State
 from websockets.server import ServerProtocol
 
 
 @dataclass
-class Asked:
-    """One HTTP request; ``values`` are query and JSON body together."""
+class Request:
+    """One HTTP request; ``values`` holds the query and the JSON body."""
 
     method: str
     target: str
@@ -31,20 +29,20 @@ class Asked:
 
 
 QUIET = logging.getLogger("fake")
-QUIET.setLevel(logging.INFO)  # what the peer sees is no leak of ours
+QUIET.setLevel(logging.INFO)  # the peer may log what it receives; only our own logs are checked
 Answer = tuple[int, object]
 
 
 @dataclass(eq=False)
 class Socket:
-    """One websocket of the server's side."""
+    """The server's side of a websocket; ``got`` is the queue of received messages, None at the end."""
 
     protocol: ServerProtocol
     writer: asyncio.StreamWriter
     got: asyncio.Queue[bytes | str | None] = field(default_factory=asyncio.Queue)
 
     def send(self, message: bytes | str) -> None:
-        """Send now; a closed socket swallows it."""
+        """Send now; a closed socket ignores the message."""
         if self.protocol.state is not State.OPEN:
             return
         if isinstance(message, str):
@@ -59,7 +57,7 @@ class Socket:
             self.write()
 
     def reset(self) -> None:
-        """End it as a crash would: no close frame."""
+        """End the connection without a close frame, as a crash would."""
         self.writer.transport.abort()
 
     def write(self) -> None:
@@ -71,13 +69,18 @@ class Socket:
 
 
 class Wire:
-    """Listens on a free port; ``on_request`` answers, ``on_socket`` owns a websocket until it returns."""
+    """Listens on a free port.
+
+    on_request: returns status and body, or None to never answer.
+    on_socket: owns a websocket until it returns; its first argument is the first part of the path.
+    refuse: returns a status that refuses a websocket, or None.
+    """
 
     def __init__(
         self,
-        on_request: Callable[[Asked], Awaitable[Answer | None]],
-        on_socket: Callable[[str, Asked, Socket], Coroutine[object, object, None]],
-        refuse: Callable[[Asked], int | None],
+        on_request: Callable[[Request], Awaitable[Answer | None]],
+        on_socket: Callable[[str, Request, Socket], Coroutine[object, object, None]],
+        refuse: Callable[[Request], int | None],
     ) -> None:
         self._on_request, self._on_socket, self._refuse = on_request, on_socket, refuse
         self._server: asyncio.Server | None = None
@@ -109,34 +112,36 @@ class Wire:
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while True:
             head = await reader.readuntil(b"\r\n\r\n")
-            asked, headers = _parse(head)
+            request, headers = _parse(head)
             if headers.get("upgrade", "").lower() == "websocket":
-                await self._upgrade(asked, head, reader, writer)
+                await self._upgrade(request, head, reader, writer)
                 return
             body = await reader.readexactly(int(headers.get("content-length", "0")))
             if body:
-                asked.values.update(json.loads(body))
-            answer = await self._on_request(asked)
+                request.values.update(json.loads(body))
+            answer = await self._on_request(request)
             if answer is None:
                 await asyncio.sleep(3600)  # a server that never answers
                 return
             writer.write(_response(*answer))
 
     async def _upgrade(
-        self, asked: Asked, head: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+        self, request: Request, head: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
         names = ["ari", "media"]
         protocol = ServerProtocol(subprotocols=names, max_size=None, logger=QUIET)  # type: ignore[arg-type]
         protocol.receive_data(head)
-        request = next(event for event in protocol.events_received() if isinstance(event, Request))
-        status = self._refuse(asked)
-        accepted = protocol.accept(request) if status is None else protocol.reject(HTTPStatus(status), "no\n")
+        handshake = next(event for event in protocol.events_received() if isinstance(event, Handshake))
+        status = self._refuse(request)
+        accepted = (
+            protocol.accept(handshake) if status is None else protocol.reject(HTTPStatus(status), "no\n")
+        )
         protocol.send_response(accepted)
         socket = Socket(protocol, writer)
         socket.write()
         if status is not None:
             return
-        owner = asyncio.create_task(self._on_socket(asked.path[0], asked, socket))
+        owner = asyncio.create_task(self._on_socket(request.path[0], request, socket))
         try:
             await self._pump(socket, reader)
         finally:
@@ -165,13 +170,15 @@ class Wire:
                 return
 
 
-def _parse(head: bytes) -> tuple[Asked, dict[str, str]]:
+def _parse(head: bytes) -> tuple[Request, dict[str, str]]:
     first, *lines = head.decode().rstrip().split("\r\n")
     method, target, _ = first.split(" ")
     headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
     url = urlsplit(target)
     path = [unquote(part) for part in url.path.strip("/").split("/")]
-    return Asked(method, target, path, headers.get("authorization", ""), dict(parse_qsl(url.query))), headers
+    return Request(
+        method, target, path, headers.get("authorization", ""), dict(parse_qsl(url.query))
+    ), headers
 
 
 def _response(status: int, body: object) -> bytes:

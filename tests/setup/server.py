@@ -1,4 +1,4 @@
-"""A real HTTP server with a line that breaks: it serves one file, honours ranges, and hangs up when told."""
+"""A real HTTP server that serves one file, supports ranges and can cut the connection."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 
 class Site:
-    """What the server has and how it misbehaves; ``asked`` holds the range of every GET."""
+    """The server's content and faults; ``ranges_requested`` holds the Range of every GET, ``probes`` counts HEADs."""
 
     def __init__(self, content: bytes) -> None:
         self.content = content
-        self.asked: list[str] = []
-        self.knocks = 0
+        self.ranges_requested: list[str] = []
+        self.probes = 0
         self.cut_after: int | None = None
-        """Hang up after so many bytes of the next answer."""
+        """Bytes of the next answer after which the connection is cut."""
         self.ranges = True
         self.status = 200
         self.url = ""
@@ -24,7 +24,7 @@ class Site:
 
 @contextmanager
 def site(content: bytes) -> Iterator[Site]:
-    """The server on a port of its own."""
+    """Run the server on a free port."""
     served = Site(content)
     server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(served))
     served.url = f"http://127.0.0.1:{server.server_address[1]}/model.bin"
@@ -41,15 +41,15 @@ def site(content: bytes) -> Iterator[Site]:
 def _handler(served: Site) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         def do_HEAD(self) -> None:
-            served.knocks += 1
+            served.probes += 1
             self.send_response(200)
             self.end_headers()
 
         def do_GET(self) -> None:
-            asked = self.headers.get("Range", "")
-            served.asked.append(asked)
-            begin = int(asked.removeprefix("bytes=").rstrip("-")) if asked and served.ranges else 0
-            if begin >= len(served.content) > 0 and asked:
+            requested = self.headers.get("Range", "")
+            served.ranges_requested.append(requested)
+            begin = int(requested.removeprefix("bytes=").rstrip("-")) if requested and served.ranges else 0
+            if begin >= len(served.content) > 0 and requested:
                 self.send_response(416)
                 self.send_header("Content-Range", f"bytes */{len(served.content)}")
                 self.send_header("Content-Length", "0")
@@ -67,6 +67,6 @@ def _handler(served: Site) -> type[BaseHTTPRequestHandler]:
                 self.close_connection = True
 
         def log_message(self, format: str, *args: object) -> None:
-            """Silent."""
+            """Log nothing."""
 
     return Handler

@@ -1,4 +1,4 @@
-"""Downloads over a real connection that breaks."""
+"""Downloads over a real connection that is cut."""
 
 from __future__ import annotations
 
@@ -22,25 +22,27 @@ SUM = hashlib.sha256(CONTENT).hexdigest()
 
 @pytest.fixture
 def served() -> Iterator[Site]:
-    with site(CONTENT) as one:
-        yield one
+    with site(CONTENT) as server:
+        yield server
 
 
 @pytest.fixture
 def downloader() -> Iterator[Downloader]:
-    one = Downloader()
-    yield one
-    one.close()
+    fetching = Downloader()
+    yield fetching
+    fetching.close()
 
 
-def test_a_file_arrives_verified_and_its_progress_is_told(
+def test_a_file_arrives_verified_and_reports_its_progress(
     served: Site, downloader: Downloader, tmp_path: Path
 ) -> None:
-    told: list[tuple[int, int | None]] = []
+    progress: list[tuple[int, int | None]] = []
     target = tmp_path / "model.bin"
-    assert downloader.fetch(served.url, target, SUM, lambda done, total: told.append((done, total))) == SUM
+    assert (
+        downloader.fetch(served.url, target, SUM, lambda done, total: progress.append((done, total))) == SUM
+    )
     assert target.read_bytes() == CONTENT
-    assert told[-1] == (len(CONTENT), len(CONTENT))
+    assert progress[-1] == (len(CONTENT), len(CONTENT))
     assert not (tmp_path / "model.bin.part").exists()
 
 
@@ -49,7 +51,7 @@ def test_a_cut_is_resumed_where_it_happened(served: Site, downloader: Downloader
     target = tmp_path / "model.bin"
     downloader.fetch(served.url, target, SUM)
     assert target.read_bytes() == CONTENT
-    assert served.asked == ["", "bytes=100000-"]
+    assert served.ranges_requested == ["", "bytes=100000-"]
 
 
 def test_the_next_set_up_resumes_what_the_last_one_left(
@@ -57,7 +59,7 @@ def test_the_next_set_up_resumes_what_the_last_one_left(
 ) -> None:
     (tmp_path / "model.bin.part").write_bytes(CONTENT[:250_000])
     downloader.fetch(served.url, tmp_path / "model.bin", SUM)
-    assert served.asked == ["bytes=250000-"]
+    assert served.ranges_requested == ["bytes=250000-"]
 
 
 def test_a_whole_part_file_is_taken_without_a_new_download(
@@ -83,9 +85,7 @@ def test_a_server_without_ranges_starts_over(served: Site, downloader: Downloade
     assert (tmp_path / "model.bin").read_bytes() == CONTENT
 
 
-def test_wrong_bytes_are_refused_and_thrown_away(
-    served: Site, downloader: Downloader, tmp_path: Path
-) -> None:
+def test_wrong_bytes_are_refused_and_deleted(served: Site, downloader: Downloader, tmp_path: Path) -> None:
     served.content = CONTENT[:-1] + b"!"
     with pytest.raises(SetupError, match="refused"):
         downloader.fetch(served.url, tmp_path / "model.bin", SUM)
@@ -102,7 +102,7 @@ def test_a_resumed_part_with_wrong_bytes_is_refused(
     assert (tmp_path / "model.bin").read_bytes() == CONTENT
 
 
-def test_an_error_of_the_server_is_said_in_a_few_words(
+def test_a_server_error_is_described_in_a_few_words(
     served: Site, downloader: Downloader, tmp_path: Path
 ) -> None:
     served.status = 404
@@ -123,12 +123,12 @@ def test_a_silent_host_is_given_up_and_remembered(
     downloader: Downloader, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(download, "PROBE_S", 0.3)
-    with socket.socket() as mute:
-        mute.bind(("127.0.0.1", 0))
-        mute.listen()  # connections succeed, answers never come
-        url = f"http://127.0.0.1:{mute.getsockname()[1]}/x"
-        began = time.monotonic()
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen()  # connections succeed, answers never come
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}/x"
+        started = time.monotonic()
         for name in ("a", "b", "c"):
             with pytest.raises(Unreachable, match="no answer in time"):
                 downloader.fetch(url, tmp_path / name, None)
-        assert time.monotonic() - began < 2
+        assert time.monotonic() - started < 2

@@ -1,7 +1,4 @@
-"""Our jail as fail2ban itself reads it.
-
-tests/service/calls/test_strangers.py shows what the filter finds in a scan.
-"""
+"""Our jail as fail2ban reads it; tests/service/calls/test_strangers.py tests the filter on a scan."""
 
 from __future__ import annotations
 
@@ -17,18 +14,20 @@ from tests.conftest import ROOT
 
 
 def test_the_jail_drops_every_packet_of_an_address(tmp_path: Path) -> None:
-    there = fail2ban.folder(load(root=ROOT))
-    shutil.copytree(there / "etc/fail2ban", tmp_path / "etc")
+    installed = fail2ban.folder(load(root=ROOT))
+    shutil.copytree(installed / "etc/fail2ban", tmp_path / "etc")
     shutil.copytree(ROOT / "dialplans/fail2ban", tmp_path / "etc", dirs_exist_ok=True)
     (tmp_path / "etc/jail.d/defaults-debian.conf").unlink()  # sshd's
     (tmp_path / "security.log").touch()
     jail = tmp_path / "etc/jail.d/accueil.conf"
     (path,) = (line for line in jail.read_text("utf-8").splitlines() if line.startswith("logpath"))
     jail.write_text(jail.read_text("utf-8").replace(path, f"logpath = {tmp_path / 'security.log'}"), "utf-8")
-    shown = subprocess.run(
-        [sys.executable, str(there / "usr/bin/fail2ban-client"), "-c", str(tmp_path / "etc"), "-d"],
-        env={**os.environ, "PYTHONPATH": str(there / "usr/lib/python3/dist-packages")},
-        capture_output=True, text=True, check=True,
-    ).stdout  # fmt: skip
-    assert "['start', 'accueil']" in shown and "['set', 'accueil', 'maxretry', 3]" in shown
-    assert "['blocktype', 'drop']" in shown and "['protocol', 'tcp,udp']" in shown
+    output = subprocess.run(
+        [sys.executable, str(installed / "usr/bin/fail2ban-client"), "-c", str(tmp_path / "etc"), "-d"],
+        env={**os.environ, "PYTHONPATH": str(installed / "usr/lib/python3/dist-packages")},
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    assert "['start', 'accueil']" in output and "['set', 'accueil', 'maxretry', 3]" in output
+    assert "['blocktype', 'drop']" in output and "['protocol', 'tcp,udp']" in output

@@ -1,4 +1,4 @@
-"""What set-up does to the machine, and what it says when it may not."""
+"""What set-up does to the machine, and what it says without the permission."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def script(path: Path, text: str) -> Path:
     return path
 
 
-def test_a_failed_program_ends_in_its_last_words(tmp_path: Path) -> None:
+def test_a_failed_program_is_reported_with_its_last_line(tmp_path: Path) -> None:
     broken = script(tmp_path / "broken", "echo one; echo 'E: no space left' >&2; exit 3")
     log = tmp_path / "log"
     with pytest.raises(SetupError, match=r"^apt failed: E: no space left \(all of it: .*log\)$"):
@@ -73,7 +73,7 @@ def test_the_named_interpreter_comes_first_then_whole_folders(
 
 
 @as_root
-def test_an_interrupted_bootstrap_is_cleaned_without_touching_what_was_mounted_in_it(tmp_path: Path) -> None:
+def test_an_interrupted_bootstrap_is_removed_without_touching_its_mounts(tmp_path: Path) -> None:
     precious = tmp_path / "dev"
     precious.mkdir()
     (precious / "null").write_text("precious")
@@ -90,7 +90,7 @@ def test_an_interrupted_bootstrap_is_cleaned_without_touching_what_was_mounted_i
 
 
 @as_root
-def test_an_asterisk_that_runs_is_not_pulled_away_from_under(tmp_path: Path, task: Task) -> None:
+def test_a_running_asterisk_is_not_replaced(tmp_path: Path, task: Task) -> None:
     settings = Settings(root=tmp_path, var=tmp_path / "var")
     settings.rootfs.mkdir(parents=True)
     ready, go = os.pipe()
@@ -120,9 +120,9 @@ def test_without_root_one_line_says_what_is_missing() -> None:
         cwd=ROOT,
         check=False,
     )
-    said = done.stderr.splitlines()[-1]
+    line = done.stderr.splitlines()[-1]
     assert re.search(
-        r"SetupError: not root: run this again .*; what is missing: apt-get install debootstrap$", said
+        r"SetupError: not root: run this again .*; what is missing: apt-get install debootstrap$", line
     )
 
 
@@ -143,12 +143,14 @@ def test_locks_hold_a_sum_for_every_package_and_no_address(name: str) -> None:
         assert "--hash=sha256:" in package, package
 
 
-def test_the_lock_has_what_pyproject_asks_for() -> None:
+def test_the_lock_has_the_packages_of_pyproject() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    asked = [*project["dependencies"], *project["optional-dependencies"]["dev"]]
+    required = [*project["dependencies"], *project["optional-dependencies"]["dev"]]
     locked = set(re.findall(r"^([a-z0-9-]+)==", (ROOT / "requirements.lock").read_text(), re.M))
-    wanted = {re.split(r"[\s;<>=\[]", line)[0].lower().replace(".", "-").replace("_", "-") for line in asked}
-    assert wanted <= locked
+    names = {
+        re.split(r"[\s;<>=\[]", line)[0].lower().replace(".", "-").replace("_", "-") for line in required
+    }
+    assert names <= locked
 
 
 def test_programs_of_set_up_can_be_started() -> None:

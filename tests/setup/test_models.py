@@ -1,4 +1,4 @@
-"""Models from a real server, out of real packages, and the line that says what stands in."""
+"""Models from a real server and from real packages, and the line about the model used instead."""
 
 from __future__ import annotations
 
@@ -84,11 +84,11 @@ def test_a_model_comes_from_its_official_address(settings: Settings, task: Task)
         catalogue(settings, voice("piper-fr_FR-x", served.url, b"a voice"))
         assert fetch_all(settings, ALL, task) == []
         assert (settings.models / "piper-fr_FR-x" / "v.onnx").read_bytes() == b"a voice"
-        assert fetch_all(settings, ALL, task) == []  # nothing is asked for twice
-        assert len(served.asked) == 1
+        assert fetch_all(settings, ALL, task) == []  # nothing is fetched twice
+        assert len(served.ranges_requested) == 1
 
 
-def test_another_entry_brings_the_model_anew(settings: Settings, task: Task) -> None:
+def test_a_changed_entry_fetches_the_model_again(settings: Settings, task: Task) -> None:
     with site(b"a voice") as served:
         catalogue(settings, voice("piper-fr_FR-x", served.url, b"a voice"))
         fetch_all(settings, ALL, task)
@@ -98,7 +98,7 @@ def test_another_entry_brings_the_model_anew(settings: Settings, task: Task) -> 
     assert (settings.models / "piper-fr_FR-x" / "v.onnx").read_bytes() == b"a better voice"
 
 
-def test_models_out_of_reach_are_one_line_with_the_default_and_the_way_back(
+def test_unreachable_models_are_one_line_with_the_default_and_the_command_to_get_them(
     settings: Settings, task: Task
 ) -> None:
     text = "".join(voice(f"piper-{n}", f"{DEAD}/{n}", b"x") for n in ("fr_FR-a", "fr_FR-b"))
@@ -112,7 +112,7 @@ def test_models_out_of_reach_are_one_line_with_the_default_and_the_way_back(
     assert not settings.models.exists() or list(settings.models.iterdir()) == []
 
 
-def test_a_needed_model_out_of_reach_stops_set_up(settings: Settings, task: Task) -> None:
+def test_an_unreachable_needed_model_stops_set_up(settings: Settings, task: Task) -> None:
     catalogue(settings, voice("whisper", f"{DEAD}/w", b"x", "    needed: true\n"))
     with pytest.raises(SetupError, match="whisper could be had nowhere: 127.0.0.1: cannot be reached"):
         fetch_all(settings, ALL, task)
@@ -126,9 +126,7 @@ def test_a_model_with_wrong_bytes_is_never_used(settings: Settings, task: Task) 
     assert not (settings.models / "piper-fr_FR-x").exists()
 
 
-def test_a_sum_taken_on_trust_is_written_down_and_held_against_the_next(
-    settings: Settings, task: Task
-) -> None:
+def test_a_trusted_sum_is_recorded_and_checked_at_the_next_download(settings: Settings, task: Task) -> None:
     first = zipped("vosk-small/am/final.mdl", "vosk-small/README")
     with site(first) as served:
         catalogue(settings, archive(served.url))
@@ -179,7 +177,7 @@ def tarball(folder: Path, name: str, members: dict[str, bytes]) -> Path:
 
 
 def packaged(settings: Settings, content: bytes) -> str:
-    """A model out of two wheels and a tarball, laid where an earlier set-up would have left them."""
+    """A model made of two wheels and a tarball, which an earlier set-up has downloaded."""
     work = settings.var / "downloads" / "kokoro"
     work.mkdir(parents=True)
     kept = [

@@ -1,4 +1,4 @@
-"""Steps run once, again when their inputs changed, side by side, and fail in one line each."""
+"""Steps run once, again when their inputs change, side by side, and fail in one line each."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ def settings(tmp_path: Path) -> Settings:
 
 
 @pytest.fixture
-def said() -> io.StringIO:
+def output() -> io.StringIO:
     return io.StringIO()
 
 
 @pytest.fixture
-def board(said: io.StringIO) -> ProgressBoard:
-    return ProgressBoard(Console(file=said))
+def board(output: io.StringIO) -> ProgressBoard:
+    return ProgressBoard(Console(file=output))
 
 
 def step(
@@ -37,7 +37,7 @@ def step(
     return SetupStep(name, name.title(), run, lambda settings: inputs, lambda settings: True, after)
 
 
-def noting(log: list[str], name: str) -> RunStep:
+def recording(log: list[str], name: str) -> RunStep:
     def run(settings: Settings, task: Task) -> Sequence[str]:
         log.append(name)
         return []
@@ -52,7 +52,7 @@ def test_a_step_runs_once_and_again_when_a_file_of_it_changed(
     content.mkdir()
     (content / "a.yml").write_text("one")
     log: list[str] = []
-    steps = [step("train", noting(log, "train"), inputs=[content])]
+    steps = [step("train", recording(log, "train"), inputs=[content])]
     run_all(settings, steps, board)
     run_all(settings, steps, board)
     assert log == ["train"]
@@ -66,7 +66,7 @@ def test_a_step_runs_once_and_again_when_a_file_of_it_changed(
 def test_a_step_runs_again_when_its_result_is_gone(settings: Settings, board: ProgressBoard) -> None:
     log: list[str] = []
     result = settings.root / "result"
-    gone = SetupStep("a", "A", noting(log, "a"), lambda s: ["same"], lambda s: result.exists())
+    gone = SetupStep("a", "A", recording(log, "a"), lambda s: ["same"], lambda s: result.exists())
     run_all(settings, [gone], board)
     run_all(settings, [gone], board)
     assert log == ["a", "a"]
@@ -80,17 +80,17 @@ def test_order_is_kept_and_what_is_independent_runs_side_by_side(
 
     def together(name: str) -> RunStep:
         def run(settings: Settings, task: Task) -> Sequence[str]:
-            both.wait()  # breaks unless the other one runs at the same time
+            both.wait()  # raises unless the other step runs at the same time
             log.append(name)
             return []
 
         return run
 
     steps = [
-        step("last", noting(log, "last"), after=("left", "right")),
+        step("last", recording(log, "last"), after=("left", "right")),
         step("left", together("left"), after=("first",)),
         step("right", together("right"), after=("first",)),
-        step("first", noting(log, "first")),
+        step("first", recording(log, "first")),
     ]
     run_all(settings, steps, board)
     assert (log[0], log[-1], len(log)) == ("first", "last", 4)
@@ -102,13 +102,13 @@ def test_a_step_that_changes_the_next_ones_inputs_makes_it_due(
     voice = settings.root / "voice"
     log: list[str] = []
 
-    def bring(settings: Settings, task: Task) -> Sequence[str]:
+    def fetch(settings: Settings, task: Task) -> Sequence[str]:
         voice.write_text(str(len(log)))
         return []
 
     def steps(version: str) -> list[SetupStep]:
-        models = step("models", bring, inputs=[version])
-        return [models, step("prompts", noting(log, "prompts"), inputs=[voice], after=("models",))]
+        models = step("models", fetch, inputs=[version])
+        return [models, step("prompts", recording(log, "prompts"), inputs=[voice], after=("models",))]
 
     voice.write_text("none")
     run_all(settings, steps("1"), board)
@@ -118,7 +118,7 @@ def test_a_step_that_changes_the_next_ones_inputs_makes_it_due(
     assert log == ["prompts", "prompts"]
 
 
-def test_a_failure_is_said_nothing_new_starts_and_the_rest_is_kept(
+def test_after_a_failure_nothing_starts_and_other_results_are_kept(
     settings: Settings, board: ProgressBoard
 ) -> None:
     log: list[str] = []
@@ -128,8 +128,8 @@ def test_a_failure_is_said_nothing_new_starts_and_the_rest_is_kept(
 
     steps = [
         step("asterisk", fail),
-        step("models", noting(log, "models")),
-        step("demo", noting(log, "demo"), after=("asterisk", "models")),
+        step("models", recording(log, "models")),
+        step("demo", recording(log, "demo"), after=("asterisk", "models")),
     ]
     with pytest.raises(SetupError, match="^Asterisk: the mirror is away$"):
         run_all(settings, steps, board)
@@ -137,12 +137,14 @@ def test_a_failure_is_said_nothing_new_starts_and_the_rest_is_kept(
     assert steps[0].due(settings) and not steps[1].due(settings)
 
 
-def test_lines_for_people_are_shown(settings: Settings, board: ProgressBoard, said: io.StringIO) -> None:
+def test_lines_for_the_operator_are_shown(
+    settings: Settings, board: ProgressBoard, output: io.StringIO
+) -> None:
     run_all(settings, [step("models", lambda s, t: ["Voices: Pico in use [later]"])], board)
-    assert "Voices: Pico in use [later]\n" in said.getvalue()
+    assert "Voices: Pico in use [later]\n" in output.getvalue()
 
 
-def half_built(folder: Path) -> None:
+def partly_built(folder: Path) -> None:
     folder.mkdir(parents=True)
     (folder / "half").write_text("x")
     raise KeyboardInterrupt
@@ -157,14 +159,14 @@ def whole(text: str) -> Callable[[Path], None]:
     return make
 
 
-def test_what_stands_is_always_whole(tmp_path: Path) -> None:
+def test_a_built_folder_is_always_complete(tmp_path: Path) -> None:
     target = tmp_path / "var" / "env"
     with pytest.raises(KeyboardInterrupt):
-        build(target, half_built)
+        build(target, partly_built)
     assert not target.exists()
     build(target, whole("one"))
     with pytest.raises(KeyboardInterrupt):
-        build(target, half_built)
+        build(target, partly_built)
     assert (target / "whole").read_text() == "one"
     build(target, whole("two"))
     assert (target / "whole").read_text() == "two"

@@ -1,4 +1,4 @@
-"""A private Asterisk with plain extensions, and the telephone that calls them."""
+"""A private Asterisk with plain extensions, and a simulated telephone that calls them."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ exten => _XXX,1,Set(GLOBAL(KEYS)=${{EXTEN}})
 
 @dataclass(frozen=True)
 class Exchange:
-    """What the tests of this folder call with and to."""
+    """The telephone, the Asterisk that it calls, and that Asterisk's SIP port."""
 
     phone: Softphone
     asterisk: Asterisk
@@ -85,7 +85,7 @@ def exchange(hold: Callable[[], Resident]) -> Iterator[Exchange]:
 
 @pytest.fixture
 def word(tmp_path: Path) -> Path:
-    """Something to say: 0.6 s."""
+    """An utterance of 0.6 s."""
     path = tmp_path / "word.wav"
     write_wav(path, tone(0.6, 600))
     return path

@@ -1,4 +1,4 @@
-"""The words of `ivr call`."""
+"""The command line of `ivr call`."""
 
 from __future__ import annotations
 
@@ -22,26 +22,14 @@ def parse(settings: Settings, *args: str, to: str = "") -> CallSpec:
 def test_steps_stay_in_their_order(settings: Settings, tmp_path: Path) -> None:
     wav = tmp_path / "q.wav"
     wav.touch()
-    words = [
-        "--digits",
-        "2#",
-        "--say",
-        str(wav),
-        "--wait",
-        "1.5",
-        "--interrupt",
-        str(wav),
-        "--quiet",
-        "1",
-        "--hangup",
-    ]
+    words = f"--digits 2# --say {wav} --wait 1.5 --interrupt {wav} --quiet 1 --hangup".split()
     found = parse(settings, *words)
     assert found.steps == (Digits("2#"), Say(wav), Wait(1.5), Interrupt(wav), HangUp())
     assert (found.quiet_s, found.max_s, found.to) == (1.0, 9.0, f"sip:127.0.0.1:{settings.sip_port}")
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "named"),
     [
         (["--sing"], "--sing"),
         (["--digits"], "keys"),
@@ -51,8 +39,8 @@ def test_steps_stay_in_their_order(settings: Settings, tmp_path: Path) -> None:
         (["--wait", "long"], "seconds"),
     ],
 )
-def test_wrong_words_are_named(settings: Settings, words: list[str], told: str) -> None:
-    with pytest.raises(UsageError, match=told):
+def test_wrong_words_are_named(settings: Settings, words: list[str], named: str) -> None:
+    with pytest.raises(UsageError, match=named):
         parse(settings, *words)
 
 
@@ -73,9 +61,9 @@ async def test_a_call_as_json_lines(
 ) -> None:
     password = tmp_path / "password"
     password.write_text(settings.secrets["SOFTPHONE_PASSWORD"] + "\n")
-    wanted = parse(settings, "--hangup", to=exchange.to("twice"))
+    spec = parse(settings, "--hangup", to=exchange.to("twice"))
     async with asyncio.timeout(30):
-        code = await command.run(settings, wanted, user="softphone", password_file=password, as_json=True)
+        code = await command.run(settings, spec, user="softphone", password_file=password, as_json=True)
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert code == 0
     assert [line["event"] for line in lines][:: len(lines) - 1] == ["answered", "summary"]

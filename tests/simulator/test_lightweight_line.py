@@ -1,4 +1,4 @@
-"""The telephone for many callers: what the network carried is the call, and it acts as the other one does."""
+"""The lightweight line: its captured audio is the call, and it behaves like the full line."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ async def test_an_echo_comes_back_in_step(exchange: Exchange, word: Path, tmp_pa
     assert report.ok and report.hangup_by == "caller" and len(report.call_id) > 10
     said, heard = report.analysis.caller, report.analysis.service
     assert len(said) == len(heard) == 2
-    for mouth, ear in zip(said, heard, strict=True):
-        assert mouth.end - mouth.start == pytest.approx(0.6, abs=0.02)
-        assert 0.02 <= round(ear.start - mouth.start, 3) <= 0.08  # 1.805 - 1.785 is less than 0.02
-        assert ear.end - ear.start == pytest.approx(0.6, abs=0.03)
+    for utterance, echo in zip(said, heard, strict=True):
+        assert utterance.end - utterance.start == pytest.approx(0.6, abs=0.02)
+        assert 0.02 <= round(echo.start - utterance.start, 3) <= 0.08  # 1.805 - 1.785 is less than 0.02
+        assert echo.end - echo.start == pytest.approx(0.6, abs=0.03)
     assert report.gaps == ()
 
 

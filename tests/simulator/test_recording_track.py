@@ -1,4 +1,4 @@
-"""One leg put together from blocks with times: gaps stay, late reading leaves none."""
+"""One leg built from blocks with times: real gaps stay, late reading leaves none."""
 
 from __future__ import annotations
 
@@ -26,7 +26,11 @@ def test_frames_on_time_follow_each_other() -> None:
 
 def test_a_burst_after_late_reading_is_put_back() -> None:
     on_time = [FRAME * n for n in range(1, 11)]
-    late = [*on_time[:4], *[on_time[7]] * 4, *on_time[8:]]  # frames 5 to 8 were read together with the eighth
+    late = [
+        *on_time[:4],
+        *[on_time[7]] * 4,
+        *on_time[8:],
+    ]  # frames 5 to 8 were read at the time of the eighth
     assert starts(late) == starts(on_time)
 
 
@@ -52,7 +56,7 @@ def test_frames_never_overlap_nor_come_later_than_they_came(steps: list[tuple[in
 
 def test_the_leg_has_exactly_the_length_asked_for() -> None:
     track = RecordingTrack()
-    track.add(frame(0), 0.01)  # began before the start
+    track.add(frame(0), 0.01)  # begins before the start
     track.add(frame(1), 0.5)
     track.add(frame(2), 1.01)  # ends after the end
     leg = track.pcm(1.0)
@@ -70,4 +74,4 @@ def test_holes_are_where_nothing_came() -> None:
     track = RecordingTrack()
     for number, end in enumerate((0.02, 0.04, 0.14, 0.16, 0.20)):
         track.add(frame(number), end)
-    assert track.holes() == ((0.04, 0.08),), "one frame that is missing is the network's unevenness"
+    assert track.holes() == ((0.04, 0.08),), "one missing frame is normal jitter"

@@ -1,4 +1,4 @@
-"""The test caller on real calls: what it says it did is what the other side saw, and its times are right."""
+"""The simulated caller on real calls: its report matches what the other side saw, and its times are right."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ async def test_an_echo_comes_back_in_step(exchange: Exchange, word: Path, tmp_pa
     assert report.ok and report.hangup_by == "caller"
     said, heard = report.analysis.caller, report.analysis.service
     assert len(said) == len(heard) == 2
-    for mouth, ear in zip(said, heard, strict=True):
-        assert mouth.end - mouth.start == pytest.approx(0.6, abs=0.02)
-        assert 0.02 <= round(ear.start - mouth.start, 3) <= 0.08  # 1.805 - 1.785 is less than 0.02
-        assert ear.end - ear.start == pytest.approx(0.6, abs=0.03)
+    for utterance, echo in zip(said, heard, strict=True):
+        assert utterance.end - utterance.start == pytest.approx(0.6, abs=0.02)
+        assert 0.02 <= round(echo.start - utterance.start, 3) <= 0.08  # 1.805 - 1.785 is less than 0.02
+        assert echo.end - echo.start == pytest.approx(0.6, abs=0.03)
     assert silent_gaps(report.service, heard) == []
     legs, rate = read_channels(record)
     assert rate == RATE and len(legs) == 2 and len(legs[0]) == len(legs[1])
@@ -124,7 +124,7 @@ async def test_ten_calls_at_once_leave_nothing_behind(exchange: Exchange, word: 
     for report in reports:
         (said,), (heard,) = report.analysis.caller, report.analysis.service
         assert -0.06 <= heard.start - said.start <= 0.15  # on a loaded machine frames come in bursts
-        # and may part the word; nothing of it is missing, and nothing is said twice
+        # and may split the word, but nothing of it is missing or repeated
         assert sounds_between(report.service, 0, report.duration_s) == pytest.approx(0.6, abs=0.05)
     assert len({report.call_id for report in reports}) == 10
     assert await exchange.phone.ari.channels() == () and await exchange.phone.ari.bridges() == {}
@@ -140,7 +140,7 @@ async def test_a_recording_at_the_telephones_own_rate(exchange: Exchange, tmp_pa
 
 
 async def test_when_the_other_side_dies_the_call_ends(exchange: Exchange) -> None:
-    """No BYE comes when Asterisk is killed: the caller gives up by himself; here the channel is dropped."""
+    """A killed Asterisk sends no BYE, so the caller would hang up; here the channel is dropped."""
     calling = asyncio.create_task(exchange.phone.call(CallSpec(exchange.to("silent"))))
     for _ in itertools.count():
         if "silent@inbound" in await exchange.asterisk.command("core show channels"):
