@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from ruamel.yaml import YAML
-
-from ivr.core.errors import ConfigError
 from ivr.core.text import normalise
+from ivr.core.yamlfile import Document, Strict, load
+
+FILE = Path("nlu/languages.yml")
 
 FILLERS = frozenset(
     "a ah allo alors also and auf avec bin bitte bonjour buenas buenos buongiorno can ce con could danke de"
@@ -27,21 +27,31 @@ NEGATIONS = frozenset("pas plus not t dont no ni kein keine keinen nicht non".sp
 """A language named beside one of these is perhaps the one he does not speak."""
 
 
+class LanguagesFile(Strict):
+    """``nlu/languages.yml``: by which words callers name each language."""
+
+    fr: list[str]
+    en: list[str]
+    es: list[str]
+    de: list[str]
+    it: list[str]
+
+
+def read(root: Path) -> Document[LanguagesFile]:
+    """Return the file below ``root`` with its findings."""
+    return load(root / FILE, LanguagesFile, root)
+
+
 class LanguageNames:
-    """By which words callers name each language: ``nlu/languages.yml``."""
+    """Finds the language that a caller names."""
 
     def __init__(self, names: Mapping[str, Sequence[str]]) -> None:
         self._by_word = {normalise(word): lang for lang, words in names.items() for word in words}
 
     @classmethod
     def load(cls, root: Path) -> LanguageNames:
-        """Read the file; raises ConfigError when it is missing or no map of lists."""
-        path = root / "nlu" / "languages.yml"
-        try:
-            data = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
-            return cls({str(lang): [str(word) for word in words] for lang, words in data.items()})
-        except (OSError, AttributeError, TypeError) as error:
-            raise ConfigError(f"{path}: no list of words per language ({error})") from None
+        """Return the names in the file below ``root``; raises ConfigError when the file has errors."""
+        return cls(read(root).checked("the names of languages").model_dump())
 
     def named_in(self, text: str) -> str | None:
         """The language, where a reply names one and says nothing else ("English, please").

@@ -17,10 +17,9 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ivr.content.bundle import FOLDERS
 from ivr.core.errors import UsageError
 from ivr.core.settings import Settings
-
-FOLDERS = ("dialplans", "nlu", "voices")
 
 
 @dataclass(frozen=True)

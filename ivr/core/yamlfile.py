@@ -80,6 +80,12 @@ class Document(Generic[M]):
     findings: list[Finding] = field(default_factory=list)
     places: dict[Loc, tuple[int, int]] = field(default_factory=dict)
 
+    def checked(self, what: str) -> M:
+        """Return the model; raises ConfigError with all findings, headed by ``what``, when there are errors."""
+        raise_if_errors(self.findings, what)
+        assert self.model is not None
+        return self.model
+
     def where(self, loc: Loc) -> tuple[int, int]:
         """Line and column of a part, or of the nearest part around it that stands in the file."""
         while loc not in self.places and loc:

@@ -19,8 +19,7 @@ import numpy as np
 
 from ivr.call.audio.listener import EndOfTurnPolicy, Listener
 from ivr.call.audio.turn_detector import FRAME_S
-from ivr.content.bundle import Content, open_office
-from ivr.content.callflow import load_callflow
+from ivr.content.bundle import Content
 from ivr.content.heldout import HeldOutQuestion
 from ivr.core.audio import add_noise, frames, silence, through_g711, to_floats
 from ivr.core.settings import Settings
@@ -74,7 +73,7 @@ def rows(
     patience: EndOfTurnPolicy,
 ) -> Iterator[PauseRow]:
     """A row for each kind of line."""
-    office = open_office(settings, load_callflow(settings.root))
+    office = Content.load(settings)
     for noise in speech.NOISES:
         ends: list[float] = []
         inside: list[float] = []

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from ivr.content.bundle import Content
 from ivr.content.callflow import load_callflow
 from ivr.content.intents import EMERGENCY
 from ivr.core.errors import UsageError
@@ -42,7 +43,7 @@ def listen(
 async def _rows(
     settings: Settings, recordings: list[Recording], engine: str
 ) -> AsyncIterator[dict[str, Any]]:
-    office = ask.Office.load(settings)
+    office = Content.load(settings)
     langs = sorted({recording.lang for recording in recordings})
     recogniser = await asyncio.to_thread(choose, settings, langs, engine)
     try:
@@ -56,9 +57,7 @@ async def _rows(
         await recogniser.close()
 
 
-async def _row(
-    office: ask.Office, understanding: Understanding, item: TranscribedRecording
-) -> dict[str, Any]:
+async def _row(office: Content, understanding: Understanding, item: TranscribedRecording) -> dict[str, Any]:
     heard, lang = item.heard, item.recording.lang
     if office.emergency.heard(heard.text, lang):
         intent, decision = EMERGENCY, Decision.ANSWER.value

@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from ivr.content import heldout
+from ivr.content.bundle import Content
 from ivr.content.callflow import GateSettings
 from ivr.core.settings import Settings
 from ivr.core.text import LANGUAGES
@@ -17,7 +18,7 @@ from ivr.core.yamlfile import raise_if_errors
 from ivr.evaluation import report
 from ivr.evaluation.scores import JudgedQuestion, Scores, percentile
 from ivr.nlu import gate
-from ivr.nlu.ask import Office, judge, served
+from ivr.nlu.ask import judge, served
 from ivr.nlu.client import Understanding
 from ivr.reporting.html import write
 
@@ -30,7 +31,7 @@ GOALS = {"right": 0.95, "right_each": 0.92, "not_answered": 0.90, "wrong": 0.01}
 
 def run_nlu(settings: Settings, as_json: bool = False, html: Path | None = None) -> int:
     """Evaluate, write the scores to standard output and the report to ``html``; 1 when a goal is missed."""
-    office = Office.load(settings)
+    office = Content.load(settings)
     questions, findings = heldout.read(settings.root)
     raise_if_errors(findings, "the held-out questions")
     judged = asyncio.run(judge_all(settings, office, questions))
@@ -48,7 +49,7 @@ def run_nlu(settings: Settings, as_json: bool = False, html: Path | None = None)
 
 
 async def judge_all(
-    settings: Settings, office: Office, questions: Sequence[heldout.HeldOutQuestion]
+    settings: Settings, office: Content, questions: Sequence[heldout.HeldOutQuestion]
 ) -> list[JudgedQuestion]:
     """Every question through understanding and the gate, by the running Rasa or one for this long."""
     places = asyncio.Semaphore(AT_A_TIME)
@@ -62,7 +63,7 @@ async def judge_all(
 
 
 async def _judge(
-    office: Office, understanding: Understanding, question: heldout.HeldOutQuestion
+    office: Content, understanding: Understanding, question: heldout.HeldOutQuestion
 ) -> JudgedQuestion:
     reply = await judge(office, understanding, question.text, question.lang)
     return JudgedQuestion(question, reply.intent, reply.verdict, reply.seconds)

@@ -11,9 +11,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from ivr.call.dialogue import prompt_list
-from ivr.content.callflow import load_callflow
-from ivr.content.faq import load_faq
-from ivr.content.phrases import load_phrases
+from ivr.content.bundle import Content
 from ivr.core.errors import UsageError
 from ivr.core.settings import Settings
 from ivr.core.text import LANGUAGES
@@ -63,16 +61,16 @@ def run(settings: Settings, langs: Sequence[str], html: Path | None, *, as_json:
 
 
 async def _hear_all(settings: Settings, langs: Sequence[str]) -> list[HeardBack]:
-    flow, words = load_callflow(settings.root), load_phrases(settings.root)
-    faq = load_faq(settings.root, words)
-    prompts = open_prompts(settings, flow.languages)
-    items = [one for one in dict.fromkeys(prompt_list.sentences(flow, faq, words)) if one[1] in langs]
+    content = Content.load(settings)
+    prompts = open_prompts(settings, content.callflow.languages)
+    sentences = prompt_list.sentences(content.callflow, content.faq, content.phrases)
+    items = [one for one in dict.fromkeys(sentences) if one[1] in langs]
     await asyncio.to_thread(prompts.render_all, items)
     engine = await asyncio.to_thread(choose, settings, sorted(langs), "whisper")
     recogniser = CachedRecogniser(engine, settings.var / "heard" / "prompts.jsonl")
     rows: list[HeardBack] = []
     try:
-        hotwords = {lang: faq.hotwords(lang) for lang in langs}
+        hotwords = {lang: content.faq.hotwords(lang) for lang in langs}
         async for row in hear_back(items, prompts, recogniser, hotwords):
             rows.append(row)
             sys.stderr.write(f"\r{row.lang} {len(rows)}/{len(items)}")

@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from ivr.call.audio import interpretation
 from ivr.content import heldout
+from ivr.content.bundle import Content
 from ivr.content.callflow import GateSettings
 from ivr.content.heldout import HeldOutQuestion
 from ivr.content.intents import EMERGENCY
@@ -98,7 +99,7 @@ def run(
     unknown = [lang for lang in langs if lang not in LANGUAGES]
     if unknown or count < 1:
         raise UsageError(f"--lang one of {', '.join(LANGUAGES)}; --count from 1 up")
-    office = ask.Office.load(settings)
+    office = Content.load(settings)
     heard = asyncio.run(_ask_aloud(settings, office, sample(settings, count, langs), aloud))
     lines = [json.dumps(asdict(row)) if as_json else _text(row) for row in rows(heard)]
     for sure in SURE:
@@ -111,7 +112,7 @@ def run(
     return 0
 
 
-def at_sure(office: ask.Office, heard: Sequence[HeardQuestion], sure: float) -> tuple[float, float]:
+def at_sure(office: Content, heard: Sequence[HeardQuestion], sure: float) -> tuple[float, float]:
     """Shares of right and of wrong decisions were ``heard.sure`` this."""
     settings = office.callflow.gate
     limits = {"sure": sure, "poor": min(sure, settings.heard.poor), "lost": min(sure, settings.heard.lost)}
@@ -136,7 +137,7 @@ def _lot(text: str) -> int:
 
 
 async def _ask_aloud(
-    settings: Settings, office: ask.Office, questions: Sequence[HeldOutQuestion], aloud: Aloud
+    settings: Settings, office: Content, questions: Sequence[HeldOutQuestion], aloud: Aloud
 ) -> list[HeardQuestion]:
     langs = list(LANGUAGES) if aloud.menu else sorted({question.lang for question in questions})
     engine = await asyncio.to_thread(choose, settings, langs)
@@ -168,7 +169,7 @@ def said(settings: Settings, question: HeldOutQuestion) -> bytes:
 
 
 async def _hear(
-    office: ask.Office, understanding: Understanding, recogniser: stt.Recogniser,
+    office: Content, understanding: Understanding, recogniser: stt.Recogniser,
     question: HeldOutQuestion, pcm: bytes, noise: float | None, aloud: Aloud,
 ) -> HeardQuestion:  # fmt: skip
     langs = LANGUAGES if aloud.menu else (question.lang,)
@@ -189,7 +190,7 @@ async def _hear(
 
 
 def _decided(
-    office: ask.Office, one: JudgedQuestion, heard: Transcript, settings: GateSettings
+    office: Content, one: JudgedQuestion, heard: Transcript, settings: GateSettings
 ) -> JudgedQuestion:
     """With the recogniser's certainty; an emergency word needs none."""
     if one.intent.name == EMERGENCY:

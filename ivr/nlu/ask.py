@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import datetime as dt
 import time
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
@@ -12,11 +11,8 @@ from typing import Any
 
 import httpx
 
-from ivr.content.callflow import Callflow, load_callflow
-from ivr.content.emergency import Emergency, load_emergency
-from ivr.content.faq import Faq, load_faq
+from ivr.content.bundle import Content
 from ivr.content.intents import EMERGENCY, OUT_OF_SCOPE
-from ivr.core.clock import today
 from ivr.core.errors import UsageError
 from ivr.core.settings import Settings
 from ivr.core.text import LANGUAGES
@@ -25,22 +21,6 @@ from ivr.nlu import gate
 from ivr.nlu.client import Intent, Understanding
 from ivr.nlu.gate import Verdict
 from ivr.nlu.server import RasaServer
-
-
-@dataclass(frozen=True)
-class Office:
-    """What is needed to judge a question."""
-
-    callflow: Callflow
-    faq: Faq
-    emergency: Emergency
-    today: dt.date
-
-    @classmethod
-    def load(cls, settings: Settings) -> Office:
-        """From the edited files; raises ConfigError when they are wrong."""
-        root = settings.root
-        return cls(load_callflow(root), load_faq(root), load_emergency(root), today(settings))
 
 
 @dataclass(frozen=True)
@@ -53,7 +33,7 @@ class Reply:
     seconds: float
 
 
-async def judge(office: Office, understanding: Understanding, text: str, lang: str) -> Reply:
+async def judge(office: Content, understanding: Understanding, text: str, lang: str) -> Reply:
     """One question as a caller's first one; raises NluUnavailable."""
     began = time.perf_counter()
     if office.emergency.heard(text, lang):
@@ -63,13 +43,13 @@ async def judge(office: Office, understanding: Understanding, text: str, lang: s
         verdict = gate.decide(1.0, intent, office.callflow.gate, office.faq.kinds, lang)
     seconds = time.perf_counter() - began
     spoken = verdict.decision is Decision.ANSWER
-    answer = office.faq.answer(verdict.intent, lang, office.today).text if spoken else None
+    answer = office.faq.answer(verdict.intent, lang, office.now().date()).text if spoken else None
     return Reply(intent, verdict, answer, seconds)
 
 
 def ask(settings: Settings, lines: Iterable[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
     """An answer for each ``{"lang", "text"}``, in order: the contract of `ivr ask`."""
-    office = Office.load(settings)
+    office = Content.load(settings)
     with serving(settings) as (runner, understanding):
         for line in lines:
             lang, text = _question(line)

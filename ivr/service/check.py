@@ -9,25 +9,15 @@ from pathlib import Path
 
 from ivr.asterisk import config as asterisk
 from ivr.asterisk.dialplan_lint import lint
-from ivr.content import augmented, callflow, emergency, faq, heldout, phrases, urgency
+from ivr.content import augmented, bundle, callflow, faq, heldout
 from ivr.content.faq import Topic
 from ivr.content.intents import NEEDED
 from ivr.core.clock import today
 from ivr.core.settings import Settings
 from ivr.core.text import LANGUAGES, normalise
-from ivr.core.yamlfile import Document, Finding, Problem, Severity, Strict, load, raise_if_errors
+from ivr.core.yamlfile import Document, Finding, Problem, Severity, load, raise_if_errors
 from ivr.service.pbx_parameters import lines
 from ivr.speech.pronunciation import SayFile
-
-
-class LanguagesFile(Strict):
-    """nlu/languages.yml: by which words callers name each language."""
-
-    fr: list[str]
-    en: list[str]
-    es: list[str]
-    de: list[str]
-    it: list[str]
 
 
 def command(settings: Settings) -> int:
@@ -65,12 +55,8 @@ def dialplan(settings: Settings) -> list[Finding]:
 
 def run(root: Path, today: dt.date, *, questions: bool = True) -> list[Finding]:
     """All findings, by file and line; ``questions`` False leaves out the held-out questions."""
-    flow, words, topics = callflow.read(root), phrases.read(root), faq.read(root)
-    found = [*flow.findings, *emergency.read(root).findings, *urgency.read(root).findings]
-    found += faq.read_hotwords(root).findings
-    found += [finding for document in words.values() for finding in document.findings]
-    found += [finding for document in topics.values() for finding in document.findings]
-    found += load(root / "nlu/languages.yml", LanguagesFile, root).findings
+    found = bundle.findings(root)
+    flow, topics = callflow.read(root), faq.read(root)
     found += [finding for lang in LANGUAGES for finding in _say(root, lang)]
     known = {name for document in topics.values() if document.model for name in document.model.intents}
     whole = all(document.model for document in topics.values())
@@ -85,7 +71,7 @@ def run(root: Path, today: dt.date, *, questions: bool = True) -> list[Finding]:
 
 
 def _say(root: Path, lang: str) -> list[Finding]:
-    return load(root / "voices/say" / f"{lang}.yml", SayFile, root).findings
+    return load(root / bundle.PRONUNCIATIONS / f"{lang}.yml", SayFile, root).findings
 
 
 def _intents(root: Path, flow: Document[callflow.Callflow], known: set[str]) -> Iterator[Finding]:

@@ -6,10 +6,10 @@ from collections.abc import Iterable, Iterator
 
 from ivr.asterisk.contract import LastWordsFile
 from ivr.call.dialogue.announcements import Announcement, announcements
+from ivr.content.bundle import Content
 from ivr.content.callflow import Callflow
-from ivr.content.faq import load_faq
 from ivr.content.languages import key_word
-from ivr.content.phrases import Phrase, Phrases, load_phrases
+from ivr.content.phrases import Phrase, Phrases
 from ivr.core.audio import PHONE_RATE, RATE, resample, write_wav
 from ivr.core.settings import Settings
 from ivr.speech.prompts import Prompts, open_prompts
@@ -23,13 +23,13 @@ IN_HIS_LANGUAGE = {
 """File -> phrase (context ``say`` of ``extensions.conf``)."""
 
 
-def write_sounds(settings: Settings, callflow: Callflow) -> None:
+def write_sounds(settings: Settings, content: Content) -> None:
     """Last words, announcements for those who wait, and words for advisers."""
-    phrases = load_phrases(settings.root)
+    callflow, phrases = content.callflow, content.phrases
     prompts = open_prompts(settings, _langs(callflow))
     for one in last_words(callflow, phrases):
         _write(settings, prompts, one, "sounds")
-    _write_all(settings, prompts, announcements(callflow, load_faq(settings.root, phrases), phrases))
+    _write_all(settings, prompts, announcements(callflow, content.faq, phrases))
 
 
 def last_words(callflow: Callflow, phrases: Phrases) -> Iterator[Announcement]:

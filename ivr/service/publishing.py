@@ -21,9 +21,7 @@ from rich.table import Table
 
 from ivr.call.dialogue import prompt_list
 from ivr.content import heldout, versions
-from ivr.content.callflow import load_callflow
-from ivr.content.faq import load_faq
-from ivr.content.phrases import load_phrases
+from ivr.content.bundle import Content
 from ivr.core.clock import today
 from ivr.core.errors import ConfigError
 from ivr.core.ports import free_port
@@ -34,7 +32,6 @@ from ivr.evaluation.hearback import HeardBack, hear_back
 from ivr.evaluation.replay import golden_gate
 from ivr.evaluation.scores import JudgedQuestion, Scores
 from ivr.nlu import remote, training
-from ivr.nlu.ask import Office
 from ivr.service import check
 from ivr.speech.engines import choose
 from ivr.speech.prompts import Prompts, open_prompts
@@ -107,11 +104,12 @@ def _steps(settings: Settings, content: Settings, steps: _Steps) -> dict[str, An
         _compare(settings, judged)
     with steps.step("Golden calls") as bar:
         _prove(content, bar)
-    prompts = open_prompts(content, load_callflow(content.root).languages)
+    loaded = Content.load(content)
+    prompts = open_prompts(content, loaded.callflow.languages)
     with steps.step("Rendering") as bar:
-        fresh = _render(content, prompts, bar)
+        fresh = _render(loaded, prompts, bar)
     with steps.step(f"Hearing back {len(fresh)} prompts") as bar:
-        rows = asyncio.run(_heard_back(content, prompts, fresh, bar))
+        rows = asyncio.run(_heard_back(content, loaded, prompts, fresh, bar))
     _judge_prompts(rows, excepted(content.root))
     return {
         "model": training.model_path(content).name,
@@ -128,7 +126,7 @@ async def _judged(content: Settings) -> list[JudgedQuestion]:
         apart = dataclasses.replace(content, rasa_url=content.rasa_workshop_url)
     else:
         apart = dataclasses.replace(content, rasa_url="", rasa_port=free_port())
-    return await nlu.judge_all(apart, Office.load(content), questions)
+    return await nlu.judge_all(apart, Content.load(content), questions)
 
 
 def _good(one: JudgedQuestion) -> bool:
@@ -166,24 +164,21 @@ def _prove(content: Settings, bar: _Bar) -> None:
         raise PublicationRefused(f"refused: {len(broken)} turns of golden calls broke", broken[:NAMED])
 
 
-def _render(content: Settings, prompts: Prompts, bar: _Bar) -> list[tuple[str, str]]:
+def _render(content: Content, prompts: Prompts, bar: _Bar) -> list[tuple[str, str]]:
     """Render what is missing, at both speeds; returns the sentences that are new."""
-    flow, words = load_callflow(content.root), load_phrases(content.root)
-    faq = load_faq(content.root, words)
-    fresh = prompts.missing(prompt_list.sentences(flow, faq, words))
+    fresh = prompts.missing(prompt_list.sentences(content.callflow, content.faq, content.phrases))
     prompts.render_all(fresh, bar.at)
-    prompts.render_all(prompt_list.answers(flow, faq), slow=True)
+    prompts.render_all(prompt_list.answers(content.callflow, content.faq), slow=True)
     return fresh
 
 
 async def _heard_back(
-    content: Settings, prompts: Prompts, items: Sequence[tuple[str, str]], bar: _Bar
+    settings: Settings, content: Content, prompts: Prompts, items: Sequence[tuple[str, str]], bar: _Bar
 ) -> list[HeardBack]:
     if not items:
         return []
-    recogniser = await asyncio.to_thread(choose, content, sorted({lang for _, lang in items}), "whisper")
-    faq = load_faq(content.root)
-    hotwords = {lang: faq.hotwords(lang) for _, lang in items}
+    recogniser = await asyncio.to_thread(choose, settings, sorted({lang for _, lang in items}), "whisper")
+    hotwords = {lang: content.faq.hotwords(lang) for _, lang in items}
     rows: list[HeardBack] = []
     try:
         async for row in hear_back(items, prompts, recogniser, hotwords):

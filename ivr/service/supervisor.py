@@ -19,7 +19,7 @@ from ivr.asterisk.config import render
 from ivr.asterisk.process import Asterisk
 from ivr.asterisk.remote import RemoteAsterisk
 from ivr.content import versions
-from ivr.content.callflow import Callflow, load_callflow
+from ivr.content.bundle import Content
 from ivr.core.errors import IvrError
 from ivr.core.ports import free_port
 from ivr.core.settings import Settings
@@ -73,7 +73,7 @@ class Supervisor:
     async def running(self) -> AsyncIterator[Supervisor]:
         """Up and able to take a call inside the block; everything down after it."""
         settings = self._crew.settings
-        await asyncio.to_thread(prepare, settings, load_callflow(settings.root))
+        await asyncio.to_thread(prepare, settings)
         async with contextlib.AsyncExitStack() as stack:
             self._say("Starting Asterisk")
             stack.push_async_callback(self.asterisk.stop)
@@ -96,7 +96,7 @@ class Supervisor:
             self._crews += 1
             fresh = WorkerGroup(self._crew_settings(self._crews))
             try:
-                await asyncio.to_thread(self._render, fresh.settings)
+                await asyncio.to_thread(prepare, fresh.settings)
                 await self.asterisk.reload()
                 await fresh.start(self._say)
             except IvrError as error:
@@ -118,10 +118,6 @@ class Supervisor:
             return settings
         name = f"{settings.app.rpartition('-')[0]}-{serial + 1}"
         return dataclasses.replace(settings, app=name, rasa_port=free_port())
-
-    @staticmethod
-    def _render(settings: Settings) -> None:
-        prepare(settings, load_callflow(settings.root))
 
     @contextlib.contextmanager
     def _reachable(self):  # type: ignore[no-untyped-def]  # a context manager's generator
@@ -149,7 +145,8 @@ class Supervisor:
         await self._crew.stop()
 
 
-def prepare(settings: Settings, callflow: Callflow) -> None:
+def prepare(settings: Settings) -> None:
     """Asterisk's configuration, and the prompts it plays without us."""
-    render(settings, lines(settings, callflow))
-    write_sounds(settings, callflow)
+    content = Content.load(settings)
+    render(settings, lines(settings, content.callflow))
+    write_sounds(settings, content)

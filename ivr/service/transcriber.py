@@ -12,7 +12,8 @@ from collections.abc import Iterator
 import numpy as np
 from sqlalchemy.exc import SQLAlchemyError
 
-from ivr.content.urgency import Urgency
+from ivr.content.bundle import Content
+from ivr.content.keywords import urgent_words
 from ivr.core import events
 from ivr.core.audio import RATE, WIDTH, read_audio, seconds, to_floats
 from ivr.core.errors import AudioError, EngineError
@@ -37,10 +38,10 @@ class Transcriber:
     """Runs beside the calls, every few seconds; everything it does can be done again after a crash."""
 
     def __init__(
-        self, settings: Settings, journal: Journal, recogniser: RemoteRecogniser, urgency: Urgency
+        self, settings: Settings, journal: Journal, recogniser: RemoteRecogniser, content: Content
     ) -> None:
         self._settings, self._journal = settings, journal
-        self._recogniser, self._urgency = recogniser, urgency
+        self._recogniser, self._content = recogniser, content
         self._numbers = events.Sequence()
         self._lock = settings.state / "transcriber.lock"
 
@@ -68,7 +69,8 @@ class Transcriber:
             engine.dispose()
         for message in waiting:
             text, confidence = await self._text_of(message["file"], message["lang"])
-            urgent = ", ".join(self._urgency.found(text, message["lang"]))
+            spotters = (self._content.emergency, self._content.urgency)
+            urgent = ", ".join(urgent_words(text, message["lang"], *spotters))
             found = events.MessageTranscribed(message["id"], text, round(confidence, 3), urgent[:255])
             self._note(message["call_id"], found)
         if waiting:

@@ -30,9 +30,7 @@ from ivr.call.queue_forecast import QueueForecast
 from ivr.call.recording_optout import recording_optout
 from ivr.call.session import Session
 from ivr.content import versions
-from ivr.content.bundle import Content, open_office
-from ivr.content.callflow import load_callflow
-from ivr.content.urgency import load_urgency
+from ivr.content.bundle import Content
 from ivr.core import entrypoint, logs
 from ivr.core.audio import silence
 from ivr.core.errors import AriError
@@ -102,8 +100,7 @@ class Worker:
                 open_capture=self._tapes(),
                 estimate_wait=QueueForecast(settings, content.callflow).estimate,
             )
-            urgency = load_urgency(settings.root, self._office.emergency)
-            transcriber = Transcriber(settings, journal, self._recogniser, urgency)
+            transcriber = Transcriber(settings, journal, self._recogniser, content)
             async with asyncio.TaskGroup() as tasks:
                 parts = [tasks.create_task(part) for part in (
                     journal.run(), transcriber.run(), asked.run(), link.run(), self._tell_crowded(ari),
@@ -178,8 +175,8 @@ async def work(ears: Path, settings: Settings) -> None:
     """
     stop, retire = entrypoint.stop_on_signals(), asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, retire.set)
-    callflow = load_callflow(settings.root)
-    langs = list(callflow.languages)
+    content = Content.load(settings)
+    langs = list(content.callflow.languages)
     recogniser = RemoteRecogniser(ears)
     recogniser.start()
     try:
@@ -188,7 +185,7 @@ async def work(ears: Path, settings: Settings) -> None:
         prompts = await asyncio.to_thread(open_prompts, settings, langs)
         try:
             await _loaded(recogniser, prompts)
-            await Worker(settings, open_office(settings, callflow), recogniser, prompts).run(stop, retire)
+            await Worker(settings, content, recogniser, prompts).run(stop, retire)
         finally:
             await prompts.close()
     finally:

@@ -7,6 +7,7 @@ import dataclasses
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from ivr.content.bundle import PARTS
 from ivr.core.paths import PACKAGE, prompts
 from ivr.core.settings import Settings
 from ivr.setup.progress import Task
@@ -42,7 +43,6 @@ def train(settings: Settings, task: Task) -> Sequence[str]:
 def configure_remote(settings: Settings, task: Task) -> Sequence[str]:
     """Write the configuration of an externally managed Asterisk, and train and load an external Rasa."""
     from ivr.content import versions
-    from ivr.content.callflow import load_callflow
     from ivr.nlu import remote, training
     from ivr.service import supervisor
 
@@ -50,7 +50,7 @@ def configure_remote(settings: Settings, task: Task) -> Sequence[str]:
     if current.rasa_workshop_url:
         training.train(current, task.at)
         asyncio.run(remote.serve(current))
-    supervisor.prepare(current, load_callflow(current.root))
+    supervisor.prepare(current)
     return []
 
 
@@ -58,8 +58,8 @@ def prompt_inputs(settings: Settings) -> Iterable[str | Path]:
     """What the rendered prompts depend on: texts, pronunciations, installed voices, and the code."""
     root = settings.root
     models = sorted(path.name for path in settings.models.glob("piper-*"))
-    words = [root / "nlu" / "faq", root / "voices" / "phrases", root / "voices" / "say"]
-    return [*models, *words, root / "dialplans" / "callflow.yml", PACKAGE / "speech"]
+    words = [root / part.path for part in PARTS if part.spoken]
+    return [*models, *words, PACKAGE / "speech"]
 
 
 def rendered(settings: Settings) -> bool:

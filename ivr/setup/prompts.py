@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ivr.call.dialogue import prompt_list
-from ivr.content import callflow, faq, phrases
+from ivr.content.bundle import Content
 from ivr.core.settings import Settings
 from ivr.setup.progress import Task
 from ivr.speech.prompts import open_prompts
@@ -11,12 +11,10 @@ from ivr.speech.prompts import open_prompts
 
 def render_all(settings: Settings, task: Task) -> None:
     """Render what is not on disk yet, showing the progress in ``task``."""
-    flow = callflow.load_callflow(settings.root)
-    words = phrases.load_phrases(settings.root)
-    questions = faq.load_faq(settings.root, words)
-    prompts = open_prompts(settings, flow.languages)
-    spoken = list(prompt_list.sentences(flow, questions, words))
-    slowly = list(prompt_list.answers(flow, questions))
+    content = Content.load(settings)
+    prompts = open_prompts(settings, content.callflow.languages)
+    spoken = list(prompt_list.sentences(content.callflow, content.faq, content.phrases))
+    slowly = list(prompt_list.answers(content.callflow, content.faq))
     both = max(1, len(prompts.missing(spoken)) + len(prompts.missing(slowly, slow=True)))
     first = len(prompts.missing(spoken))
     prompts.render_all(spoken, lambda done, total: task.at(done / both, f"{done} of {both}"))

@@ -14,8 +14,7 @@ from dataclasses import dataclass
 from rapidfuzz import fuzz, process
 from rich.console import Console
 
-from ivr.content.bundle import Content, now, open_office
-from ivr.content.callflow import load_callflow
+from ivr.content.bundle import Content
 from ivr.core.audio import RATE, WIDTH
 from ivr.core.settings import Settings
 from ivr.core.text import normalise
@@ -102,7 +101,7 @@ async def run(settings: Settings) -> int:
 def _load(settings: Settings) -> tuple[Content, stt.Recogniser]:
     """The content and a recogniser, with which the answers are checked."""
     recogniser = choose(settings, [scene.lang for scene in SCENES], "whisper")
-    return open_office(settings, load_callflow(settings.root)), recogniser
+    return Content.load(settings), recogniser
 
 
 async def transcribe_answer(recogniser: stt.Recogniser, report: CallReport, lang: str) -> str:
@@ -126,7 +125,7 @@ def nearest_answer(content: Content, settings: Settings, lang: str, text: str) -
     lang: language of the answers.
     Returns an empty string when no answer is near.
     """
-    today = now(settings, content.callflow).date()
+    today = content.now().date()
     answers = {
         intent: normalise(content.faq.answer(intent, lang, today).text)
         for intent in content.faq.intents

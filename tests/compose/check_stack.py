@@ -20,8 +20,7 @@ from typing import Any
 
 import pytest
 
-from ivr.content.bundle import open_office
-from ivr.content.callflow import load_callflow
+from ivr.content.bundle import Content
 from ivr.core.settings import Settings, load
 from ivr.simulator.demo import nearest_answer, transcribe_answer
 from ivr.simulator.scenario import CallReport, CallSpec, Digits, HangUp, Say, Wait
@@ -134,7 +133,7 @@ def place_call(caller: Settings, *steps: Any) -> CallReport:
 
 def answered_intent(caller: Settings, report: CallReport) -> str:
     """What the first answer was about, by what a recogniser hears of it."""
-    office = open_office(caller, load_callflow(caller.root))
+    office = Content.load(caller)
 
     async def hear() -> str:
         ears = await asyncio.to_thread(choose, caller, ["en"], "whisper")

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from ivr.content import heldout
-from ivr.content.emergency import load_emergency
 from ivr.content.faq import load_faq
+from ivr.content.keywords import load_emergency
 
 ROOT = Path(__file__).parents[2]
 WORDS = load_emergency(ROOT)

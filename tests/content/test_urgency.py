@@ -6,13 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from ivr.content import urgency
-from ivr.content.emergency import load_emergency
-from ivr.content.urgency import load_urgency
+from ivr.content.keywords import URGENCY_FILE, load_emergency, load_urgency, read_urgency, urgent_words
 from ivr.core.text import LANGUAGES
 
 ROOT = Path(__file__).parents[2]
-WORDS = load_urgency(ROOT, load_emergency(ROOT))
+SPOTTERS = load_emergency(ROOT), load_urgency(ROOT)
 
 
 @pytest.mark.parametrize(
@@ -40,21 +38,21 @@ WORDS = load_urgency(ROOT, load_emergency(ROOT))
     ],
 )
 def test_urgent_words_are_found_in_their_order_each_once(lang: str, text: str, words: list[str]) -> None:
-    assert WORDS.found(text, lang) == words
+    assert urgent_words(text, lang, *SPOTTERS) == words
 
 
 @pytest.mark.parametrize("lang", LANGUAGES)
 def test_every_word_of_the_list_is_found_and_none_is_lost_to_an_exception(lang: str) -> None:
-    document = urgency.read(ROOT)
+    document = read_urgency(ROOT)
     assert document.model is not None and document.findings == []
     for word in getattr(document.model, lang).words:
-        assert WORDS.found(f"ciao {word.rstrip('*')} hallo", lang), word
+        assert urgent_words(f"ciao {word.rstrip('*')} hallo", lang, *SPOTTERS), word
 
 
 def test_a_word_without_letters_is_refused_with_its_line(tmp_path: Path) -> None:
     (tmp_path / "nlu").mkdir()
-    text = (ROOT / urgency.FILE).read_text("utf-8").replace("    - hospital\n", '    - "??"\n', 1)
-    (tmp_path / urgency.FILE).write_text(text, "utf-8")
-    (finding,) = urgency.read(tmp_path).findings
+    text = (ROOT / URGENCY_FILE).read_text("utf-8").replace("    - hospital\n", '    - "??"\n', 1)
+    (tmp_path / URGENCY_FILE).write_text(text, "utf-8")
+    (finding,) = read_urgency(tmp_path).findings
     assert "'??' holds no letters" in str(finding)
     assert text.splitlines()[finding.line - 1].strip() == '- "??"'

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
+from ivr.content.bundle import Content
 from ivr.content.heldout import HeldOutQuestion
 from ivr.core.settings import load
 from ivr.core.vocabulary import Decision
 from ivr.evaluation import speech
 from ivr.evaluation.scores import JudgedQuestion
 from ivr.evaluation.speech import HeardQuestion, at_sure, rows, sample
-from ivr.nlu import ask
 from ivr.nlu.client import Intent
 from ivr.nlu.gate import Verdict
 from ivr.speech.stt import Transcript
@@ -53,7 +53,7 @@ def test_a_row_counts_decisions_and_languages() -> None:
 
 @pytest.mark.parametrize(("sure", "right", "wrong"), [(0.0, 0.5, 0.5), (0.55, 0.5, 0.25), (0.95, 0.75, 0.0)])
 def test_what_another_threshold_would_have_done(sure: float, right: float, wrong: float) -> None:
-    assert at_sure(ask.Office.load(SETTINGS), ALL, sure) == (right, wrong)
+    assert at_sure(Content.load(SETTINGS), ALL, sure) == (right, wrong)
 
 
 def test_noise_and_voice_of_a_question_stay_the_same() -> None:

@@ -8,14 +8,14 @@ import json
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 
 from ivr.asterisk.ari import Ari
-from ivr.content.emergency import load_emergency
-from ivr.content.urgency import load_urgency
+from ivr.content.bundle import Content
 from ivr.core import events
 from ivr.core.audio import PHONE_RATE, wav_bytes
 from ivr.core.periodic import EVERY_S
@@ -56,9 +56,9 @@ class Round:
     def __init__(self, spool: Spool, fake: FakeAsterisk, ari: Ari) -> None:
         self.spool, self.fake, self.recogniser = spool, fake, Shared()
         self.journal = Journal(spool.settings.state / "spool", spool.settings.database, PSEUDONYMS)
-        urgency = load_urgency(ROOT, load_emergency(ROOT))
+        content = Content.load(replace(spool.settings, root=ROOT))
         self.collector = Collector(spool.settings, ari, self.journal, spool.pending)
-        self.transcriber = Transcriber(spool.settings, self.journal, self.recogniser, urgency)
+        self.transcriber = Transcriber(spool.settings, self.journal, self.recogniser, content)
 
     async def go(self, times: int = 1) -> None:
         """Collect, and store what came of it."""

@@ -20,7 +20,7 @@ from ivr.content.callflow.notify import Notify
 from ivr.content.callflow.retention import RecordingSettings, RetentionSettings
 from ivr.content.callflow.trunk import Trunk
 from ivr.content.callflow.voicemail import Voicemail
-from ivr.core.yamlfile import Document, Loc, Problem, Severity, Strict, load, raise_if_errors
+from ivr.core.yamlfile import Document, Loc, Problem, Severity, Strict, load
 
 FILE = Path("dialplans/callflow.yml")
 MOST_TOPICS = 6
@@ -176,7 +176,4 @@ def read(root: Path) -> Document[Callflow]:
 
 def load_callflow(root: Path) -> Callflow:
     """The call flow; raises ConfigError with every finding when it has errors."""
-    document = read(root)
-    raise_if_errors(document.findings, "the call flow")
-    assert document.model is not None
-    return document.model
+    return read(root).checked("the call flow")

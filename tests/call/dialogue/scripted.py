@@ -14,9 +14,9 @@ from ivr.call.dialogue.script import Dialogue
 from ivr.content.bundle import Content
 from ivr.content.callflow import RecordingSettings, Spare, load_callflow
 from ivr.content.callflow.wait_estimate import WaitEstimate
-from ivr.content.emergency import load_emergency
 from ivr.content.faq import load_faq
-from ivr.content.languages import LanguageNames, key_word
+from ivr.content.keywords import load_emergency, load_urgency
+from ivr.content.languages import LanguageNames
 from ivr.content.phrases import load_phrases
 from ivr.core.errors import CallEnded, CallerGone, LeftToDialplan
 from ivr.nlu.client import Intent
@@ -27,7 +27,7 @@ KEYS = dict(zip(LANGS, "12345", strict=True))
 
 _callflow, _phrases = load_callflow(ROOT), load_phrases(ROOT)
 _faq = load_faq(ROOT, _phrases)
-_names, _emergency = LanguageNames.load(ROOT), load_emergency(ROOT)
+_names, _emergency, _urgency = LanguageNames.load(ROOT), load_emergency(ROOT), load_urgency(ROOT)
 QUIET = _callflow.model_copy(update={"recording": RecordingSettings(notice=False)})
 RENDERED = set(sentences(_callflow, _faq, _phrases))
 RENDERED_SLOWLY = set(answers(_callflow, _faq))
@@ -45,7 +45,7 @@ def office(now: str = "2026-11-24T10:00", *, notice: bool = False) -> Content:
         phrases=_phrases,
         names=_names,
         emergency=_emergency,
-        key_words=key_word,
+        urgency=_urgency,
         now=lambda: moment,
     )
 

@@ -14,8 +14,7 @@ from ivr.asterisk import queues
 from ivr.asterisk.ari import Ari
 from ivr.asterisk.config import ARI_USER, remove
 from ivr.asterisk.process import Asterisk
-from ivr.content.bundle import open_office
-from ivr.content.callflow import load_callflow
+from ivr.content.bundle import Content
 from ivr.core import events
 from ivr.core.errors import AriError
 from ivr.core.settings import Settings
@@ -56,7 +55,7 @@ class House:
     ) -> None:
         self.settings, self.ears, self.asterisk, self.phone = settings, ears, asterisk, phone
         self.store = Store(settings)
-        self.office = open_office(settings, load_callflow(settings.root))
+        self.office = Content.load(settings)
         self.ari = Ari(settings.ari_url, ARI_USER, settings.secrets["ARI_PASSWORD"], settings.app)
         self._prompts = open_prompts(settings, LANGUAGES)
         self._service = service
