@@ -1,6 +1,6 @@
 #!/bin/sh
-# Passwords for docker-compose.yml, in secrets/, made once: what is there already stays as it is.
-# The folder is closed to others; the files in it are readable, for the containers run as nobody of this machine.
+# Creates the passwords for docker-compose.yml in secrets/, once; existing passwords are kept.
+# Only the owner can enter the folder.  The files in it are readable, because containers run as users unknown here.
 set -eu
 cd "$(dirname "$0")/.."
 mkdir -p -m 0700 secrets

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Asterisk's data as installed, with our own sounds among them, as its configuration expects it; then Asterisk.
+# Links Asterisk's installed data next to our sounds, as its configuration expects, and starts Asterisk.
 set -eu
 data=/usr/share/asterisk
 share=/srv/main/share

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Rasa with the model that ivr has pointed at, if there is one yet; new ones come over HTTP while it runs.
+# Starts Rasa with the model that ivr has selected, if there is one; ivr loads new models over HTTP.
 set -eu
 models=/var/lib/accueil/rasa/models
 set -- --enable-api --interface 0.0.0.0 --port 5005

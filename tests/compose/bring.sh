@@ -1,6 +1,6 @@
 #!/bin/sh
-# What `make setup` made in this checkout (recogniser, voices, prompts) goes into the containers' volume, so that it
-# is not fetched and rendered twice.  The containers' own set-up does the rest: above all it trains the questions.
+# Copies models and prompts of this checkout into the containers' volume, so that they are not fetched and rendered
+# twice.  The containers' own set-up does the rest, above all the training.
 set -eu
 cd "$(dirname "$0")/../../var"
 volume=${COMPOSE_PROJECT_NAME}_models

@@ -1,7 +1,7 @@
-"""docker-compose.yml for real: up, a question answered, a message left, down, up again with nothing lost.
+"""The real containers: up, a question answered, a message left, down, and up again with nothing lost.
 
-``make test-compose`` runs it: tests/compose/run.sh has built the images.  The caller is a telephone of this machine,
-outside the containers; he reaches them by what they publish.
+``make test-compose`` runs this after tests/compose/run.sh has built the images.  The caller is a telephone on this
+machine, outside the containers, and reaches them through their published ports.
 """
 
 from __future__ import annotations
@@ -34,15 +34,15 @@ COMPOSE = os.environ.get("COMPOSE", "docker compose").split()
 CONSOLE = f"http://127.0.0.1:{os.environ['CONSOLE_PORT']}"
 SIP_PORT = int(os.environ["SIP_PORT"])
 UP_S, READY_S, WRITTEN_S, CALL_S, PATIENCE_S = 1200.0, 300.0, 180.0, 200.0, 30.0
-"""Longest waits, for a machine that is busy: containers up, ready, a message written down, a call, a step of it."""
+"""Longest waits on a busy machine: containers up, ready, a message stored, a call, a step of a call."""
 STACK = Path(os.environ["STACK"])
-"""A copy of the checkout, with passwords of its own: where the compose commands are run."""
-NOBODY = "0000000000000000"
-"""No capability: the effective set in /proc/1/status."""
+"""A copy of the checkout with passwords of its own, in which the compose commands run."""
+NO_CAPABILITY = "0000000000000000"
+"""The effective set of capabilities in /proc/1/status."""
 
 
 def compose(*words: str) -> str:
-    """What a compose command writes."""
+    """Run a compose command and return its output."""
     done = subprocess.run(
         [*COMPOSE, *words], cwd=STACK, capture_output=True, text=True, check=False, timeout=UP_S
     )
@@ -51,7 +51,7 @@ def compose(*words: str) -> str:
 
 
 def ready() -> dict[str, Any]:
-    """What /readyz says; without parts while nobody answers."""
+    """The answer of /readyz; without parts while nothing answers."""
     try:
         with urllib.request.urlopen(f"{CONSOLE}/readyz", timeout=10) as answer:
             found: dict[str, Any] = json.load(answer)
@@ -63,7 +63,7 @@ def ready() -> dict[str, Any]:
 
 
 def up() -> None:
-    """All containers, until a call could be taken."""
+    """Start all containers and wait until a call could be answered."""
     compose("up", "-d")
     deadline = time.monotonic() + READY_S
     while not ready()["ready"]:
@@ -72,15 +72,15 @@ def up() -> None:
 
 
 def rows(*words: str) -> list[dict[str, Any]]:
-    """What an `ivr` command in the container lists."""
+    """The rows that an `ivr` command in the container lists."""
     return [json.loads(line) for line in compose("exec", "-T", "ivr", "ivr", *words, "--json").splitlines()]
 
 
-def until_message(*whys: str) -> dict[str, Any]:
-    """The first such message whose words are known and whose news is out: from then on its row stays as it is."""
+def wait_for_message(*reasons: str) -> dict[str, Any]:
+    """Wait for a transcribed and announced message with one of these reasons; its row no longer changes."""
     deadline = time.monotonic() + WRITTEN_S
     while True:
-        left = [row for row in rows("voicemails") if row["why"] in whys]
+        left = [row for row in rows("voicemails") if row["why"] in reasons]
         if found := [row for row in left if row["transcript"] and row["announced"]]:
             break
         assert time.monotonic() < deadline, "no message was stored"
@@ -94,8 +94,8 @@ def endings() -> list[tuple[str, str, str]]:
     return [(row["id"], row["lang"], row["outcome"]) for row in rows("calls")]
 
 
-def until_over() -> list[tuple[str, str, str]]:
-    """The same, when none of them goes on."""
+def wait_for_endings() -> list[tuple[str, str, str]]:
+    """Wait until no call is in progress; returns the same rows."""
     deadline = time.monotonic() + WRITTEN_S
     while not (found := endings()) or not all(outcome for _, _, outcome in found):
         assert time.monotonic() < deadline, f"calls without an end: {found}"
@@ -105,18 +105,18 @@ def until_over() -> list[tuple[str, str, str]]:
 
 @pytest.fixture(scope="module")
 def stack() -> None:
-    """The containers, up; run.sh takes them down, after it has shown the logs of a failure."""
+    """The running containers; run.sh stops them and prints the logs of a failure."""
     up()
 
 
 @pytest.fixture(scope="module")
 def caller() -> Settings:
-    """Settings of the telephone that calls."""
+    """Settings of the calling telephone."""
     return dataclasses.replace(load(root=ROOT), sip_port=SIP_PORT, today=os.environ["IVR_TODAY"])
 
 
 def place_call(caller: Settings, *steps: Any) -> CallReport:
-    """One call from outside the containers, by the password that was made for them."""
+    """Place one call from outside the containers, with their softphone's password."""
     lines = (STACK / "secrets/accueil.env").read_text("utf-8").splitlines()
     password = dict(line.split("=", 1) for line in lines)["SOFTPHONE_PASSWORD"]
 
@@ -132,17 +132,17 @@ def place_call(caller: Settings, *steps: Any) -> CallReport:
 
 
 def answered_intent(caller: Settings, report: CallReport) -> str:
-    """What the first answer was about, by what a recogniser hears of it."""
-    office = Content.load(caller)
+    """The intent of the first answer, from its transcript."""
+    content = Content.load(caller)
 
-    async def hear() -> str:
-        ears = await asyncio.to_thread(choose, caller, ["en"], "whisper")
+    async def transcribe() -> str:
+        recogniser = await asyncio.to_thread(choose, caller, ["en"], "whisper")
         try:
-            return await transcribe_answer(ears, report, "en")
+            return await transcribe_answer(recogniser, report, "en")
         finally:
-            await ears.close()
+            await recogniser.close()
 
-    return nearest_answer(office, caller, "en", asyncio.run(hear()))
+    return nearest_answer(content, caller, "en", asyncio.run(transcribe()))
 
 
 def test_everything_is_ready_and_nothing_more_is_allowed_than_needed(stack: None) -> None:
@@ -150,7 +150,7 @@ def test_everything_is_ready_and_nothing_more_is_allowed_than_needed(stack: None
     for service in ("asterisk", "rasa", "ivr", "postgres"):
         status = compose("exec", "-T", service, "cat", "/proc/1/status")
         facts = dict(line.split(":\t", 1) for line in status.splitlines() if ":\t" in line)
-        assert facts["CapEff"] == NOBODY and facts["NoNewPrivs"] == "1", service
+        assert facts["CapEff"] == NO_CAPABILITY and facts["NoNewPrivs"] == "1", service
         assert facts["Uid"].split()[0] != "0", service
         written = compose("exec", "-T", service, "sh", "-c", "touch /usr/x 2>/dev/null || echo refused")
         assert written == "refused\n", service
@@ -167,14 +167,14 @@ def test_nothing_is_published_beyond_this_machine(stack: None) -> None:
 def test_a_question_is_answered_and_a_message_stays_over_down_and_up(
     stack: None, caller: Settings, tmp_path: Path
 ) -> None:
-    question, wish, message, farewell = (
+    question, request, message, farewell = (
         Say(caller_wav("en", text, settings=caller))
         for text in (ENGLISH.question, LEAVE_MESSAGE_EN, MESSAGE_EN, ENGLISH.farewell)
     )
-    report = place_call(caller, Digits("2"), question, wish, message, Wait(1), HangUp())
+    report = place_call(caller, Digits("2"), question, request, message, Wait(1), HangUp())
     assert answered_intent(caller, report) == ENGLISH.intent
-    left = until_message("sent", "hang-up")
-    calls = until_over()
+    left = wait_for_message("sent", "hang-up")
+    calls = wait_for_endings()
     kept = tmp_path / "kept.tar"
     subprocess.run(["sh", "docker/backup.sh", str(kept)], cwd=STACK, check=True)
 
@@ -183,7 +183,7 @@ def test_a_question_is_answered_and_a_message_stays_over_down_and_up(
     assert (rows("voicemails"), endings()) == ([left], calls)
 
     compose("down")
-    lose_everything_but_the_models()
+    delete_all_but_the_models()
     subprocess.run(["sh", "docker/restore.sh", str(kept)], cwd=STACK, check=True)
     up()
     assert (rows("voicemails"), endings()) == ([left], calls)
@@ -199,11 +199,11 @@ def test_without_the_application_asterisk_takes_a_message_that_is_collected_late
     compose("stop", "ivr")
     place_call(caller, Say(caller_wav("en", MESSAGE_EN, settings=caller)), Wait(1), HangUp())
     up()
-    left = until_message("fallback")
+    left = wait_for_message("fallback")
     assert left["seconds"] > 5.0 and left["number"] == "+447700900123"
 
 
-def lose_everything_but_the_models() -> None:
-    """As on a fresh machine, whose set-up has made again what can be made again."""
+def delete_all_but_the_models() -> None:
+    """Delete the volumes that set-up cannot recreate."""
     volumes = [f"{os.environ['COMPOSE_PROJECT_NAME']}_{name}" for name in ("state", "pbx", "database")]
     subprocess.run(["docker", "volume", "rm", *volumes], check=True, stdout=subprocess.DEVNULL)

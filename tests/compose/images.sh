@@ -1,15 +1,16 @@
 #!/bin/bash
-# The public base images, then ours on top of them; the current folder is a copy of the checkout, COMPOSE the client.
-# What a slow or absent mirror breaks is tried again: layers that are made stay.
-# Exit status 3: the base image of Python 3.10 is not to be had.
+# Pulls the public base images and builds ours on top.  The current folder is a copy of the checkout; COMPOSE is the
+# client.
+# Failures of a slow mirror are retried; finished layers are kept.
+# Exit status 3: the base image of Python 3.10 is not available.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 tries=3
 
-bases() { bash "$here/standin-images.sh" --pull; }
-ours() { $COMPOSE build asterisk ivr rasa > build.log 2>&1 || { tail -40 build.log >&2; return 1; }; }
+base_images() { bash "$here/standin-images.sh" --pull; }
+own_images() { $COMPOSE build asterisk ivr rasa > build.log 2>&1 || { tail -40 build.log >&2; return 1; }; }
 
-again() { # again COMMAND: until it succeeds, or has failed too often; 3 is no use trying again
+retry() { # retry COMMAND: up to $tries times, unless it exits with 3
     local status try
     for try in $(seq $tries); do
         status=0
@@ -20,5 +21,5 @@ again() { # again COMMAND: until it succeeds, or has failed too often; 3 is no u
     done
     return "$status"
 }
-again bases
-again ours
+retry base_images
+retry own_images

@@ -1,11 +1,10 @@
 #!/bin/bash
-# `make test-compose`: docker-compose.yml and its images built and run for real, in a copy of this checkout.
-# Where no engine can be started it says "skipped" and is no failure.  Where no registry answers, stand-ins of the
-# public base images are made from a Debian mirror (standin-images.sh): such a run does not prove the official
-# images' own patch versions.
-#   KEEP=1          leave the containers up, to look at them
+# `make test-compose`: builds and runs docker-compose.yml and its images in a copy of this checkout.
+# When no engine can be started it prints SKIPPED and succeeds.  When no registry answers, stand-ins of the public
+# base images are built from a Debian mirror (standin-images.sh); such a run does not prove the official images' versions.
+#   KEEP=1          leave the containers up
 #   CI_DOCKER=0     skip
-#   TIME_LEFT=...   seconds in which all must be over: skipped when the images are not ready early enough for the tests
+#   TIME_LEFT=...   seconds for everything; skipped when the images are not ready early enough for the tests
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 checkout=$PWD
@@ -14,17 +13,17 @@ skip() {
     exit 0
 }
 
-# Images must be ready so long before the end: the tests took 457 s on 2 busy cores, 560 s on 2 thrice overloaded ones.
+# Time for the tests after the images are ready: they took 457 s on 2 busy cores, 560 s with three times the load.
 TESTS_S=720
 TIME_LEFT=${TIME_LEFT:-7200}
 [ "$TIME_LEFT" -gt "$TESTS_S" ] || skip "$TIME_LEFT s are left, the tests alone need $TESTS_S"
 [ "${CI_DOCKER:-1}" = 1 ] || skip "CI_DOCKER=$CI_DOCKER"
 [ "$(id -u)" = 0 ] || docker info > /dev/null 2>&1 || skip "not root, and no container engine answers"
-# Debian's client first: it builds without a plugin
+# Debian's client first, because it builds without a plugin
 export PATH=/usr/bin:$PATH DOCKER_BUILDKIT=0 COMPOSE_DOCKER_CLI_BUILD=0
 
-ours= # the engine's process, if it was started here: it ends with us, its layers stay for the next run
-engine() { # up, or started here
+engine_pid= # the engine, if it was started here; it ends with this script, and its layers stay for the next run
+start_engine() { # unless an engine runs
     docker info > /dev/null 2>&1 && return
     if ! command -v dockerd > /dev/null; then
         timeout 120 apt-get update -qq &&
@@ -33,16 +32,16 @@ engine() { # up, or started here
     fi
     pgrep -x dockerd > /dev/null || rm -f /var/run/docker.pid /var/run/docker/containerd/containerd.pid
     setsid dockerd > /tmp/dockerd.log 2>&1 < /dev/null &
-    ours=$!
+    engine_pid=$!
     for _ in $(seq 300); do
         docker info > /dev/null 2>&1 && return
-        kill -0 "$ours" 2> /dev/null || break
+        kill -0 "$engine_pid" 2> /dev/null || break
         sleep 0.2
     done
     tail -5 /tmp/dockerd.log >&2
     return 1
 }
-runs_containers() { # an engine may start, and not be allowed to run anything
+runs_containers() { # an engine may start without the permission to run containers
     {
         # shellcheck disable=SC2046
         tar -C / -ch bin/true $(ldd /bin/true | grep -o '/[^ )]*' | sed 's|^/||') | docker import - accueil-probe &&
@@ -51,11 +50,11 @@ runs_containers() { # an engine may start, and not be allowed to run anything
     docker rmi accueil-probe > /dev/null 2>&1 || true
 }
 stop_engine() {
-    [ -n "$ours" ] && [ -z "${KEEP:-}" ] || return 0
-    kill "$ours" 2> /dev/null && wait "$ours" || true
+    [ -n "$engine_pid" ] && [ -z "${KEEP:-}" ] || return 0
+    kill "$engine_pid" 2> /dev/null && wait "$engine_pid" || true
 }
 trap stop_engine EXIT
-engine || skip "no container engine can be started"
+start_engine || skip "no container engine can be started"
 runs_containers || skip "the container engine runs no container: $(cat /tmp/dockerd-probe.log)"
 free=$(df --output=avail -B1G "$(docker info --format '{{.DockerRootDir}}')" | tail -1)
 [ "$free" -ge 8 ] || skip "8 GB of disk are needed, $free are free"
@@ -64,7 +63,7 @@ command -v "${COMPOSE%% *}" > /dev/null || skip "no docker compose"
 
 export COMPOSE COMPOSE_PROJECT_NAME=accueil-test ACCUEIL_RESTART=no ACCUEIL_VERSION=test
 export SIP_PORT=15160 RTP_START=17000 RTP_END=17019 CONSOLE_PORT=18090 IVR_TODAY=2026-11-24T10:00
-# The stand-in for Python 3.10 is made from the interpreter that Rasa has here, when it is one.
+# The stand-in for Python 3.10 is built from the interpreter of Rasa's environment, if that is a 3.10.
 PY310_TREE=${PY310_TREE:-$(var/rasa/env/bin/python -c '
 import sys; print(sys.base_prefix if sys.version_info[:2] == (3, 10) else "")' || true)}
 export PY310_TREE
@@ -72,16 +71,16 @@ stack=$(mktemp -d)
 export STACK=$stack
 cp -R docker docker-compose.yml docker-compose.hostnet.yml .dockerignore dialplans ivr nlu voices \
     pyproject.toml README.md LICENSE "$stack"
-logs() { # of a failure, before the containers go
+logs() { # after a failure, before the containers are removed
     cd "$stack"
     $COMPOSE ps >&2 || true
     $COMPOSE logs --no-color --tail=60 2>&1 | cut -c1-400 >&2 || true
 }
 clean() {
-    [ -z "${KEEP:-}" ] || { echo "KEEP: the containers are left up; their files are in $stack" >&2; return; }
+    [ -z "${KEEP:-}" ] || { echo "KEEP: the containers stay up; their files are in $stack" >&2; return; }
     cd "$stack"
     $COMPOSE down --volumes --remove-orphans > /dev/null 2>&1 || true
-    # each build leaves the one before without a name; the newest of them are what the next build starts from
+    # each build leaves the previous image untagged; the next build reuses the newest of them
     docker image prune --force --filter until=168h > /dev/null 2>&1 || true
     rm -rf "$stack"
     stop_engine
@@ -90,7 +89,7 @@ trap clean EXIT
 
 cd "$stack"
 sh docker/secrets.sh
-$COMPOSE down --volumes --remove-orphans > /dev/null 2>&1 || true # what a run that was killed left behind
+$COMPOSE down --volumes --remove-orphans > /dev/null 2>&1 || true # left by a run that was killed
 for_images=$((TIME_LEFT - TESTS_S - SECONDS))
 [ "$for_images" -gt 0 ] || skip "no time is left for the images"
 status=0

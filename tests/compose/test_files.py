@@ -1,4 +1,4 @@
-"""What can be read off the containers' files without an engine; check_stack.py runs them."""
+"""Checks of the containers' files that need no engine; check_stack.py runs the containers."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def test_every_container_is_hardened(name: str) -> None:
     assert user in ("accueil", "999:999")
 
 
-def test_no_password_stands_in_the_file() -> None:
+def test_the_file_contains_no_password() -> None:
     for service in SERVICES.values():
         for name, value in service.get("environment", {}).items():
             secret = re.search("PASSWORD|SECRET|TOKEN|DATABASE_URL", name)
@@ -53,7 +53,7 @@ def test_rasa_and_the_database_are_on_networks_without_a_way_out() -> None:
         assert not set(SERVICES[name]["networks"]) & PUBLIC_NETWORK
 
 
-def test_the_passwords_are_made_once_and_stay(tmp_path: Path) -> None:
+def test_the_passwords_are_created_once_and_kept(tmp_path: Path) -> None:
     (tmp_path / "docker").mkdir()
     script = tmp_path / "docker/secrets.sh"
     script.write_text((ROOT / "docker/secrets.sh").read_text("utf-8"), "utf-8")
