@@ -107,7 +107,7 @@ def _filled(templates: Path, family: str, values: dict[str, object]) -> dict[str
 
 
 def _copy_custom(settings: Settings, etc: Path) -> None:
-    own = settings.state / "asterisk"
+    own = settings.state_dir.asterisk_own
     own.mkdir(parents=True, exist_ok=True)
     for name in CUSTOM:
         path = own / name

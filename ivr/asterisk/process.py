@@ -81,7 +81,7 @@ class Asterisk:
         _require_free_ports(self._settings)
         self._prepare()
         inside = f"{self._settings.pbx_inside}/etc/asterisk.conf"
-        output = (self._settings.state / "logs/asterisk.out").open("ab")
+        output = (self._settings.state_dir.asterisk_output).open("ab")
         with output:
             process = await asyncio.create_subprocess_exec(
                 shutil.which("chroot") or "/usr/sbin/chroot",
@@ -160,9 +160,9 @@ class Asterisk:
 
     def _prepare(self) -> None:
         settings = self._settings
-        logs = settings.state / "logs"
+        logs = settings.state_dir.logs
         logs.mkdir(parents=True, exist_ok=True)
-        shown = logs / "asterisk.log"
+        shown = settings.state_dir.log("asterisk")
         if not shown.is_symlink():
             shown.symlink_to(os.path.relpath(self.log_file, logs))
         hosts = settings.rootfs / "etc/hosts"
@@ -188,7 +188,7 @@ class Asterisk:
         raise SetupError(f"Asterisk did not start: {self._last_error()}")
 
     def _last_error(self) -> str:
-        for path in (self.log_file, self._settings.state / "logs/asterisk.out"):
+        for path in (self.log_file, self._settings.state_dir.asterisk_output):
             lines = path.read_text("utf-8", "replace").splitlines() if path.exists() else []
             wrong = [line for line in lines if "ERROR" in line] or lines
             if wrong:

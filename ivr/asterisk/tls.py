@@ -30,7 +30,7 @@ def pair(settings: Settings) -> tuple[Path, Path]:
     if settings.sip_certificate:
         found = Path(settings.sip_certificate), Path(settings.sip_key)
     else:
-        folder = settings.state / "tls"
+        folder = settings.state_dir.tls
         found = folder / CERTIFICATE, folder / KEY
         if not (found[0].exists() and found[1].exists()):
             _make(settings, folder)

@@ -34,7 +34,7 @@ class ContentVersion:
 
 def folder(settings: Settings) -> Path:
     """Where generations lie."""
-    return settings.state / "generations"
+    return settings.state_dir.content_versions
 
 
 def path(settings: Settings, number: int) -> Path:
@@ -44,7 +44,7 @@ def path(settings: Settings, number: int) -> Path:
 
 def current(settings: Settings) -> int:
     """Number of the generation in use; 0 while none is published."""
-    pointer = folder(settings) / "current"
+    pointer = settings.state_dir.current_version
     return int(pointer.read_text("utf-8")) if pointer.exists() else 0
 
 
@@ -109,14 +109,14 @@ def point(settings: Settings, number: int) -> None:
     if number and not path(settings, number).is_dir():
         raise UsageError(f"no generation {number}: see `ivr content list`")
     folder(settings).mkdir(parents=True, exist_ok=True)
-    draft = folder(settings) / "current.tmp"
+    draft = settings.state_dir.current_version.with_name("current.tmp")
     draft.write_text(str(number), "utf-8")
-    draft.replace(folder(settings) / "current")
+    draft.replace(settings.state_dir.current_version)
 
 
 def pid_file(settings: Settings) -> Path:
     """Where a running service leaves its process id."""
-    return settings.state / "run.pid"
+    return settings.state_dir.pid_file
 
 
 def tell(settings: Settings) -> bool:

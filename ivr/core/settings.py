@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from ivr.core.errors import ConfigError
 from ivr.core.pseudonyms import Pseudonyms
+from ivr.core.state_dir import StateDir
 
 SECRET_NAMES = (
     "ARI_PASSWORD",
@@ -70,6 +71,11 @@ class Settings:
         return self.var / "state" / self.instance
 
     @property
+    def state_dir(self) -> StateDir:
+        """The files and folders below ``state``."""
+        return StateDir(self.state)
+
+    @property
     def rootfs(self) -> Path:
         """Root of the private Asterisk's file system; an Asterisk elsewhere shares ``pbx`` with us at one path."""
         return Path("/") if self.asterisk_url else self.var / "asterisk" / "rootfs"
@@ -102,7 +108,7 @@ class Settings:
     @property
     def recogniser_socket(self) -> Path:
         """A link to the socket at which the newest crew's recogniser is asked."""
-        return self.state / "recogniser"
+        return self.state_dir.recogniser_socket
 
     @property
     def pseudonyms(self) -> Pseudonyms:
@@ -112,7 +118,7 @@ class Settings:
     @property
     def database(self) -> str:
         """SQLAlchemy address of the store; SQLite in ``state`` unless one is set."""
-        return self.database_url or f"sqlite:///{self.state / 'ivr.sqlite'}"
+        return self.database_url or f"sqlite:///{self.state_dir.database}"
 
     @property
     def rasa(self) -> str:

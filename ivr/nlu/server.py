@@ -60,13 +60,13 @@ class RasaServer:
 
     async def _start(self) -> asyncio.subprocess.Process:
         settings = self._settings
-        logs = settings.state / "logs"
+        logs = settings.state_dir.logs
         logs.mkdir(parents=True, exist_ok=True)
         command = [
             str(rasa_python(settings)), "-m", "rasa", "run", "--enable-api", "--interface", "127.0.0.1",
             "--port", str(settings.rasa_port), "--model", str(self._model),
         ]  # fmt: skip
-        with (logs / "rasa.log").open("ab") as output:
+        with settings.state_dir.log("rasa").open("ab") as output:
             return await asyncio.create_subprocess_exec(
                 *command, cwd=logs, env=training.serving_environment(settings), stdin=asyncio.subprocess.DEVNULL,
                 stdout=output, stderr=output, preexec_fn=own_group,
@@ -76,7 +76,7 @@ class RasaServer:
         async with Understanding(self._settings.rasa) as understanding, asyncio.timeout(READY_S):
             if await understanding.ready(lambda: self.pid is not None):
                 return
-        raise SetupError(f"Rasa did not start: see {self._settings.state / 'logs/rasa.log'}")
+        raise SetupError(f"Rasa did not start: see {self._settings.state_dir.log('rasa')}")
 
     async def _stop(self) -> None:
         await self._process.stop()

@@ -41,7 +41,7 @@ def dialplan(settings: Settings) -> list[Finding]:
     if flow is None:
         return []
     written = asterisk.texts(settings, lines(settings, flow))
-    own = settings.state / "asterisk/extensions_custom.conf"
+    own = settings.state_dir.own_dialplan
     name, text = "extensions.conf", written["extensions.conf"]
     if own.is_file():
         text = "\n".join((text, own.read_text("utf-8")))

@@ -70,10 +70,10 @@ async def begin(
 
     Raises OSError.
     """
-    logs = settings.state / "logs"
+    logs = settings.state_dir.logs
     logs.mkdir(parents=True, exist_ok=True)
     fds = () if listener is None else (listener.fileno(),)
-    with (logs / f"{name}.log").open("ab") as output:
+    with settings.state_dir.log(name).open("ab") as output:
         return await asyncio.create_subprocess_exec(
             sys.executable, "-m", module, *arguments, *map(str, fds), pass_fds=fds, stdin=PIPE if fds else DEVNULL,
             stdout=output, stderr=output, env={**environment(settings), **more}, preexec_fn=own_group,

@@ -55,7 +55,7 @@ class Collector:
         self._generations_noted = False
         self._now = asyncio.get_running_loop().time
         self._gone: dict[str, float] = {}  # unfinished calls that Asterisk no longer has, and since when
-        self._lock = settings.state / "collector.lock"
+        self._lock = settings.state_dir.lock("collector")
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -140,7 +140,7 @@ class Collector:
 
     def _measured(self, story: list[events.Stamped], file: str) -> list[events.Event]:
         try:
-            channels, rate = read_channels(self._settings.state / file)
+            channels, rate = read_channels(self._settings.state_dir.stored(file))
         except AudioError as error:
             log.warning("mouth to ear was not measured: %s", error)
             return [events.RecordingMeasured(0, latency.NO_GREETING)]
@@ -176,7 +176,7 @@ def _hung_up_on_adviser(kinds: list[events.Event]) -> bool:
 async def _collecting(settings: Settings) -> None:
     """Until SIGTERM or SIGINT."""
     stop = entrypoint.stop_on_signals()
-    journal = Journal(settings.state / "spool", settings.database, settings.pseudonyms)
+    journal = Journal(settings.state_dir.spool, settings.database, settings.pseudonyms)
     async with Ari(settings.ari_url, ARI_USER, settings.secrets["ARI_PASSWORD"], settings.app) as ari:
         collector = Collector(settings, ari, journal, VoicemailSpool(settings))
         async with asyncio.TaskGroup() as tasks:

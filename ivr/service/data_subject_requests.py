@@ -65,7 +65,7 @@ def export(settings: Settings, text: str, out: Path) -> int:
     copied = 0
     for file in found.files():
         for source in recordings.sounds(settings, file):
-            target = out / source.relative_to(settings.state)
+            target = out / settings.state_dir.name_of(source)
             target.parent.mkdir(exist_ok=True)
             shutil.copyfile(source, target)
             copied += 1
@@ -145,7 +145,7 @@ def _delete_golden(settings: Settings, asked: SubjectNumber, kept: set[str]) -> 
     from ivr.evaluation.replay.erasure import forget  # slow to load
 
     names = [name.encode() for name in asked.names]
-    copies = [path for path in (settings.state / "golden").glob("*.jsonl") if path.stem not in kept]
+    copies = [path for path in (settings.state_dir.golden).glob("*.jsonl") if path.stem not in kept]
     ours = [path.stem for path in copies if any(name in path.read_bytes() for name in names)]
     for call_id in ours:
         forget(settings, call_id)
@@ -154,7 +154,7 @@ def _delete_golden(settings: Settings, asked: SubjectNumber, kept: set[str]) -> 
 
 def _delete_results(settings: Settings, asked: SubjectNumber) -> None:
     """Results of replays in which somebody else says the number; they are made again when they are wanted."""
-    for path in found_in(settings.state / "replays", asked):
+    for path in found_in(settings.state_dir.replays, asked):
         path.unlink(missing_ok=True)
 
 
@@ -173,7 +173,7 @@ def _delete_spooled(settings: Settings, asked: SubjectNumber) -> int:
 def _blot_files(settings: Settings, asked: SubjectNumber) -> int:
     """Overwrite the number, in place, in logs and in what the journal could not store; returns in how many files."""
     count = 0
-    for folder in (settings.state / "logs", settings.pbx / "log"):
+    for folder in (settings.state_dir.logs, settings.pbx / "log"):
         for path in found_in(folder, asked):
             content = path.read_bytes()
             with open(path, "r+b") as file:  # a program goes on writing at its end

@@ -42,7 +42,7 @@ async def keep(settings: Settings) -> None:
 
 async def once(settings: Settings) -> None:
     """One round: every log that is full."""
-    logs, limit = settings.state / "logs", settings.log_mb * MB
+    logs, limit = settings.state_dir.logs, settings.log_mb * MB
     for path in _full((logs / name for name in OURS), limit):
         move_aside(path)
     for path in _full((logs / name for name in RASAS), limit):

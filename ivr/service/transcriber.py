@@ -43,7 +43,7 @@ class Transcriber:
         self._settings, self._journal = settings, journal
         self._recogniser, self._content = recogniser, content
         self._numbers = events.Sequence()
-        self._lock = settings.state / "transcriber.lock"
+        self._lock = settings.state_dir.lock("transcriber")
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -79,7 +79,7 @@ class Transcriber:
     async def _text_of(self, file: str, lang: str) -> tuple[str, float]:
         langs = [lang] if lang in self._recogniser.languages else sorted(self._recogniser.languages)
         try:
-            pcm = await asyncio.to_thread(read_audio, self._settings.state / file)
+            pcm = await asyncio.to_thread(read_audio, self._settings.state_dir.stored(file))
             texts, least = [], 1.0
             for piece in pieces(pcm):
                 utterance = self._recogniser.utterance(langs)

@@ -75,7 +75,7 @@ class Worker:
         the end of the calls that run, with no new ones."""
         self._retire = retire
         settings = self._settings
-        journal = Journal(settings.state / "spool", settings.database, settings.pseudonyms)
+        journal = Journal(settings.state_dir.spool, settings.database, settings.pseudonyms)
         pending = VoicemailSpool(settings)
         ari = Ari(settings.ari_url, ARI_USER, settings.secrets["ARI_PASSWORD"], settings.app)
         async with ari, Understanding(settings.rasa) as understanding:

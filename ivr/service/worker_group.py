@@ -118,7 +118,7 @@ class WorkerGroup:
                     if await ari.application() is not None:
                         return
                 await asyncio.sleep(0.1)
-        raise SetupError(f"the worker did not start: see {self.settings.state / 'logs/worker.log'}")
+        raise SetupError(f"the worker did not start: see {self.settings.state_dir.log('worker')}")
 
     def _ari(self) -> Ari:
         settings = self.settings

@@ -91,7 +91,7 @@ async def run(settings: Settings) -> int:
             console.print(f"       heard back: “{text}”\n       [bold]{verdict}[/] ({scene.intent})\n")
     await recogniser.close()
     console.print(f"{right} of {len(SCENES)} questions rightly answered.")
-    console.print(f"Stereo recordings (left the caller, right the service): {settings.state / 'recordings'}")
+    console.print(f"Stereo recordings (left the caller, right the service): {settings.state_dir.recordings}")
     console.print(
         f"\nTo call in yourself: make run{how_to_call(dataclasses.replace(settings, sip_port=5060))}"
     )
@@ -149,7 +149,7 @@ def _spec(settings: Settings, scene: Scene) -> CallSpec:
     texts = (scene.question, scene.goodbye)
     says = [Say(caller_wav(scene.lang, text, settings=settings)) for text in texts]
     steps: tuple[ScenarioStep, ...] = (Digits(scene.key), *says)
-    record = settings.state / f"demo-{scene.lang}.wav"
+    record = settings.state_dir.demo_recording(scene.lang)
     return CallSpec(
         to=f"sip:127.0.0.1:{settings.sip_port}", steps=steps, record=record, max_s=90, caller_id=scene.number
     )

@@ -14,7 +14,7 @@ from ivr.store.journal import Journal
 
 def store(settings: Settings) -> Engine:
     """The database, with what earlier processes left in the spool."""
-    journal = Journal(settings.state / "spool", settings.database, settings.pseudonyms)
+    journal = Journal(settings.state_dir.spool, settings.database, settings.pseudonyms)
     journal.drain()
     journal.close()
     return open_store(settings.database)

@@ -19,8 +19,6 @@ from ivr.core.settings import Settings
 
 log = logging.getLogger(__name__)
 
-FOLDER = "tapes"
-"""Of the state: tapes of calls that go on."""
 BLOCK = 25 * FRAME_BYTES
 """Written at a time (0.5 s): what a worker that is killed loses."""
 
@@ -29,7 +27,7 @@ class AudioCapture:
     """One part of a call: ``add`` what the ear gets, then ``close``; ``drop`` deletes it.  Never raises OSError."""
 
     def __init__(self, settings: Settings, call_id: str, seq: int) -> None:
-        self._path = settings.state / FOLDER / f"{call_id}-{seq}.pcm"
+        self._path = settings.state_dir.captures / f"{call_id}-{seq}.pcm"
         self._waiting = bytearray()
         self._file: FileIO | None = None
         try:
@@ -119,11 +117,11 @@ def forget(settings: Settings, call_id: str) -> None:
 
 def call_ids(settings: Settings) -> set[str]:
     """The calls of which there are tapes."""
-    return {path.stem.rpartition("-")[0] for path in (settings.state / FOLDER).glob("*.pcm")}
+    return {path.stem.rpartition("-")[0] for path in settings.state_dir.captures.glob("*.pcm")}
 
 
 def _tapes(settings: Settings, call_id: str) -> Iterator[Path]:
-    return (settings.state / FOLDER).glob(f"{call_id}-*.pcm")
+    return settings.state_dir.captures.glob(f"{call_id}-*.pcm")
 
 
 def _is_locked(path: Path) -> bool:

@@ -58,9 +58,9 @@ class VoicemailSpool:
     def __init__(self, settings: Settings) -> None:
         self.spool = settings.pbx / "spool/recording"
         self.fallback = settings.pbx / "spool/fallback"
-        self.state = settings.state
-        self.notes = settings.state / "voicemail/pending"
-        self.kept = settings.state / "voicemail"
+        self._state = settings.state_dir
+        self.notes = settings.state_dir.pending_messages
+        self.kept = settings.state_dir.voicemail
         self.notes.mkdir(parents=True, exist_ok=True)
 
     def begin(self, call_id: str, number: str, lang: str) -> str:
@@ -156,7 +156,7 @@ class VoicemailSpool:
         except OSError:
             draft.unlink(missing_ok=True)
             raise
-        return str(target.relative_to(self.state))
+        return self._state.name_of(target)
 
     def _write(self, name: str, note: object) -> None:
         draft = self.notes / f"{name}.tmp"

@@ -18,11 +18,6 @@ from ivr.store.tables import calls, messages
 log = logging.getLogger(__name__)
 
 DAY_S = 86_400.0
-STRAYS = (
-    ("recordings", "recordings"), (audio_capture.FOLDER, "recordings"), ("voicemail", "messages"),
-    ("replays", "transcripts"),
-)  # fmt: skip
-"""Folders of the state, and whose retention is that of files in them which no row names."""
 _WAITED = re.compile(rb"\|ENTERQUEUE\|[^|\n]*\|([^|\n]*[^|\nx][^|\n]*)\|")
 
 
@@ -84,9 +79,16 @@ def _strays(settings: Settings, engine: sa.Engine, before: Mapping[str, float]) 
         known |= set(connection.scalars(sa.select(messages.c.file)))
     known |= {str(audio_capture.ear_of(Path(file))) for file in known if file}
     count = 0
-    for folder, kind in STRAYS:
-        for path in (settings.state / folder).glob("*"):
-            stray = path.is_file() and str(path.relative_to(settings.state)) not in known
+    state = settings.state_dir
+    folders = {  # and the retention period of files in them that no row names
+        state.recordings: "recordings",
+        state.captures: "recordings",
+        state.voicemail: "messages",
+        state.replays: "transcripts",
+    }
+    for folder, kind in folders.items():
+        for path in folder.glob("*"):
+            stray = path.is_file() and state.name_of(path) not in known
             if stray and path.stat().st_mtime < before[kind]:
                 path.unlink(missing_ok=True)
                 count += 1

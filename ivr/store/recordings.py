@@ -54,10 +54,10 @@ def _join(settings: Settings, call_id: str, caller: Path, service: Path) -> Reco
         log.error("the recording of call %s is empty and is left out", call_id)
         return None
     longest = max(map(len, sides))
-    target = settings.state / "recordings" / f"{call_id}.flac"
+    target = settings.state_dir.recordings / f"{call_id}.flac"
     write_flac(target, [side.ljust(longest, b"\0") for side in sides], RATE)
     ear = audio_capture.join(settings, call_id, target)
-    return RecordingKept(str(target.relative_to(settings.state)), round(longest / 2 / RATE, 2), ear)
+    return RecordingKept(settings.state_dir.name_of(target), round(longest / 2 / RATE, 2), ear)
 
 
 def refuse(settings: Settings, call_id: str) -> None:
@@ -83,7 +83,7 @@ def delete(settings: Settings, file: str) -> None:
 
 def sounds(settings: Settings, file: str) -> list[Path]:
     """The files that are there of a recording."""
-    path = settings.state / file
+    path = settings.state_dir.stored(file)
     return [one for one in (path, audio_capture.ear_of(path)) if file and one.exists()]
 
 
@@ -98,7 +98,7 @@ def _refusals(settings: Settings, alive: Collection[str]) -> set[str]:
 
 
 def _refused(settings: Settings) -> Path:
-    return settings.state / "refused"
+    return settings.state_dir.refusals
 
 
 def _side(path: Path, call_id: str) -> bytes:

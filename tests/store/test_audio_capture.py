@@ -49,7 +49,7 @@ def test_the_parts_of_a_call_are_kept_one_after_the_other_and_not_a_sample_is_ch
     assert kept.ear == "9+70,10+120"
     channels, rate = read_channels(audio_capture.ear_of(spool.settings.state / kept.file))
     assert (channels, rate) == ([second + first], 16_000)
-    assert list((spool.settings.state / audio_capture.FOLDER).iterdir()) == []
+    assert list((spool.settings.state_dir.captures).iterdir()) == []
 
 
 def test_a_tape_that_a_worker_is_still_at_is_waited_for(spool: Spool) -> None:
@@ -73,17 +73,17 @@ def test_who_refuses_leaves_nothing(spool: Spool) -> None:
     tape.add(heard(120, 2))
     tape.close()
     recordings.refuse(spool.settings, CALL)
-    assert list((spool.settings.state / audio_capture.FOLDER).iterdir()) == []
+    assert list((spool.settings.state_dir.captures).iterdir()) == []
 
 
 def test_what_another_part_left_goes_with_the_refusal(spool: Spool) -> None:
     taped(spool.settings, 1, heard(120, 1)).close()
     recordings.refuse(spool.settings, CALL)
-    assert list((spool.settings.state / audio_capture.FOLDER).iterdir()) == []
+    assert list((spool.settings.state_dir.captures).iterdir()) == []
 
 
 def test_a_full_disk_ends_the_tape_and_not_the_call(spool: Spool, caplog: pytest.LogCaptureFixture) -> None:
-    folder = spool.settings.state / audio_capture.FOLDER
+    folder = spool.settings.state_dir.captures
     folder.mkdir(parents=True)
     (folder / f"{CALL}-1.pcm").symlink_to("/dev/full")
     with caplog.at_level(logging.ERROR):

@@ -35,7 +35,7 @@ def show(settings: Settings, state: str, *, as_json: bool) -> None:
 def play(settings: Settings, message: str, out: Path) -> None:
     """Write one message out as a WAV."""
     row = _found(store(settings), message)
-    sound = settings.state / row["file"]
+    sound = settings.state_dir.stored(row["file"])
     if not sound.is_file():
         raise UsageError(f"the sound of message {row['id']} is not kept any more")
     shutil.copyfile(sound, out)

@@ -207,7 +207,7 @@ def _stamp(here: Context, at: dt.datetime | None) -> float | None:
 
 
 def _sound(here: Context, row: Row) -> Path:
-    path: Path = here.settings.state / row["file"]
+    path: Path = here.settings.state_dir.stored(row["file"])
     if not row["file"] or not path.is_file():
         raise Problem(404, f"the sound of message {row['id']} is not kept any more")
     return path

@@ -58,7 +58,7 @@ class Metrics:
         parts = await look(settings, context.engine)
         _fill(self._part, {(part,): float(state == "ok") for part, state in parts.items()})
         await self._read_floor(settings)
-        self._spool.set(await asyncio.to_thread(_size, settings.state / "spool"))
+        self._spool.set(await asyncio.to_thread(_size, settings.state_dir.spool))
         try:
             await asyncio.to_thread(self._read_store, context)
         except SQLAlchemyError as error:

@@ -34,7 +34,7 @@ class MailJob:
     def __init__(self, context: Context) -> None:
         self._mail = context.callflow.notify.mail
         self._password = context.settings.secrets.get("SMTP_PASSWORD", "")
-        self._state = context.settings.state
+        self._state = context.settings.state_dir
         self._zone = context.callflow.hours.zone
 
     async def send(self, delivery: Row, message: Row) -> None:
@@ -44,7 +44,7 @@ class MailJob:
         await asyncio.to_thread(self._send, delivery, message)
 
     def _send(self, delivery: Row, message: Row) -> None:
-        sound = self._state / message["file"] if self._mail.sound == "attached" else None
+        sound = self._state.stored(message["file"]) if self._mail.sound == "attached" else None
         composed = compose(self._mail, delivery, message, self._zone, sound)
         try:
             with self._connect() as smtp:

@@ -41,7 +41,7 @@ class QueueLogFollower:
         self._settings = settings
         self._path = settings.pbx / "log/queue_log"
         self._aside = settings.pbx / "log/queue_log.1"
-        self._mark = settings.state / "queue_log.place"
+        self._mark = settings.state_dir.queue_log_place
         self._names = {adviser.id: adviser.name for adviser in context.callflow.advisers}
         self._reading = QueueLogParser(self._names)
         self._file = self._place = 0
@@ -51,7 +51,7 @@ class QueueLogFollower:
         self._reading, self._place = QueueLogParser(self._names), 0
         self._file = _inode(self._aside)
         settings = self._settings
-        journal = Journal(settings.state / "spool", settings.database, settings.pseudonyms)
+        journal = Journal(settings.state_dir.spool, settings.database, settings.pseudonyms)
         draining = asyncio.create_task(journal.run())
         done = self._done()
         try:

@@ -132,7 +132,7 @@ def _json(turn: LabelledTurn) -> dict[str, Any]:
 
 def _write_sound(settings: Settings, turn: LabelledTurn, out: Path) -> bool:
     """The caller's side of the turn as a WAV; False when the recording is gone."""
-    path = settings.state / turn.recording
+    path = settings.state_dir.stored(turn.recording)
     if not turn.recording or not path.exists():
         return False
     channels, rate = read_channels(path)

@@ -131,7 +131,7 @@ def _named(engine: Engine, settings: Settings, call_id: str) -> ReplayJob:
 def job(engine: Engine, settings: Settings, row: queries.Row) -> ReplayJob:
     """A recorded call as a job."""
     return ReplayJob(
-        row["id"], tuple(queries.events_of(engine, row["id"])), settings.state / row["recording"]
+        row["id"], tuple(queries.events_of(engine, row["id"])), settings.state_dir.stored(row["recording"])
     )
 
 
@@ -188,7 +188,7 @@ def add_golden(settings: Settings, call_id: str, name: str, note: str) -> None:
         engine.dispose()
     turns = golden.add(settings, name, kept, note)
     sys.stderr.write(
-        f"{kept.call_id} is in {name}: {len(turns)} turns; edit {settings.state}/golden/{name}.yml\n"
+        f"{kept.call_id} is in {name}: {len(turns)} turns; edit {settings.state_dir.golden_set(name)}\n"
     )
 
 

