@@ -45,7 +45,8 @@ ALSO: dict[str, str] = {
 """Module -> what it alone may import beside what its package may."""
 
 PURE = (
-    "asterisk/ari_events", "asterisk/media", "call/audio/turn_detector", "call/dialogue/language",
+    "asterisk/ari_events", "asterisk/media", "call/lifecycle", "call/turn_events", "call/audio/turn_detector",
+    "call/audio/turn_trace", "call/audio/end_of_turn", "call/dialogue/language",
     "call/dialogue/handoff", "call/dialogue/number_words", "call/dialogue/callback_window",
     "call/dialogue/prompt_list", "nlu/gate", "content/faq", "content/phrases", "content/callflow/hours",
     "content/callflow/schema", "content/callflow/opening", "content/callflow/callback_windows",

@@ -13,10 +13,11 @@ from functools import partial
 from ivr.asterisk import ari_events as ev
 from ivr.asterisk.contract import CHANNEL_LANGUAGE, ChannelVariable, DialplanContext
 from ivr.call import turn_events
+from ivr.call.audio.caller_turn import CallerTurn
 from ivr.call.audio.exchange import Question, say_and_listen
 from ivr.call.audio.interpretation import Interpretation, interpret
 from ivr.call.audio.leg import CallLeg
-from ivr.call.audio.listener import CallerTurn, Listener
+from ivr.call.audio.listener import Listener
 from ivr.call.audio.player import Player
 from ivr.call.audio.turn_detector import FRAME_S
 from ivr.call.dead_man import DeadManTimer

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from ivr.call.audio.caller_turn import CallerTurn
 from ivr.call.audio.interpretation import Interpretation
-from ivr.call.audio.listener import CallerTurn
 from ivr.call.audio.player import Playback
 from ivr.call.audio.turn_trace import TurnTrace, runs
 from ivr.call.dialogue import number_words

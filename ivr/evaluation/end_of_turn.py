@@ -17,7 +17,8 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
-from ivr.call.audio.listener import EndOfTurnPolicy, Listener
+from ivr.call.audio.end_of_turn import EndOfTurnPolicy
+from ivr.call.audio.listener import Listener
 from ivr.call.audio.turn_detector import FRAME_S
 from ivr.content.bundle import Content
 from ivr.content.heldout import HeldOutQuestion

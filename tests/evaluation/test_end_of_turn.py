@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 
-from ivr.call.audio.listener import EndOfTurnPolicy
+from ivr.call.audio.end_of_turn import EndOfTurnPolicy
 from ivr.content.heldout import HeldOutQuestion
 from ivr.core.settings import Settings
 from ivr.evaluation import end_of_turn

@@ -10,8 +10,10 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
+from ivr.call.audio.caller_turn import CallerTurn
+from ivr.call.audio.end_of_turn import EndOfTurnPolicy
 from ivr.call.audio.interpretation import Interpreter
-from ivr.call.audio.listener import CallerTurn, EndOfTurnPolicy, Listener, PromptControl
+from ivr.call.audio.listener import Listener, PromptControl
 from ivr.call.audio.turn_trace import TurnTrace
 from ivr.content.bundle import Content
 

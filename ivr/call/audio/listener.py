@@ -28,16 +28,18 @@ import contextlib
 import zlib
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import Protocol
 
+from ivr.call.audio.caller_turn import CallerTurn
+from ivr.call.audio.end_of_turn import EndOfTurnPolicy
 from ivr.call.audio.interpretation import Decoding, Interpretation, Interpreter
 from ivr.call.audio.turn_detector import FRAME_S, DetectedTurn, TurnDetector, TurnState
-from ivr.call.audio.turn_trace import DecodedSpan, TurnTrace, TurnTraceBuilder
+from ivr.call.audio.turn_trace import TurnTraceBuilder
 from ivr.core.audio import FRAME_BYTES
 from ivr.core.errors import RecogniserError
-from ivr.speech.stt import CLEAR, DOUBTFUL, FINISHED, SURELY_FINISHED, Recogniser, Utterance
+from ivr.speech.stt import Recogniser, Utterance
 
 PREROLL_S = 0.3
 """Seconds before the first voiced frame that belong to the utterance: soft consonants."""
@@ -55,74 +57,7 @@ KEY_GAP_S = 4.0
 """Seconds after a key of a number within which the next key follows."""
 PARTIAL_FRAMES = 25
 """Frames between two looks at the partial text of a streaming recogniser."""
-MIDDLING = 0.5
-"""Probability that the sentence is finished where the recogniser gives none."""
 NO_SOUND = bytes(FRAME_BYTES)
-
-
-@dataclass(frozen=True)
-class EndOfTurnPolicy:
-    """Silences in seconds that end a turn, and limits of a turn.
-
-    quick_s: after a complete sentence that sounds finished.
-    complete_s: after any other complete sentence, and after a clear one that has surely finished.
-    incomplete_s: where the sentence or its end is in doubt.
-    unfinished_s: where both are in doubt.
-    no_input_s: silence without any speech after which the turn ends.
-    longest_s: the longest turn.
-    """
-
-    quick_s: float = 0.3
-    complete_s: float = 0.64
-    incomplete_s: float = 1.0
-    unfinished_s: float = 1.2
-    no_input_s: float = 6.0
-    longest_s: float = 25.0
-
-    def always(self, silence_s: float) -> EndOfTurnPolicy:
-        """The same policy with one silence in seconds, whatever is said."""
-        return replace(
-            self, quick_s=silence_s, complete_s=silence_s, incomplete_s=silence_s, unfinished_s=silence_s
-        )
-
-    def after(self, heard: Interpretation) -> float:
-        """Seconds of silence that end a turn with this interpretation."""
-        transcript = heard.transcript
-        finished = MIDDLING if transcript.finished is None else transcript.finished
-        if finished < DOUBTFUL:
-            return self.incomplete_s if heard.complete else self.unfinished_s
-        if heard.complete:
-            return self.quick_s if finished >= FINISHED else self.complete_s
-        clear = finished >= SURELY_FINISHED and transcript.confidence >= CLEAR
-        return self.complete_s if clear else self.incomplete_s
-
-
-@dataclass(frozen=True)
-class CallerTurn:
-    """One turn of the caller: a key, speech, or silence.  Times are seconds of the listener's audio.
-
-    key: the key pressed, or several where a number was asked for.
-    interpretation: what was said and meant; None without speech.
-    start_s, end_s: first and last voiced frame.
-    decode_s: seconds that recognition took.
-    waited_s: seconds of silence that ended the turn.
-    span: the audio that was decoded.
-    trace: what else the turn depended on.
-    """
-
-    key: str = ""
-    interpretation: Interpretation | None = None
-    start_s: float = 0.0
-    end_s: float = 0.0
-    decode_s: float = 0.0
-    waited_s: float = 0.0
-    span: DecodedSpan = DecodedSpan()
-    trace: TurnTrace = TurnTrace()
-
-    @property
-    def is_noise(self) -> bool:
-        """Whether a noise has cut the prompt short and nothing else has happened."""
-        return not (self.key or self.interpretation or self.waited_s)
 
 
 class PromptControl(Protocol):

@@ -1,4 +1,4 @@
-"""What Asterisk says by itself, to those who wait and to advisers: file names and words.  Pure.
+"""The announcements that Asterisk plays to waiting callers and to advisers: file names and words.  Pure.
 
 ``ivr/service/pbx_sounds.py`` writes the files, one folder for each language.  Asterisk chooses the folder by the
 channel's language.
@@ -17,7 +17,7 @@ from ivr.core.pbx_names import DeskSound, topic_sound
 from ivr.core.vocabulary import PersonReason
 
 PLACES = 20
-"""Places in a queue that are said as numbers."""
+"""Places in a queue that are announced as numbers."""
 DESK = {
     DeskSound.NEXT: Phrase.QUEUE_NEXT,
     DeskSound.NUMBER: Phrase.QUEUE_NUMBER,
@@ -32,14 +32,15 @@ DESK = {
 }
 """File -> phrase."""
 WHYS = ("asked", "not_understood", "silence", "urgent", "lost_child")
-"""Why an adviser is wanted, as far as he is told."""
+"""Reasons for a transfer that an adviser hears."""
 
 
 @dataclass(frozen=True)
 class Announcement:
-    """A sound ``file`` (without ending) of language ``lang``, and its words.
+    """One announcement.
 
-    ``told_s``: it stands in the folder for those who are told this waiting time.
+    file: the sound file without its ending.  text: its words.  lang: their language.
+    told_s: seconds of waiting; not 0: the file is in the folder for callers who are told this time.
     """
 
     file: str
@@ -49,12 +50,12 @@ class Announcement:
 
     @property
     def folder(self) -> str:
-        """The language as Asterisk knows it: ``en``, or ``en_60``, which falls back to ``en``."""
+        """The channel language in Asterisk: ``en``, or ``en_60``, which falls back to ``en``."""
         return f"{self.lang}_{self.told_s}" if self.told_s else self.lang
 
 
 def announcements(callflow: Callflow, faq: Faq, phrases: Phrases) -> Iterator[Announcement]:
-    """Every one of them, in every language."""
+    """Yield all announcements in every language of ``callflow``."""
     for lang in callflow.languages:
         for file, phrase in DESK.items():
             yield Announcement(file, phrases.text(lang, phrase), lang)
@@ -77,13 +78,19 @@ def announcements(callflow: Callflow, faq: Faq, phrases: Phrases) -> Iterator[An
 
 
 def waiting_time(seconds: int, lang: str, callflow: Callflow, phrases: Phrases) -> str:
-    """How a waiting time that is told (``ivr.content.callflow.wait_estimate.told``) is put into words."""
+    """Return the words for a wait that is announced.
+
+    seconds: a result of ``ivr.content.callflow.wait_estimate.told``.  lang: the language.
+    """
     phrase, (length, fields) = waiting_phrase(seconds, callflow)
     return phrases.text(lang, phrase, time=phrases.text(lang, length, **fields))
 
 
 def whisper(faq: Faq, lang: str, topic: str, why: PersonReason) -> str:
-    """The files that tell an adviser who waits: language, topic (empty: none), why he asks for a person."""
+    """Return the files that tell an adviser about a caller, joined by ``&`` as Asterisk wants them.
+
+    lang: the caller's language.  topic: the intent they asked about, or empty.  why: why they want a person.
+    """
     files = [f"{DeskSound.LANGUAGE}{lang}"]
     if topic and faq.kind(topic) == "faq":
         files.append(topic_sound(topic))

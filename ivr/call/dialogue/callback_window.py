@@ -1,4 +1,4 @@
-"""A window in the caller's words, and which one he means by his.  Pure."""
+"""Callback windows as words, and the window that a caller's words mean.  Pure."""
 
 from __future__ import annotations
 
@@ -45,11 +45,14 @@ ANY = {
     "de": ("egal", "irgendwann", "so bald", "sobald", "so schnell", "jederzeit"),
     "it": ("quando volete", "quando vuole", "uguale", "indifferente", "al piu presto", "qualsiasi"),
 }
-"""What means: the first one will do."""
+"""Words for "the first one will do"."""
 
 
 def when(window: CallbackWindow, now: dt.datetime, phrases: Phrases, lang: str) -> str:
-    """ "today between four and five pm", "tomorrow morning", in ``lang``; without a full stop."""
+    """Return a window as words in ``lang``, without a full stop: "tomorrow morning".
+
+    now: the time at the office, for "today" and "tomorrow".
+    """
     day = _day(window.start.date(), now.date(), lang)
     if window.part:
         return phrases.text(lang, Phrase(f"window_{window.part}"), day=day)
@@ -60,7 +63,10 @@ def when(window: CallbackWindow, now: dt.datetime, phrases: Phrases, lang: str) 
 def chosen(
     text: str, windows: Sequence[CallbackWindow], now: dt.datetime, lang: str
 ) -> CallbackWindow | None:
-    """The one of ``windows`` that ``text`` is about; None where it fits none, or several."""
+    """Return the one of ``windows`` that ``text`` names; None where it names none, or several.
+
+    now: the time at the office.  lang: the language of ``text``.
+    """
     words = f" {normalise(text)} "
     scores = [_fits(words, index, window, now, lang) for index, window in enumerate(windows)]
     best = max(scores)
@@ -68,19 +74,19 @@ def chosen(
         return windows[scores.index(best)]
     numbers = numbers_in(words, lang)
     if not best and len(numbers) == 1 and min(numbers) in range(1, len(windows) + 1):
-        return windows[min(numbers) - 1]  # "two": its key, said
+        return windows[min(numbers) - 1]  # "two": the key, spoken
     return windows[0] if _any(words, ANY[lang]) else None
 
 
 def _fits(words: str, index: int, window: CallbackWindow, now: dt.datetime, lang: str) -> int:
-    """How many of its marks are named: its place in the list, day, half of the day, hours."""
+    """A score of what ``words`` name of a window: its place in the list, its day, its hours."""
     named = _any(words, ORDINALS[lang][index].split())
     return 2 * named + 2 * _on_day(words, window, now, lang) + _at(words, window, lang)
 
 
 def _on_day(words: str, window: CallbackWindow, now: dt.datetime, lang: str) -> bool:
     day = window.start.date()
-    if lang == "es":  # "mañana por la mañana": the first is the day
+    if lang == "es":  # "mañana por la mañana": the first word is the day
         words = words.replace(" por la manana ", " ").replace(" de la manana ", " ")
     ahead = (day - now.date()).days
     relative = {0: TODAY[lang], 1: TOMORROW[lang]}.get(ahead)
@@ -105,7 +111,7 @@ def _day(day: dt.date, today: dt.date, lang: str) -> str:
 
 
 def _hours(start: int, end: int, lang: str) -> tuple[str, str]:
-    """The two hours as they stand after "between" in a sentence of that language."""
+    """The two hours as they follow "between" in a sentence of that language."""
     match lang:
         case "fr":
             return _french(start, alone=end == 12), _french(end, alone=True)

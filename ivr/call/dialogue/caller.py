@@ -1,6 +1,6 @@
-"""The caller as the conversation sees him: say, ask, record, transfer, hang up.
+"""The caller as the conversation sees them: say, ask, record, transfer, hang up.
 
-``dialogue.py`` knows only the ``Caller`` protocol; a real call, a replay and the tests each bring their own.
+The dialogue knows only the ``Caller`` protocol.  A real call, a replay and the tests each bring their own.
 """
 
 from __future__ import annotations
@@ -17,9 +17,11 @@ from ivr.nlu.client import Intent
 
 @dataclass(frozen=True)
 class PromptPart:
-    """Something to say: ``key`` names the phrase or intent, ``slow`` asks for slower speech.
+    """A part of a prompt.
 
-    ``live``: made up during the call, so not rendered in advance; something that is stands before it.
+    key: the phrase or intent.  text: its words.  lang: their language.
+    slow: whether it is spoken slowly.
+    live: whether it is rendered during the call.  A part that is rendered in advance stands before it.
     """
 
     key: str
@@ -31,10 +33,14 @@ class PromptPart:
 
 @dataclass(frozen=True)
 class CallerReply:
-    """The caller's turn: a key (several, where a number was asked for), or speech with what it means, or
-    neither (he said nothing).
+    """A reply of the caller: keys, speech with its meaning, or silence.
 
-    ``confidence`` is the recogniser's (0..1); ``urgent`` means an emergency word was in it.
+    key: the key pressed, or several where a number was asked for.
+    text, lang: what was said, and in which language.
+    confidence: of the recogniser, 0 to 1.
+    intent: the meaning; None where nothing understands.
+    urgent: whether it holds an emergency word.
+    spoke: whether there was speech.
     """
 
     key: str = ""
@@ -47,13 +53,13 @@ class CallerReply:
 
     @property
     def silent(self) -> bool:
-        """Neither a key nor speech."""
+        """Whether there was neither a key nor speech."""
         return not self.key and not self.spoke
 
 
 @dataclass(frozen=True)
 class RecordedMessage:
-    """A recorded message: its name and length in seconds; ``failed`` when nothing could be recorded."""
+    """A recorded message: its name, its length in seconds, and whether recording has failed."""
 
     name: str
     seconds: float
@@ -62,9 +68,11 @@ class RecordedMessage:
 
 @dataclass(frozen=True)
 class CallbackRequest:
-    """To be called back at ``number`` (``+33...``) in ``lang``, from ``start`` to ``end`` (seconds since 1970).
+    """A callback that was agreed on.
 
-    ``topic``: the intent he last asked about, or empty.
+    number: the number to call (``+33...``).  lang: the caller's language.
+    start, end: the window, in seconds since 1970.
+    topic: the intent they last asked about, or empty.
     """
 
     number: str
@@ -75,22 +83,27 @@ class CallbackRequest:
 
 
 class Interrupted(Exception):
-    """The caller had a word for us while we told him something."""
+    """The caller barged in during an announcement; ``reply``: with what."""
 
-    def __init__(self, heard: CallerReply) -> None:
+    def __init__(self, reply: CallerReply) -> None:
         super().__init__("interrupted")
-        self.heard = heard
+        self.reply = reply
 
 
 class Caller(Protocol):
-    """One caller.  Every method raises CallerGone once he has hung up."""
+    """One caller.
+
+    Every method raises CallerGone when they hang up.
+    """
 
     number: str
+    """The caller's number as the trunk gave it."""
     lang: str
+    """The caller's language; empty until it is known."""
 
     @property
     def with_us_s(self) -> float:
-        """Seconds since the conversation began; a visit to an adviser before it does not count."""
+        """Seconds since the conversation began; a talk with an adviser before it does not count."""
 
     async def ask(
         self,
@@ -99,41 +112,48 @@ class Caller(Protocol):
         keys: int = 1,
         after: RecordedMessage | None = None,
     ) -> CallerReply:
-        """Say it, listen, understand.  ``langs``: the languages he may answer in, default his own.
+        """Say a prompt and return the reply to it.
 
-        ``keys`` above 1: he is asked for a number, may press so many keys (# or a pause ends them), and speaks
-        it with pauses.  ``after``: a message of his that he hears first.
+        langs: the languages that the reply may be in; none: the caller's language.
+        keys: the most keys of a reply.  More than one asks for a number: ``#`` or a pause ends its keys, and it may
+            be spoken with pauses.
+        after: a message of the caller that is played before the prompt.
+
+        Raises RecogniserError, VoiceError.
         """
 
     async def say(self, *pieces: PromptPart) -> None:
-        """Say it to its end, whatever he says meanwhile."""
+        """Say a prompt to its end, whatever the caller says meanwhile; raises VoiceError."""
 
     async def tell(self, *pieces: PromptPart) -> CallerReply | None:
-        """Say it to its end, or to his key or word, which is returned."""
+        """Say a prompt to its end, or until a key or a word of the caller, which is returned.
+
+        Raises as ``ask``.
+        """
 
     async def speaks(self, lang: str, how: LanguageSource) -> None:
-        """His language is known now."""
+        """Settle the caller's language; ``how``: by what it was chosen."""
 
     async def decided(self, decision: Decision, intent: str, other: str = "") -> None:
-        """Note what was decided, for the record."""
+        """Record a decision; ``other``: the second intent where the caller is asked which of two was meant."""
 
     async def record(self, lang: str, *before: PromptPart) -> RecordedMessage:
-        """Say ``before``, beep, record until #, silence, the limit, or until he hangs up."""
+        """Say ``before``, beep, and record a message until ``#``, silence, the limit, or a hang-up."""
 
     async def keep(self, message: RecordedMessage) -> None:
-        """The message is final."""
+        """Keep a message for good."""
 
     async def discard(self, message: RecordedMessage) -> None:
-        """The message is to be replaced by another."""
+        """Drop a message that is recorded again or empty."""
 
     async def refuse_recording(self) -> None:
-        """He does not want to be recorded: stop, delete, and keep nothing of this call but counts."""
+        """Stop the recording of the call, delete it, and keep nothing of this call but counts."""
 
     def wants_callback(self, request: CallbackRequest) -> None:
-        """Note the promise: from now on it is kept, whatever becomes of this call."""
+        """Record a promised callback: it is kept whatever happens to this call."""
 
     def wants_person(self, why: PersonReason) -> None:
-        """Note that he wants a person, and ``why`` (as in PersonWanted): waiting is counted from here."""
+        """Record that the caller wants a person; waiting is counted from here."""
 
     async def estimate_wait(self, priority: int = 0) -> WaitEstimate | None:
         """Estimate the wait for an adviser with a queue priority (0: none); None: unknown."""

@@ -1,4 +1,4 @@
-"""The menu while nothing that is said can be understood: the usual topics, and a person.  Pure."""
+"""The menu by keys for calls without recogniser or understanding: the usual topics and a person.  Pure."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ivr.content.phrases import Phrase, Phrases
 
 
 def key_menu(callflow: Callflow, faq: Faq, phrases: Phrases, lang: str) -> Iterator[tuple[str, Phrase]]:
-    """Its sentences in ``lang``, and the phrase that each is."""
+    """Yield the sentences of the menu in ``lang``, each with its phrase."""
     yield phrases.text(lang, Phrase.BY_KEYS), Phrase.BY_KEYS
     for key, intent in callflow.topics_by_key.items():
         name = faq.name(intent, lang)

@@ -1,4 +1,4 @@
-"""Which language does the caller want?  Pure: words and keys in, a language out."""
+"""The language that a caller chooses.  Pure: words and keys in, a language out."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ivr.core.vocabulary import LanguageSource
 
 @dataclass(frozen=True)
 class Choice:
-    """The language, and how it was chosen: key, voice or question."""
+    """A language and by what it was chosen."""
 
     lang: str
     how: LanguageSource
@@ -22,9 +22,10 @@ class Choice:
 def choose(
     heard: CallerReply, callflow: Callflow, names: LanguageNames, *, asked: bool = False
 ) -> Choice | None:
-    """The language of a key or of a spoken name; None when he gave neither.
+    """Return the language of a key or of a spoken name; None where there is neither.
 
-    ``asked``: we have just asked him which language, so that a whole sentence may hold the name.
+    heard: the caller's reply.  callflow, names: keys and names of the languages.
+    asked: whether the caller was asked for a language, so that a whole sentence may hold the name.
     """
     if heard.key:
         lang = callflow.language_of_key(heard.key)

@@ -1,4 +1,4 @@
-"""Digits out of what a caller says, and into words for him.  Pure.
+"""Digits from spoken numbers, and numbers as words.  Pure.
 
 Recognisers write "06 12 34", "zéro six douze trente-quatre" or a mixture; callers say digits, pairs, hundreds,
 "double seven".  Number words are those of num2words (LGPL), read backwards.
@@ -35,16 +35,16 @@ _TIMES = {
     "double": 2, "triple": 3, "treble": 3, "doble": 2, "doppel": 2, "doppelt": 2, "zweimal": 2, "dreimal": 3,
     "doppio": 2, "doppia": 2, "triplo": 3,
 }  # fmt: skip
-"""What says that the digit after it comes so often."""
+"""Words that repeat the digit after them."""
 _LONGEST = 6
-"""Words of the longest number below a thousand ("quatre cent quatre vingt dix huit")."""
+"""Words in the longest number below a thousand ("quatre cent quatre vingt dix huit")."""
 GAP = 2
-"""So many other words ("euh") may stand inside a number."""
+"""Other words ("euh") that a number may contain."""
 
 
 @dataclass
 class _Run:
-    """Digits said in one go, and after which word they end."""
+    """Digits without other words between them: the index of their first word, and of the word after them."""
 
     digits: str
     start: int
@@ -52,13 +52,13 @@ class _Run:
 
 
 def prepare(langs: Iterable[str]) -> None:
-    """Make the tables of number words, which takes some tenths of a second, before a call needs them."""
+    """Build the tables of number words of ``langs`` before a call needs them; takes some tenths of a second."""
     for lang in langs:
         _table(lang)
 
 
 def said(text: str, lang: str) -> str:
-    """The digits in ``text``, with a leading + where he said so; empty when there are none.
+    """Return the digits in ``text``, with a leading + where it was said; empty where there are none.
 
     A lone "one" beside other words ("one moment, it is ...") is no digit of the number.
     """
@@ -72,13 +72,13 @@ def said(text: str, lang: str) -> str:
 
 
 def spoken(group: str, lang: str) -> str:
-    """A group of digits as words, one by one: ``06`` -> "zéro six"; a leading + is said."""
+    """Return the digits of ``group`` as words: ``06`` is "zéro six"; a leading + is a word, too."""
     words = [PLUS[lang] if sign == "+" else DIGITS[lang][int(sign)] for sign in group]
     return " ".join(words)
 
 
 def numbers_in(text: str, lang: str) -> set[int]:
-    """The numbers below a hundred that are named in ``text``, each by itself: hours, for instance."""
+    """Return the numbers below a hundred in ``text``, such as hours."""
     words = normalise(text).split()
     found, index = set(), 0
     while index < len(words):
@@ -112,14 +112,14 @@ def _runs(words: list[str], lang: str) -> list[_Run]:
 
 
 def _near(run: _Run, runs: list[_Run]) -> bool:
-    """Whether it stands inside a number: between two others, a few words from each at most."""
+    """Whether a single digit is part of a number: at most ``GAP`` words from the digits on both sides."""
     before = any(0 < run.start - other.end <= GAP for other in runs)
     after = any(0 < other.start - run.end <= GAP for other in runs)
     return before and (after or run is runs[-1])
 
 
 def _number_at(words: list[str], index: int, lang: str) -> tuple[str, int]:
-    """The digits of the number that begins there and how many words it has; empty and 0 when none does."""
+    """The digits of the number that begins at ``index`` and its count of words; empty and 0 where none begins."""
     if words[index].isdecimal():
         return words[index], 1
     table = _table(lang)
@@ -138,7 +138,7 @@ def _table(lang: str) -> dict[str, str]:
         for variant in (lang, "fr_CH") if lang == "fr" else (lang,):
             words = normalise(num2words(number, lang=variant))
             if lang == "en" and number > 100 and number % 100:
-                continue  # "nine hundred, one ..." is 900 and 1: nobody says the "and" in a number
+                continue  # "nine hundred, one ..." is 900 and 1: callers say no "and" in a number
             table[words] = str(number)
             table.setdefault(words.replace("vingts", "vingt").replace("cents", "cent"), str(number))
     return table | _OTHERS[lang]

@@ -1,4 +1,4 @@
-"""What a dialogue decides on a reply of the caller."""
+"""The policy that decides what a dialogue does with a reply."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every sentence that a call can say, known before it begins: what is rendered in advance."""
+"""The sentences that calls can say: what is rendered in advance."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from ivr.content.languages import key_word
 from ivr.content.phrases import Phrase, Phrases
 
 Sentence = tuple[str, str]
-"""Text and language."""
+"""A text and its language."""
 
 
 def sentences(callflow: Callflow, faq: Faq, phrases: Phrases) -> Iterator[Sentence]:
-    """Phrases, menu lines, questions back and answers in every language of the call flow."""
+    """Yield the phrases, menu lines, questions back and answers in every language of ``callflow``."""
     for lang, entry in callflow.languages.items():
         for text in phrases.fixed(lang):
             yield text, lang
@@ -37,24 +37,24 @@ def sentences(callflow: Callflow, faq: Faq, phrases: Phrases) -> Iterator[Senten
 
 
 def recording_notice(callflow: Callflow, phrases: Phrases, lang: str) -> str:
-    """That the call may be recorded, and the key to refuse."""
+    """Return the sentence in ``lang`` that the call may be recorded, with the key to refuse."""
     return phrases.text(lang, Phrase.RECORDING_NOTICE, key=key_word(callflow.recording.refuse_key, lang))
 
 
 def answers(callflow: Callflow, faq: Faq) -> Iterator[Sentence]:
-    """The answers alone: they are rendered slower too."""
+    """Yield the answers, which are also rendered in slow speech."""
     for lang in callflow.languages:
         yield from answers_in(lang, faq)
 
 
 def answers_in(lang: str, faq: Faq) -> Iterator[Sentence]:
-    """The answers of one language."""
+    """Yield the answers in ``lang``."""
     for text in faq.spoken(lang):
         yield text, lang
 
 
 def _reasons(callflow: Callflow, lang: str) -> Iterator[str]:
-    """Why a day differs."""
+    """The reasons why the hours of a day differ."""
     hours = callflow.hours
     for reasons in (hours.holidays.reason, *(exception.reason for exception in hours.exceptions)):
         yield from (text for code, text in reasons.items() if code == lang)

@@ -33,3 +33,7 @@ class RecordingSettings(Strict):
     enabled: bool = True
     notice: bool = True
     refuse_key: DtmfKey = "8"
+
+    def refused_by(self, key: str) -> bool:
+        """Whether ``key`` refuses the recording of a call."""
+        return self.enabled and key == self.refuse_key

@@ -15,9 +15,10 @@ import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from ivr.call.audio.caller_turn import CallerTurn
 from ivr.call.audio.exchange import Question, say_and_listen
 from ivr.call.audio.interpretation import Interpretation, understood
-from ivr.call.audio.listener import CallerTurn, Listener
+from ivr.call.audio.listener import Listener
 from ivr.call.audio.turn_detector import FRAME_S
 from ivr.call.audio.turn_trace import Decode
 from ivr.call.dialogue.caller import CallerReply

@@ -13,8 +13,9 @@ from itertools import groupby
 import numpy as np
 
 from ivr.call.audio import listener
+from ivr.call.audio.caller_turn import CallerTurn
+from ivr.call.audio.end_of_turn import EndOfTurnPolicy
 from ivr.call.audio.interpretation import Interpretation, Interpreter
-from ivr.call.audio.listener import CallerTurn, EndOfTurnPolicy
 from ivr.core.audio import FRAME_BYTES, frames, silence, to_samples
 from ivr.core.errors import RecogniserError
 from ivr.nlu.client import Intent

@@ -6,7 +6,8 @@ import asyncio
 
 import pytest
 
-from ivr.call.audio.listener import HANG_S, EndOfTurnPolicy
+from ivr.call.audio.end_of_turn import EndOfTurnPolicy
+from ivr.call.audio.listener import HANG_S
 from ivr.call.audio.turn_detector import TurnLimits
 from ivr.core.audio import silence
 from ivr.core.errors import RecogniserError

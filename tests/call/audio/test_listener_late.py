@@ -7,7 +7,7 @@ import random
 
 import pytest
 
-from ivr.call.audio.listener import CallerTurn
+from ivr.call.audio.caller_turn import CallerTurn
 from ivr.core.audio import frames, silence
 from tests.call.audio.hearing import Listening, Reader, judge, noise, speech, text
 

@@ -96,7 +96,7 @@ async def test_the_third_failure_is_left_to_the_dialplan() -> None:
     caller = Unheard([key("2"), *[says("eiffel.price")] * 3])
     caller.desk = None
     dialogue = Dialogue(caller, office("2026-11-24T22:30"))
-    dialogue._deaf = 2
+    dialogue._responses.recogniser_failures = 2
     with pytest.raises(RecogniserError):
         await dialogue.run()
 
