@@ -19,7 +19,7 @@ from ivr.core.settings import Settings
 CALL: ContextVar[str] = ContextVar("call", default="")
 """The call that this task serves; its own tasks inherit it."""
 PLAIN = "%(asctime)s %(levelname)-7s %(name)s: %(message)s"
-QUIET = ("aiohttp", "httpx", "httpcore", "websockets", "picows", "faster_whisper", "uvicorn.error", "alembic")
+QUIET = ("aiohttp", "httpx", "httpcore", "picows", "faster_whisper", "uvicorn.error", "alembic")
 """They log addresses, what they fetch, or their own beginnings."""
 
 

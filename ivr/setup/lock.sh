@@ -1,14 +1,14 @@
 #!/bin/sh
 # Creates the lock files from the requirements in pyproject.toml and below.  Run it in the checkout after a change of
-# these, or to take newer versions; then run `make test`.
+# these; locked versions stay.  With --upgrade it takes the newest versions.  Then run `make test`.
 set -eu
 cd "$(dirname "$0")/../.."
 uv=.venv/bin/uv
-plain="--quiet --upgrade --generate-hashes --no-emit-index-url --no-annotate --no-header"
+plain="--quiet $* --generate-hashes --no-emit-index-url --no-annotate --no-header"
 
 # shellcheck disable=SC2086
-$uv pip compile $plain --universal --python-version 3.11 --extra dev pyproject.toml -o requirements.lock
-# the image has the same versions without the development tools
+$uv pip compile $plain --universal --python-version 3.11 --extra dev --extra qa pyproject.toml -o requirements.lock
+# the image has the same versions without the development tools and what only quality commands need
 # shellcheck disable=SC2086
 $uv pip compile $plain --universal --python-version 3.11 --constraint requirements.lock pyproject.toml \
     -o docker/ivr/requirements.lock
