@@ -23,6 +23,8 @@ from pydantic_core import ErrorDetails
 from ivr.core.errors import ConfigError
 
 Loc = tuple[str | int, ...]
+WIDTH = 200
+"""Longest line that is written, in characters."""
 
 
 class Severity(StrEnum):
@@ -117,6 +119,11 @@ def load(path: Path, model: type[M], root: Path) -> Document[M]:
     else:
         document.findings.extend(document.finding(problem) for problem in document.model.problems())
     return document
+
+
+def dump(data: object) -> str:
+    """Return ``data`` (dicts, lists and scalars) as YAML that ``load`` reads back; keys keep their order."""
+    return str(yaml.safe_dump(data, allow_unicode=True, sort_keys=False, width=WIDTH))
 
 
 def raise_if_errors(findings: Sequence[Finding], what: str) -> None:

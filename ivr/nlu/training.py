@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import BinaryIO
 
 import httpx
-from ruamel.yaml import YAML
 
 from ivr.content import augmented
 from ivr.content.faq import Faq, load_faq
@@ -22,6 +21,7 @@ from ivr.core.errors import SetupError
 from ivr.core.paths import rasa_models, rasa_python
 from ivr.core.settings import Settings
 from ivr.core.text import LANGUAGES, spoken
+from ivr.core.yamlfile import dump
 from ivr.nlu.client import question
 
 CONFIG = Path("nlu/config.yml")
@@ -184,5 +184,4 @@ def _write(path: Path, examples: Iterable[tuple[str, str, str]]) -> None:
         {"intent": intent, "examples": "".join(f"- {example}\n" for example in dict.fromkeys(examples))}
         for intent, examples in by_intent.items()
     ]
-    with open(path, "w", encoding="utf-8") as file:
-        YAML().dump({"version": "3.1", "nlu": entries}, file)
+    path.write_text(dump({"version": "3.1", "nlu": entries}), "utf-8")

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from ivr.core.errors import ConfigError
-from ivr.core.yamlfile import Document, Strict, load, raise_if_errors
+from ivr.core.yamlfile import Document, Strict, dump, load, raise_if_errors
 
 
 class Inner(Strict):
@@ -88,3 +88,29 @@ def test_refuse_raises_with_every_error(tmp_path: Path) -> None:
     with pytest.raises(ConfigError) as caught:
         raise_if_errors(document.findings, "the sample")
     assert len(caught.value.findings) == 3
+
+
+class Written(Strict):
+    texts: dict[str, str]
+    numbers: list[int] = []
+
+
+HARD = "yes no on ~ null 12 -3 1.5 1e5 0x1f 1_000 9:00 +34 2027-01-31 # {a} * & = <<".split() + [
+    "",
+    "a: b",
+    "- x",
+    "  indented",
+    "two\nlines\n",
+    "“Sacré-Cœur” 🗼",
+    "\t",
+    "x" * 300,
+]
+"""Texts that YAML would take for something else."""
+
+
+@pytest.mark.parametrize("text", HARD)
+def test_what_is_written_is_read_back_as_it_was(tmp_path: Path, text: str) -> None:
+    (tmp_path / "file.yml").write_text(dump({"texts": {text: text}, "numbers": [1, 2]}), "utf-8")
+    assert load(tmp_path / "file.yml", Written, tmp_path).checked("the file").model_dump() == {
+        "texts": {text: text}, "numbers": [1, 2],
+    }  # fmt: skip

@@ -25,13 +25,12 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field
-from ruamel.yaml import YAML
 
 from ivr.core.audio import RATE, read_channels, resample, to_samples
 from ivr.core.errors import UsageError
 from ivr.core.events import from_json, to_json
 from ivr.core.settings import Settings
-from ivr.core.yamlfile import Strict, load, raise_if_errors
+from ivr.core.yamlfile import Strict, dump, load
 from ivr.evaluation.replay.call_history import HistoryTurn, read
 from ivr.evaluation.replay.dialogue_replay import then
 from ivr.evaluation.replay.jobs import ReplayJob, Result, Row
@@ -133,10 +132,8 @@ def load_suite(settings: Settings, name: str) -> Suite:
         raise UsageError(
             f"no golden calls named {name} (there are: {known}): `ivr golden add CALL --set {name}`"
         )
-    document = load(path, GoldenFile, settings.state)
-    raise_if_errors(document.findings, "the golden calls")
-    assert document.model is not None
-    return Suite(name, path.parent, document.model.calls)
+    file = load(path, GoldenFile, settings.state).checked("the golden calls")
+    return Suite(name, path.parent, file.calls)
 
 
 def add(settings: Settings, name: str, job: ReplayJob, note: str = "") -> dict[int, Expected]:
@@ -227,10 +224,7 @@ def _copy_sound(recording: Path, target: Path) -> None:
 def _write(path: Path, calls: dict[str, GoldenCall]) -> None:
     body = {"calls": {call_id: call.model_dump(exclude_defaults=True) for call_id, call in calls.items()}}
     draft = path.with_suffix(".tmp")
-    with draft.open("w", encoding="utf-8") as file:
-        yaml = YAML()
-        yaml.width = 200
-        yaml.dump(body, file)
+    draft.write_text(dump(body), "utf-8")
     draft.replace(path)
 
 
