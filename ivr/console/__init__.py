@@ -1,6 +1,6 @@
-"""The console process: HTTP for the office's staff and programs, and the work that no call waits for.
+"""The console process: the HTTP interface for staff and their programs, and background jobs.
 
-It runs beside the calls, reads and writes the store, and never holds up a call: when it is away, the line goes
-on.  A new resource is a module here with a ``router``, named in ``app.ROUTERS``; new background work is a class
-with a ``name`` and a ``run``, named in ``jobs.JOBS``.
+It runs beside the calls and reads and writes the store.  Calls never wait for it and go on without it.  A new
+resource is a module of ``api`` with a ``router``, listed in ``app.ROUTERS``.  A new job is a class in ``jobs`` with a
+``name`` and a ``run``, listed in ``registry.JOBS``.
 """

@@ -1,40 +1,37 @@
-"""``python -m ivr.console``: the HTTP server and the jobs, in one task group; `ivr run` starts it."""
+"""``python -m ivr.console``: the HTTP server and the jobs in one task group; `ivr run` starts it."""
 
 from __future__ import annotations
 
 import asyncio
 import functools
-import logging
-import signal
 import sys
 
 from sqlalchemy.exc import SQLAlchemyError
 
 from ivr.console.api.server import ConsoleServer
 from ivr.console.context import Context, open_context
-from ivr.console.jobs.registry import JOBS, keep
-from ivr.core import logs
-from ivr.core import settings as config
-from ivr.core.errors import IvrError
+from ivr.console.jobs.registry import JOBS, keep_running
+from ivr.core import entrypoint
+from ivr.core.errors import StoreError
 from ivr.core.settings import Settings
-
-log = logging.getLogger(__name__)
 
 
 async def serve(context: Context, stop: asyncio.Event) -> None:
-    """Until ``stop``."""
+    """Run the HTTP server and all jobs until ``stop`` is set."""
     async with asyncio.TaskGroup() as tasks:
-        jobs = [tasks.create_task(keep(functools.partial(make, context))) for make in (ConsoleServer, *JOBS)]
+        makers = [functools.partial(make, context) for make in (ConsoleServer, *JOBS)]
+        jobs = [tasks.create_task(keep_running(make)) for make in makers]
         await stop.wait()
         for job in jobs:
             job.cancel()
 
 
 async def _run(settings: Settings) -> None:
-    stop = asyncio.Event()
-    for name in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(name, stop.set)
-    context = await asyncio.to_thread(open_context, settings)
+    stop = entrypoint.stop_on_signals()
+    try:
+        context = await asyncio.to_thread(open_context, settings)
+    except SQLAlchemyError as error:
+        raise StoreError(f"the store is away ({type(error).__name__})") from None
     try:
         await serve(context, stop)
     finally:
@@ -42,18 +39,8 @@ async def _run(settings: Settings) -> None:
 
 
 def main() -> int:
-    """Entry point of the console process."""
-    settings = config.load()
-    logs.set_up(settings)
-    try:
-        asyncio.run(_run(settings))
-    except IvrError as error:
-        log.error("%s", error)
-        return 1
-    except SQLAlchemyError as error:
-        log.error("the store is away (%s)", type(error).__name__)
-        return 1
-    return 0
+    """Run the console process; returns its exit status."""
+    return entrypoint.run(_run)
 
 
 if __name__ == "__main__":

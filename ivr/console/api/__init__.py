@@ -1,1 +1,1 @@
-"""The console's HTTP interface."""
+"""The HTTP interface of the console, one module per resource."""

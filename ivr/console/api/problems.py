@@ -1,4 +1,4 @@
-"""Errors as ``application/problem+json`` (RFC 9457), whoever raised them: one shape for every client."""
+"""Turns every error into ``application/problem+json`` (RFC 9457)."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 
 
 class Problem(Exception):
-    """A handler's refusal: ``status`` and one line for a person."""
+    """A handler's refusal: HTTP ``status``, and ``detail`` as one line for a person."""
 
     def __init__(self, status: int, detail: str) -> None:
         super().__init__(detail)
@@ -27,13 +27,13 @@ class Problem(Exception):
 
 
 class ProblemResponse(JSONResponse):
-    """The body of RFC 9457."""
+    """A response in the format of RFC 9457."""
 
     media_type = "application/problem+json"
 
 
 class ProblemDocument(BaseModel):
-    """RFC 9457; ``detail`` is one line for a person."""
+    """A problem document of RFC 9457; ``detail`` is one line for a person."""
 
     type: str = "about:blank"
     title: str
@@ -44,18 +44,18 @@ class ProblemDocument(BaseModel):
 _DESCRIBED = {"content": {ProblemResponse.media_type: {"schema": ProblemDocument.model_json_schema()}}}
 REFUSALS: dict[int | str, dict[str, Any]] = {
     401: {"description": "The token is missing or wrong", **_DESCRIBED},
-    404: {"description": "There is no such thing", **_DESCRIBED},
-    409: {"description": "Not possible in the state that it is in now", **_DESCRIBED},
-    422: {"description": "What was sent cannot be used", **_DESCRIBED},
+    404: {"description": "Not found", **_DESCRIBED},
+    409: {"description": "Not possible in the present state", **_DESCRIBED},
+    422: {"description": "The request is not valid", **_DESCRIBED},
 }
-"""What every router declares."""
+"""The error responses that every router declares."""
 
 
 def answer_with_problems(app: FastAPI) -> None:
-    """Every error of ``app`` becomes a problem document."""
+    """Answer every error of ``app`` with a problem document."""
 
     @app.exception_handler(Problem)
-    async def ours(request: Request, error: Problem) -> ProblemResponse:
+    async def refusal(request: Request, error: Problem) -> ProblemResponse:
         return problem(error.status, error.detail)
 
     @app.exception_handler(NotStored)
@@ -74,7 +74,7 @@ def answer_with_problems(app: FastAPI) -> None:
 
     @app.exception_handler(RequestValidationError)
     async def invalid(request: Request, error: RequestValidationError) -> ProblemResponse:
-        first = error.errors()[0]  # without what was sent: it may hold a caller's words
+        first = error.errors()[0]  # without the input, which may hold a caller's words
         where = ".".join(str(part) for part in first["loc"][1:]) or str(first["loc"][0])
         return problem(422, f"{where}: {first['msg']}")
 
@@ -85,12 +85,10 @@ def answer_with_problems(app: FastAPI) -> None:
 
     @app.exception_handler(Exception)
     async def unforeseen(request: Request, error: Exception) -> ProblemResponse:
-        return problem(
-            500, "the console failed; its log says why"
-        )  # logged by the server, with its traceback
+        return problem(500, "the console failed; its log says why")  # the server logs the traceback
 
 
 def problem(status: int, detail: str) -> ProblemResponse:
-    """One problem document; ``title`` is the status in words."""
+    """Build a problem document with ``title`` from the status."""
     document = ProblemDocument(title=HTTPStatus(status).phrase, status=status, detail=detail)
     return ProblemResponse(document.model_dump(), status)

@@ -1,4 +1,4 @@
-"""The HTTP server as one of the console's jobs: a port that is taken does not end the others."""
+"""The HTTP server as a job of the console, so that a port in use does not end the other jobs."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from ivr.console.context import Context
 from ivr.core.settings import Settings
 
 GRACE_S = 2
-"""Requests under way at the end get so long."""
+"""Seconds that running requests may take at the end."""
 
 
 class _Server(uvicorn.Server):
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Signals are the process's business: see ``__main__``."""
+        """Leave signals to the process (``ivr.core.entrypoint``)."""
         yield
 
 
@@ -33,13 +33,13 @@ class ConsoleServer:
         self._context = context
 
     async def run(self) -> None:
-        """Until cancelled; raises OSError when the port is taken."""
+        """Serve until cancelled; raises OSError when the port is in use."""
         with _listen(self._context.settings) as listening:
             app = create_app(self._context)
-            server = _Server(
-                uvicorn.Config(app, lifespan="off", log_config=None, access_log=False,
-                               timeout_graceful_shutdown=GRACE_S)
-            )  # fmt: skip
+            config = uvicorn.Config(
+                app, lifespan="off", log_config=None, access_log=False, timeout_graceful_shutdown=GRACE_S
+            )
+            server = _Server(config)
             serving = asyncio.create_task(server.serve(sockets=[listening]))
             try:
                 await asyncio.shield(serving)

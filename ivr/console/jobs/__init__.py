@@ -1,1 +1,1 @@
-"""The console's background work."""
+"""The background jobs of the console, one module per job."""

@@ -1,4 +1,4 @@
-"""Once a day into the log: answers that may soon no longer be spoken, and those that are not spoken any more."""
+"""Logs once a day which answers expire soon or have expired."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from ivr.content.faq import Faq, load_faq
 log = logging.getLogger(__name__)
 
 AT = dt.time(6, 0)
-"""Office time of the daily lines; the first ones come when the service starts."""
+"""Office time of the daily lines; the first lines are logged when the service starts."""
 
 
 class ContentExpiry:
-    """The job."""
+    """The job; it reads the FAQ again every day."""
 
     name = "expiry of answers"
 
@@ -24,7 +24,7 @@ class ContentExpiry:
         self._context = context
 
     async def run(self) -> None:
-        """Until cancelled."""
+        """Log until cancelled."""
         while True:
             faq = await asyncio.to_thread(load_faq, self._context.settings.root)
             now = self._context.now()
@@ -34,7 +34,7 @@ class ContentExpiry:
 
 
 def lines(faq: Faq, today: dt.date) -> list[str]:
-    """One line for each answer that expires within 30 days or has expired, the most urgent first."""
+    """One line for each answer of ``faq`` that has expired or expires within 30 days, most urgent first."""
     return [
         f"{intent} may no longer be spoken since {last}: callers hear the safe sentence"
         if today > last
@@ -44,6 +44,6 @@ def lines(faq: Faq, today: dt.date) -> list[str]:
 
 
 def pause(now: dt.datetime) -> float:
-    """Seconds until the next daily lines."""
+    """Seconds from ``now`` to the next daily lines."""
     next_day = now.date() + dt.timedelta(days=1 if now.time() >= AT else 0)
     return (dt.datetime.combine(next_day, AT, now.tzinfo) - now).total_seconds()

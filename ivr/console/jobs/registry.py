@@ -1,4 +1,4 @@
-"""Background work of the console: each job is kept running by itself, whatever happens to the others."""
+"""The jobs of the console.  Each is kept running independently of the others."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ RESTART_MAX_S = 60.0
 
 
 class ConsoleJob(Protocol):
-    """Work that goes on until it is cancelled; what it must not lose stands in the store."""
+    """A job that runs until it is cancelled.  It keeps its state in the store."""
 
     @property
     def name(self) -> str:
-        """What the log calls it."""
+        """Name of the job in the log."""
 
     async def run(self) -> None:
-        """Until cancelled.  An exception is logged, and the job is run again after a pause."""
+        """Run until cancelled.  An exception is logged, and the job is started again after a pause."""
 
 
 JOBS: tuple[Callable[[Context], ConsoleJob], ...] = (
@@ -48,11 +48,11 @@ JOBS: tuple[Callable[[Context], ConsoleJob], ...] = (
     lambda context: Deliveries(context, MailJob(context)),
     lambda context: Deliveries(context, WebhookJob(context)),
 )
-"""Every job, as a function that makes it."""
+"""Every job, as a function that creates it."""
 
 
-async def keep(make: Callable[[], ConsoleJob]) -> None:
-    """Make a job and run it, again whenever it ends, with pauses that grow while it fails at once."""
+async def keep_running(make: Callable[[], ConsoleJob]) -> None:
+    """Create a job with ``make`` and run it; restart it when it ends, with growing pauses while it fails at once."""
     restarts = RestartBackoff(RESTART_MAX_S)
     while True:
         restarts.begins()
@@ -62,8 +62,8 @@ async def keep(make: Callable[[], ConsoleJob]) -> None:
             name = job.name
             await job.run()
             log.error("ALARM: %s ended by itself; starting it again", name)
-        except SQLAlchemyError as error:  # without its words: they may hold a caller's
+        except SQLAlchemyError as error:  # without the message, which may hold a caller's words
             log.error("ALARM: %s: the store failed (%s); starting it again", name, type(error).__name__)
-        except Exception:  # the top of a job: one that fails must not end the others
+        except Exception:  # top of a job: a failure must not end the others
             log.exception("ALARM: %s failed; starting it again", name)
         await restarts.pause()

@@ -1,9 +1,9 @@
-"""The job that keeps the waiting time honest which callers are told again and again while they wait.
+"""Keeps the announced waiting time of waiting callers up to date.
 
-Asterisk's own figure is the mean of past waits; ours follows from who waits before whom, and who is there.  Each
-caller's channel is given the language whose announcements hold the waiting time (``en_60``;
-``ivr/call/dialogue/announcements.py``).
-What is not in that folder Asterisk takes from ``en``.  Without this job he is told his place alone.
+Asterisk's own estimate is the mean of past waits; ours simulates the queue with the present advisers.  The job sets
+each channel's language to one whose announcements contain the waiting time, for example ``en_60``
+(``ivr/call/dialogue/announcements.py``).  Asterisk takes missing sounds from ``en``.  Without this job callers hear
+only their place in the queue.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ EVERY_S = 5.0
 
 @dataclass(frozen=True)
 class AnnouncedWait:
-    """A waiting caller's channel, his language, and the seconds he is to be told (0: nothing)."""
+    """A waiting caller's channel and language, and the seconds to announce (0: none)."""
 
     channel: str
     lang: str
@@ -38,7 +38,7 @@ class AnnouncedWait:
 
 
 class WaitAnnouncements:
-    """Looks at the queues every few seconds, and only touches channels of those who wait in them."""
+    """The job.  It reads the queues every five seconds and changes only channels that wait in them."""
 
     name = "waiting times"
 
@@ -47,7 +47,7 @@ class WaitAnnouncements:
         self._set: dict[str, str] = {}
 
     async def run(self) -> None:
-        """Until cancelled; an Asterisk that is away is looked at again."""
+        """Update until cancelled; an Asterisk that does not answer is asked again."""
         while True:
             try:
                 async with queues.connect(self._context.settings) as ami:
@@ -59,20 +59,26 @@ class WaitAnnouncements:
     async def _once(self, ami: Ami) -> None:
         members, waiting = await queues.queue_status(ami)
         handling = HandlingTime(*await queues.handling_times(ami)) if waiting else HandlingTime()
-        wanted = {
-            one.channel: f"{one.lang}_{one.seconds}" if one.seconds else one.lang
-            for one in estimates(self._context.callflow, members, waiting, handling)
+        languages = {
+            wait.channel: f"{wait.lang}_{wait.seconds}" if wait.seconds else wait.lang
+            for wait in estimates(self._context.callflow, members, waiting, handling)
         }
-        for channel, language in wanted.items():
+        for channel, language in languages.items():
             if self._set.get(channel) != language:
                 await ami.action("Setvar", Channel=channel, Variable=CHANNEL_LANGUAGE, Value=language)
-        self._set = wanted
+        self._set = languages
 
 
 def estimates(
     callflow: Callflow, members: Sequence[Member], waiting: Sequence[WaitingCaller], handling: HandlingTime
 ) -> Iterator[AnnouncedWait]:
-    """What everybody who waits, in the order of their turn, is to be told now.  Pure."""
-    line = [one.queue for one in waiting]
-    for one, wait_s in zip(waiting, waits(seats(members), line, handling, callflow), strict=True):
-        yield AnnouncedWait(one.channel, language_of(one.queue), told(wait_s, callflow))
+    """Estimate what to announce to each waiting caller, in queue order.
+
+    callflow: languages and rules.
+    members: the advisers' states.
+    waiting: the callers in the order in which they are served.
+    handling: how long conversations take.
+    """
+    queue = [caller.queue for caller in waiting]
+    for caller, wait_s in zip(waiting, waits(seats(members), queue, handling, callflow), strict=True):
+        yield AnnouncedWait(caller.channel, language_of(caller.queue), told(wait_s, callflow))

@@ -14,7 +14,7 @@ from itertools import pairwise
 import httpx
 import pytest
 
-from ivr.console.jobs.registry import RESTART_MAX_S, keep
+from ivr.console.jobs.registry import RESTART_MAX_S, keep_running
 from ivr.core.settings import Settings
 from ivr.service.child_process import ChildProcess
 from tests.console.house import until_up
@@ -51,7 +51,7 @@ async def test_a_job_that_fails_is_begun_again_and_holds_up_nobody(caplog: pytes
     def unmade() -> Steady:
         raise ValueError("not even made")
 
-    jobs = [asyncio.create_task(keep(make)) for make in (lambda: failing, unmade, lambda: steady)]
+    jobs = [asyncio.create_task(keep_running(make)) for make in (lambda: failing, unmade, lambda: steady)]
     await asyncio.sleep(600.0)
     for job in jobs:
         job.cancel()
