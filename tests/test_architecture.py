@@ -6,6 +6,7 @@ The table names every package; an import that it does not allow fails, inside fu
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
@@ -184,3 +185,31 @@ def test_every_attribute_is_set_in_init(module: str) -> None:
         for name in own_attributes(method) - declared(cls)
     }
     assert not late, f"set outside __init__ only: {', '.join(sorted(late))}"
+
+
+NO_MODULES = {
+    "ivr.sqlite",
+    "ivr.no_such_module",
+}  # a file of the state, and a test of a module that is missing
+IMPORT = re.compile(r"^\s*from ((?:ivr|tests)[\w.]*) import (\w+)", re.MULTILINE)
+
+
+def _names_in_strings(path: Path) -> Iterator[str]:
+    """Names of our modules that stand in strings: to run them, or in programs of tests."""
+    for node in ast.walk(parse(path)):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            if re.fullmatch(r"(ivr|tests)(\.[a-z]\w*)+", node.value) and node.value not in NO_MODULES:
+                yield node.value
+            yield from (f"{module}.{name}" for module, name in IMPORT.findall(node.value))
+
+
+@pytest.mark.parametrize("folder", ["ivr", "tests"])
+def test_modules_that_strings_name_exist(folder: str) -> None:
+    for path in (ROOT / folder).rglob("*.py"):
+        for name in _names_in_strings(path):
+            module, _, last = name.rpartition(".")
+            file, package = ROOT / f"{module.replace('.', '/')}.py", ROOT / name.replace(".", "/")
+            there = package.with_suffix(".py").exists() or package.is_dir()
+            assert there or re.search(rf"\b{last}\b", file.read_text("utf-8") if file.exists() else ""), (
+                f"{path} names {name}"
+            )

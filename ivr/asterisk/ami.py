@@ -1,24 +1,33 @@
-"""Asterisk's manager interface, as far as we use it: an action and its answer, or the list that it begins.
+"""A client for Asterisk's manager interface (AMI): an action and its answer, or the list of events that it begins.
 
-A thin client of our own: the one maintained library for asyncio (panoramisk) brings an event dispatcher and a
-reconnecting protocol for what is here one question on one connection.
+The one maintained library for asyncio, panoramisk, brings an event dispatcher and a reconnecting protocol.  Neither
+is needed here: each connection is used for a few actions, one after another.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from types import TracebackType
 from typing import Self
 
 from ivr.core.errors import AmiError
 
 TIMEOUT_S = 5.0
+"""Seconds that connecting, or an action with its whole answer, may take."""
 Fields = dict[str, str]
+"""The lines of a message: key -> value."""
 
 
 class Ami:
-    """``async with Ami(port, user, password) as ami: await ami.action("Ping")``; not for several tasks at once."""
+    """``async with Ami(port, user, password) as ami: await ami.action("Ping")``; for one task at a time.
+
+    port, host: where Asterisk listens (``manager.conf``).
+    user, password: the account of ``manager.conf``.
+
+    Entering raises AmiError when Asterisk does not answer or refuses the login.
+    """
 
     def __init__(self, port: int, user: str, password: str, host: str = "127.0.0.1") -> None:
         self._address, self._user, self._password = (host, port), user, password
@@ -48,14 +57,22 @@ class Ami:
             self._writer.close()
 
     async def action(self, name: str, **fields: str) -> Fields:
-        """Do it; returns the answer, raises AmiError when it is refused."""
-        async with self._timeout(name):
+        """Send an action and return its answer.
+
+        name: such as ``QueuePause``; ``fields`` are its further lines.
+
+        Raises AmiError when it is refused, when no answer comes in time, or when a value holds a line break.
+        """
+        async with _answer_to(name):
             return await self._ask(name, fields)
 
     async def listing(self, name: str, **fields: str) -> list[Fields]:
-        """The events of an action that lists something."""
+        """Send an action that lists something, such as ``QueueStatus``, and return the events of the list.
+
+        The arguments and errors are those of ``action``.
+        """
         found: list[Fields] = []
-        async with self._timeout(name):
+        async with _answer_to(name):
             await self._ask(name, fields)
             while (event := await self._message()).get("EventList") != "Complete":
                 found.append(event)
@@ -82,25 +99,14 @@ class Ami:
         pairs = (line.partition(": ") for line in raw.decode(errors="replace").split("\r\n") if line)
         return {key.rstrip(":"): value for key, _, value in pairs}
 
-    def _timeout(self, name: str) -> _Trouble:
-        return _Trouble(name)
 
-
-class _Trouble:
-    """Whatever goes wrong on the socket is an AmiError."""
-
-    def __init__(self, name: str) -> None:
-        self._name, self._timeout = name, asyncio.timeout(TIMEOUT_S)
-
-    async def __aenter__(self) -> None:
-        await self._timeout.__aenter__()
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        try:
-            await self._timeout.__aexit__(kind, error, trace)
-        except TimeoutError:
-            raise AmiError(f"{self._name}: no answer from Asterisk in time") from None
-        if isinstance(error, OSError | asyncio.IncompleteReadError):
-            raise AmiError(f"{self._name}: Asterisk closed the connection") from None
+@asynccontextmanager
+async def _answer_to(action: str) -> AsyncIterator[None]:
+    """Limit the time for an answer, and raise AmiError for what goes wrong on the socket."""
+    try:
+        async with asyncio.timeout(TIMEOUT_S):
+            yield
+    except TimeoutError:
+        raise AmiError(f"{action}: no answer from Asterisk in time") from None
+    except (OSError, asyncio.IncompleteReadError):
+        raise AmiError(f"{action}: Asterisk closed the connection") from None

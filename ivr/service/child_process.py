@@ -16,8 +16,15 @@ from ivr.core.processes import RestartBackoff, own_group
 from ivr.core.settings import Settings, given
 from ivr.core.supervised_process import SupervisedProcess
 
+WORKER = "ivr.service.worker"
+RECOGNISER = "ivr.service.recogniser"
+COLLECTOR = "ivr.service.collector"
+CONSOLE = "ivr.console"
+"""Modules that run as processes.  They are names, since importing them here would load what only they need."""
 RESTART_MAX_S = 30.0
+"""Longest pause in seconds before a process is started again."""
 END_S = 8.0
+"""Seconds that a process has to end by itself."""
 LIBRARIES = {"OPENBLAS_NUM_THREADS": "1"}
 """Decodes and calls run in parallel already; the threads of numpy would only wait, and spin while they do."""
 

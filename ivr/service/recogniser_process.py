@@ -18,12 +18,11 @@ from typing import Final
 from ivr.core.errors import SetupError
 from ivr.core.processes import cancelled
 from ivr.core.settings import Settings
-from ivr.service.child_process import ChildProcess
+from ivr.service.child_process import RECOGNISER, ChildProcess
 from ivr.speech.stt_remote import closed, received, send
 
 log = logging.getLogger(__name__)
 
-MODULE: Final = "ivr.service.recogniser"
 RESTART_MAX_S: Final = 10.0
 PING_S: Final = 1.0
 MISSED: Final = 5
@@ -53,7 +52,7 @@ class RecogniserProcess:
             listener = self._listen()
         except OSError as error:
             raise SetupError(f"no place for the recogniser's socket: {error}") from error
-        self._process = ChildProcess(self._settings, MODULE, "recogniser", listener, RESTART_MAX_S)
+        self._process = ChildProcess(self._settings, RECOGNISER, "recogniser", listener, RESTART_MAX_S)
         self._stack.push_async_callback(self._process.stop)
         self._process.supervise()
         watching = asyncio.create_task(self._watch(self._process), name="recogniser watched")

@@ -24,7 +24,7 @@ from ivr.core.errors import IvrError
 from ivr.core.ports import free_port
 from ivr.core.settings import Settings
 from ivr.service import log_rotation
-from ivr.service.child_process import ChildProcess
+from ivr.service.child_process import COLLECTOR, CONSOLE, ChildProcess
 from ivr.service.pbx_parameters import lines
 from ivr.service.pbx_sounds import write_sounds
 from ivr.service.worker_group import WorkerGroup
@@ -43,8 +43,8 @@ class Supervisor:
         self.asterisk: Asterisk = (RemoteAsterisk if settings.asterisk_url else Asterisk)(settings)
         self._say = say
         self._crew = WorkerGroup(self._crew_settings(0))
-        self._console = ChildProcess(self._crew.settings, "ivr.console", "console")
-        self._collector = ChildProcess(self._crew.settings, "ivr.service.collector", "collector")
+        self._console = ChildProcess(self._crew.settings, CONSOLE, "console")
+        self._collector = ChildProcess(self._crew.settings, COLLECTOR, "collector")
         self._crews = 0
         self._retiring: set[asyncio.Task[None]] = set()
         self._changing = asyncio.Lock()

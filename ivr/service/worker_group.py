@@ -23,7 +23,7 @@ from ivr.core.settings import Settings
 from ivr.core.supervised_process import SupervisedProcess
 from ivr.nlu.remote import serve
 from ivr.nlu.server import RasaServer
-from ivr.service.child_process import END_S, begin
+from ivr.service.child_process import END_S, WORKER, begin
 from ivr.service.recogniser_process import RecogniserProcess
 
 log = logging.getLogger(__name__)
@@ -35,7 +35,8 @@ RESTART_MAX_S = 10.0
 class WorkerGroup:
     """``start`` it, then ``retire`` (when its calls are over) or ``stop`` (now)."""
 
-    worker = "ivr.service.worker"
+    worker = WORKER
+    """Module of the worker process."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings

@@ -19,6 +19,7 @@ from rich.console import Console
 from ivr.core.errors import UsageError
 from ivr.core.settings import Settings
 from ivr.reporting.percentiles import Percentiles
+from ivr.service import child_process
 from ivr.setup import system
 from ivr.setup.progress import Task
 from ivr.setup.system import TCPDUMP
@@ -36,11 +37,11 @@ EDGE_S = 0.05
 SAMPLE_S = 1.0
 LANGS = ("fr", "en")
 PARTS = {
-    "worker": "ivr.service.worker",
-    "recogniser": "ivr.service.recogniser",
+    "worker": child_process.WORKER,
+    "recogniser": child_process.RECOGNISER,
     "rasa": "rasa",
-    "console": "ivr.console",
-    "collector": "ivr.service.collector",
+    "console": child_process.CONSOLE,
+    "collector": child_process.COLLECTOR,
 }
 """Part of the service -> text in its command line."""
 

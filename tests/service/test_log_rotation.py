@@ -21,7 +21,7 @@ from tests.conftest import ROOT
 
 WRITER = """
 import logging, os, sys
-from ivr import logs
+from ivr.core import logs
 from ivr.core.settings import load
 logs.set_up(load())
 log = logging.getLogger("writer")
