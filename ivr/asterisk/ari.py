@@ -1,9 +1,13 @@
-"""The verbs of Asterisk's REST interface that we use, and nothing else.
+"""A client for the part of Asterisk's REST interface (ARI) that the service uses.
 
-The password travels in an ``Authorization`` header only, and all arguments in the JSON body, so that neither
-the password nor callers' words stand in a URL (HTTP clients log URLs).  Errors are those of ``ivr.core.errors``:
-404 is AriNotFound (mostly: the caller hung up), 409, 412 and 422 AriConflict, other 4xx AriRefused; 5xx,
-time-outs and broken connections are AriUnavailable, which means that nobody knows whether it was done.
+The password is sent in an ``Authorization`` header and the arguments in the JSON body.  HTTP clients log URLs, so
+neither the password nor a caller's words may be part of one.
+
+Errors, of ``ivr.core.errors``: 404 is AriNotFound, which mostly means that the caller has hung up.  409, 412 and 422
+are AriConflict, other 4xx AriRefused.  5xx, time-outs and broken connections are AriUnavailable: it is unknown
+whether Asterisk did what was asked.  Every method may raise these unless its docstring says otherwise.
+
+Source: https://docs.asterisk.org/Asterisk_22_Documentation/API_Documentation/Asterisk_REST_Interface/
 """
 
 from __future__ import annotations
@@ -33,17 +37,22 @@ from ivr.asterisk.contract import ABSOLUTE_TIMEOUT
 from ivr.core.errors import AriConflict, AriError, AriNotFound, AriRefused, AriUnavailable
 
 TIMEOUT = 5.0
-"""Seconds a request may take: Asterisk answers in milliseconds or is in trouble."""
+"""Seconds a request may take.  A healthy Asterisk answers within milliseconds."""
 CLOSE_S = 1.0
 """Seconds that Asterisk may take to answer when we close the event socket."""
 IDLE_S = 10.0
-"""Seconds after which an idle connection is closed: before Asterisk does so (15 s, ``session_keep_alive``)."""
+"""Seconds after which an idle connection is closed.  Asterisk closes it after 15 s (``session_keep_alive``)."""
 CONNECTIONS = 200
+"""Largest number of connections at a time."""
 
 
 @dataclass(frozen=True)
 class Media:
-    """A media channel made for us: its channel id and the id under which its websocket is dialled."""
+    """A media channel.
+
+    channel_id: id of the channel.
+    connection_id: last part of the address of its websocket.
+    """
 
     channel_id: str
     connection_id: str
@@ -51,7 +60,7 @@ class Media:
 
 @dataclass(frozen=True)
 class Application:
-    """What Asterisk holds under an application's name, also when its process is gone."""
+    """What belongs to an application in Asterisk, even when its process is gone."""
 
     name: str
     channel_ids: tuple[str, ...]
@@ -59,10 +68,12 @@ class Application:
 
 
 class Ari:
-    """A client for one Asterisk and one application name; ``async with`` or ``close()``.
+    """A client for one Asterisk and one application.  Leave it by ``async with`` or ``close()``.
 
-    ``base`` is the HTTP server without ``/ari`` (``http://127.0.0.1:8088``), ``app`` the application that new
-    channels belong to.
+    base: address of the HTTP server without ``/ari``, such as ``http://127.0.0.1:8088``.
+    user, password: the account of ``ari.conf``.
+    app: name of the application that new channels belong to.
+    timeout: seconds a request may take.
     """
 
     def __init__(self, base: str, user: str, password: str, app: str, *, timeout: float = TIMEOUT) -> None:
@@ -71,7 +82,7 @@ class Ari:
         token = base64.b64encode(f"{user}:{password}".encode()).decode()
         self._authorization = f"Basic {token}"
         self._timeout = ClientTimeout(timeout)
-        self._session: ClientSession | None = None  # begun with the first request: it needs an event loop
+        self._session: ClientSession | None = None  # made by the first request, since it needs an event loop
 
     def __repr__(self) -> str:
         return f"Ari({self.base!r}, app={self.app!r})"
@@ -101,15 +112,15 @@ class Ari:
     # Asterisk itself
 
     async def ping(self) -> None:
-        """Return when Asterisk answers ARI requests; raises AriError otherwise."""
+        """Return when Asterisk answers; raises AriError when it does not."""
         await self._call("GET", "/asterisk/ping")
 
     async def reload_module(self, name: str) -> None:
-        """Make a module read its configuration again (``res_pjsip.so``)."""
+        """Make a module, such as ``res_pjsip.so``, read its configuration again."""
         await self._call("PUT", f"/asterisk/modules/{_part(name)}")
 
     async def application(self, name: str | None = None) -> Application | None:
-        """What the application holds, or None if Asterisk does not know its name."""
+        """What belongs to the application ``name``, by default our own; None when Asterisk does not know the name."""
         try:
             found = await self._call("GET", f"/applications/{_part(name or self.app)}")
         except AriNotFound:
@@ -117,7 +128,7 @@ class Ari:
         return Application(found["name"], tuple(found["channel_ids"]), tuple(found["bridge_ids"]))
 
     async def channels(self) -> tuple[Channel, ...]:
-        """All channels of this Asterisk, also those of other applications."""
+        """All channels of this Asterisk, including those of other applications."""
         found = await self._call("GET", "/channels")
         return tuple(item for item in map(read_channel, found) if item is not None)
 
@@ -129,14 +140,17 @@ class Ari:
             return None
 
     async def bridges(self) -> dict[str, tuple[str, ...]]:
-        """All bridges of this Asterisk with the channels in each."""
+        """All bridges of this Asterisk: bridge id -> ids of the channels in it."""
         found = await self._call("GET", "/bridges")
         return {item["id"]: tuple(item["channels"]) for item in found}
 
     # one channel
 
     async def claim(self, channel_id: str) -> bool:
-        """Claim a broadcast caller for our application; False when another worker won or he is gone."""
+        """Claim a caller of StasisBroadcast for our application.
+
+        Returns False when another worker was first, or when the caller is gone.
+        """
         try:
             await self._call("POST", "/events/claim", channelId=channel_id, application=self.app)
         except (AriConflict, AriNotFound):
@@ -144,16 +158,17 @@ class Ari:
         return True
 
     async def answer(self, channel_id: str) -> None:
-        """Pick up."""
+        """Answer the call."""
         await self._call("POST", f"/channels/{_part(channel_id)}/answer")
 
     async def ring(self, channel_id: str) -> None:
-        """Tell the caller that it rings here."""
+        """Send the caller a ringing indication."""
         await self._call("POST", f"/channels/{_part(channel_id)}/ring")
 
     async def hangup(self, channel_id: str, reason: str = "normal") -> None:
-        """Hang up; a channel that is gone already is as good.  ``reason``: normal, busy,
-        congestion, no_answer.
+        """Hang up; does nothing when the channel is gone.
+
+        reason: ``normal``, ``busy``, ``congestion`` or ``no_answer``.
         """
         try:
             await self._call("DELETE", f"/channels/{_part(channel_id)}", reason=reason)
@@ -163,9 +178,9 @@ class Ari:
     async def continue_in_dialplan(
         self, channel_id: str, context: str, extension: str = "s", priority: int = 1
     ) -> None:
-        """Hand the channel on to the dialplan.
+        """Let the channel leave the application and continue in the dialplan at this place.
 
-        Success is reported before Asterisk looks for the target: probe it with DIALPLAN_EXISTS.
+        Asterisk reports success before it looks for the place; the function DIALPLAN_EXISTS tells whether it exists.
         """
         await self._call(
             "POST",
@@ -180,11 +195,14 @@ class Ari:
         await self._call("POST", f"/channels/{_part(channel_id)}/variable", variable=name, value=value)
 
     async def set_global(self, name: str, value: str) -> None:
-        """Set a variable that all of the dialplan sees."""
+        """Set a global variable of the dialplan."""
         await self._call("POST", "/asterisk/variable", variable=name, value=value)
 
     async def variable(self, channel_id: str, name: str) -> str:
-        """Value of a channel variable or dialplan function; empty when it is not set."""
+        """Value of a channel variable or dialplan function; empty when it is not set.
+
+        Raises AriNotFound when the channel is gone.
+        """
         try:
             found = await self._call("GET", f"/channels/{_part(channel_id)}/variable", variable=name)
         except AriNotFound:
@@ -194,27 +212,33 @@ class Ari:
         return str(found.get("value", ""))
 
     async def renew(self, channel_id: str, seconds: int) -> None:
-        """Wind up the dead-man timer: without the next renewal the dialplan takes the caller after
-        ``seconds``.
-        """
+        """Restart the dead-man timer: without another renewal the dialplan takes the caller after ``seconds``."""
         await self.set_variable(channel_id, ABSOLUTE_TIMEOUT, str(seconds))
 
     async def play(self, channel_id: str, file: str) -> None:
-        """Play a sound file of Asterisk's own file system (no ending); PlaybackFinished tells its end."""
+        """Play a sound file; the event PlaybackFinished tells its end.
+
+        file: path on Asterisk's machine, without the ending.
+        """
         await self._call("POST", f"/channels/{_part(channel_id)}/play", media=f"sound:{file}")
 
     async def start_silence(self, channel_id: str) -> None:
-        """Send silence: a channel in no bridge sends nothing by itself."""
+        """Send silence.  A channel outside a bridge sends nothing by itself."""
         await self._call("POST", f"/channels/{_part(channel_id)}/silence")
 
     async def stop_silence(self, channel_id: str) -> None:
-        """Send no silence any more, before something is played."""
+        """End ``start_silence``, before something is played."""
         await self._call("DELETE", f"/channels/{_part(channel_id)}/silence")
 
     async def send_dtmf(
         self, channel_id: str, digits: str, *, before_ms: int = 0, tone_ms: int = 120, between_ms: int = 120
     ) -> None:
-        """Press keys towards the other party, with RFC 4733 where it was agreed on."""
+        """Send keys to the other party, by RFC 4733 where both sides support it.
+
+        digits: the keys, of ``0-9*#A-D``.
+        before_ms: silence before the first.
+        tone_ms, between_ms: length of each tone and of each gap.
+        """
         await self._call(
             "POST",
             f"/channels/{_part(channel_id)}/dtmf",
@@ -232,15 +256,19 @@ class Ari:
         caller_id: str = "",
         variables: Mapping[str, str] | None = None,
     ) -> Channel:
-        """Make an outgoing channel under the id we chose without calling yet: StasisStart, bridge it,
-        ``dial``.
+        """Create an outgoing channel, to be bridged after its StasisStart and then called by ``dial``.
 
-        So nothing the other side says in its first milliseconds is lost.
+        In this order nothing is lost of what the other side says first.
+
+        endpoint: such as ``PJSIP/adviser1``.
+        channel_id: the id it gets.
+        caller_id: number that is shown to the other side.
+        variables: channel variables.
         """
         body: dict[str, object] = {"endpoint": endpoint, "app": self.app, "channelId": channel_id}
         values = dict(variables or {})
         if caller_id:
-            # a header of its own (RFC 3325): the bridge it waits in would overwrite the channel's identity
+            # as a header (RFC 3325): the bridge that it waits in would overwrite the identity of the channel
             values["PJSIP_HEADER(add,P-Asserted-Identity)"] = f"<sip:{caller_id}@localhost>"
         found = read_channel(await self._call("POST", "/channels/create", **body, variables=values))
         if found is None:
@@ -248,13 +276,21 @@ class Ari:
         return found
 
     async def dial(self, channel_id: str, timeout_s: int = 30) -> None:
-        """Call the endpoint of a created channel; Dial events tell how it goes."""
+        """Call the endpoint of a channel of ``create_channel``; Dial events tell the progress.
+
+        timeout_s: seconds that it rings.
+        """
         await self._call("POST", f"/channels/{_part(channel_id)}/dial", timeout=timeout_s)
 
     async def originate_into(
         self, context: str, *, endpoint: str, channel_id: str, timeout_s: int, variables: Mapping[str, str]
     ) -> None:
-        """Call ``endpoint``; once answered it runs through the dialplan from ``context``,s,1, without us."""
+        """Call ``endpoint``; when it answers, it continues at ``context``,s,1 of the dialplan, in no application.
+
+        channel_id: the id that the channel gets.
+        timeout_s: seconds that it rings.
+        variables: channel variables.
+        """
         await self._call(
             "POST",
             f"/channels/{_part(channel_id)}",
@@ -271,8 +307,11 @@ class Ari:
     async def external_media(
         self, channel_id: str, *, variables: Mapping[str, str] | None = None, format: str = "slin16"
     ) -> Media:
-        """Make a media channel under the id we chose; dial its websocket within 30 s, then wait
-        for StasisStart.
+        """Create a media channel; connect to its websocket within 30 s, and then wait for its StasisStart.
+
+        channel_id: the id that it gets.
+        variables: channel variables.
+        format: encoding on the websocket; ``slin16`` is s16le at 16 kHz.
         """
         made = await self._call(
             "POST",
@@ -290,23 +329,23 @@ class Ari:
         return Media(made["id"], made["channelvars"]["MEDIA_WEBSOCKET_CONNECTION_ID"])
 
     async def create_bridge(self, bridge_id: str, name: str = "") -> str:
-        """Make a mixing bridge under the id we chose and return the id."""
+        """Create a mixing bridge with this id and return the id."""
         await self._call("POST", f"/bridges/{_part(bridge_id)}", type="mixing", name=name)
         return bridge_id
 
     async def delete_bridge(self, bridge_id: str) -> None:
-        """Remove the bridge (its channels stay); one that is gone already, or going (409), is as good."""
+        """Remove a bridge; its channels stay.  Does nothing when it is gone, or is being removed (409)."""
         try:
             await self._call("DELETE", f"/bridges/{_part(bridge_id)}")
         except (AriConflict, AriNotFound):
             return
 
     async def add_channel(self, bridge_id: str, *channel_ids: str) -> None:
-        """Put channels into the bridge; AriConflict while one has not entered our application yet."""
+        """Put channels into a bridge; raises AriConflict when one has not entered our application yet."""
         await self._call("POST", f"/bridges/{_part(bridge_id)}/addChannel", channel=list(channel_ids))
 
     async def remove_channel(self, bridge_id: str, channel_id: str) -> None:
-        """Take a channel out of the bridge, as before recording it."""
+        """Take a channel out of a bridge, for example before it is recorded."""
         await self._call("POST", f"/bridges/{_part(bridge_id)}/removeChannel", channel=channel_id)
 
     # recordings
@@ -321,9 +360,14 @@ class Ari:
         beep: bool = False,
         terminate_on: str = "#",
     ) -> None:
-        """Record what the channel says to ``name``.wav (8 kHz mono); the channel must be in no bridge.
+        """Record what the other party says into ``name``.wav, 8 kHz mono; the channel must be in no bridge.
 
-        Ends with a RecordingFinished or RecordingFailed event.
+        The event RecordingFinished or RecordingFailed tells the end.
+
+        max_seconds: longest recording.
+        max_silence: seconds of silence that end it; 0 for none.
+        beep: whether a beep is played first.
+        terminate_on: key that ends it; empty for none.
         """
         await self._call(
             "POST",
@@ -344,10 +388,10 @@ class Ari:
         try:
             return json.loads(content)
         except ValueError:
-            raise AriUnavailable(f"{method} {path}: Asterisk's answer is no JSON") from None
+            raise AriUnavailable(f"{method} {path}: Asterisk's answer is not JSON") from None
 
     async def _request(self, method: str, path: str, body: Mapping[str, object]) -> bytes:
-        # GET takes its arguments in the query only; there they are names, never callers' words
+        # GET takes its arguments in the query only; these are names, never a caller's words
         query = {key: str(value) for key, value in body.items()} if method == "GET" else None
         given = None if query or not body else body
         address = URL(f"{self.base}/ari{path}", encoded=True)

@@ -1,7 +1,7 @@
-"""Asterisk's ARI events as frozen dataclasses: text in, one event out, never an exception.
+"""The events of ARI as frozen dataclasses; ``parse`` makes one event of one text and never raises.
 
-Only the events we act on have a class of their own; any other well-formed event is ``Unknown``, anything else
-``Garbage``.  Field names follow Asterisk's rest-api/events.json.
+Events that the service acts on have a class.  Any other well-formed event is ``Unknown``, anything else ``Garbage``.
+Field names follow rest-api/api-docs/events.json of Asterisk 22.
 """
 
 from __future__ import annotations
@@ -15,10 +15,14 @@ Json = Mapping[str, object]
 
 @dataclass(frozen=True)
 class Channel:
-    """A channel as Asterisk showed it when the event was made.
+    """A channel at the time of the event.
 
-    ``id`` is the unique id, ``name`` for instance ``PJSIP/softphone-00000001``; numbers are as the peer
-    sent them.
+    id: unique id.
+    name: such as ``PJSIP/softphone-00000001``.
+    state: such as ``Up`` or ``Ring``.
+    caller, caller_name: number and name of the caller, as the peer sent them.
+    dialled, context: extension and context of the dialplan.
+    language: language of its sounds.
     """
 
     id: str
@@ -32,13 +36,13 @@ class Channel:
 
     @property
     def is_media(self) -> bool:
-        """True for our own media channels, which are never callers."""
+        """Whether it is a media channel of this service, and not a caller."""
         return self.name.startswith("WebSocket/")
 
 
 @dataclass(frozen=True)
 class ChannelEvent:
-    """Something about one channel; ``timestamp`` is Asterisk's, ISO 8601."""
+    """Base of the events about one channel; ``timestamp`` is Asterisk's, in ISO 8601."""
 
     channel: Channel
     timestamp: str
@@ -46,43 +50,43 @@ class ChannelEvent:
 
 @dataclass(frozen=True)
 class CallBroadcast(ChannelEvent):
-    """A caller waits to be claimed by one of several workers."""
+    """A caller waits for a worker to claim the call (StasisBroadcast)."""
 
 
 @dataclass(frozen=True)
 class CallClaimed(ChannelEvent):
-    """Some worker (``winner``) has claimed a caller."""
+    """The worker ``winner`` has claimed a caller."""
 
     winner: str
 
 
 @dataclass(frozen=True)
 class StasisStart(ChannelEvent):
-    """The channel is ours now; ``args`` are those of the dialplan or of the originate."""
+    """The channel has entered our application; ``args`` come from the dialplan or from the request that made it."""
 
     args: tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class StasisEnd(ChannelEvent):
-    """The channel is no longer ours: hung up or gone on in the dialplan."""
+    """The channel has left our application: it has hung up, or continues in the dialplan."""
 
 
 @dataclass(frozen=True)
 class ChannelStateChange(ChannelEvent):
-    """The channel rings, is up, ...: see ``channel.state``."""
+    """The channel has the new state ``channel.state``."""
 
 
 @dataclass(frozen=True)
 class ChannelHangupRequest(ChannelEvent):
-    """One side asked for the end; ``cause`` is a Q.850 cause."""
+    """One side has hung up; ``cause`` is a cause of ITU-T Q.850."""
 
     cause: int
 
 
 @dataclass(frozen=True)
 class ChannelDestroyed(ChannelEvent):
-    """The channel is gone; ``cause`` is a Q.850 cause (16 normal, 17 busy, 19 no answer, 21 refused)."""
+    """The channel is gone; ``cause`` is of ITU-T Q.850: 16 normal, 17 busy, 19 no answer, 21 rejected."""
 
     cause: int
     cause_text: str
@@ -90,7 +94,7 @@ class ChannelDestroyed(ChannelEvent):
 
 @dataclass(frozen=True)
 class ChannelDtmfReceived(ChannelEvent):
-    """A key, as ARI reports it (doubled on very fast keying: prefer the media link's Dtmf)."""
+    """A key as ARI reports it, doubled when keys follow fast; the media link's ``Dtmf`` is exact."""
 
     digit: str
     duration_ms: int
@@ -98,24 +102,24 @@ class ChannelDtmfReceived(ChannelEvent):
 
 @dataclass(frozen=True)
 class ChannelTalkingStarted(ChannelEvent):
-    """The other side speaks (where ``TALK_DETECT`` was set)."""
+    """The other party has begun to speak, on a channel with ``TALK_DETECT``."""
 
 
 @dataclass(frozen=True)
 class ChannelTalkingFinished(ChannelEvent):
-    """It has been silent for as long as ``TALK_DETECT`` was told."""
+    """The other party has been silent for the time given to ``TALK_DETECT``."""
 
 
 @dataclass(frozen=True)
 class Dial(ChannelEvent):
-    """Progress of an outgoing call; ``channel`` is the called one, ``status`` for instance BUSY, ANSWER."""
+    """Progress of an outgoing call: ``channel`` is the called one, ``status`` such as BUSY or ANSWER."""
 
     status: str
 
 
 @dataclass(frozen=True)
 class RecordingEvent:
-    """Something about a recording of a channel; durations in seconds, -1 where Asterisk gave none."""
+    """Base of the events about a recording; durations are in seconds, -1 when Asterisk gives none."""
 
     name: str
     channel_id: str
@@ -127,22 +131,22 @@ class RecordingEvent:
 
 @dataclass(frozen=True)
 class RecordingStarted(RecordingEvent):
-    """The beep is over, recording runs."""
+    """The recording has begun, after the beep."""
 
 
 @dataclass(frozen=True)
 class RecordingFinished(RecordingEvent):
-    """The file is complete (key, silence, time limit, stop or hang-up)."""
+    """The file is complete, after a key, silence, the time limit or a hang-up."""
 
 
 @dataclass(frozen=True)
 class RecordingFailed(RecordingEvent):
-    """Nothing, or nothing more, could be recorded."""
+    """Recording was not possible, or broke off."""
 
 
 @dataclass(frozen=True)
 class PlaybackFinished:
-    """A sound that Asterisk played itself is over; ``state`` is done or failed."""
+    """The end of a sound that Asterisk played; ``state`` is ``done`` or ``failed``."""
 
     id: str
     channel_id: str
@@ -152,7 +156,7 @@ class PlaybackFinished:
 
 @dataclass(frozen=True)
 class ApplicationReplaced:
-    """Another process took over our application name; our socket stays open and mute."""
+    """Another process uses our application name now; our socket stays open and gets no more events."""
 
     application: str
     timestamp: str
@@ -160,14 +164,14 @@ class ApplicationReplaced:
 
 @dataclass(frozen=True)
 class ChannelGone:
-    """Not from Asterisk: after the event link was lost and came back, this channel no longer existed."""
+    """The channel no longer existed when the event link came back.  Made by ``AriLink``, not by Asterisk."""
 
     channel_id: str
 
 
 @dataclass(frozen=True)
 class Unknown:
-    """A well-formed event we have no use for."""
+    """A well-formed event without a class here."""
 
     type: str
     timestamp: str
@@ -175,7 +179,7 @@ class Unknown:
 
 @dataclass(frozen=True)
 class Garbage:
-    """Not an event at all; ``reason`` says why without repeating what was sent."""
+    """A message that is no event; ``reason`` says why, without its text."""
 
     reason: str
 
@@ -186,7 +190,7 @@ AriEvent = (
 
 
 def parse(text: str | bytes) -> AriEvent:
-    """The event in one websocket message.  Never raises."""
+    """The event in one websocket message; never raises."""
     try:
         message = json.loads(text)
     except (ValueError, RecursionError):
@@ -202,7 +206,7 @@ def parse(text: str | bytes) -> AriEvent:
 
 
 def channel_of(event: AriEvent) -> str | None:
-    """Id of the channel an event belongs to, or None."""
+    """Id of the channel that an event is about, or None."""
     if isinstance(event, ChannelEvent):
         return event.channel.id
     if isinstance(event, RecordingEvent | PlaybackFinished | ChannelGone):
@@ -211,7 +215,7 @@ def channel_of(event: AriEvent) -> str | None:
 
 
 def channel(value: object) -> Channel | None:
-    """A Channel from ARI's JSON object, or None when it has no id."""
+    """The channel in a JSON object of ARI; None when it has no id."""
     if not isinstance(value, dict) or not _text(value, "id"):
         return None
     caller, dialplan = _object(value, "caller"), _object(value, "dialplan")

@@ -1,4 +1,4 @@
-"""The event socket to Asterisk: a thin shell around ``ari_events`` that connects, reconnects and routes."""
+"""The event socket to Asterisk: connects, reconnects, and routes events to their channels."""
 
 from __future__ import annotations
 
@@ -24,45 +24,46 @@ log = logging.getLogger(__name__)
 PING_S = 6.0
 """Seconds of silence before a ping; its answer may take half as long, so a dead connection is noticed within 10 s."""
 RETRY_FIRST_S, RETRY_MAX_S = 0.1, 2.0
-"""Reconnect delays: first, and after doubling."""
+"""Seconds between attempts to connect: the first pause, and the longest after doubling."""
 EVENTS_PER_CHANNEL = 256
+"""Events of a channel that wait to be read."""
 EARLY_CHANNELS, EARLY_EVENTS = 64, 16
-"""Events of channels nobody has asked for yet are kept for this many channels, the last so many each."""
+"""Channels whose events are kept before ``events`` asks for them, and how many of each."""
 CALLS_WAITING = 64
-"""Arrived callers not yet taken by ``calls()``; beyond, a caller is left to the dialplan unclaimed."""
+"""Callers that wait in ``calls()``; with more, a caller is not claimed and stays in the dialplan."""
 
 
 class LinkState(StrEnum):
-    """What ``on_state`` is told."""
+    """States of the event link, as ``on_state`` gets them."""
 
     CONNECTED = "connected"
     DISCONNECTED = "disconnected"
-    REPLACED = "replaced"  # another process uses our application name: this one gets no events any more
+    REPLACED = "replaced"  # another process uses our application name, and this one gets no more events
 
 
 class ChannelEvents:
-    """The events of one channel in order, from the first that was seen; ``async for`` or ``get()``.
+    """The events of one channel in their order, from the first that arrived; ``async for`` or ``get()``.
 
-    Bounded; when full the oldest key press or state change goes, StasisStart, StasisEnd and ends are kept.
-    Close it (or leave ``async with``) when done: that ends the routing.
+    The queue is bounded.  When it is full, the oldest key press or state change is dropped, and StasisStart,
+    StasisEnd and the end of the channel are kept.  ``close`` it, or leave ``with``, to end the routing.
     """
 
     def __init__(self, channel_id: str, forget: Callable[[ChannelEvents], None]) -> None:
         self.channel_id = channel_id
         self.seen = self.left = False
-        self._box: EventQueue[ev.AriEvent] = EventQueue(EVENTS_PER_CHANNEL, _expendable)
+        self._queue: EventQueue[ev.AriEvent] = EventQueue(EVENTS_PER_CHANNEL, _expendable)
         self._forget = forget
 
     async def get(self) -> ev.AriEvent:
-        """The next event; StopAsyncIteration after ``close``."""
-        return await self._box.get()
+        """The next event; raises StopAsyncIteration after ``close``."""
+        return await self._queue.get()
 
     def __aiter__(self) -> AsyncIterator[ev.AriEvent]:
-        return self._box
+        return self._queue
 
     def close(self) -> None:
-        """No more events for this channel, please."""
-        self._box.close()
+        """End the routing of events of this channel."""
+        self._queue.close()
         self._forget(self)
 
     def __enter__(self) -> Self:
@@ -74,16 +75,16 @@ class ChannelEvents:
     def _put(self, event: ev.AriEvent) -> None:
         self.seen = True
         self.left = self.left or isinstance(event, ev.StasisEnd | ev.ChannelDestroyed | ev.ChannelGone)
-        self._box.put(event)
+        self._queue.put(event)
 
 
 @dataclass(frozen=True)
 class Arrival:
     """A caller who has entered our application.
 
-    ``args``: empty for a new call, ``("return", status)`` from the dialplan (``ivr.call.dialogue.handoff``).
-    ``adopted``: found in our application after we (re)connected, so a worker before us had him.
-    ``events``: his events from now on; close it.
+    args: empty for a new call; ``RETURN`` and a status for a caller who comes back (``ivr.asterisk.contract``).
+    adopted: whether the channel was found in our application after connecting, so that an earlier worker had it.
+    events: the events of the channel from now on, to be closed by the reader.
     """
 
     channel: ev.Channel
@@ -93,16 +94,19 @@ class Arrival:
 
 
 Admit = Callable[[ev.Channel], float | None]
-"""Called for each broadcast caller: seconds to wait before claiming him (0: at once), or None to let him
-go.
-"""
+"""Called for each caller of StasisBroadcast.  Returns seconds to wait before claiming the call; None claims none."""
 
 
 class AriLink:
-    """The event socket of one application name: callers out of ``calls()``, events out of ``events(id)``.
+    """The event socket of one application: ``calls()`` yields callers, ``events(id)`` the events of a channel.
 
-    ``run()`` is the one task; give it to your task group.  It reconnects for ever and ends only by
-    cancellation or, when another process took over the application name, with LinkLost.
+    ``run()`` is its only task.  It reconnects without limit, and ends by cancellation, or with LinkLost when another
+    process uses the application name.
+
+    ari: client for the requests, with the application's name.
+    admit: decides which callers are claimed.
+    on_state: called at each change of the connection.
+    ping_s: seconds between pings.
     """
 
     def __init__(
@@ -128,17 +132,17 @@ class AriLink:
         return self._connected.is_set()
 
     async def wait_connected(self) -> None:
-        """Return once the event socket is up."""
+        """Return when the event socket is up."""
         await self._connected.wait()
 
     def calls(self) -> AsyncIterator[Arrival]:
-        """Callers as they enter our application: new ones, ones that return from a hand-off, adopted ones."""
+        """Callers as they enter our application: new, returned from a transfer, or adopted."""
         return self._calls
 
     def events(self, channel_id: str) -> ChannelEvents:
-        """Open the events of a channel, best before it is created, under an id that we chose.
+        """Open the events of a channel, preferably before the channel is created with this id.
 
-        Events that came before (within bounds) are delivered first.
+        Events that arrived earlier are delivered first, as far as they were kept.
         """
         opened = ChannelEvents(channel_id, self._close)
         self._open[channel_id] = opened
@@ -147,7 +151,7 @@ class AriLink:
         return opened
 
     async def run(self) -> None:
-        """Keep the event socket up and route what arrives."""
+        """Keep the event socket up and route events.  Raises LinkLost when another process takes the name."""
         async with asyncio.TaskGroup() as tasks:
             replaced = await self._keep_connected(tasks)
         raise replaced
@@ -196,7 +200,9 @@ class AriLink:
         if opened is not None and not (starts and opened.left):
             opened._put(event)
         elif isinstance(event, ev.StasisStart) and not event.channel.is_media:
-            self._early.pop(channel_id, None)  # the end of his visit before a hand-off, when nobody listened
+            self._early.pop(
+                channel_id, None
+            )  # the end of an earlier visit, before a transfer, that nobody read
             self._arrive(event.channel, event.args, adopted=False)
         else:
             self._keep_early(channel_id, event)
@@ -230,13 +236,13 @@ class AriLink:
             log.debug("caller on %s was claimed by another worker", channel.id)
 
     async def _reconcile(self) -> None:
-        """After (re)connecting: tell calls whose channel is gone, take up channels that nobody has."""
+        """After connecting: tell calls whose channel is gone, and adopt channels that no call has."""
         before = [opened for opened in self._open.values() if opened.seen and not opened.left]
         try:
             held = await self._ari.application()
             present = {channel.id: channel for channel in await self._ari.channels()}
         except AriError as error:
-            log.warning("event link: could not compare calls after connecting: %s", error)
+            log.warning("event link: the calls could not be compared after connecting: %s", error)
             return
         for opened in before:
             if opened.channel_id not in present and not opened.left:

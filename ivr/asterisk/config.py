@@ -1,6 +1,4 @@
-"""Asterisk's configuration: the templates of ``dialplans/asterisk`` filled in and written into the
-instance.
-"""
+"""Renders the templates of ``dialplans/asterisk`` and writes Asterisk's configuration into the instance's folder."""
 
 from __future__ import annotations
 
@@ -19,17 +17,18 @@ from ivr.core.errors import SetupError
 from ivr.core.settings import Settings
 
 ARI_USER = "accueil"
+"""Account name for ARI and AMI."""
 SERVICE, PHONE = "asterisk", "asterisk/phone"
-"""Template folders under ``dialplans``: the service's PBX, and what differs for the test caller's."""
+"""Folders of templates under ``dialplans``: for the service, and what differs for the simulator's telephone."""
 CUSTOM = ("pjsip_custom.conf", "extensions_custom.conf")
-"""Files of the administrator's own, kept in ``state/asterisk`` and included by ours."""
+"""Files of the administrator in ``state/asterisk``, which the rendered files include."""
 EMPTY = (
     *("acl.conf", "ccss.conf", "cel.conf", "chan_websocket.conf", "features.conf"),
     *("pjproject.conf", "queuerules.conf", "stasis.conf", "udptl.conf", "websocket_client.conf"),
 )
-"""Files whose defaults are right; there, but empty, so that the log shows real errors only."""
+"""Files whose defaults are right.  They exist, empty, so that Asterisk does not log errors about them."""
 DATA = "/usr/share/asterisk"
-"""Where Asterisk's package has its data, inside the chroot."""
+"""Data folder of Asterisk's package, inside the chroot."""
 FOLDERS = (
     "etc",
     "run",
@@ -44,10 +43,14 @@ FOLDERS = (
 )
 
 
-def render(settings: Settings, lines: PbxParameters, *, family: str = SERVICE, **extra: object) -> Path:
-    """Write the configuration and folders of this instance; returns its ``etc`` as seen from outside.
+def render(settings: Settings, parameters: PbxParameters, *, family: str = SERVICE, **extra: object) -> Path:
+    """Write the configuration and folders of this instance, and return its ``etc`` as seen from outside.
 
-    ``family`` PHONE takes the test caller's templates where there are any; ``extra`` goes to the templates.
+    parameters: what comes from the call flow.
+    family: ``SERVICE`` or ``PHONE``.
+    extra: further values for the templates.
+
+    Raises SetupError when Asterisk is not installed, or when the certificate for TLS is missing or wrong.
     """
     ours = not settings.asterisk_url
     if ours and not (settings.rootfs / "usr/sbin/asterisk").exists():
@@ -55,7 +58,7 @@ def render(settings: Settings, lines: PbxParameters, *, family: str = SERVICE, *
     for folder in FOLDERS:
         (settings.pbx / folder).mkdir(parents=True, exist_ok=True)
     etc = settings.pbx / "etc"
-    for name, text in texts(settings, lines, family=family, **extra).items():
+    for name, text in texts(settings, parameters, family=family, **extra).items():
         _write_private(etc / name, text)
     for name in EMPTY:
         (etc / name).touch()
@@ -70,13 +73,13 @@ def render(settings: Settings, lines: PbxParameters, *, family: str = SERVICE, *
 
 
 def texts(
-    settings: Settings, lines: PbxParameters, *, family: str = SERVICE, **extra: object
+    settings: Settings, parameters: PbxParameters, *, family: str = SERVICE, **extra: object
 ) -> dict[str, str]:
-    """Every file of the configuration by its name, as ``render`` writes it."""
+    """The rendered files, by name.  The arguments are those of ``render``."""
     values = {
         **contract.NAMES,
         "settings": settings,
-        "lines": lines,
+        "parameters": parameters,
         "instance": settings.instance,
         "inside": settings.pbx_inside,
         "module_dir": _module_dir(settings.rootfs) if _is_private(settings) else "",
@@ -92,7 +95,7 @@ def texts(
 
 
 def _filled(templates: Path, family: str, values: dict[str, object]) -> dict[str, str]:
-    """Every template of the service, or its namesake in ``family``, filled in."""
+    """Render every template of the service, or the one of the same name in ``family``."""
     folders = [templates / folder for folder in dict.fromkeys((family, SERVICE))]
     environment = Environment(
         loader=FileSystemLoader(folders),
@@ -122,9 +125,9 @@ def _hold_music(path: Path) -> None:
 
 
 def _share(settings: Settings) -> None:
-    """Asterisk's data folder: its own data as installed, and a sounds folder of ours with its sounds in it.
+    """Make Asterisk's data folder: links to the installed data, and a sounds folder with links to its sounds.
 
-    So ``sounds/<language>`` holds our prompts and numbers; what is not there is found without a language.
+    ``sounds/<language>`` holds the prompts of this service; Asterisk looks for other sounds without a language.
     """
     installed = settings.rootfs / DATA.lstrip("/")
     share = settings.pbx / "share"
@@ -142,7 +145,7 @@ def _link(path: Path, target: str) -> None:
 
 
 def _write_private(path: Path, text: str) -> None:
-    """Replace the file in one step; it may hold passwords."""
+    """Replace a file in one step, readable by its owner and group: it may hold passwords."""
     draft = path.with_name(path.name + ".tmp")
     with open(os.open(draft, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o640), "w", encoding="utf-8") as file:
         file.write(text)
@@ -150,12 +153,12 @@ def _write_private(path: Path, text: str) -> None:
 
 
 def _is_private(settings: Settings) -> bool:
-    """Whether the Asterisk is one that we installed (the linter needs none, and another may run elsewhere)."""
+    """Whether Asterisk is installed by this project; the linter needs none, and another may run elsewhere."""
     return not settings.asterisk_url and settings.rootfs.exists()
 
 
 def _module_dir(rootfs: Path) -> str:
-    """Asterisk's module folder inside the chroot; its name holds the machine's architecture."""
+    """Asterisk's module folder inside the chroot; its name depends on the processor architecture."""
     found = next(rootfs.glob("usr/lib/*/asterisk/modules"), None)
     if found is None:
         raise SetupError(f"no Asterisk modules in {rootfs}: run make setup")
@@ -163,6 +166,6 @@ def _module_dir(rootfs: Path) -> str:
 
 
 def remove(settings: Settings) -> None:
-    """Delete all that belongs to the instance, state too: for instances of tests and test callers."""
+    """Delete all folders of the instance, including its state; for instances of tests and of the simulator."""
     shutil.rmtree(settings.pbx, ignore_errors=True)
     shutil.rmtree(settings.state, ignore_errors=True)

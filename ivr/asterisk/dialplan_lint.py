@@ -1,7 +1,7 @@
-"""A linter for the dialplan as it is written for Asterisk, which itself tells of a fault only when a caller meets it.
+"""A linter for the rendered dialplan; Asterisk itself reports a fault only when a call reaches it.  Pure.
 
-Finds targets that do not exist, variables that nobody sets, lines that are never reached, and applications whose
-module is not loaded.  Targets and names that are made up at run time (``${...}``) are left alone.  Pure.
+It finds targets that do not exist, variables that are never set, lines that are never reached, and applications whose
+module is not loaded.  It does not check targets and names that are computed at run time (``${...}``).
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ MODULES = {
     "unpausequeuemember": "app_queue", "read": "app_read", "record": "app_record", "stasis": "app_stasis",
     "stasisbroadcast": "app_stasis_broadcast", "verbose": "app_verbose",
 }  # fmt: skip
-"""Application -> the module that brings it; empty: always there."""
+"""Application -> the module that provides it; empty for applications of the core."""
 GIVEN = re.compile(
     r"IVR_\w+|CALLBACK\w*|ARG\d+|EXTEN|CONTEXT|PRIORITY|UNIQUEID|CHANNEL|EPOCH|DIALSTATUS|QUEUESTATUS|STASISSTATUS|PLAYBACKSTATUS"
     r"|RECORD_STATUS|HANGUPCAUSE|GOSUB_RESULT|ANSWEREDTIME|DIALEDTIME|\w*QUEUE\w*"
 )
-"""Variables that Asterisk or the application sets."""
+"""Variables that Asterisk or the program sets."""
 _EXTEN = re.compile(
     r"(?:exten\s*=>?\s*(?P<name>[^,]+),|same\s*=>?\s*)(?P<prio>\d+|n|hint)(?:\((?P<label>\w+)\))?,(?P<app>.*)"
 )
@@ -41,7 +41,12 @@ _LOCAL = re.compile(r"\bLocal/([^@$]+)@([\w-]+)")
 
 @dataclass(frozen=True)
 class DialplanProblem:
-    """What is wrong in which line (from 1), and what to write instead."""
+    """A problem in a line.
+
+    line: its number, from 1.
+    what: what is wrong.
+    mend: what to write instead.
+    """
 
     line: int
     what: str
@@ -66,20 +71,24 @@ Contexts = dict[str, dict[str, _Extension]]
 
 
 def lint(text: str, modules: str) -> list[DialplanProblem]:
-    """All faults of an ``extensions.conf`` with the ``modules.conf`` beside it, by line."""
+    """All problems of a dialplan, by line.
+
+    text: content of ``extensions.conf``.
+    modules: content of ``modules.conf``.
+    """
     contexts: Contexts = {}
-    faults: list[DialplanProblem] = []
-    steps = list(_steps(text, contexts, faults))
+    problems: list[DialplanProblem] = []
+    steps = list(_steps(text, contexts, problems))
     known = {name for step in steps for found in _SET.findall(step.text) for name in found if name}
     known |= set(re.findall(r"^(\w+)\s*=>?\s*\S", text.partition("[globals]")[2].partition("\n[")[0], re.M))
     for step in steps:
-        faults += _unset(step, known)
-        faults += _targets(step, contexts)
-        faults += _applications(step, modules)
-    return sorted(faults, key=lambda fault: fault.line)
+        problems += _unset(step, known)
+        problems += _targets(step, contexts)
+        problems += _applications(step, modules)
+    return sorted(problems, key=lambda problem: problem.line)
 
 
-def _steps(text: str, contexts: Contexts, faults: list[DialplanProblem]) -> Iterator[_Priority]:
+def _steps(text: str, contexts: Contexts, problems: list[DialplanProblem]) -> Iterator[_Priority]:
     context, name, ended = "", "", False
     for number, raw in enumerate(text.splitlines(), 1):
         line = raw.strip()
@@ -94,14 +103,14 @@ def _steps(text: str, contexts: Contexts, faults: list[DialplanProblem]) -> Iter
             ended = ended and found["name"].strip() == name and found["prio"] == "n"
             name = found["name"].strip()
         if not context or not name:
-            faults.append(
+            problems.append(
                 DialplanProblem(
                     number, "a priority that belongs to no extension", "write exten => NAME,1,... first"
                 )
             )
             continue
         extension = contexts[context].setdefault(name, _Extension())
-        faults += _order(number, found, extension, ended, name)
+        problems += _order(number, found, extension, ended, name)
         if found["label"]:
             extension.labels.add(found["label"])
         ended = found["app"].partition("(")[0].strip().lower() in ENDS

@@ -1,4 +1,4 @@
-"""A bounded queue for events between one socket and one call."""
+"""A bounded queue of events between one socket and one reader."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ T = TypeVar("T")
 
 
 class EventQueue(Generic[T]):
-    """Events in order, for one reader.
+    """Events in their order, for one reader.
 
-    When ``size`` are waiting, the oldest that ``expendable`` allows is dropped (and counted in
-    ``dropped``); if none is expendable the oldest goes.  ``close(last)`` lets the reader take what is
-    there, then ends the iteration.
+    size: largest number of waiting events.  With one more, the oldest expendable event is dropped, or the oldest of
+    all when none is expendable; ``dropped`` counts them.
+    expendable: whether an event may be dropped.
     """
 
     def __init__(self, size: int, expendable: Callable[[T], bool] = lambda event: True) -> None:
@@ -31,11 +31,11 @@ class EventQueue(Generic[T]):
 
     @property
     def closed(self) -> bool:
-        """True when nothing more can come in."""
+        """Whether ``close`` was called."""
         return self._closed
 
     def put(self, event: T) -> None:
-        """Add an event; never waits.  After ``close`` it is ignored."""
+        """Add an event without waiting; after ``close`` it is ignored."""
         if self._closed:
             return
         if len(self._waiting) >= self._size:
@@ -44,12 +44,12 @@ class EventQueue(Generic[T]):
         self._wake.set()
 
     def close(self) -> None:
-        """No more events; the reader still gets those that wait."""
+        """Take no more events; the reader still gets those that wait, and then the iteration ends."""
         self._closed = True
         self._wake.set()
 
     async def get(self) -> T:
-        """The next event; waits for it.  Raises StopAsyncIteration when closed and empty."""
+        """Wait for the next event and return it; raises StopAsyncIteration when closed and empty."""
         while not self._waiting:
             if self._closed:
                 raise StopAsyncIteration
@@ -58,7 +58,7 @@ class EventQueue(Generic[T]):
         return self._waiting.popleft()
 
     def get_nowait(self) -> T:
-        """The next event, which is there."""
+        """The next event of a queue that is not empty; raises IndexError otherwise."""
         return self._waiting.popleft()
 
     def __aiter__(self) -> EventQueue[T]:

@@ -1,13 +1,12 @@
-"""The media websocket of ``chan_websocket`` without any socket: messages in, events out, commands out.
+"""The protocol of the media websocket (``chan_websocket``) without the socket: messages in, events and commands out.
 
-Asterisk re-times what it is sent: its queue holds 1000 frames of 20 ms and silently drops the rest, it asks
-for less at 900 (``MEDIA_XOFF``) and for more below 800 (``MEDIA_XON``).  We stay far below by counting
-samples: after half a second of audio at most goes a mark of our own, and what lies between the last mark that
-came back and the end of what was sent is the feed-ahead.  No clock is read.
+Asterisk plays what it is sent in real time.  Its queue holds 1000 frames of 20 ms and silently drops the rest.  It
+asks to stop at 900 frames (``MEDIA_XOFF``) and to go on below 800 (``MEDIA_XON``).  This protocol stays far below by
+counting samples, without a clock.  It sends a mark after half a second of audio at most.  The audio sent after the
+last mark that came back is the feed-ahead.
 
-Without ``START_MEDIA_BUFFERING`` every binary message must be a whole multiple of the frame, else the rest is
-lost; that mode is switched off again by every ``FLUSH_MEDIA``, so we never use it and cut at frame edges
-instead.
+Without ``START_MEDIA_BUFFERING`` a binary message must be a whole multiple of the frame, or the remainder is lost.
+Every ``FLUSH_MEDIA`` ends that mode, so it is not used, and audio is cut at frame boundaries instead.
 
 Source: channels/chan_websocket.c of Asterisk 22.
 """
@@ -23,17 +22,15 @@ from ivr.core.audio import FRAME_BYTES, RATE
 from ivr.core.errors import LinkLost
 
 FRAME = FRAME_BYTES
-"""Bytes of one 20 ms frame on the wire (slin16)."""
+"""Bytes of one frame of 20 ms (slin16: s16le mono, 16 kHz)."""
 PIECE = 25 * FRAME
-"""Bytes of the longest binary message we send: half a second.  Asterisk closes the link above 65,527
-bytes.
-"""
+"""Bytes of the longest binary message: half a second.  Asterisk closes the link above 65,527 bytes."""
 UNMARKED = RATE // 2
-"""Samples that go out without a mark, at most: silence goes out frame by frame, and a mark after each would make
-three messages of one.
+"""Most samples that are sent without a mark.  Silence is sent frame by frame; a mark after each frame would treble
+the messages.
 """
 AHEAD = 5 * RATE
-"""Samples we send ahead of what was played, unless told otherwise.  Asterisk's own limit is 20 s."""
+"""Samples that are sent ahead of what was played, by default.  Asterisk's own limit is 20 s."""
 
 
 @dataclass(frozen=True)
@@ -46,9 +43,9 @@ class MediaStarted:
 
 @dataclass(frozen=True)
 class AudioFrame:
-    """Sound from the other party: s16le mono at 16 kHz, normally 20 ms.
+    """Audio from the other party: s16le mono at 16 kHz, normally 20 ms.
 
-    None arrive while a key is held down, nor when the other side sends no RTP: gaps are the reader's to fill.
+    No frames arrive while a key is held down, or when the other side sends no RTP.  The reader has to fill the gaps.
     """
 
     pcm: bytes
@@ -63,7 +60,7 @@ class Dtmf:
 
 @dataclass(frozen=True)
 class MarkProcessed:
-    """Everything sent before the mark has left Asterisk, or (``flushed``) was thrown away."""
+    """The audio sent before the mark ``id`` has left Asterisk or, when ``flushed``, was dropped."""
 
     id: str
     flushed: bool = False
@@ -71,8 +68,9 @@ class MarkProcessed:
 
 @dataclass(frozen=True)
 class Played:
-    """The first ``samples`` (16 kHz) sent over this link have been played or flushed; comes with every half
-    second, and with every quarter of the feed-ahead.
+    """The first ``samples`` (16 kHz) of this link have been played or flushed.
+
+    It comes after each half second, or each quarter of the feed-ahead when that is less.
     """
 
     samples: int
@@ -80,26 +78,26 @@ class Played:
 
 @dataclass(frozen=True)
 class QueueDrained:
-    """Asterisk has nothing of ours left to play (asked for by every flush)."""
+    """Asterisk has nothing left to play; each flush asks for this event."""
 
 
 @dataclass(frozen=True)
 class Flow:
-    """Asterisk asked to stop sending (``blocked``) or to go on."""
+    """Asterisk asks to stop sending (``blocked``) or to go on."""
 
     blocked: bool
 
 
 @dataclass(frozen=True)
 class MediaTrouble:
-    """The peer reported an error, or sent something that makes no sense; the link goes on."""
+    """Asterisk reported an error or sent an invalid message; the link stays open."""
 
     text: str
 
 
 @dataclass(frozen=True)
 class Closed:
-    """The link is gone; always the last event."""
+    """The link is closed; always the last event."""
 
     reason: str
 
@@ -111,9 +109,9 @@ MediaMessage = bytes | str
 
 
 class MediaState(StrEnum):
-    """Where a media link is in its life."""
+    """States of a media link."""
 
-    WAITING = "waiting"  # connected, MEDIA_START not seen; audio may already flow both ways
+    WAITING = "waiting"  # before MEDIA_START; audio may already flow both ways
     OPEN = "open"
     CLOSED = "closed"
 
@@ -129,19 +127,19 @@ _NEXT = {
 
 @dataclass(frozen=True)
 class _Mark:
-    """A mark under way: the caller's name for it (None: our own accounting) and the samples sent
-    before it.
-    """
+    """A mark that has not come back: the id of ``mark()``, or None for the protocol's own, and the samples before it."""
 
     id: str | None
     samples: int
 
 
 class MediaProtocol:
-    """One media link: feed it what arrived, take what to send and what happened.
+    """The protocol of one media link.
 
-    ``receive`` / ``close`` take the peer's side, ``audio`` / ``mark`` / ``flush`` ours; ``messages()`` drains
-    what must be written to the socket, ``events()`` what happened.
+    ``receive`` and ``close`` take what the socket brings; ``audio``, ``mark`` and ``flush`` what we want to send.
+    ``messages()`` returns what to write to the socket, ``events()`` what has happened.
+
+    ahead: samples (16 kHz) that may be sent ahead of what was played.
     """
 
     def __init__(self, ahead: int = AHEAD) -> None:
@@ -158,33 +156,37 @@ class MediaProtocol:
         self._events: deque[MediaEvent] = deque()
 
     def messages(self) -> list[MediaMessage]:
-        """What must go to the socket now, in order: ``bytes`` are audio, ``str`` is control."""
+        """What to write to the socket now, in order: ``bytes`` are audio, ``str`` is a command."""
         out = list(self._out)
         self._out.clear()
         return out
 
     def events(self) -> list[MediaEvent]:
-        """What happened since the last call, in order."""
+        """What has happened since the last call, in order."""
         events = list(self._events)
         self._events.clear()
         return events
 
     @property
     def ahead(self) -> int:
-        """Samples sent and not yet known to have been played (seen in steps of half a second)."""
+        """Samples sent and not yet known to be played, in steps of half a second."""
         return self.sent - self.played
 
     @property
     def room(self) -> int:
-        """Bytes of audio that may be sent now without running too far ahead."""
+        """Bytes of audio that may be sent now within the feed-ahead."""
         if self.blocked or self.state is MediaState.CLOSED:
             return 0
         return max(0, self._limit - self.ahead) * 2 // FRAME * FRAME
 
     def audio(self, pcm: bytes) -> int:
-        """Queue as much of ``pcm`` as there is room for, at most one piece; returns the bytes taken.
+        """Queue as much of ``pcm`` as there is room for, at most ``PIECE``, and return the number of bytes taken.
 
-        A rest shorter than a frame is kept for the next call and padded with silence at the next mark.
+        A remainder shorter than a frame waits for the next call, and is padded with silence at the next mark.
+
+        pcm: s16le mono at 16 kHz, of even length.
+
+        Raises LinkLost when the link is closed.
         """
         self._require_open()
         taken = min(len(pcm), self.room, PIECE)
@@ -195,7 +197,7 @@ class MediaProtocol:
         return taken
 
     def mark(self, id: str) -> None:
-        """Ask to be told, by a MarkProcessed with this ``id``, when all audio sent so far has been played."""
+        """Ask for a MarkProcessed with this ``id`` when all audio sent so far has been played; raises LinkLost."""
         self._require_open()
         if self._tail:
             padded = self._tail.ljust(FRAME, b"\0")
@@ -204,9 +206,9 @@ class MediaProtocol:
         self._send_mark(id)
 
     def flush(self) -> None:
-        """Throw away what is queued: silence within 20 ms.  Pending marks are settled at once as flushed.
+        """Drop what is queued, so that there is silence within 20 ms; raises LinkLost.
 
-        Asterisk deletes queued marks unanswered: that is mended here.
+        Pending marks come back at once as flushed, since Asterisk deletes them without an answer.
         """
         self._require_open()
         self._tail = b""
@@ -216,7 +218,7 @@ class MediaProtocol:
         self._settle(flushed=True)
 
     def receive(self, message: MediaMessage) -> None:
-        """Take one websocket message from Asterisk.  Never raises: nonsense becomes a MediaTrouble event."""
+        """Take one websocket message from Asterisk; never raises, an invalid one becomes a MediaTrouble event."""
         if self.state is MediaState.CLOSED:
             return
         if isinstance(message, str):
@@ -225,7 +227,7 @@ class MediaProtocol:
             self._sound(bytes(message))
 
     def close(self, reason: str) -> None:
-        """The socket is gone: pending marks are settled and Closed is the last event."""
+        """The socket is closed: pending marks come back as flushed, and Closed is the last event."""
         if self.state is not MediaState.CLOSED:
             self._settle(flushed=True)
             self._events.append(Closed(reason))
@@ -262,7 +264,7 @@ class MediaProtocol:
     def _on_mark(self, message: dict[str, object]) -> None:
         mark = self._marks.pop(str(message.get("correlation_id", "")), None)
         if mark is None:
-            return  # of before a flush: settled already
+            return  # from before a flush, which has settled it
         self.played = max(self.played, mark.samples)
         self._events.append(Played(self.played) if mark.id is None else MarkProcessed(mark.id))
 
@@ -294,7 +296,7 @@ class MediaProtocol:
     def _send_mark(self, id: str | None) -> None:
         self._serial += 1
         self._unmarked = 0
-        wire = f"m{self._serial}"  # ours, not the caller's: commands above 128 bytes are ignored
+        wire = f"m{self._serial}"  # not the caller's id: Asterisk ignores commands above 128 bytes
         self._marks[wire] = _Mark(id, self.sent)
         self._command("MARK_MEDIA", correlation_id=wire)
 

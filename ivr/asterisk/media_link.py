@@ -1,7 +1,7 @@
-"""The media socket to Asterisk: a thin shell around ``media`` with a bounded queue.
+"""The media socket to Asterisk: ``ivr.asterisk.media`` on a websocket, with a bounded queue of events.
 
-Forty callers are some three thousand messages a second: so it is picows, which does in C what websockets does in
-Python.
+Forty callers exchange some three thousand messages a second.  picows is used since it does in C what websockets does
+in Python.
 """
 
 from __future__ import annotations
@@ -19,40 +19,46 @@ from ivr.asterisk.media import AHEAD, AudioFrame, MediaEvent, MediaMessage, Medi
 from ivr.core.errors import LinkLost
 
 PING_S = 7.5
-"""Seconds without a word from Asterisk until it is pinged, and those that its answer may take: a black-holed socket
-is seen within 15."""
+"""Idle seconds before a ping, and seconds that its answer may take: a dead connection is noticed within 15 s."""
 CLOSE_S = 1.0
+"""Seconds that the closing handshake may take."""
 FRAMES_WAITING = 1500
-"""Media events not yet read: 30 s of frames, then the oldest frame is dropped."""
+"""Events that wait to be read: 30 s of frames.  With more, the oldest frame is dropped."""
 
 
 class MediaLink:
-    """One media websocket: ``send`` / ``mark`` / ``flush`` out, ``async for`` events in.
+    """One media websocket: ``send``, ``mark`` and ``flush`` out; events in by ``async for`` or ``hand_to``.
 
-    The iteration yields AudioFrame, Dtmf, MarkProcessed, QueueDrained, Flow, MediaTrouble and, last,
-    Closed.  Somebody must iterate, or take them as they come (``hand_to``): 30 s of frames are kept, then the
-    oldest frames go (``dropped`` counts them); marks, keys and Closed never do.  ``send`` waits while half of
-    Asterisk's patience is used up, so call it from a task of its own.
+    The iteration yields the events of ``ivr.asterisk.media``, with Closed as the last.  ``FRAMES_WAITING`` events are
+    kept for the reader.  After that the oldest frames are dropped and counted in ``dropped``; marks, keys and Closed
+    are never dropped.  ``send`` waits for room, so it needs a task of its own.
+
+    ahead: samples (16 kHz) that are sent ahead of what is being played.
     """
 
     def __init__(self, *, ahead: int = AHEAD) -> None:
         self._protocol = MediaProtocol(ahead)
-        self._box: EventQueue[MediaEvent] = EventQueue(
+        self._queue: EventQueue[MediaEvent] = EventQueue(
             FRAMES_WAITING, lambda event: isinstance(event, AudioFrame)
         )
         self._room = asyncio.Event()
         self._turn = asyncio.Lock()
         self._flushes = 0
         self._socket: WSTransport | None = None
-        self._take: Callable[[MediaEvent], None] = self._box.put
+        self._take: Callable[[MediaEvent], None] = self._queue.put
 
     @classmethod
     async def connect(
         cls, base: str, connection_id: str, *, ahead: int = AHEAD, timeout_s: float = 5.0
     ) -> Self:
-        """Dial in to the media channel ``connection_id`` of the Asterisk at ``base`` (``http://...``).
+        """Connect to a media channel.
 
-        ``ahead``: samples (16 kHz) sent ahead of what is being played.  Raises LinkLost.
+        base: address of Asterisk's HTTP server, ``http://HOST:PORT``.
+        connection_id: of ``Ari.external_media``.
+        ahead: see the class.
+        timeout_s: seconds that connecting may take.
+
+        Raises LinkLost.
         """
         link = cls(ahead=ahead)
         try:
@@ -80,18 +86,20 @@ class MediaLink:
 
     @property
     def ahead(self) -> int:
-        """Samples sent and not known to be played yet."""
+        """Samples sent and not yet known to be played."""
         return self._protocol.ahead
 
     @property
     def dropped(self) -> int:
-        """Frames of the other party that were thrown away because nobody read them."""
-        return self._box.dropped
+        """Frames of the other party that were dropped because they were not read in time."""
+        return self._queue.dropped
 
     async def send(self, pcm: bytes) -> bool:
-        """Queue audio (s16le mono 16 kHz, any even length), waiting for room.
+        """Send audio, waiting for room; the sends of several tasks do not mix.
 
-        Returns False when a ``flush`` cut it short.  Sends of several tasks do not mix.  Raises LinkLost.
+        pcm: s16le mono at 16 kHz, of any even length.
+
+        Returns False when a ``flush`` cut it short.  Raises LinkLost when the link is closed.
         """
         flushes = self._flushes
         async with self._turn:
@@ -106,12 +114,12 @@ class MediaLink:
             return flushes == self._flushes
 
     async def mark(self, id: str) -> None:
-        """Ask for a MarkProcessed with this id when all that was sent before has been played."""
+        """Ask for a MarkProcessed with this id when all audio sent before has been played; raises LinkLost."""
         self._protocol.mark(id)
         self._write()
 
     async def flush(self) -> None:
-        """Silence within 20 ms: what is queued is thrown away, pending marks come back as flushed."""
+        """Drop what is queued, for silence within 20 ms; pending marks come back as flushed.  Raises LinkLost."""
         self._flushes += 1
         self._protocol.flush()
         self._write()
@@ -127,25 +135,27 @@ class MediaLink:
         self._socket.disconnect(graceful=False)
 
     def __aiter__(self) -> AsyncIterator[MediaEvent]:
-        return self._box
+        return self._queue
 
     def hand_to(self, take: Callable[[MediaEvent], None]) -> None:
-        """From now on ``take`` gets each event as it comes, first those that wait: a task that is woken for each of
-        two thousand frames a second costs more than what it does with them."""
+        """Call ``take`` with each event as it arrives, and at once with those that wait.
+
+        Waking a task for each of two thousand frames a second costs more than handling them.
+        """
         self._take = take
-        while self._box:
-            take(self._box.get_nowait())
+        while self._queue:
+            take(self._queue.get_nowait())
 
     def received(self, message: MediaMessage) -> None:
-        """From the socket: a message has come."""
+        """Take a message from the socket."""
         self._protocol.receive(message)
         self._deliver()
 
     def ended(self, reason: str) -> None:
-        """From the socket: it is gone."""
+        """Take the end of the socket, and its reason."""
         self._protocol.close(reason)
         self._deliver()
-        self._box.close()
+        self._queue.close()
 
     def _write(self) -> None:
         assert self._socket is not None
@@ -162,7 +172,7 @@ class MediaLink:
 
 
 class _Socket(WSListener):
-    """What picows calls."""
+    """The callbacks of picows."""
 
     def __init__(self, link: MediaLink) -> None:
         self._link = link
@@ -186,6 +196,6 @@ class _Socket(WSListener):
 
 
 def why(error: BaseException) -> str:
-    """An error of a socket in one line."""
+    """The error of a socket in one line: its class and the first line of its text."""
     text = str(error).split("\n", 1)[0]
     return f"{type(error).__name__}: {text}" if text else type(error).__name__

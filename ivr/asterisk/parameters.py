@@ -1,4 +1,4 @@
-"""What Asterisk's configuration must know from the call flow, in plain values."""
+"""What the templates of Asterisk's configuration need from the call flow, as plain values."""
 
 from __future__ import annotations
 
@@ -8,14 +8,19 @@ from dataclasses import dataclass, field
 from ivr.asterisk.contract import dial_string
 
 WHISPER_S = 12
-"""Longest time an adviser is spoken to before his key is waited for."""
+"""Longest announcement, in seconds, that an adviser hears before they press a key."""
 
 
 @dataclass(frozen=True)
 class PbxTelephone:
-    """One that is rung for ``ring_s`` seconds: an ``endpoint`` of ours or a ``number`` behind the trunk.
+    """A telephone that is rung.
 
-    ``id`` is its name in the dialplan; ``lang`` the language in which it is told who waits.
+    id: its name in the dialplan.
+    endpoint: name of an endpoint that registers here; or
+    number: a number behind the trunk.
+    languages: languages that are spoken there.
+    lang: language in which it is told who waits.
+    ring_s: seconds that it rings.
     """
 
     id: str
@@ -27,13 +32,13 @@ class PbxTelephone:
 
     @property
     def dial(self) -> str:
-        """As Dial() takes it."""
+        """What Dial() takes for it."""
         return dial_string(self.endpoint, self.number)
 
 
 @dataclass(frozen=True)
 class Queue:
-    """How callers wait; times in seconds, see ``ivr.content.callflow.Handoff``.  ``ring_s``: the longest of all."""
+    """How callers wait, as in ``ivr.content.callflow.Handoff``; times in seconds.  ``ring_s`` is the longest."""
 
     music: str = "default"
     places: int = 20
@@ -46,13 +51,20 @@ class Queue:
 
     @property
     def offer_s(self) -> int:
-        """Ringing, being told, and the key: longer than the dialplan itself takes for one adviser."""
+        """Seconds for one adviser: ringing, the announcement and the key, and some more than the dialplan needs."""
         return self.ring_s + WHISPER_S + self.accept_s + 5
 
 
 @dataclass(frozen=True)
 class TrunkParameters:
-    """The operator: where calls come from (``allowed``) and go to (``host``; empty: nowhere)."""
+    """The operator.
+
+    host, port: where calls are sent; an empty host sends none.
+    username, password: the account there.
+    register: whether the service registers.
+    codecs: in order of preference.
+    allowed: addresses and networks from which calls are accepted.
+    """
 
     host: str = ""
     port: int = 5060
@@ -64,18 +76,24 @@ class TrunkParameters:
 
     @property
     def given(self) -> bool:
-        """Whether there is one."""
+        """Whether there is a trunk."""
         return bool(self.host or self.allowed)
 
 
 @dataclass(frozen=True)
 class PbxParameters:
-    """All of it.
+    """Everything that the templates need.
 
-    Times in seconds: ``deadman_s`` after which a caller of a dead or stuck application goes to the fallback,
-    ``message_s`` and ``silence_s`` for the fallback's message.  ``claim_ms`` is how long workers have to
-    claim a caller.  ``spares`` are rung when no adviser is there, in their order.  ``record``: whether both
-    legs are recorded, ``languages`` those of the call flow in their order, ``menu`` a key for each.
+    advisers: telephones of the queues.
+    spares: telephones that are rung, in this order, when no adviser is there.
+    languages: those of the call flow, in its order.
+    menu: key -> language.
+    trunk, queue: see there.
+    deadman_s: seconds after which the caller of a dead or stuck worker goes to the fallback.
+    claim_ms: milliseconds that workers have to claim a caller.
+    message_s: longest fallback message, in seconds.
+    silence_s: seconds of silence that end it.
+    record: whether both sides of a call are recorded.
     """
 
     advisers: tuple[PbxTelephone, ...] = (

@@ -1,4 +1,4 @@
-"""A private Asterisk: one instance, run in its chroot as a child process in a process group of its own."""
+"""An Asterisk of this instance, run in a chroot as a child process."""
 
 from __future__ import annotations
 
@@ -25,23 +25,21 @@ from ivr.core.supervised_process import SupervisedProcess
 log = logging.getLogger(__name__)
 
 READY_S = 30.0
-"""Seconds from start to the first answer of ARI; 1 to 2 are usual."""
+"""Seconds from the start to the first answer of ARI; 1 to 2 s are usual."""
 STOP_S = 5.0
-"""Seconds to end by itself before it is killed."""
+"""Seconds that it has to end by itself before it is killed."""
 RESTART_MAX_S = 10.0
 """Longest pause in seconds before it is started again; there is none after it has run for a while."""
 OWNER = "run/owner"
-"""File that says which process started this instance."""
+"""File that identifies the process which started this instance."""
 RELOADED = (
     "res_pjsip.so", "res_pjsip_outbound_registration.so", "pbx_config.so", "res_musiconhold.so", "app_queue.so",
 )  # fmt: skip
-"""Modules that read a new configuration without dropping calls."""
+"""Modules that can read a new configuration without dropping calls."""
 
 
 class Asterisk:
-    """The Asterisk of ``settings.instance``; its configuration must have been rendered.  ``async with`` or
-    ``start`` / ``stop``.
-    """
+    """The Asterisk of ``settings.instance``, rendered before; ``async with``, or ``start`` and ``stop``."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -56,7 +54,7 @@ class Asterisk:
 
     @property
     def log_file(self) -> Path:
-        """Asterisk's own log (notices, warnings, errors)."""
+        """Asterisk's own log: notices, warnings and errors."""
         return self._settings.pbx / "log/asterisk.log"
 
     async def __aenter__(self) -> Self:
@@ -105,7 +103,7 @@ class Asterisk:
         await self._process.stop()
 
     async def kill(self) -> None:
-        """End it as a crash would: SIGKILL."""
+        """End it by SIGKILL, as a crash would."""
         self._process.send_signal(signal.SIGKILL)
         await self._process.wait()
 
@@ -123,14 +121,17 @@ class Asterisk:
         return True
 
     async def reload(self, *modules: str) -> None:
-        """Read a newly rendered configuration; calls go on.  Ports and the ARI password need a restart."""
+        """Make Asterisk read a newly rendered configuration; calls go on.  Raises AriError.
+
+        modules: those that read it, by default ``RELOADED``.  New ports and ARI passwords need a restart.
+        """
         _own(self._settings.pbx, self._settings.rootfs)
         async with self._ari() as ari:
             for module in modules or RELOADED:
                 await ari.reload_module(module)
 
     async def command(self, line: str) -> str:
-        """What Asterisk's console prints for a command such as ``core show channels``."""
+        """Run a command of Asterisk's console, such as ``core show channels``, and return what it prints."""
         process = await asyncio.create_subprocess_exec(
             shutil.which("chroot") or "/usr/sbin/chroot",
             str(self._settings.rootfs),
@@ -166,7 +167,7 @@ class Asterisk:
         if not shown.is_symlink():
             shown.symlink_to(os.path.relpath(self.log_file, logs))
         hosts = settings.rootfs / "etc/hosts"
-        if not hosts.exists():  # else Asterisk looks its own name up in vain at every call
+        if not hosts.exists():  # without it Asterisk looks its own name up at every call
             hosts.write_text(f"127.0.0.1 localhost {socket.gethostname()}\n", "utf-8")
         (settings.pbx / OWNER).write_text(_who(os.getpid()), "utf-8")
         _own(settings.pbx, settings.rootfs)
@@ -197,7 +198,7 @@ class Asterisk:
 
 
 def _end_leftover(settings: Settings) -> None:
-    """End an Asterisk of the same instance whose starter is dead; refuse when he lives.  Blocks."""
+    """End an Asterisk of the same instance whose starter is dead; raises SetupError when that lives.  Blocks."""
     try:
         pid = int((settings.pbx / "run/asterisk.pid").read_text())
         process = psutil.Process(pid)
@@ -238,10 +239,10 @@ def _is_over(process: psutil.Process) -> bool:
 
 
 def _require_free_ports(settings: Settings) -> None:
-    """Asterisk itself starts without a port it cannot have, and nobody would notice."""
+    """Raise SetupError when a port is taken.  Asterisk starts without such a port, and only logs it."""
     wanted = (
         (socket.SOCK_DGRAM, settings.sip_bind, settings.sip_port, "IVR_SIP_PORT"),
-        # 0, for no TLS, is any that is free
+        # without TLS it is 0, which is any free port
         (socket.SOCK_STREAM, settings.sip_bind, settings.sip_tls_port, "IVR_SIP_TLS_PORT"),
         (socket.SOCK_STREAM, "127.0.0.1", settings.http_port, "IVR_HTTP_PORT"),
         (socket.SOCK_STREAM, "127.0.0.1", settings.ami_port, "IVR_AMI_PORT"),
@@ -257,10 +258,10 @@ def _require_free_ports(settings: Settings) -> None:
 
 
 def _own(folder: Path, rootfs: Path) -> None:
-    """Give the instance's folder to the user Asterisk runs as inside the chroot."""
+    """Give the instance's folder to the user that Asterisk runs as inside the chroot."""
     uid, gid = _asterisk_user(rootfs)
     for path in (folder, *folder.rglob("*")):
-        with contextlib.suppress(FileNotFoundError):  # what a running Asterisk has just removed
+        with contextlib.suppress(FileNotFoundError):  # a running Asterisk has just removed it
             if path.lstat().st_uid != uid:
                 os.chown(path, uid, gid, follow_symlinks=False)
 

@@ -1,7 +1,9 @@
-"""Asterisk's queue log (``queue_log``): what becomes of callers who want a person, durable by itself.  Pure.
+"""Parses Asterisk's queue log: what becomes of callers who want a person.  Pure.
 
-Lines are ``seconds|call|queue|adviser|what|data...``.  app_queue writes its own; the dialplan adds WANTED,
-RINGING, ACCEPTED, REFUSED, MISSED, OVER, DECLINED and BACK, for spare telephones too.
+A line is ``seconds|call|queue|adviser|what|data...``.  app_queue writes its own lines; the dialplan adds those of
+``ivr.asterisk.contract.QueueVerb``, for the fallback telephones as well.
+
+Source: https://docs.asterisk.org/Configuration/Applications/Queue-Logs/
 """
 
 from __future__ import annotations
@@ -25,12 +27,12 @@ LEFT: dict[str, QueueExit] = {
     TransferStatus.JOIN_UNAVAILABLE: QueueExit.EMPTY,
     TransferStatus.LEAVE_UNAVAILABLE: QueueExit.EMPTY,
 }
-"""Why the dialplan gives a caller back -> QueueLeft.why."""
+"""Status with which the dialplan returns a caller -> ``QueueLeft.why``."""
 
 
 @dataclass(frozen=True)
 class QueueLogLine:
-    """One line; ``at`` in seconds since 1970, ``data`` what follows the name of the event."""
+    """One line: ``at`` is in seconds since 1970, ``what`` names the event, ``data`` are its further fields."""
 
     at: int
     call_id: str
@@ -41,7 +43,7 @@ class QueueLogLine:
 
 
 def parse(text: str) -> QueueLogLine | None:
-    """A line of the file; None for anything else."""
+    """The line ``text`` of the log; None when it is not one."""
     at, *rest = text.rstrip("\n").split("|")
     if not at.isdecimal() or len(rest) < 4:
         return None
@@ -59,7 +61,10 @@ class _Call:
 
 
 class QueueLogParser:
-    """Lines in, events out; it remembers the calls that are on their way.  ``names``: adviser's id -> his name."""
+    """Turns lines into events; it remembers the calls that wait or talk.
+
+    names: id of an adviser in the dialplan -> their name.
+    """
 
     def __init__(self, names: Mapping[str, str]) -> None:
         self._names = names
@@ -67,11 +72,11 @@ class QueueLogParser:
         self._answered: dict[str, float] = {}
 
     def seconds(self, line: QueueLogLine) -> float:
-        """Seconds from the answer of its call to this line, to the second."""
+        """Whole seconds from the answer of the line's call to the line."""
         return max(0.0, line.at - self._answered.get(line.call_id, line.at))
 
     def read(self, line: QueueLogLine) -> Iterator[events.Event]:
-        """What a line means."""
+        """The events that a line means."""
         if line.what == QueueVerb.WANTED:
             self._calls[line.call_id] = _wanted(line)
             self._answered[line.call_id] = self._calls[line.call_id].answered
@@ -99,7 +104,9 @@ class QueueLogParser:
                 yield events.PersonLeft(name, seconds, by)
             case QueueVerb.DECLINED:
                 call.declined = True
-            case "ABANDON" if not call.declined:  # else we took him out of the queue: BACK follows
+            case "ABANDON" if (
+                not call.declined
+            ):  # otherwise the dialplan took the caller out of the queue, and BACK follows
                 del self._calls[line.call_id]
                 yield events.QueueLeft(QueueExit.HANG_UP, waited)
             case QueueVerb.BACK:
@@ -109,7 +116,7 @@ class QueueLogParser:
 
 
 def _wanted(line: QueueLogLine) -> _Call:
-    """His waiting begins: when (ms), the seconds he was told, and when his call was answered."""
+    """The start of a wait.  Data: time in ms since 1970, announced wait in s, time of the answer in s."""
     wanted, told, answered = (*line.data, "", "", "")[:3]
     return _Call(_number(wanted, line.at * 1000) / 1000, _number(told, 0), _number(answered, line.at))
 

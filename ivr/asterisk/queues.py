@@ -1,4 +1,4 @@
-"""The advisers as Asterisk's queues see them, and setting their states."""
+"""Reads Asterisk's queues, and sets the states of advisers, over AMI."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ivr.core.settings import Settings
 from ivr.core.vocabulary import AdviserState
 
 SETTABLE = (AdviserState.AVAILABLE, AdviserState.PAUSED, AdviserState.AWAY)
-"""The states that advisers, or others for them, set."""
+"""The states that can be set, by an adviser or by the console."""
 _DEVICE = {
     "2": AdviserState.IN_CALL,
     "3": AdviserState.IN_CALL,
@@ -28,9 +28,12 @@ _DEVICE = {
 
 @dataclass(frozen=True)
 class Member:
-    """One adviser by his ``id`` in the dialplan, the ``queues`` he serves, and how many ``calls`` he has taken.
+    """An adviser as the queues see them.
 
-    ``rests_s``: seconds of wrap-up that are left after a call.
+    id: their name in the dialplan.
+    queues: the queues that they serve.
+    calls: number of calls that they have taken.
+    rests_s: seconds of wrap-up time that are left.
     """
 
     id: str
@@ -42,7 +45,13 @@ class Member:
 
 @dataclass(frozen=True)
 class WaitingCaller:
-    """A caller who waits: his call, queue, place from 1, seconds, channel; ``first`` above 0: before the others."""
+    """A caller who waits.
+
+    place: from 1.
+    seconds: how long they have waited.
+    channel: name of their channel.
+    first: priority; above 0 they come before the others.
+    """
 
     call_id: str
     queue: str
@@ -53,21 +62,22 @@ class WaitingCaller:
 
 
 def connect(settings: Settings) -> Ami:
-    """A client for this instance; ``async with``."""
+    """A client for this instance, to be entered by ``async with``."""
     return Ami(settings.ami_port, ARI_USER, settings.secrets["AMI_PASSWORD"], settings.asterisk_host)
 
 
 async def queue_status(ami: Ami) -> tuple[list[Member], list[WaitingCaller]]:
-    """Advisers by their id, and those who wait in the order in which they are served; raises AmiError."""
+    """Advisers, sorted by id, and waiting callers in the order in which they are served.  Raises AmiError."""
     found = await ami.listing("QueueStatus")
     waiting = [_waiting(item) for item in found if item.get("Event") == "QueueEntry"]
     return members(found, time.time()), sorted(waiting, key=lambda one: (-one.first, -one.seconds, one.place))
 
 
 async def handling_times(ami: Ami) -> tuple[int, float, float]:
-    """How long callers have taken advisers lately, as the dialplan measures it; raises AmiError.
+    """How long recent callers have taken advisers, as the dialplan measures it.
 
-    How many callers (20 at most), the mean in seconds, and the mean of the squares; all 0 before the first.
+    Returns the number of callers (20 at most), the mean in seconds, and the mean of the squares; all are 0 before the
+    first caller.  Raises AmiError.
     """
     found = {item["Key"]: item["Val"] for item in await ami.listing("DBGetTree", Family=AstDbFamily.HANDLED)}
     callers, mean, square = (float(found.get(f"/{AstDbFamily.HANDLED}/{key}", "0")) for key in HandlingKey)
@@ -82,7 +92,11 @@ def _waiting(item: Fields) -> WaitingCaller:
 
 
 async def set_state(ami: Ami, id: str, state: AdviserState) -> None:
-    """Set one of SETTABLE in all queues of an adviser, kept over a restart; raises AmiError."""
+    """Set the state of an adviser in all their queues; it survives a restart of Asterisk.  Raises AmiError.
+
+    id: the adviser's name in the dialplan.
+    state: one of ``SETTABLE``.
+    """
     assert state in SETTABLE
     paused = "false" if state == AdviserState.AVAILABLE else "true"
     await ami.action("QueuePause", Interface=interface(id), Paused=paused, Reason=state)
@@ -91,7 +105,10 @@ async def set_state(ami: Ami, id: str, state: AdviserState) -> None:
 
 
 def members(found: Iterable[Fields], now: float) -> list[Member]:
-    """From QueueMember events; ``now`` in seconds since 1970.  Pure."""
+    """The advisers in the events of QueueStatus, sorted by id.  Pure.
+
+    now: seconds since 1970.
+    """
     rows: dict[str, list[Fields]] = {}
     for item in found:
         if item.get("Event") == "QueueMember":
@@ -125,5 +142,5 @@ def _state(own: list[Fields], now: float) -> AdviserState:
 
 
 def _rests(own: list[Fields], now: float) -> float:
-    """Seconds of his rest that are left."""
+    """Seconds of wrap-up time that are left; negative when it is over."""
     return max(int(row["LastCall"]) for row in own) + int(own[0].get("Wrapuptime", "0") or 0) - now

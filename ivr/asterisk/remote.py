@@ -1,6 +1,6 @@
-"""An Asterisk that others keep: on another machine or in another container, with this instance's folder shared.
+"""An Asterisk in another container or on another machine, started by others, which shares this instance's folder.
 
-We write its configuration into the folder, as for a private one, and it reads that at its start and when told to.
+The service writes the configuration into the folder.  Asterisk reads it when it starts and when it is told to reload.
 """
 
 from __future__ import annotations
@@ -12,15 +12,16 @@ from ivr.asterisk.process import RELOADED, Asterisk
 from ivr.core.errors import SetupError
 
 READY_S = 60.0
-"""Seconds for its first answer: it may have been started together with us."""
+"""Seconds for its first answer, since it may be starting at the same time."""
 LOOK_S = 0.5
+"""Seconds between attempts."""
 
 
 class RemoteAsterisk(Asterisk):
-    """Like a private one, but that somebody else starts and ends it."""
+    """Like ``Asterisk``, but others start and stop the process."""
 
     async def start(self) -> None:
-        """Return when ARI answers and today's configuration is read; raises SetupError when it does not answer."""
+        """Return when ARI answers and the configuration is read; raises SetupError when it does not answer."""
         deadline = time.monotonic() + READY_S
         while not await self.healthy():
             if time.monotonic() > deadline:
@@ -29,7 +30,7 @@ class RemoteAsterisk(Asterisk):
         await self.reload()
 
     async def stop(self) -> None:
-        """It stays: callers go on in the dialplan, whose message box works without us."""
+        """Do nothing: callers continue in the dialplan, whose voicemail works without the service."""
 
     def supervise(self) -> None:
         """Do nothing: it is supervised elsewhere, and our links connect to it again by themselves."""

@@ -1,6 +1,6 @@
-"""The certificate that SIP over TLS shows: the office's own, or one made here on first use.
+"""The certificate for SIP over TLS: the office's own, or a self-signed one that is made on first use.
 
-A telephone that shall trust the one made here is given ``state/tls/certificate.pem``.
+To make a telephone trust the self-signed one, install ``state/tls/certificate.pem`` on it.
 """
 
 from __future__ import annotations
@@ -18,13 +18,16 @@ from ivr.core.errors import SetupError
 from ivr.core.settings import Settings
 
 CERTIFICATE, KEY = "certificate.pem", "key.pem"
-"""Their names, in ``state/tls`` and in Asterisk's ``etc``."""
+"""File names, in ``state/tls`` and in Asterisk's ``etc``."""
 DAYS = 3650
-"""A certificate of our own is trusted by name, not by authority: telephones keep it for as long as they last."""
+"""Days that a self-signed certificate is valid: telephones have it installed, and keep it for all their life."""
 
 
 def pair(settings: Settings) -> tuple[Path, Path]:
-    """Certificate chain and key, both PEM; raises SetupError when they cannot be read or do not belong together."""
+    """Paths of the certificate chain and of the key, both PEM; a self-signed pair is made when there is none.
+
+    Raises SetupError when they cannot be made or read, or do not belong together.
+    """
     if bool(settings.sip_certificate) != bool(settings.sip_key):
         raise SetupError("IVR_SIP_CERTIFICATE and IVR_SIP_KEY: write both, or neither")
     if settings.sip_certificate:
@@ -44,12 +47,12 @@ def pair(settings: Settings) -> tuple[Path, Path]:
 
 
 def _no_password() -> str:
-    """Asterisk would wait for one that nobody types."""
+    """Refuse a key with a password: Asterisk would wait for somebody to type it."""
     raise ValueError("the key has a password; write it without one, readable by its owner alone")
 
 
 def _make(settings: Settings, folder: Path) -> None:
-    """Both files at once: whoever finds one finds the other."""
+    """Make both files, and move them to their place only when both are complete."""
     openssl = shutil.which("openssl")
     if openssl is None:
         raise SetupError(
@@ -72,7 +75,7 @@ def _make(settings: Settings, folder: Path) -> None:
 
 
 def _names(settings: Settings) -> list[str]:
-    """What telephones may call us by."""
+    """Names and addresses by which telephones may reach the service, in OpenSSL's notation."""
     hosts = ("localhost", "127.0.0.1", socket.gethostname(), settings.sip_bind, settings.sip_external)
     return [_name(host) for host in dict.fromkeys(hosts) if host and host != "0.0.0.0"]
 
