@@ -127,7 +127,7 @@ _NEXT = {
 
 @dataclass(frozen=True)
 class _Mark:
-    """A mark that has not come back: the id of ``mark()``, or None for the protocol's own, and the samples before it."""
+    """A pending mark: the id of ``mark()``, None for the protocol's own, and the samples sent before it."""
 
     id: str | None
     samples: int

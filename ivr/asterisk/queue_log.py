@@ -104,9 +104,7 @@ class QueueLogParser:
                 yield events.PersonLeft(name, seconds, by)
             case QueueVerb.DECLINED:
                 call.declined = True
-            case "ABANDON" if (
-                not call.declined
-            ):  # otherwise the dialplan took the caller out of the queue, and BACK follows
+            case "ABANDON" if not call.declined:  # otherwise BACK follows
                 del self._calls[line.call_id]
                 yield events.QueueLeft(QueueExit.HANG_UP, waited)
             case QueueVerb.BACK:

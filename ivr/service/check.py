@@ -1,4 +1,7 @@
-"""`ivr check`: everything an administrator edits, each fault with file, line and what to write instead."""
+"""`ivr check`: checks every file that administrators edit.
+
+Each problem is reported with file, line and what to write instead.
+"""
 
 from __future__ import annotations
 
@@ -16,12 +19,12 @@ from ivr.core.clock import today
 from ivr.core.settings import Settings
 from ivr.core.text import LANGUAGES, normalise
 from ivr.core.yamlfile import Document, Finding, Problem, Severity, load, raise_if_errors
-from ivr.service.pbx_parameters import lines
+from ivr.service.pbx_parameters import pbx_parameters
 from ivr.speech.pronunciation import SayFile
 
 
 def command(settings: Settings) -> int:
-    """Write the findings and a last line that counts them; 1 when there is an error."""
+    """Print the findings and a last line that counts them; returns 1 when there is an error."""
     found = sorted([*run(settings.root, today(settings)), *dialplan(settings)])
     errors = sum(finding.severity == Severity.ERROR for finding in found)
     lines = [str(finding) for finding in found]
@@ -31,16 +34,16 @@ def command(settings: Settings) -> int:
 
 
 def refuse_errors(settings: Settings) -> None:
-    """Raise ConfigError with every error, in the words of ``ivr check``."""
+    """Raise ConfigError with all errors, as `ivr check` prints them."""
     raise_if_errors([*run(settings.root, today(settings), questions=False), *dialplan(settings)], "ivr check")
 
 
 def dialplan(settings: Settings) -> list[Finding]:
-    """Faults of the dialplan as it would be written for Asterisk now, the administrator's own part included."""
+    """Problems of the dialplan as it would be rendered now, including the administrator's own part."""
     flow = callflow.read(settings.root).model
     if flow is None:
         return []
-    written = asterisk.texts(settings, lines(settings, flow))
+    written = asterisk.texts(settings, pbx_parameters(settings, flow))
     own = settings.state_dir.own_dialplan
     name, text = "extensions.conf", written["extensions.conf"]
     if own.is_file():
@@ -54,7 +57,12 @@ def dialplan(settings: Settings) -> list[Finding]:
 
 
 def run(root: Path, today: dt.date, *, questions: bool = True) -> list[Finding]:
-    """All findings, by file and line; ``questions`` False leaves out the held-out questions."""
+    """All findings, sorted by file and line.
+
+    root: folder of the content.
+    today: date that decides which facts are out of date.
+    questions: whether the held-out questions are checked, too.
+    """
     found = bundle.findings(root)
     flow, topics = callflow.read(root), faq.read(root)
     found += [finding for lang in LANGUAGES for finding in _say(root, lang)]
@@ -102,7 +110,7 @@ def _dates(document: Document[Topic], today: dt.date) -> Iterator[Finding]:
 
 
 def _double_examples(documents: Iterable[Document[Topic]]) -> Iterator[Finding]:
-    """One sentence under two intents: the model can only guess."""
+    """Examples that stand under two intents, between which the model can only guess."""
     owners: dict[tuple[str, str], str] = {}
     for document in documents:
         for name, lang, index, text in _examples(document):

@@ -1,9 +1,7 @@
-"""``python -m ivr.service.collector``: joins and measures recordings, moves messages, notes the ends of calls.
+"""The collector process: joins and measures recordings, moves messages, and completes calls that no worker ended.
 
-`ivr run` starts it.
-
-A process of its own with the lowest priority: with forty callers this was a fifth of the worker's time, and nobody
-waits for it on the line.
+`ivr run` starts it as ``python -m ivr.service.collector``.  It is a process of its own with the lowest priority.
+With forty callers its work took a fifth of the worker's time, and no caller waits for it.
 """
 
 from __future__ import annotations
@@ -39,95 +37,100 @@ log = logging.getLogger(__name__)
 
 DAY_S = 86_400.0
 GRACE_S = RETRY_S + 1.0
-"""Seconds after its channel is gone in which a call's own ending may still come out of a worker's journal."""
+"""Seconds after the end of a channel in which a worker's journal may still bring the end of the call."""
 MEASURED_AT_ONCE = 5
-"""Recordings a round: a minute of sound costs up to 0.2 s of computing, and messages are not to wait for it."""
+"""Recordings measured in a round.  A minute of audio takes up to 0.2 s, for which messages should not wait."""
 LEAST_PRIORITY = 19
-"""Of Unix (nice): what it computes, calls do not need now."""
+"""Unix priority (nice)."""
 
 
 class Collector:
-    """Runs beside the calls, every few seconds; everything it does can be done again after a crash."""
+    """Works every few seconds; each step can be repeated after a crash.
+
+    ari: client that tells which channels exist.
+    journal: takes the events of this process.
+    pending: messages that Asterisk has recorded.
+    """
 
     def __init__(self, settings: Settings, ari: Ari, journal: Journal, pending: VoicemailSpool) -> None:
         self._settings, self._ari, self._journal, self._pending = settings, ari, journal, pending
         self._numbers = events.Sequence()
-        self._generations_noted = False
+        self._content_versions_noted = False
         self._now = asyncio.get_running_loop().time
         self._gone: dict[str, float] = {}  # unfinished calls that Asterisk no longer has, and since when
         self._lock = settings.state_dir.lock("collector")
 
     async def run(self) -> None:
-        """Until cancelled."""
+        """Work in rounds until cancelled."""
         await run_periodically(self.once, "collecting")
 
     async def once(self) -> None:
-        """One round.  A full disk or a database that is away is an alarm, and tried again."""
-        # listed before the channels: what a call that begins meanwhile records is not taken for left behind
+        """Do one round.  What a full disk or an unreachable database prevents is logged and tried again."""
+        # listed before the channels, so that the recording of a call that begins now does not look abandoned
         spooled, notes = recordings.waiting(self._settings), self._pending.waiting()
         try:
             alive = {channel.id for channel in await self._ari.channels()}
         except AriError:
-            return  # Asterisk is away: its calls may come back, nothing is taken from under them
+            return  # without Asterisk it is unknown which calls are over
         try:
             with file_lock(self._lock):
                 await asyncio.to_thread(self._collect, alive, spooled, notes)
         except BlockingIOError:
-            return  # another one is at it
+            return  # another process does it
         except OSError as error:
             log.error("ALARM: %s: messages and recordings wait in Asterisk's spool", error)
         except SQLAlchemyError as error:
             log.warning("database away (%s)", type(error).__name__)
 
     def _collect(self, alive: set[str], spooled: list[Path], notes: list[Path]) -> None:
-        # messages first: whoever finds a call's recording finds its message, too
+        # messages first, so that a call with a recording has its message, too
         for item in self._pending.collect(alive, notes):
             self._note(item.call_id or f"{self._settings.instance}-fallback-{item.event.message}", item.event)
         for call_id, kept in recordings.collect(self._settings, alive, spooled):
             self._note(call_id, kept)
         self._finish_left_calls(alive)
         self._measure()
-        self._note_generations()
+        self._note_content_versions()
 
     def _finish_left_calls(self, alive: set[str]) -> None:
-        """Calls that ended in the dialplan, or under a worker that was killed."""
+        """Note the end of calls that ended in the dialplan, or whose worker was killed."""
         if not self._journal.drain():
-            self._gone = {}  # how they ended may still wait in the spool, and in other processes' too
+            self._gone = {}  # their ends may still wait in the journal of this or another process
             return
         engine = open_store(self._settings.database)
         try:
             unfinished = queries.unfinished(engine, time.time() - DAY_S, self._settings.instance)
             for call_id in self._left(call_id for call_id in unfinished if call_id not in alive):
                 told = queries.events_of(engine, call_id)
-                # a recording is kept after the end: it tells nothing of when that was
+                # a recording is kept after the end, and does not tell when that was
                 story = [item for item in told if not isinstance(item.event, events.RecordingKept)] or told
                 self._note(call_id, _ending(story))
         finally:
             engine.dispose()
 
     def _left(self, gone: Iterable[str]) -> list[str]:
-        """Those that have been gone, round after round, for so long that nobody else will tell how they ended.
+        """Calls whose channel has been gone for ``GRACE_S``, so that no worker will report their end.
 
-        One that begins during a round seems gone, too, and is there in the next.
+        A call that begins during a round seems gone as well, and exists in the next.
         """
         now = self._now()
         self._gone = {call_id: self._gone.get(call_id, now) for call_id in gone}
         return [call_id for call_id, since in self._gone.items() if now - since >= GRACE_S]
 
-    def _note_generations(self) -> None:
-        """Once: this process begins anew with each generation, which was published before."""
-        if self._generations_noted:
+    def _note_content_versions(self) -> None:
+        """Store the list of content versions, once: this process restarts with each new version."""
+        if self._content_versions_noted:
             return
         engine = open_store(self._settings.database)
         try:
             published = [asdict(one) for one in versions.listed(self._settings)]
             content_versions.note(engine, self._settings.instance, published)
-            self._generations_noted = True
+            self._content_versions_noted = True
         finally:
             engine.dispose()
 
     def _measure(self) -> None:
-        """How long callers waited for their answers, in the recordings of calls that are over."""
+        """Measure in recordings of finished calls how long callers waited for answers."""
         engine = open_store(self._settings.database)
         try:
             since, ours = time.time() - DAY_S, self._settings.instance
@@ -136,7 +139,7 @@ class Collector:
                     self._note(call["id"], event)
         finally:
             engine.dispose()
-        self._journal.drain()  # or the next round measures them again
+        self._journal.drain()  # otherwise the next round measures them again
 
     def _measured(self, story: list[events.Stamped], file: str) -> list[events.Event]:
         try:
@@ -152,7 +155,7 @@ class Collector:
 
 
 def _ending(story: list[events.Stamped]) -> events.CallFinished:
-    """How a call ended that no worker saw to its end."""
+    """The end of a call, concluded from its events, when no worker saw it."""
     kinds = [item.event for item in story]
     handed_off = any(isinstance(event, events.HandOff | events.PersonAnswered) for event in kinds)
     left_message = any(isinstance(event, events.MessageLeft) for event in kinds)
@@ -174,7 +177,7 @@ def _hung_up_on_adviser(kinds: list[events.Event]) -> bool:
 
 
 async def _collecting(settings: Settings) -> None:
-    """Until SIGTERM or SIGINT."""
+    """Work until SIGTERM or SIGINT."""
     stop = entrypoint.stop_on_signals()
     journal = Journal(settings.state_dir.spool, settings.database, settings.pseudonyms)
     async with Ari(settings.ari_url, ARI_USER, settings.secrets["ARI_PASSWORD"], settings.app) as ari:

@@ -1,6 +1,6 @@
-"""What a person may ask of us about his telephone number: to see it all, and to have it all deleted.
+"""Requests of a person about the data of their telephone number: access and erasure (GDPR, articles 15 and 17).
 
-Over the store, recordings, messages, the journal, Asterisk's spool and the logs of this instance.
+They cover the store, recordings, messages, the journal, Asterisk's spool and the logs of this instance.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ from ivr.store.messages import VoicemailSpool
 from ivr.store.purge import purge as purge_now
 
 SPOOLED_S = ROTATE_S + 2 * RETRY_S
-"""So long (seconds) a running service may keep stored events in its journal."""
+"""Seconds that a running service may keep stored events in its journal."""
 
 
 def number(settings: Settings, text: str) -> SubjectNumber:
-    """A number from the command line, or with ``-`` from standard input; raises UsageError when it is none."""
+    """The telephone number in ``text``, or on standard input when ``text`` is ``-``; raises UsageError."""
     text = (sys.stdin.readline() if text == "-" else text).strip()
     if len(re.sub(r"\D", "", text)) < 6 or not re.fullmatch(r"[+\d\s().\-/]+", text):
         raise UsageError(
@@ -53,7 +53,13 @@ def _opened(settings: Settings) -> Iterator[Engine]:
 
 
 def export(settings: Settings, text: str, out: Path) -> int:
-    """Write all that is kept of a number into the new folder ``out``: ``data.json`` and the sound."""
+    """Write all data of a number into a new folder: ``data.json`` and the recordings.
+
+    text: see ``number``.
+    out: the folder.
+
+    Returns 0.  Raises UsageError when ``out`` exists.
+    """
     asked = number(settings, text)
     if out.exists():
         raise UsageError(f"{out} is there already: name a folder that is not")
@@ -74,7 +80,12 @@ def export(settings: Settings, text: str, out: Path) -> int:
 
 
 def erase(settings: Settings, text: str) -> int:
-    """Delete all that is kept of a number; 1 when a call is held or goes on, or something could not be deleted."""
+    """Delete all data of a number.
+
+    text: see ``number``.
+
+    Returns 1 when a call is held, or data could not be deleted; otherwise 0.  Raises UsageError while a call runs.
+    """
     asked = number(settings, text)
     with _opened(settings) as engine:
         found = data_subject.find(engine, asked)
@@ -94,7 +105,7 @@ def erase(settings: Settings, text: str) -> int:
 
 
 def purge(settings: Settings) -> int:
-    """Delete what is past its retention, now."""
+    """Delete now what is past its retention; returns 0."""
     days = load_callflow(settings.root).retention.model_dump()
     with _opened(settings) as engine:
         _say(purge_now(settings, engine, days))
@@ -102,14 +113,14 @@ def purge(settings: Settings) -> int:
 
 
 def hold(settings: Settings, call_id: str, why: str) -> int:
-    """Keep a call whatever its age; ``why`` empty: no more."""
+    """Keep a call beyond its retention, for the reason ``why``; an empty one releases it.  Returns 0."""
     with _opened(settings) as engine:
         _say({"call": retention.hold(engine, call_id, why), "held": why})
     return 0
 
 
 def holds(settings: Settings) -> int:
-    """List the calls that are held."""
+    """Print the calls that are held; returns 0."""
     with _opened(settings) as engine:
         for row in retention.held(engine):
             _say({"call": row["id"], "held": row["held"]})
@@ -117,13 +128,13 @@ def holds(settings: Settings) -> int:
 
 
 def found_in(folder: Path, asked: SubjectNumber) -> Iterator[Path]:
-    """Files below ``folder`` in which the number stands."""
+    """Files below ``folder`` that contain the number."""
     for path in sorted(folder.rglob("*")):
         if path.is_file() and not path.is_symlink():
             try:
                 if asked.pattern.search(path.read_bytes()):
                     yield path
-            except FileNotFoundError:  # it went meanwhile
+            except FileNotFoundError:  # deleted in the meantime
                 continue
 
 
@@ -141,7 +152,7 @@ def _delete_files(settings: Settings, found: DataSubjectRecords, kept: set[str])
 
 
 def _delete_golden(settings: Settings, asked: SubjectNumber, kept: set[str]) -> int:
-    """Golden copies of calls of his that retention has deleted from the store; returns how many."""
+    """Delete golden copies of the number's calls that retention has deleted from the store; returns how many."""
     from ivr.evaluation.replay.erasure import forget  # slow to load
 
     names = [name.encode() for name in asked.names]
@@ -153,13 +164,13 @@ def _delete_golden(settings: Settings, asked: SubjectNumber, kept: set[str]) -> 
 
 
 def _delete_results(settings: Settings, asked: SubjectNumber) -> None:
-    """Results of replays in which somebody else says the number; they are made again when they are wanted."""
+    """Delete cached results of replays in which another caller says the number; a replay makes them again."""
     for path in found_in(settings.state_dir.replays, asked):
         path.unlink(missing_ok=True)
 
 
 def _delete_spooled(settings: Settings, asked: SubjectNumber) -> int:
-    """Messages that were not collected yet: each note with its sound."""
+    """Delete messages that were not collected yet, each note with its audio; returns how many."""
     pending = VoicemailSpool(settings)
     count = 0
     for note in pending.waiting():
@@ -171,12 +182,12 @@ def _delete_spooled(settings: Settings, asked: SubjectNumber) -> int:
 
 
 def _blot_files(settings: Settings, asked: SubjectNumber) -> int:
-    """Overwrite the number, in place, in logs and in what the journal could not store; returns in how many files."""
+    """Overwrite the number in logs, in place; returns in how many files."""
     count = 0
     for folder in (settings.state_dir.logs, settings.pbx / "log"):
         for path in found_in(folder, asked):
             content = path.read_bytes()
-            with open(path, "r+b") as file:  # a program goes on writing at its end
+            with open(path, "r+b") as file:  # a program may append to it meanwhile
                 for match in asked.pattern.finditer(content):
                     file.seek(match.start())
                     file.write(b"x" * len(match[0]))
@@ -187,7 +198,7 @@ def _blot_files(settings: Settings, asked: SubjectNumber) -> int:
 
 
 def _left(settings: Settings, asked: SubjectNumber) -> list[Path]:
-    """Where the number still stands, once a running service had time to go on to a new journal file."""
+    """Files that still contain the number, after a running service had time to start a new journal file."""
     deadline = time.monotonic() + SPOOLED_S
     while True:
         folders = (settings.state, settings.pbx, proposals(settings))

@@ -1,7 +1,7 @@
-"""Logs that do not grow for ever: each is moved aside when it is full, and the oldest goes.
+"""Log rotation: a full log is moved aside, and the oldest one is deleted.
 
-``worker.log`` becomes ``worker.log.1``, that ``.2``, to ``.5``.  Nothing is lost: whoever has the file open writes on
-into it under its new name until he opens the new one (our processes: ``ivr.core.logs``; Asterisk: told by us).
+``worker.log`` becomes ``worker.log.1``, that one ``.2``, up to ``.5``.  No line is lost: a process writes to the
+renamed file until it opens the new one.  Our processes notice by themselves (``ivr.core.logs``); Asterisk is told so.
 """
 
 from __future__ import annotations
@@ -19,17 +19,18 @@ from ivr.core.settings import Settings
 log = logging.getLogger(__name__)
 
 EVERY_S = 30.0
+"""Seconds between rounds."""
 KEPT = 5
-"""Full logs that are kept of each kind."""
-OURS = ("worker.log", "recogniser.log", "collector.log", "console.log")
-RASAS = ("rasa.log", "asterisk.out")
-"""Written by programs that never open their log again: what is in it is copied, then they begin at its start."""
-ASTERISKS = ("asterisk.log", "security.log", "queue_log")
+"""Rotated files that are kept of each log."""
+OWN_LOGS = ("worker.log", "recogniser.log", "collector.log", "console.log")
+COPIED_LOGS = ("rasa.log", "asterisk.out")
+"""Logs of programs that never reopen them: their content is copied, and then the file is emptied."""
+ASTERISK_LOGS = ("asterisk.log", "security.log", "queue_log")
 MB = 1_000_000
 
 
 async def keep(settings: Settings) -> None:
-    """Until cancelled.  What cannot be done now is tried again."""
+    """Rotate logs until cancelled; a failure is logged and tried again."""
     while True:
         try:
             await once(settings)
@@ -41,13 +42,13 @@ async def keep(settings: Settings) -> None:
 
 
 async def once(settings: Settings) -> None:
-    """One round: every log that is full."""
+    """Rotate every log that has reached the size limit.  Raises OSError and AmiError."""
     logs, limit = settings.state_dir.logs, settings.log_mb * MB
-    for path in _full((logs / name for name in OURS), limit):
+    for path in _full((logs / name for name in OWN_LOGS), limit):
         move_aside(path)
-    for path in _full((logs / name for name in RASAS), limit):
+    for path in _full((logs / name for name in COPIED_LOGS), limit):
         await asyncio.to_thread(copy_aside, path)
-    theirs = [settings.pbx / "log" / name for name in ASTERISKS]
+    theirs = [settings.pbx / "log" / name for name in ASTERISK_LOGS]
     for path in _full(theirs, limit):
         move_aside(path)
     if any(_numbered(path, 1).exists() and not path.exists() for path in theirs):
@@ -56,13 +57,13 @@ async def once(settings: Settings) -> None:
 
 
 def move_aside(path: Path) -> None:
-    """``path`` becomes ``path.1``, and the oldest of them is deleted."""
+    """Rename ``path`` to ``path.1``, after the older ones were renamed and the oldest was deleted."""
     _shift(path)
     path.rename(_numbered(path, 1))
 
 
 def copy_aside(path: Path) -> None:
-    """The same for a writer who keeps the file open for appending: ``path`` is empty afterwards."""
+    """Copy ``path`` to ``path.1`` and empty it, for a program that keeps it open for appending."""
     _shift(path)
     shutil.copyfile(path, _numbered(path, 1))
     with path.open("r+b") as file:

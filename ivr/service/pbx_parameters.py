@@ -1,4 +1,4 @@
-"""From the call flow to what Asterisk's configuration must know."""
+"""Makes the parameters of Asterisk's configuration from the call flow."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from ivr.core.settings import Settings
 from ivr.core.vocabulary import TransferDestination
 
 
-def lines(settings: Settings, callflow: Callflow) -> PbxParameters:
-    """All that the templates of ``dialplans/asterisk`` are filled with."""
+def pbx_parameters(settings: Settings, callflow: Callflow) -> PbxParameters:
+    """The parameters of the templates in ``dialplans/asterisk``."""
     advisers = tuple(
         _telephone(adviser.id, adviser, tuple(adviser.languages)) for adviser in callflow.advisers
     )

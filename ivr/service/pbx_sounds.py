@@ -1,4 +1,4 @@
-"""Prompts as files of Asterisk's: what it plays without us, in 8 kHz, one folder a language."""
+"""Writes the prompts that Asterisk plays by itself: WAV files at 8 kHz, one folder for each language."""
 
 from __future__ import annotations
 
@@ -15,16 +15,20 @@ from ivr.core.settings import Settings
 from ivr.speech.prompts import Prompts, open_prompts
 
 FALLBACK_LANGS = ("fr", "en")
-IN_HIS_LANGUAGE = {
+"""Languages in which the dialplan speaks to a caller who has not chosen one."""
+IN_CHOSEN_LANGUAGE = {
     LastWordsFile.WAIT: Phrase.APOLOGY_WAIT,
     LastWordsFile.SENT: Phrase.VOICEMAIL_SENT,
     LastWordsFile.UNSENT: Phrase.VOICEMAIL_FAILED,
 }
-"""File -> phrase (context ``say`` of ``extensions.conf``)."""
+"""File -> phrase, for context ``say`` of ``extensions.conf``."""
 
 
 def write_sounds(settings: Settings, content: Content) -> None:
-    """Last words, announcements for those who wait, and words for advisers."""
+    """Write what the dialplan says without a worker, announcements for waiting callers, and words for advisers.
+
+    Sounds that exist already are kept.
+    """
     callflow, phrases = content.callflow, content.phrases
     prompts = open_prompts(settings, _langs(callflow))
     for one in last_words(callflow, phrases):
@@ -33,21 +37,21 @@ def write_sounds(settings: Settings, content: Content) -> None:
 
 
 def last_words(callflow: Callflow, phrases: Phrases) -> Iterator[Announcement]:
-    """What the dialplan says to callers whom the application does not take: it is away, or full, or was lost."""
+    """What the dialplan says to callers when no worker takes them: none runs, all are full, or one was lost."""
     keys = {lang: entry.key for lang, entry in callflow.languages.items()}
     for lang in _langs(callflow):
-        for file, phrase in IN_HIS_LANGUAGE.items():
+        for file, phrase in IN_CHOSEN_LANGUAGE.items():
             yield Announcement(f"{file}-{lang}", phrases.text(lang, phrase), lang)
     for lang in FALLBACK_LANGS:
         fallback = phrases.text(lang, Phrase.FALLBACK)
         yield Announcement(f"{LastWordsFile.FALLBACK}-{lang}", fallback, lang)
-        offered = lang in keys  # else nobody here speaks it
+        offered = lang in keys  # otherwise no adviser speaks it
         crowded = phrases.text(lang, Phrase.CROWDED, key=key_word(keys[lang], lang)) if offered else fallback
         yield Announcement(f"{LastWordsFile.CROWDED}-{lang}", crowded, lang)
 
 
 def _langs(callflow: Callflow) -> list[str]:
-    """Those that the dialplan speaks, each once."""
+    """The languages that the dialplan speaks, each once."""
     return list(dict.fromkeys([*FALLBACK_LANGS, *callflow.languages]))
 
 
@@ -57,7 +61,7 @@ def _write_all(settings: Settings, prompts: Prompts, wanted: Iterable[Announceme
 
 
 def _write(settings: Settings, prompts: Prompts, one: Announcement, folder: str) -> None:
-    """Write one file, unless it stands there already, made of the same prompt."""
+    """Write one file, unless it exists and was made from the same prompt."""
     path = settings.pbx / folder / f"{one.file}.wav"
     source = prompts.path(one.text, one.lang)
     if not source.is_file():

@@ -1,6 +1,6 @@
-"""`ivr publish`: from what an administrator edited to what callers hear, or a refusal that says why.
+"""`ivr publish`: makes edited files the content that callers hear, or refuses them with the reason.
 
-Each step works on a snapshot; the content in use is touched by the last one only.
+Each step works on a snapshot.  Only the last step changes the content in use.
 """
 
 from __future__ import annotations
@@ -37,37 +37,42 @@ from ivr.speech.engines import choose
 from ivr.speech.prompts import Prompts, open_prompts
 
 MARGIN = 0.005
-"""A publication may answer this share of the test questions less rightly than the content in use."""
+"""Share of the test questions by which a publication may be worse than the content in use."""
 WARN_WER, REFUSE_WER = 0.15, 0.40
-"""Word error rate of a prompt heard back: above the first it is told, above the second refused."""
+"""Word error rates of a prompt that is recognised: above the first it is reported, above the second refused."""
 NAMED = 10
-"""So many broken questions or prompts are named."""
+"""Number of broken questions or prompts that are named."""
 
 
 class PublicationRefused(ConfigError):
-    """The publication was refused; what is in use stays."""
+    """The publication was refused; the content in use stays."""
 
 
 def publish(settings: Settings, note: str) -> int:
-    """Run every step; returns 0, or raises Refused with what is to be mended."""
+    """Run every step and publish the edited files.
+
+    note: text for the list of versions.
+
+    Returns 0.  Raises PublicationRefused with what to correct.
+    """
     number, draft = versions.snapshot(settings)
     content = dataclasses.replace(settings, root=draft)
     try:
         with _progress() as progress:
             facts = _steps(settings, content, _Steps(progress))
-        generation = versions.keep(settings, number, draft, note, facts)
+        version = versions.keep(settings, number, draft, note, facts)
     except BaseException:
         shutil.rmtree(draft, ignore_errors=True)
         raise
-    told = versions.switch(settings, generation.number)
+    told = versions.switch(settings, version.number)
     training.clean(settings, versions.models(settings.var))
     after = "new calls use it" if told else "the service will use it when it starts"
-    sys.stderr.write(f"Generation {generation.number} is published: {after}\n")
+    sys.stderr.write(f"Generation {version.number} is published: {after}\n")
     return 0
 
 
 def rollback(settings: Settings, number: int | None) -> int:
-    """Back to a generation; without ``number`` to the one before the current."""
+    """Use an earlier content version; without ``number`` the one before the current.  Returns 0."""
     now = versions.current(settings)
     earlier = [item.number for item in versions.listed(settings) if item.number < now]
     wanted = number if number is not None else max(earlier, default=0)
@@ -78,7 +83,7 @@ def rollback(settings: Settings, number: int | None) -> int:
 
 
 def show(settings: Settings) -> None:
-    """List what was published."""
+    """Print the published content versions."""
     table = Table("generation", "published", "note", "right in scope", "in use", box=None)
     now = versions.current(settings)
     for item in versions.listed(settings):
@@ -91,7 +96,7 @@ def show(settings: Settings) -> None:
 
 
 def _steps(settings: Settings, content: Settings, steps: _Steps) -> dict[str, Any]:
-    """Check, train, evaluate, replay, render, hear back; the facts that the manifest keeps."""
+    """Check, train, evaluate, replay, render and hear back; returns the facts for the manifest."""
     with steps.step("Checking"):
         findings = check.run(content.root, today(settings))
         wrong = [finding for finding in findings if finding.severity == Severity.ERROR]
@@ -123,14 +128,14 @@ async def _judged(content: Settings) -> list[JudgedQuestion]:
     questions, _ = heldout.read(content.root)
     if content.rasa_workshop_url:
         await remote.load(content.rasa_workshop_url, training.model_path(content))
-        apart = dataclasses.replace(content, rasa_url=content.rasa_workshop_url)
+        staging = dataclasses.replace(content, rasa_url=content.rasa_workshop_url)
     else:
-        apart = dataclasses.replace(content, rasa_url="", rasa_port=free_port())
-    return await nlu.judge_all(apart, Content.load(content), questions)
+        staging = dataclasses.replace(content, rasa_url="", rasa_port=free_port())
+    return await nlu.judge_all(staging, Content.load(content), questions)
 
 
 def _good(one: JudgedQuestion) -> bool:
-    """Right in scope, and nothing wrong said at once."""
+    """Whether a question in scope is answered right, and no wrong answer is given."""
     return (one.hit or not one.in_scope) and not one.wrong
 
 
@@ -139,7 +144,7 @@ def _key(one: JudgedQuestion) -> str:
 
 
 def _compare(settings: Settings, judged: Sequence[JudgedQuestion]) -> None:
-    """Refuse a publication that does worse on the common test questions than the content in use."""
+    """Refuse a publication that is worse on the common test questions than the content in use."""
     now = versions.current(settings)
     before = next((item for item in versions.listed(settings) if item.number == now), None)
     known = before.facts.get("outcomes", {}) if before else {}
@@ -158,14 +163,14 @@ def _compare(settings: Settings, judged: Sequence[JudgedQuestion]) -> None:
 
 
 def _prove(content: Settings, bar: _Bar) -> None:
-    """Refuse a publication with which a golden call would go otherwise."""
+    """Refuse a publication that changes the course of a golden call."""
     broken = golden_gate.broken(content, bar.at)
     if broken:
         raise PublicationRefused(f"refused: {len(broken)} turns of golden calls broke", broken[:NAMED])
 
 
 def _render(content: Content, prompts: Prompts, bar: _Bar) -> list[tuple[str, str]]:
-    """Render what is missing, at both speeds; returns the sentences that are new."""
+    """Render missing prompts at both speeds; returns the new sentences, as language and text."""
     fresh = prompts.missing(prompt_list.sentences(content.callflow, content.faq, content.phrases))
     prompts.render_all(fresh, bar.at)
     prompts.render_all(prompt_list.answers(content.callflow, content.faq), slow=True)
@@ -190,7 +195,7 @@ async def _heard_back(
 
 
 def _judge_prompts(rows: Sequence[HeardBack], excepted: Collection[str]) -> None:
-    """Tell prompts that are hard to understand; refuse those that nobody could."""
+    """Report prompts that are hard to understand; refuse those that cannot be understood."""
     for row in sorted(rows, key=lambda row: -row.wer)[:NAMED]:
         if row.wer > WARN_WER:
             sys.stderr.write(
@@ -203,7 +208,7 @@ def _judge_prompts(rows: Sequence[HeardBack], excepted: Collection[str]) -> None
 
 
 def excepted(root: Path) -> Collection[str]:
-    """Sentences of voices/unclear.txt, one a line: names that no recogniser spells; they are not refused."""
+    """Sentences of voices/unclear.txt, one a line, which are not refused: no recogniser spells their names."""
     path = root / "voices" / "unclear.txt"
     lines = path.read_text("utf-8").splitlines() if path.exists() else []
     return {line.strip() for line in lines if line.strip() and not line.startswith("#")}
@@ -216,12 +221,12 @@ class _Bar:
         self._progress, self._task = progress, task
 
     def at(self, done: int, total: int) -> None:
-        """So many of so many are done."""
+        """Show that ``done`` of ``total`` are done."""
         self._progress.update(self._task, completed=done, total=max(1, total))
 
 
 class _Steps:
-    """Steps with a bar each."""
+    """The steps, each with a progress bar."""
 
     def __init__(self, progress: Progress) -> None:
         self._progress = progress

@@ -1,8 +1,9 @@
-"""``python -m ivr.service.recogniser FD``: speech to text for the workers that ask at that listening socket.
+"""The recogniser process: speech to text for the workers that connect to a listening socket.
 
-A process of its own (``ivr.speech.stt_remote`` says why) that outlives a worker.  ``ivr.service.recogniser_process``
-keeps it up.  It ends when that process is gone and no worker uses it: a worker that lost its supervisor still hears
-its callers.
+It is started as ``python -m ivr.service.recogniser FD``, where FD is the file descriptor of the socket.
+``ivr.speech.stt_remote`` explains why it is a process of its own, and ``ivr.service.recogniser_process`` supervises
+it.  It ends when its supervisor has ended and no worker is connected, so a worker without a supervisor still
+understands its callers.
 """
 
 from __future__ import annotations
@@ -30,12 +31,12 @@ from ivr.speech.stt_remote import LONGEST_LINE, WireMessage, received, send
 
 log = logging.getLogger(__name__)
 
-HOWS = ("partial", "quick", "decode", "again")
-"""What is asked of an ``Utterance``, by the names of its methods."""
+REQUESTS = ("partial", "quick", "decode", "again")
+"""Requests: the names of the methods of ``Utterance`` that a worker may call."""
 
 
 class RecogniserSession:
-    """What is being heard for the worker at the other end."""
+    """The utterances of one connected worker."""
 
     def __init__(self, recogniser: Recogniser, writer: StreamWriter) -> None:
         self._recogniser, self._writer = recogniser, writer
@@ -43,20 +44,24 @@ class RecogniserSession:
         self._asked: dict[int, Task[None]] = {}
 
     def close(self) -> None:
-        """The worker is gone: nobody waits for what is being decoded."""
+        """Cancel the running requests: the worker is gone."""
         for task in self._asked.values():
             task.cancel()
 
     def take(self, message: WireMessage, pcm: bytes) -> None:
-        """One message of the worker's."""
+        """Take one message of the worker.
+
+        message: see ``ivr.speech.stt_remote``.
+        pcm: the audio that follows it, s16le mono at 16 kHz.
+        """
         match message:
-            case {"ask": number, "how": how} if how in HOWS:
+            case {"ask": number, "how": how} if how in REQUESTS:
                 for gone in message["forget"]:
                     self._utterances.pop(gone, None)
                 utterance = self._utterance(message)
                 utterance.feed(pcm)
                 task = self._asked[number] = asyncio.create_task(self._answer(number, utterance, how))
-                task.add_done_callback(lambda _: self._asked.pop(number))  # cancelled before it began, too
+                task.add_done_callback(lambda _: self._asked.pop(number))
             case {"ping": _}:
                 send(self._writer, message)
             case {"cancel": number} if number in self._asked:
@@ -75,23 +80,28 @@ class RecogniserSession:
             answer["transcript"] = transcript and asdict(transcript)
         except EngineError as error:
             answer["error"] = str(error)
-        except Exception as error:  # a fault of ours: the caller goes on by keys
+        except Exception as error:  # an error of this program: the caller goes on by keys
             log.exception("%s failed", how)
             answer["error"] = f"{type(error).__name__}: {error}"
         send(self._writer, answer)
 
 
 class RecogniserServer:
-    """One engine, and the workers that ask it; those who come early wait until it has its models."""
+    """One engine and the workers that use it; requests wait until it has loaded its models."""
 
     def __init__(self) -> None:
         self._recogniser: asyncio.Future[Recogniser] = asyncio.get_running_loop().create_future()
         self._links: set[Task[None]] = set()
-        self._kept = True
+        self._supervised = True
 
     async def serve(self, listener: socket.socket, settings: Settings) -> None:
-        """For good; raises ConfigError and RecogniserError, which those who wait are told, when it cannot."""
-        asyncio.get_running_loop().add_reader(sys.stdin.fileno(), self._unkept)
+        """Serve until cancelled.
+
+        listener: the listening socket.
+
+        Raises ConfigError or RecogniserError when the engine cannot be loaded; waiting workers get the error, too.
+        """
+        asyncio.get_running_loop().add_reader(sys.stdin.fileno(), self._supervisor_gone)
         langs = list(load_callflow(settings.root).languages)
         async with await asyncio.start_unix_server(
             self._welcome, sock=listener, limit=LONGEST_LINE
@@ -111,14 +121,14 @@ class RecogniserServer:
         assert link is not None
         self._links.add(link)
         try:
-            await self._hear(reader, writer)
+            await self._serve_worker(reader, writer)
         finally:
             writer.close()
             self._links.discard(link)
-            self._end_if_alone()
+            self._end_if_unused()
 
-    async def _hear(self, reader: StreamReader, writer: StreamWriter) -> None:
-        """One worker, until it is gone."""
+    async def _serve_worker(self, reader: StreamReader, writer: StreamWriter) -> None:
+        """Serve one worker until it disconnects."""
         try:
             recogniser = await asyncio.shield(self._recogniser)
         except IvrError as error:
@@ -126,19 +136,19 @@ class RecogniserServer:
             await writer.drain()
             return
         send(writer, {"name": recogniser.name, "languages": sorted(recogniser.languages), "pid": os.getpid()})
-        hearer = RecogniserSession(recogniser, writer)
+        session = RecogniserSession(recogniser, writer)
         async for message, pcm in received(reader):
-            hearer.take(message, pcm)
-        hearer.close()
+            session.take(message, pcm)
+        session.close()
 
-    def _unkept(self) -> None:
+    def _supervisor_gone(self) -> None:
         asyncio.get_running_loop().remove_reader(sys.stdin.fileno())
-        self._kept = False
-        self._end_if_alone()
+        self._supervised = False
+        self._end_if_unused()
 
-    def _end_if_alone(self) -> None:
-        if not self._kept and not self._links:
-            os._exit(0)  # nobody waits for the decodes that run
+    def _end_if_unused(self) -> None:
+        if not self._supervised and not self._links:
+            os._exit(0)  # without waiting for decodes whose result nobody gets
 
 
 async def _recognise(listener: socket.socket, settings: Settings) -> None:
@@ -150,7 +160,7 @@ def _loaded(settings: Settings, langs: list[str]) -> Recogniser:
 
 
 async def _warm_up(recogniser: Recogniser, lang: str) -> None:
-    """The first decode of a process is slow: no caller shall wait for it."""
+    """Decode once, since the first decode in a process is slow."""
     utterance = recogniser.utterance([lang])
     utterance.feed(silence(1.0))
     await utterance.decode()

@@ -1,6 +1,6 @@
-"""Keeps a crew's recogniser up: it outlives the worker, and the next one is heard by it at once.
+"""Supervises the recogniser process of a worker group.
 
-To load its models takes some seconds, in which the callers of a worker that died would wait.
+It survives worker restarts, so that models are not reloaded: loading takes some seconds, in which callers would wait.
 """
 
 from __future__ import annotations
@@ -24,15 +24,17 @@ from ivr.speech.stt_remote import closed, received, send
 log = logging.getLogger(__name__)
 
 RESTART_MAX_S: Final = 10.0
+"""Longest pause in seconds before it is started again."""
 PING_S: Final = 1.0
+"""Seconds between pings."""
 MISSED: Final = 5
-"""After so many pings without a sign of life the process is ended and started again."""
+"""Pings without an answer after which the process is killed and started again."""
 LOADING: Final = 100
-"""The same for one that does not have its models yet."""
+"""The same for a process that is still loading its models."""
 
 
 class RecogniserProcess:
-    """``start`` it, ``stop`` it; between these, ``ivr.speech.stt_remote`` asks at the socket ``path``."""
+    """The process between ``start`` and ``stop``; ``ivr.speech.stt_remote`` uses it at the socket ``path``."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -43,11 +45,11 @@ class RecogniserProcess:
 
     @property
     def pid(self) -> int:
-        """Process id of the recogniser; 0 while there is none."""
+        """Process id of the recogniser; 0 while it does not run."""
         return self._process.pid if self._process is not None else 0
 
     def start(self) -> None:
-        """Returns at once; whoever asks now waits until it has its models.  Raises SetupError."""
+        """Start it and return at once; requests wait until it has its models.  Raises SetupError without a socket."""
         try:
             listener = self._listen()
         except OSError as error:
@@ -59,21 +61,21 @@ class RecogniserProcess:
         self._stack.push_async_callback(cancelled, watching)
 
     async def stop(self) -> None:
-        """The process ends; safe to call twice, and before ``start``."""
+        """End the process; safe to call twice, and before ``start``."""
         await self._stack.aclose()
 
     def _listen(self) -> socket.socket:
-        # not in the folder of our state: a socket's path may have 107 bytes (unix(7))
+        # not in the folder of the state: the path of a socket has at most 107 bytes (unix(7))
         folder = self._stack.enter_context(tempfile.TemporaryDirectory(prefix="accueil-"))  # mode 0700
         self.path = Path(folder) / "recogniser"
         listener = self._stack.enter_context(socket.socket(socket.AF_UNIX))
         listener.bind(str(self.path))
-        listener.listen()  # by us: who comes while there is no process waits for the next one
+        listener.listen()  # here, so that connections wait while there is no process
         self._link_here()
         return listener
 
     def _link_here(self) -> None:
-        """Where we are asked, for the console; of several crews the newest is shown."""
+        """Link to the socket, for the console; with several worker groups it leads to the newest."""
         draft = self._link.with_name(f".{self._link.name}.{self.path.parent.name}")
         try:
             self._link.parent.mkdir(parents=True, exist_ok=True)
@@ -90,7 +92,7 @@ class RecogniserProcess:
 
     async def _watch(self, process: ChildProcess) -> None:
         while True:
-            with contextlib.suppress(OSError):  # too many open files: it is watched again when there is room
+            with contextlib.suppress(OSError):  # too many open files: the next attempt may succeed
                 reader, writer = await asyncio.open_unix_connection(self.path)
                 try:
                     if not await self._alive(reader, writer):
@@ -106,19 +108,19 @@ class RecogniserProcess:
         """
         missed, allowed = 0, LOADING
 
-        async def hear() -> None:
+        async def take_answers() -> None:
             nonlocal missed, allowed
             async for _ in received(reader):
                 missed, allowed = 0, MISSED
 
-        hearing = asyncio.create_task(hear())
+        answers = asyncio.create_task(take_answers())
         try:
-            while not hearing.done() and missed < allowed:
+            while not answers.done() and missed < allowed:
                 missed += 1
                 send(writer, {"ping": missed})
-                await asyncio.wait({hearing}, timeout=PING_S)
+                await asyncio.wait({answers}, timeout=PING_S)
         finally:
-            hearing.cancel()
+            answers.cancel()
         if missed >= allowed:
             log.error("ALARM: the recogniser has shown no sign of life for %g s; ending it", missed * PING_S)
         return missed < allowed

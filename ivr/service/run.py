@@ -1,4 +1,4 @@
-"""`ivr run` for a person: check, start, say how to call, stop at Ctrl-C."""
+"""`ivr run`: checks the files, starts the service, shows how to call it, and stops at Ctrl-C."""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ from ivr.service.supervisor import Supervisor
 
 
 async def run_until_interrupted(settings: Settings) -> None:
-    """Start everything; raises ConfigError with file and line when an edited file is wrong."""
+    """Run the service until SIGTERM or SIGINT.
+
+    Raises ConfigError with file and line when an edited file is wrong, and SetupError when a part does not start.
+    """
     from ivr.service import check
 
     check.refuse_errors(settings)
@@ -23,7 +26,7 @@ async def run_until_interrupted(settings: Settings) -> None:
 
 
 def how_to_call(settings: Settings) -> str:
-    """How to reach the service from a softphone."""
+    """A text that explains how to reach the service from a softphone."""
     host = "127.0.0.1" if settings.sip_bind == "0.0.0.0" else settings.sip_bind
     password = os.environ.get("IVR_SECRETS_FILE", "") or settings.var / "secrets.env"
     return f"""

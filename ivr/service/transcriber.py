@@ -1,6 +1,6 @@
-"""Messages that callers left, in words, for whoever calls back: by the worker, whose recogniser is loaded.
+"""Transcribes voicemail messages in the worker, whose recogniser has its models loaded.
 
-Who is on the line comes first: a message is listened to in pieces, each when no caller waits for his words.
+Callers come first: a message is decoded in pieces, each at a moment when no caller waits for the recogniser.
 """
 
 from __future__ import annotations
@@ -27,15 +27,20 @@ from ivr.store.journal import Journal
 log = logging.getLogger(__name__)
 
 DECODED_S = 60.0
-"""One that takes so long never ends, and other messages wait for it."""
+"""Seconds after which decoding a piece is given up."""
 LEAST_S, MOST_S = 5.0, 10.0
-"""Seconds of a piece.  One is decoded in 0.4 to 0.8 s, 28 s in 2.4 to 3.7: so long it takes a caller's time."""
+"""Seconds of a piece, which is decoded in 0.4 to 0.8 s; 28 s take 2.4 to 3.7 s, too long for a waiting caller."""
 PAUSE_S = 0.2
-"""So long the quietest stretch, in whose middle a message is cut."""
+"""Seconds of the quietest stretch, in the middle of which a message is cut."""
 
 
 class Transcriber:
-    """Runs beside the calls, every few seconds; everything it does can be done again after a crash."""
+    """Works every few seconds beside the calls; each step can be repeated after a crash.
+
+    journal: takes the transcripts, as events.
+    recogniser: the connection to the recogniser process.
+    urgency: finds words that make a message urgent.
+    """
 
     def __init__(
         self, settings: Settings, journal: Journal, recogniser: RemoteRecogniser, content: Content
@@ -46,16 +51,16 @@ class Transcriber:
         self._lock = settings.state_dir.lock("transcriber")
 
     async def run(self) -> None:
-        """Until cancelled."""
+        """Work in rounds until cancelled."""
         await run_periodically(self.once, "transcribing")
 
     async def once(self) -> None:
-        """All messages that are stored and have no transcript.  A database that is away is tried again."""
+        """Transcribe all stored messages without a transcript; an unreachable database is tried again."""
         try:
             with file_lock(self._lock):
                 await self._transcribe()
         except BlockingIOError:
-            return  # another worker is at it
+            return  # another worker does it
         except OSError as error:
             log.error("ALARM: %s: messages wait for their transcripts", error)
         except SQLAlchemyError as error:
@@ -84,7 +89,7 @@ class Transcriber:
             for piece in pieces(pcm):
                 utterance = self._recogniser.utterance(langs)
                 utterance.feed(piece)
-                await self._recogniser.ready()  # one that died is there again in some seconds
+                await self._recogniser.ready()  # a recogniser that died is back after some seconds
                 await self._recogniser.quiet()
                 async with asyncio.timeout(DECODED_S):
                     heard = await utterance.decode()
@@ -103,7 +108,10 @@ class Transcriber:
 
 
 def pieces(pcm: bytes) -> Iterator[bytes]:
-    """slin16 of any length in pieces of at most ``MOST_S``, cut where it is quietest."""
+    """Split a message into pieces of at most ``MOST_S`` seconds, at its quietest places.
+
+    pcm: s16le mono at 16 kHz.
+    """
     while (length_s := seconds(pcm)) > MOST_S:
         cut = _quietest(pcm, LEAST_S, max(LEAST_S + PAUSE_S, min(MOST_S, length_s - LEAST_S)))
         yield pcm[:cut]
@@ -112,7 +120,7 @@ def pieces(pcm: bytes) -> Iterator[bytes]:
 
 
 def _quietest(pcm: bytes, first_s: float, last_s: float) -> int:
-    """The byte in the middle of the quietest ``PAUSE_S`` between these two."""
+    """Byte offset of the middle of the quietest ``PAUSE_S`` seconds between two times, in seconds."""
     first, last, pause = (round(length_s * RATE) for length_s in (first_s, last_s, PAUSE_S))
     power = to_floats(pcm[first * WIDTH : last * WIDTH]).astype(np.float64) ** 2
     so_far = np.concatenate(([0.0], np.cumsum(power)))

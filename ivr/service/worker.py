@@ -1,6 +1,6 @@
-"""The worker: settings -> engines -> calls, in one task group.
+"""The worker process: it takes calls, each in a task of one task group.
 
-`ivr run` starts ``python -m ivr.service.worker SOCKET``, where SOCKET is the recogniser's.
+`ivr run` starts it as ``python -m ivr.service.worker SOCKET``, where SOCKET is the path of the recogniser's socket.
 """
 
 from __future__ import annotations
@@ -49,30 +49,38 @@ from ivr.store.messages import VoicemailSpool
 log = logging.getLogger(__name__)
 
 RASA_S = 30.0
-"""Longest wait of a new worker for Rasa, which is started beside it; after that it takes calls without."""
+"""Seconds that a new worker waits for Rasa, which starts at the same time; after that it takes calls without."""
 AT_ONCE_S = 0.5
+"""A recogniser that is ready within these seconds was running before: this worker replaces one that died.  Its
+predecessor's callers come first, and the voices are loaded ``SETTLED_S`` later."""
 SETTLED_S = 20.0
-"""A recogniser that answers so soon was there before us: callers of a worker that died come first, and the voices are
-loaded after that."""
+"""Seconds until the voices are loaded, unless they are loaded while the recogniser loads."""
 
 
 class Worker:
-    """Takes calls until it is told to stop."""
+    """Takes calls until it is told to stop or to retire.
+
+    content: the content version that it serves.
+    recogniser: the connection to the recogniser process, started.
+    prompts: the rendered prompts and the voices.
+    """
 
     def __init__(
-        self, settings: Settings, office: Content, recogniser: RemoteRecogniser, prompts: Prompts
+        self, settings: Settings, content: Content, recogniser: RemoteRecogniser, prompts: Prompts
     ) -> None:
-        self._settings, self._office = settings, office
+        self._settings, self._content = settings, content
         self._recogniser, self._prompts = recogniser, prompts
-        self._places = settings.places or office.callflow.limits.calls
+        self._places = settings.places or content.callflow.limits.calls
         self._admission = Admission(self._places, settings.late_ms / 1000)
         self._refused = asyncio.Event()
         self._busy: set[asyncio.Task[None]] = set()
         self._retire = asyncio.Event()
 
     async def run(self, stop: asyncio.Event, retire: asyncio.Event) -> None:
-        """Until ``stop``: those calls that run are ended by the dialplan's fallback; or until ``retire`` and
-        the end of the calls that run, with no new ones."""
+        """Serve until ``stop`` is set, or until ``retire`` is set and the running calls are over.
+
+        After ``stop`` the callers continue in the dialplan.  After ``retire`` no new calls are taken.
+        """
         self._retire = retire
         settings = self._settings
         journal = Journal(settings.state_dir.spool, settings.database, settings.pseudonyms)
@@ -82,8 +90,10 @@ class Worker:
             link = AriLink(ari, admit=self._admit)
             if not await self._understands(understanding, stop):
                 log.error("ALARM: Rasa does not answer; nothing that callers say is understood until it does")
-            asked = CallbackQuota(settings.database, settings.pseudonyms, self._office.callflow.trunk.country)
-            content = dataclasses.replace(self._office, callbacks_asked=asked.count)
+            quota = CallbackQuota(
+                settings.database, settings.pseudonyms, self._content.callflow.trunk.country
+            )
+            content = dataclasses.replace(self._content, callbacks_asked=quota.count)
             dependencies = CallDependencies(
                 ari=ari,
                 link=link,
@@ -97,13 +107,13 @@ class Worker:
                 worker=settings.app,
                 content_version=versions.number_of(settings.root),
                 stop_recording=recording_optout(settings),
-                open_capture=self._tapes(),
+                open_capture=self._open_capture(),
                 estimate_wait=QueueForecast(settings, content.callflow).estimate,
             )
             transcriber = Transcriber(settings, journal, self._recogniser, content)
             async with asyncio.TaskGroup() as tasks:
                 parts = [tasks.create_task(part) for part in (
-                    journal.run(), transcriber.run(), asked.run(), link.run(), self._tell_crowded(ari),
+                    journal.run(), transcriber.run(), quota.run(), link.run(), self._tell_crowded(ari),
                     self._accept(link, dependencies, tasks), self._warm_up(),
                 )]  # fmt: skip
                 await self._until(stop, retire)
@@ -115,14 +125,14 @@ class Worker:
         await self._prompts.warm_up()
 
     async def _understands(self, understanding: Understanding, stop: asyncio.Event) -> bool:
-        """Whether Rasa answers, which may be loading still; who is stopped waits for nothing."""
+        """Whether Rasa answers within ``RASA_S``; True at once when the worker is stopped."""
         deadline = time.monotonic() + RASA_S
         ready = await understanding.ready(lambda: time.monotonic() < deadline and not stop.is_set())
         return ready or stop.is_set()
 
-    def _tapes(self) -> Callable[[str, int], AudioCapture | NoCapture]:
+    def _open_capture(self) -> Callable[[str, int], AudioCapture | NoCapture]:
         return (
-            partial(AudioCapture, self._settings) if self._office.callflow.recording.enabled else no_capture
+            partial(AudioCapture, self._settings) if self._content.callflow.recording.enabled else no_capture
         )
 
     async def _until(self, stop: asyncio.Event, retire: asyncio.Event) -> None:
@@ -135,7 +145,7 @@ class Worker:
             task.cancel()
 
     def _admit(self, channel: Channel) -> float | None:
-        """A place for one more caller, or None: the dialplan takes him."""
+        """0.0 when there is a place for one more caller, None when the dialplan has to take them."""
         if self._retire.is_set():
             return None
         if self._admission.full(len(self._busy)):
@@ -144,11 +154,11 @@ class Worker:
         return 0.0
 
     async def _tell_crowded(self, ari: Ari) -> None:
-        """The dialplan, whenever there was no place: it then says so, and not that the service is interrupted."""
+        """Tell the dialplan when there was no place; otherwise it says that the service is interrupted."""
         while True:
             await self._refused.wait()
             self._refused.clear()
-            with contextlib.suppress(AriError):  # then he hears that the service is interrupted
+            with contextlib.suppress(AriError):  # then callers hear that the service is interrupted
                 await ari.set_global(ChannelVariable.CROWDED, str(int(time.time())))
 
     def _note(self, journal: Journal, item: Stamped) -> None:
@@ -168,19 +178,19 @@ class Worker:
         log.info("call %s: over for this worker", arrival.channel.id)
 
 
-async def work(ears: Path, settings: Settings) -> None:
-    """Load, warm up, serve; SIGTERM and SIGINT end it, SIGUSR1 lets it finish its calls first.
+async def work(recogniser_path: Path, settings: Settings) -> None:
+    """Load, warm up and serve.  SIGTERM and SIGINT end it; after SIGUSR1 it finishes its calls first.
 
-    ``ears``: the socket at which the recogniser is asked.
+    recogniser_path: path of the recogniser's socket.
     """
     stop, retire = entrypoint.stop_on_signals(), asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, retire.set)
     content = Content.load(settings)
     langs = list(content.callflow.languages)
-    recogniser = RemoteRecogniser(ears)
+    recogniser = RemoteRecogniser(recogniser_path)
     recogniser.start()
     try:
-        Vad().probability(silence(0.1))  # the first look of a process is slow
+        Vad().probability(silence(0.1))  # the first call in a process is slow
         await asyncio.to_thread(number_words.prepare, langs)
         prompts = await asyncio.to_thread(open_prompts, settings, langs)
         try:
@@ -193,7 +203,7 @@ async def work(ears: Path, settings: Settings) -> None:
 
 
 async def _loaded(recogniser: RemoteRecogniser, prompts: Prompts) -> None:
-    """Returns when the recogniser is ready; while it loads its models, the voices are loaded, too."""
+    """Return when the recogniser is ready; load the voices while it loads its models."""
     ready = asyncio.create_task(recogniser.ready())
     waiting = (await asyncio.wait({ready}, timeout=AT_ONCE_S))[1]
     if waiting:

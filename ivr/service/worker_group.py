@@ -1,8 +1,8 @@
-"""A crew: one worker process, its recogniser and its Rasa, on one generation of the content.
+"""A worker group: one worker process, its recogniser and its Rasa, on one version of the content.
 
-Kept up until it is retired: a worker that dies is started again, after its callers were rescued; the others, which
-take longer to load, stay where they are.  A new generation gets a crew of its own; the old one finishes its calls
-and goes.
+A worker that dies is started again, after its callers were handed to the dialplan.  The recogniser and Rasa, which
+take longer to load, keep running.  A new content version gets a group of its own, and the old group ends with its
+last call.
 """
 
 from __future__ import annotations
@@ -29,11 +29,16 @@ from ivr.service.recogniser_process import RecogniserProcess
 log = logging.getLogger(__name__)
 
 READY_S = 120.0
+"""Seconds until a worker has registered with Asterisk."""
 RESTART_MAX_S = 10.0
+"""Longest pause in seconds before a worker is started again."""
 
 
 class WorkerGroup:
-    """``start`` it, then ``retire`` (when its calls are over) or ``stop`` (now)."""
+    """``start`` it, and end it by ``retire``, after its calls, or by ``stop``, at once.
+
+    settings: with the root of the content version, and an application name of its own.
+    """
 
     worker = WORKER
     """Module of the worker process."""
@@ -57,7 +62,12 @@ class WorkerGroup:
         return self._worker.last_pid
 
     async def start(self, say: Callable[[str], None] = log.info) -> None:
-        """Return when it can take calls; raises SetupError, and leaves nothing behind, when it cannot."""
+        """Start it and return when it takes calls.
+
+        say: shows a person what is being started.
+
+        Raises SetupError when it cannot take calls; everything is stopped then.
+        """
         try:
             if self.settings.rasa_url and self.settings.rasa_workshop_url:
                 await serve(self.settings)
@@ -73,18 +83,18 @@ class WorkerGroup:
             raise
 
     async def retire(self) -> None:
-        """Take no more calls; end when those that run are over."""
+        """Take no more calls, and end when the running ones are over."""
         await self._worker.retire(signal.SIGUSR1)
         await self._stack.aclose()
 
     async def stop(self) -> None:
-        """End now; callers go on in the dialplan."""
+        """End now; callers continue in the dialplan."""
         if await self._worker.stop():
             await self.rescue()
         await self._stack.aclose()
 
     async def rescue(self) -> int:
-        """Callers of a dead worker go on in the dialplan, which gives them to the next; returns how many."""
+        """Send callers of a dead worker to the dialplan, which gives them to the next worker; returns how many."""
         rescued = 0
         async with self._ari() as ari:
             try:
@@ -98,7 +108,7 @@ class WorkerGroup:
                     with contextlib.suppress(AriError):
                         await ari.continue_in_dialplan(channel.id, DialplanContext.LOST)
                         rescued += 1
-            for bridge in held.bridge_ids if held is not None else ():  # nobody else would remove them
+            for bridge in held.bridge_ids if held is not None else ():  # nothing else would remove them
                 with contextlib.suppress(AriError):
                     await ari.delete_bridge(bridge)
         return rescued
@@ -111,7 +121,7 @@ class WorkerGroup:
         log.error("%d call(s) handed to the dialplan", await self.rescue())
 
     async def _ready(self) -> None:
-        """Until the worker has registered with Asterisk."""
+        """Return when the worker has registered with Asterisk; raises SetupError when it does not."""
         async with self._ari() as ari:
             deadline = time.monotonic() + READY_S
             while time.monotonic() < deadline and self._worker.supervised:

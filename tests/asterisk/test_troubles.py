@@ -138,7 +138,7 @@ async def test_keys_doubled_by_ari_are_single_on_the_media_link(fake: FakePeer) 
                     event = await arrival.events.get()
                     digits += [event.digit] if isinstance(event, ev.ChannelDtmfReceived) else []
             assert digits == ["1", "1"]
-            assert [event.digit for event in media._box._waiting if hasattr(event, "digit")] == ["1"]
+            assert [event.digit for event in media._queue._waiting if hasattr(event, "digit")] == ["1"]
 
 
 async def test_a_slow_reader_loses_old_frames_but_no_key(fake: FakePeer) -> None:

@@ -167,9 +167,9 @@ async def open_testbed(
             await stack.enter_async_context(_disk(settings.state, needs.state_mb))
         service = Supervisor(settings)
         if needs.engine_faults or needs.clock:
-            crew = service._crew
-            crew.worker = "tests.drills.faulty_worker" if needs.engine_faults else crew.worker
-            crew.worker_environment = (
+            group = service._group
+            group.worker = "tests.drills.faulty_worker" if needs.engine_faults else group.worker
+            group.worker_environment = (
                 await asyncio.to_thread(Clock(settings.state).make) if needs.clock else {}
             )
         await stack.enter_async_context(service.running())
