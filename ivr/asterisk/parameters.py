@@ -85,7 +85,7 @@ class PbxParameters:
     """Everything that the templates need.
 
     advisers: telephones of the queues.
-    spares: telephones that are rung, in this order, when no adviser is there.
+    fallback_phones: telephones that are rung, in this order, when no adviser is there.
     languages: those of the call flow, in its order.
     menu: key -> language.
     trunk, queue: see there.
@@ -99,7 +99,7 @@ class PbxParameters:
     advisers: tuple[PbxTelephone, ...] = (
         PbxTelephone("adviser1", endpoint="adviser1", languages=("fr", "en")),
     )
-    spares: tuple[PbxTelephone, ...] = ()
+    fallback_phones: tuple[PbxTelephone, ...] = ()
     languages: tuple[str, ...] = ("fr", "en", "es", "de", "it")
     menu: Mapping[str, str] = field(
         default_factory=lambda: dict(zip("12345", ("fr", "en", "es", "de", "it"), strict=True))

@@ -145,7 +145,7 @@ class Collector:
         try:
             channels, rate = read_channels(self._settings.state_dir.stored(file))
         except AudioError as error:
-            log.warning("mouth to ear was not measured: %s", error)
+            log.warning("answer latency was not measured: %s", error)
             return [events.RecordingMeasured(0, latency.NO_GREETING)]
         caller, service = channels[0], channels[-1]
         return list(latency.measured(story, analyse(caller, service, rate)))

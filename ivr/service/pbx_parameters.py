@@ -16,13 +16,15 @@ def pbx_parameters(settings: Settings, callflow: Callflow) -> PbxParameters:
     advisers = tuple(
         _telephone(adviser.id, adviser, tuple(adviser.languages)) for adviser in callflow.advisers
     )
-    spares = {
+    fallback_phones = {
         TransferDestination.ON_CALL: callflow.on_call,
         TransferDestination.OVERFLOW: callflow.overflow,
     }
     return PbxParameters(
         advisers=advisers,
-        spares=tuple(_telephone(name, spare, (spare.lang,)) for name, spare in spares.items() if spare.given),
+        fallback_phones=tuple(
+            _telephone(name, phone, (phone.lang,)) for name, phone in fallback_phones.items() if phone.given
+        ),
         languages=tuple(callflow.languages),
         menu={entry.key: lang for lang, entry in callflow.languages.items()},
         trunk=_trunk(settings, callflow.trunk),

@@ -29,7 +29,7 @@ def settings() -> Settings:
     "lines",
     [
         PbxParameters(),
-        PbxParameters(spares=SPARES, trunk=TrunkParameters(host="192.0.2.1")),
+        PbxParameters(fallback_phones=SPARES, trunk=TrunkParameters(host="192.0.2.1")),
         PbxParameters(advisers=(), record=False),
     ],
     ids=["default", "with spare telephones", "bare"],
@@ -40,7 +40,7 @@ def test_the_shipped_dialplan_is_sound(settings: Settings, lines: PbxParameters)
 
 
 def test_it_sees_a_module_that_is_not_loaded(settings: Settings) -> None:
-    written = texts(settings, dataclasses.replace(PbxParameters(), spares=SPARES))
+    written = texts(settings, dataclasses.replace(PbxParameters(), fallback_phones=SPARES))
     without = written["modules.conf"].replace("load = app_read.so\n", "")
     faults = lint(written["extensions.conf"], without)
     named = [written["extensions.conf"].splitlines()[fault.line - 1] for fault in faults]
@@ -80,11 +80,11 @@ def test_what_follows_an_end_is_never_reached_but_for_a_label() -> None:
 def test_what_is_dialled_stands_in_the_call_flow_and_nothing_is_made_up_at_run_time(
     settings: Settings,
 ) -> None:
-    lines = PbxParameters(spares=SPARES, trunk=TrunkParameters(host="192.0.2.1"))
+    lines = PbxParameters(fallback_phones=SPARES, trunk=TrunkParameters(host="192.0.2.1"))
     written = texts(settings, lines)["extensions.conf"]
     dialled = set(re.findall(r"Dial\(([^,)]*)", written))
     made_up = {target for target in dialled if "$" in target}
-    known = {target.dial for target in (*lines.advisers, *lines.spares)}
+    known = {target.dial for target in (*lines.advisers, *lines.fallback_phones)}
     inside = {"Local/s@note/n", "Local/kept@note/n", *(f"Local/{spare.id}@ring/n" for spare in SPARES)}
     assert dialled - made_up == known | inside
     # a callback's number comes from its task in the store, is checked there, and keeps nothing but + and digits

@@ -41,11 +41,11 @@ async def town() -> AsyncIterator[Town]:
     settings = fresh_settings()
     operator = Softphone(settings, subscriber=ACCOUNT)
     trunk = TrunkParameters("127.0.0.1", operator.port, ACCOUNT.user, True, password=ACCOUNT.password)
-    spares = (
+    fallback_phones = (
         PbxTelephone("oncall", number=ON_CALL, languages=("fr",), ring_s=3),
         PbxTelephone("overflow", number=OVERFLOW, languages=("fr",), ring_s=3),
     )
-    render(settings, PbxParameters(spares=spares, trunk=trunk, queue=Queue(accept_s=3)))
+    render(settings, PbxParameters(fallback_phones=fallback_phones, trunk=trunk, queue=Queue(accept_s=3)))
     apology(settings.pbx / "sounds")
     whisper(settings.pbx / "share/sounds/fr/desk")
     try:

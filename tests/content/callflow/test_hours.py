@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from ivr.call.dialogue.handoff import spares
+from ivr.call.dialogue.handoff import fallback_phones
 from ivr.content.callflow import (
     Callflow,
     GateSettings,
@@ -173,6 +173,6 @@ def test_no_hours_are_always_and_spare_telephones_have_their_own() -> None:
     both = OFFICE.model_copy(
         update={"on_call": Spare(endpoint="mobile", hours=night), "overflow": Spare(endpoint="centre")}
     )
-    assert spares(both, paris("2026-11-24T21:59")) == ("oncall", "overflow")
-    assert spares(both, paris("2026-11-24T22:00")) == ("overflow",)
-    assert spares(OFFICE, paris("2026-11-24T21:00")) == ()
+    assert fallback_phones(both, paris("2026-11-24T21:59")) == ("oncall", "overflow")
+    assert fallback_phones(both, paris("2026-11-24T22:00")) == ("overflow",)
+    assert fallback_phones(OFFICE, paris("2026-11-24T21:00")) == ()
