@@ -9,6 +9,7 @@
     +-- AudioError                 audio that cannot be read: empty, truncated, unknown format
     +-- EngineError                one of our engines failed
     |   +-- RecogniserError        speech to text
+    |   |   +-- UnknownModel       a Whisper model of a shape that our decoder does not know
     |   +-- VoiceError             text to speech
     |   |   +-- NotRendered        a prompt that is not in the cache
     |   +-- NluUnavailable         Rasa away, slow or talking nonsense
@@ -63,6 +64,10 @@ class EngineError(IvrError):
 
 class RecogniserError(EngineError):
     """Speech to text failed."""
+
+
+class UnknownModel(RecogniserError):
+    """A Whisper model of a shape that our decoder does not know; plain faster-whisper may."""
 
 
 class VoiceError(EngineError):

@@ -54,6 +54,7 @@ class Settings:
     rasa_workshop_url: str = ""
     rasa_port: int = 5005
     recogniser: str = "auto"
+    whisper_decoder: str = "own"
     database_url: str = ""
     app: str = "accueil-1"
     places: int = 0
@@ -146,6 +147,9 @@ def load(environ: Mapping[str, str] | None = None, root: Path | None = None) -> 
     recogniser = values.get("recogniser", "auto")
     if recogniser not in ("auto", "vosk", "whisper"):
         raise ConfigError(f"IVR_RECOGNISER={recogniser}: write auto, vosk or whisper")
+    decoder = values.get("whisper_decoder", "own")
+    if decoder not in ("own", "faster-whisper"):
+        raise ConfigError(f"IVR_WHISPER_DECODER={decoder}: write own or faster-whisper")
     if values.get("log_format", "text") not in ("text", "json"):
         raise ConfigError(f"IVR_LOG_FORMAT={values['log_format']}: write text or json")
     return Settings(root=base, var=var, secrets=_secrets_of(env, var), **values)  # type: ignore[arg-type]

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
-from functools import partial
 
-from ivr.core.errors import SetupError
+from ivr.core.errors import SetupError, UnknownModel
 from ivr.core.settings import Settings
 from ivr.speech.stt import Recogniser, Utterance
 from ivr.speech.stt_vosk import Vosk
+from ivr.speech.whisper.plain import PlainWhisper
 from ivr.speech.whisper.recogniser import Whisper
+
+log = logging.getLogger(__name__)
 
 
 class ByLanguage:
@@ -39,11 +42,21 @@ def choose(settings: Settings, langs: Sequence[str], engine: str = "") -> Recogn
     Auto takes Vosk for the languages whose model is in ``var/models/vosk-<lang>`` and Whisper for the others.
     """
     wanted = engine or settings.recogniser
-    whisper = partial(Whisper, settings.models / "whisper-base", langs, settings.root)
     vosk = {lang: folder for lang in langs if (folder := settings.models / f"vosk-{lang}").is_dir()}
     if wanted == "whisper" or (wanted == "auto" and not vosk):
-        return whisper()
+        return _whisper(settings, langs)
     missing = [lang for lang in langs if lang not in vosk]
     if wanted == "vosk" and missing:
         raise SetupError(f"no Vosk model for {', '.join(missing)}: run `ivr models pull`")
-    return ByLanguage([Vosk(vosk), whisper()]) if missing else Vosk(vosk)
+    return ByLanguage([Vosk(vosk), _whisper(settings, langs)]) if missing else Vosk(vosk)
+
+
+def _whisper(settings: Settings, langs: Sequence[str]) -> Recogniser:
+    """Whisper with our own decoder, or plain faster-whisper where that is set or the model's shape is unknown."""
+    model = settings.models / "whisper-base"
+    if settings.whisper_decoder == "own":
+        try:
+            return Whisper(model, langs, settings.root)
+        except UnknownModel as error:
+            log.warning("%s; plain faster-whisper is used, which is slower", error)
+    return PlainWhisper(model, langs)

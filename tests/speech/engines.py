@@ -14,6 +14,7 @@ from ivr.core.settings import Settings, load
 from ivr.speech.end_of_turn import with_endpointing
 from ivr.speech.stt import Recogniser
 from ivr.speech.stt_vosk import Vosk
+from ivr.speech.whisper.plain import PlainWhisper
 from ivr.speech.whisper.recogniser import Whisper
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -46,6 +47,13 @@ def whisper(installed: Settings, runner: asyncio.Runner) -> Iterator[Whisper]:
 
 
 @pytest.fixture(scope="session")
+def plain(installed: Settings, runner: asyncio.Runner) -> Iterator[PlainWhisper]:
+    engine = PlainWhisper(installed.models / "whisper-base", ("fr", "en", "es", "de", "it"))
+    yield engine
+    runner.run(engine.close())
+
+
+@pytest.fixture(scope="session")
 def vosk(installed: Settings, runner: asyncio.Runner) -> Iterator[Vosk]:
     engine = Vosk({"ko": installed.models / "vosk-ko"})
     yield engine
@@ -63,7 +71,7 @@ def whisper_ear(endpointing: Recogniser) -> Ear:
     return Ear(endpointing, "en", _golden("en-eiffel.wav"), "eiffel", _golden("en-museum.wav"), "museum")
 
 
-@pytest.fixture(params=["whisper", "endpointing", "vosk"])
+@pytest.fixture(params=["whisper", "endpointing", "plain", "vosk"])
 def ear(request: pytest.FixtureRequest) -> Ear:
     """Every recogniser, with speech it knows."""
     engine: Recogniser = request.getfixturevalue(request.param)

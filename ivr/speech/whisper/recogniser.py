@@ -25,7 +25,7 @@ from faster_whisper.tokenizer import Tokenizer
 from faster_whisper.transcribe import get_suppressed_tokens
 
 from ivr.core.audio import seconds, silence
-from ivr.core.errors import EngineError, RecogniserError
+from ivr.core.errors import EngineError, RecogniserError, UnknownModel
 from ivr.speech.denoise import without_noise
 from ivr.speech.priority_pool import PriorityPool
 from ivr.speech.stt import Transcript, UtteranceBuffer
@@ -210,14 +210,14 @@ class WhisperUtterance:
 def _loaded(model: Path, root: Path) -> tuple[dict[str, bytes], Decoder]:
     """The model's files with the tokens that are needed and for the window that is used, and its decoder.
 
-    Raises RecogniserError.
+    Raises UnknownModel.
     """
     try:
         files = reduced(model, root, {POSITIONS: CUT.order()})
         return files, Decoder(variables(files["model.bin"]))
     except (OSError, ValueError, KeyError, struct.error) as error:
-        raise RecogniserError(
-            f"no Whisper model as we know it in {model} ({error}): run `ivr models pull`"
+        raise UnknownModel(
+            f"the Whisper model in {model} has an unknown shape ({error}): run `ivr models pull`"
         ) from error
 
 
