@@ -14,7 +14,7 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field
 
-from ivr.content.callflow import WEEKDAYS, CalendarDay, Language, fault
+from ivr.content.callflow import WEEKDAYS, CalendarDay, Language, problem
 from ivr.content.phrases import Phrase, Phrases, load_phrases
 from ivr.core.text import LANGUAGES
 from ivr.core.yamlfile import Document, Finding, Loc, Problem, Severity, Strict, load, raise_if_errors
@@ -34,7 +34,7 @@ Texts = dict[Language, str]
 def _until(value: object) -> object:
     if value == "stable" or isinstance(value, dt.date):
         return value
-    raise fault(f"{value!r} is no last day", "write a date such as 2027-01-31, or stable")
+    raise problem(f"{value!r} is no last day", "write a date such as 2027-01-31, or stable")
 
 
 def _weekdays(value: object) -> object:
@@ -100,9 +100,9 @@ class Topic(Strict):
     def problems(self) -> Iterator[Problem]:
         """Faults of completeness: every language, sources, dates, lengths."""
         for name, entry in self.intents.items():
-            yield from _example_faults(("intents", name), entry)
+            yield from _example_problems(("intents", name), entry)
             if self.kind == "faq":
-                yield from _answer_faults(("intents", name), entry)
+                yield from _answer_problems(("intents", name), entry)
             if self.kind != "social":
                 yield from _missing(("intents", name), "name", entry.name)
 
@@ -113,23 +113,23 @@ def _missing(loc: Loc, part: str, texts: Mapping[Language, object]) -> Iterator[
             yield Problem((*loc, part), f"{loc[-1]}: {part} has no {lang}", f"add a line '{lang}: ...'")
 
 
-def _example_faults(loc: Loc, entry: FaqEntry) -> Iterator[Problem]:
+def _example_problems(loc: Loc, entry: FaqEntry) -> Iterator[Problem]:
     yield from _missing(loc, "examples", entry.examples)
     for lang, examples in entry.examples.items():
         seen: dict[str, int] = {}
         for index, example in enumerate(examples):
             if example.casefold().strip() in seen:
-                what = f"{example!r} is there twice"
+                message = f"{example!r} is there twice"
                 yield Problem(
-                    (*loc, "examples", lang, index), what, "write another example", Severity.WARNING
+                    (*loc, "examples", lang, index), message, "write another example", Severity.WARNING
                 )
             seen[example.casefold().strip()] = index
         if len(examples) < EXAMPLES:
-            what = f"{loc[-1]}: only {len(examples)} examples in {lang}"
-            yield Problem((*loc, "examples", lang), what, f"write at least {EXAMPLES}, as callers say it")
+            message = f"{loc[-1]}: only {len(examples)} examples in {lang}"
+            yield Problem((*loc, "examples", lang), message, f"write at least {EXAMPLES}, as callers say it")
 
 
-def _answer_faults(loc: Loc, entry: FaqEntry) -> Iterator[Problem]:
+def _answer_problems(loc: Loc, entry: FaqEntry) -> Iterator[Problem]:
     name = loc[-1]
     yield from _missing(loc, "answers", entry.answers)
     if entry.valid_until is None:
@@ -139,7 +139,7 @@ def _answer_faults(loc: Loc, entry: FaqEntry) -> Iterator[Problem]:
     if entry.checked is None:
         yield Problem(loc, f"{name} has no checked", "add the day you checked it, checked: 2026-11-21")
     for lang, text in entry.answers.items():
-        yield from _length_faults((*loc, "answers", lang), text)
+        yield from _length_problems((*loc, "answers", lang), text)
     for index, line in enumerate(entry.today):
         here = (*loc, "today", index)
         yield from _missing(here, "say", line.say)
@@ -147,7 +147,7 @@ def _answer_faults(loc: Loc, entry: FaqEntry) -> Iterator[Problem]:
             yield Problem((*here, "when"), "no day is named", "write weekday, dates or first")
 
 
-def _length_faults(loc: Loc, text: str) -> Iterator[Problem]:
+def _length_problems(loc: Loc, text: str) -> Iterator[Problem]:
     count = word_count(text)
     if not count:
         yield Problem(loc, "the answer is empty", "write what the caller hears")
@@ -298,8 +298,8 @@ def read(root: Path) -> dict[Path, Document[Topic]]:
     for document in documents.values():
         for name in document.model.intents if document.model else ():
             if name in owner:
-                what = f"{name} is also in {owner[name].file}"
-                document.add(("intents", name), what, "keep one of the two")
+                message = f"{name} is also in {owner[name].file}"
+                document.add(("intents", name), message, "keep one of the two")
             owner.setdefault(name, document)
     return documents
 

@@ -49,8 +49,8 @@ def read(root: Path) -> tuple[list[HeldOutQuestion], list[Finding]]:
                 questions += found
                 findings += wrong
             elif not name.startswith(BLIND):
-                mend = f"write questions in {lang}"
-                findings.append(Finding(str(FOLDER / name), 1, 1, "the file is missing", mend))
+                hint = f"write questions in {lang}"
+                findings.append(Finding(str(FOLDER / name), 1, 1, "the file is missing", hint))
     return questions, findings
 
 
@@ -63,22 +63,22 @@ def _read(path: Path, lang: str) -> tuple[list[HeldOutQuestion], list[Finding]]:
             continue
         text, tab, intent = line.partition("\t")
         if not tab or not text.strip() or not intent.strip() or "\t" in intent:
-            mend = "write the question, one tab, the intent"
-            findings.append(Finding(name, number, 1, "not a question and an intent", mend))
+            hint = "write the question, one tab, the intent"
+            findings.append(Finding(name, number, 1, "not a question and an intent", hint))
             continue
         questions.append(HeldOutQuestion(lang, text.strip(), intent.strip(), name, number))
     return questions, findings
 
 
-def faults(
+def problems(
     questions: Sequence[HeldOutQuestion], examples: Sequence[tuple[str, str, str]], known: Collection[str]
 ) -> Iterator[Finding]:
     """Unknown intents, questions that stand there twice, copies of examples (lang, intent, text)."""
     seen: dict[tuple[str, str], HeldOutQuestion] = {}
     for question in questions:
         if question.intent not in known:
-            mend = "write an intent of nlu/faq, or oos"
-            yield _finding(question, f"unknown intent {question.intent}", mend)
+            hint = "write an intent of nlu/faq, or oos"
+            yield _finding(question, f"unknown intent {question.intent}", hint)
         key = (question.lang, normalise(question.text))
         if key in seen:
             yield _finding(question, "the question stands here twice", f"see line {seen[key].line}")
@@ -94,9 +94,9 @@ def _copies(questions: Sequence[HeldOutQuestion], examples: Sequence[str]) -> It
         asked = normalise(question.text)
         found = process.extractOne(asked, choices, scorer=fuzz.ratio, score_cutoff=NEAR)
         if found is not None:
-            what = f"copies the example {examples[found[2]]!r} ({found[1]:.0f} % alike)"
-            yield _finding(question, what, "ask it in other words, or take the example out")
+            message = f"copies the example {examples[found[2]]!r} ({found[1]:.0f} % alike)"
+            yield _finding(question, message, "ask it in other words, or take the example out")
 
 
-def _finding(question: HeldOutQuestion, what: str, mend: str) -> Finding:
-    return Finding(question.file, question.line, 1, what, mend)
+def _finding(question: HeldOutQuestion, message: str, hint: str) -> Finding:
+    return Finding(question.file, question.line, 1, message, hint)

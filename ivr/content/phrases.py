@@ -115,14 +115,14 @@ class Phrase(StrEnum):
 class _PhraseFile(Strict):
     def problems(self) -> Iterator[Problem]:
         for key, text in self.model_dump().items():
-            yield from _faults(Phrase(key), text)
+            yield from _problems(Phrase(key), text)
 
 
 _FIELDS: dict[str, Any] = {phrase.value: (str, ...) for phrase in Phrase}
 PhraseFile = create_model("PhraseFile", __base__=_PhraseFile, **_FIELDS)
 
 
-def _faults(key: Phrase, text: str) -> Iterator[Problem]:
+def _problems(key: Phrase, text: str) -> Iterator[Problem]:
     if not text.strip():
         yield Problem((key,), f"'{key}' says nothing", "write what the caller hears")
         return

@@ -41,13 +41,13 @@ class Finding:
     file: str
     line: int
     column: int
-    what: str
-    mend: str
+    message: str
+    hint: str
     severity: Severity = Severity.ERROR
 
     def __str__(self) -> str:
         kind = "" if self.severity is Severity.ERROR else "warning: "
-        return f"{self.file}:{self.line}: {kind}{self.what}: {self.mend}"
+        return f"{self.file}:{self.line}: {kind}{self.message}: {self.hint}"
 
 
 @dataclass(frozen=True)
@@ -55,8 +55,8 @@ class Problem:
     """A fault found by a model in itself: ``loc`` is the path of keys and indices inside the file."""
 
     loc: Loc
-    what: str
-    mend: str
+    message: str
+    hint: str
     severity: Severity = Severity.ERROR
 
 
@@ -82,9 +82,9 @@ class Document(Generic[M]):
     findings: list[Finding] = field(default_factory=list)
     places: dict[Loc, tuple[int, int]] = field(default_factory=dict)
 
-    def checked(self, what: str) -> M:
-        """Return the model; raises ConfigError with all findings, headed by ``what``, when there are errors."""
-        raise_if_errors(self.findings, what)
+    def checked(self, heading: str) -> M:
+        """Return the model; raises ConfigError with all findings, headed by ``heading``, when there are errors."""
+        raise_if_errors(self.findings, heading)
         assert self.model is not None
         return self.model
 
@@ -97,11 +97,11 @@ class Document(Generic[M]):
     def finding(self, problem: Problem) -> Finding:
         """The problem with its place in the file."""
         line, column = self.where(problem.loc)
-        return Finding(self.file, line, column, problem.what, problem.mend, problem.severity)
+        return Finding(self.file, line, column, problem.message, problem.hint, problem.severity)
 
-    def add(self, loc: Loc, what: str, mend: str, severity: Severity = Severity.ERROR) -> None:
+    def add(self, loc: Loc, message: str, hint: str, severity: Severity = Severity.ERROR) -> None:
         """Note a fault at ``loc``."""
-        self.findings.append(self.finding(Problem(loc, what, mend, severity)))
+        self.findings.append(self.finding(Problem(loc, message, hint, severity)))
 
 
 def load(path: Path, model: type[M], root: Path) -> Document[M]:
@@ -126,11 +126,11 @@ def dump(data: object) -> str:
     return str(yaml.safe_dump(data, allow_unicode=True, sort_keys=False, width=WIDTH))
 
 
-def raise_if_errors(findings: Sequence[Finding], what: str) -> None:
+def raise_if_errors(findings: Sequence[Finding], heading: str) -> None:
     """Raise ConfigError with all findings when one of them is an error."""
     errors = [finding for finding in findings if finding.severity is Severity.ERROR]
     if errors:
-        raise ConfigError(f"{what}: {len(errors)} errors, the first is {errors[0]}", errors)
+        raise ConfigError(f"{heading}: {len(errors)} errors, the first is {errors[0]}", errors)
 
 
 def _data(path: Path, document: Document[M]) -> Any:
@@ -163,18 +163,18 @@ def _data(path: Path, document: Document[M]) -> Any:
 def _syntax(file: str, text: str, error: yaml.YAMLError) -> Finding:
     mark = getattr(error, "problem_mark", None)
     line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
-    what = getattr(error, "problem", None) or getattr(error, "reason", None) or "cannot be read"
+    message = getattr(error, "problem", None) or getattr(error, "reason", None) or "cannot be read"
     lines = text.splitlines()
     around = " ".join(lines[max(0, line - 2) : line])
     if "\t" in around:
-        mend = "indent with spaces, never with a tab"
+        hint = "indent with spaces, never with a tab"
     elif re.search(r":\s\S.*:\s", around):
-        mend = 'put the text in double quotes, for example fr: "Attention : fermé"'
-    elif "alias" in what:
-        mend = 'put a text that begins with * or & in double quotes, for example "*"'
+        hint = 'put the text in double quotes, for example fr: "Attention : fermé"'
+    elif "alias" in message:
+        hint = 'put a text that begins with * or & in double quotes, for example "*"'
     else:
-        mend = "check quotes, colons and the indentation of this line and the one before"
-    return Finding(file, line, column, f"YAML: {what}", mend)
+        hint = "check quotes, colons and the indentation of this line and the one before"
+    return Finding(file, line, column, f"YAML: {message}", hint)
 
 
 def _plain(node: yaml.Node, loc: Loc, document: Document[M]) -> Any:
@@ -194,8 +194,8 @@ def _mapping(node: yaml.MappingNode, loc: Loc, document: Document[M]) -> dict[st
         place = (key_node.start_mark.line + 1, key_node.start_mark.column + 1)
         if key in result:
             first = document.places[(*loc, key)][0]
-            mend = f"keep one of the two (the other is in line {first})"
-            document.findings.append(Finding(document.file, *place, f"'{key}' is written twice", mend))
+            hint = f"keep one of the two (the other is in line {first})"
+            document.findings.append(Finding(document.file, *place, f"'{key}' is written twice", hint))
             continue
         document.places[(*loc, key)] = place
         result[key] = _plain(value_node, (*loc, key), document)
@@ -239,18 +239,20 @@ def _problem(detail: ErrorDetails, model: type[BaseModel]) -> Problem:
     kind, context = detail["type"], detail.get("ctx", {})
     name = _named(loc)
     if kind == "accueil":
-        return Problem(loc, str(context["what"]), str(context["mend"]))
+        return Problem(loc, str(context["message"]), str(context["hint"]))
     if kind == "extra_forbidden":
         return Problem(loc, f"unknown key '{name}'", _nearest(name, known_keys(model, loc[:-1])))
     if kind == "missing":
         return Problem(loc[:-1], f"'{name}' is missing", f"add a line '{name}: ...' here")
     if kind in _WANTED:
         return Problem(loc, f"'{name}' is {_spoken(detail['input'])}", _WANTED[kind])
-    what = detail["msg"][:1].lower() + detail["msg"][1:]
+    message = detail["msg"][:1].lower() + detail["msg"][1:]
     shown = f"'{name}' is {_spoken(detail['input'])}" if loc else "the file does not fit"
     if "[key]" in detail["loc"]:
         shown = f"unknown key '{name}'"
-    return Problem(loc, shown, what.replace("input should be", "write").replace("value should", "it should"))
+    return Problem(
+        loc, shown, message.replace("input should be", "write").replace("value should", "it should")
+    )
 
 
 def _named(loc: Loc) -> str:

@@ -138,4 +138,4 @@ def _heldout(root: Path, documents: Iterable[Document[Topic]], known: set[str] |
         ]
     except ValueError as error:
         found.append(Finding(str(augmented.FOLDER), 1, 1, str(error), "run `ivr content hear`"))
-    return [*found, *heldout.faults(asked, examples, intents)]
+    return [*found, *heldout.problems(asked, examples, intents)]

@@ -148,7 +148,7 @@ def test_check_warns_thirty_days_before_the_last_day() -> None:
     assert isinstance(last, dt.date)
 
     def warned(today: dt.date) -> list[str]:
-        return [str(one) for one in check.run(ROOT, today, questions=False) if "eiffel.price" in one.what]
+        return [str(one) for one in check.run(ROOT, today, questions=False) if "eiffel.price" in one.message]
 
     assert warned(last - dt.timedelta(days=31)) == []
     soon = warned(last - dt.timedelta(days=30))

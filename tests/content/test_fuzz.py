@@ -85,7 +85,7 @@ def refused_or_read(document: Document[Any]) -> None:
     """Each finding says where, what and what to write."""
     assert document.model is not None or document.findings
     for finding in document.findings:
-        assert finding.line >= 1 and finding.what and finding.mend and str(finding)
+        assert finding.line >= 1 and finding.message and finding.hint and str(finding)
 
 
 def test_the_files_themselves_are_read(original: Path, folder: Path) -> None:

@@ -14,7 +14,7 @@ from ivr.content.callflow.fields import (
     Share,
     TelephoneNumber,
     TimeSpan,
-    fault,
+    problem,
 )
 from ivr.content.callflow.gate import GateOverride, GateSettings, RecogniserThresholds
 from ivr.content.callflow.hours import WEEKDAYS, Holidays, Hours, HoursException, Weekly, minutes
@@ -58,7 +58,7 @@ __all__ = [
     "Voicemail",
     "WEEKDAYS",
     "Weekly",
-    "fault",
+    "problem",
     "load_callflow",
     "minutes",
     "read",

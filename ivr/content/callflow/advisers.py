@@ -27,13 +27,13 @@ class FallbackPhone(Strict):
         """Whether there is one at all."""
         return bool(self.endpoint or self.number)
 
-    def telephone_faults(self, loc: Loc, allowed: list[str]) -> Iterator[Problem]:
+    def telephone_problems(self, loc: Loc, allowed: list[str]) -> Iterator[Problem]:
         """Faults between fields; ``loc`` is where it stands, ``allowed`` the numbers that may be called."""
         if self.endpoint and self.number:
             yield Problem((*loc, "number"), "endpoint and number are both there", "keep one of the two")
         if self.number and self.number not in allowed:
-            what = f"{self.number} is not among the numbers that may be called"
-            yield Problem((*loc, "number"), what, "add it to outbound.numbers")
+            message = f"{self.number} is not among the numbers that may be called"
+            yield Problem((*loc, "number"), message, "add it to outbound.numbers")
 
 
 class Adviser(FallbackPhone):

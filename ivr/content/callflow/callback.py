@@ -8,19 +8,19 @@ from typing import Annotated
 from pydantic import BeforeValidator, Field
 
 from ivr.content.callflow import phone_numbers
-from ivr.content.callflow.fields import fault
+from ivr.content.callflow.fields import problem
 from ivr.core.yamlfile import Strict
 
 
 def _number_prefix(value: object) -> object:
     if not isinstance(value, str) or not re.fullmatch(r"\+\d{1,14}", value):
-        raise fault(f"{value!r} is no beginning of a number", 'write it like "+3389", in double quotes')
+        raise problem(f"{value!r} is no beginning of a number", 'write it like "+3389", in double quotes')
     return value
 
 
 def _country(value: object) -> object:
     if not isinstance(value, str) or value not in phone_numbers.COUNTRIES:
-        raise fault(f"{value!r} is no country", 'write its two letters, like "FR", in double quotes')
+        raise problem(f"{value!r} is no country", 'write its two letters, like "FR", in double quotes')
     return value
 
 

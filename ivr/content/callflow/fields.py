@@ -14,9 +14,9 @@ from ivr.core.text import LANGUAGES
 _EXPECTED = ", ".join(f"'{lang}'" for lang in LANGUAGES[:-1]) + f" or '{LANGUAGES[-1]}'"
 
 
-def fault(what: str, mend: str) -> PydanticCustomError:
+def problem(message: str, hint: str) -> PydanticCustomError:
     """A refusal in our own words, for use inside validators."""
-    return PydanticCustomError("accueil", "{what}: {mend}", {"what": what, "mend": mend})
+    return PydanticCustomError("accueil", "{message}: {hint}", {"message": message, "hint": hint})
 
 
 def _language(value: object) -> object:
@@ -29,30 +29,32 @@ def _language(value: object) -> object:
 def _key(value: object) -> object:
     text = str(value) if isinstance(value, int) and not isinstance(value, bool) else value
     if not isinstance(text, str) or not re.fullmatch(r"[0-9*#]", text):
-        raise fault(f"{value!r} is no telephone key", 'write one of "0" to "9", "*" or "#", in double quotes')
+        raise problem(
+            f"{value!r} is no telephone key", 'write one of "0" to "9", "*" or "#", in double quotes'
+        )
     return text
 
 
 def _span(value: object) -> object:
     if not isinstance(value, str) or not re.fullmatch(r"\d{1,2}:\d{2}-\d{1,2}:\d{2}", value):
-        raise fault(f"{value!r} is no span of time", 'write it like "09:00-18:00", in double quotes')
+        raise problem(f"{value!r} is no span of time", 'write it like "09:00-18:00", in double quotes')
     for clock in value.split("-"):
         hour, minute = map(int, clock.split(":"))
         if minute > 59 or hour > 24 or (hour == 24 and minute):
-            raise fault(f"{clock} is no time of day", 'write it from "00:00" to "24:00"')
+            raise problem(f"{clock} is no time of day", 'write it from "00:00" to "24:00"')
     return value
 
 
 def _prefix(value: object) -> object:
     if not isinstance(value, str) or not re.fullmatch(r"\+\d{1,6}", value):
-        raise fault(f"{value!r} is no country prefix", 'write it like "+34", in double quotes')
+        raise problem(f"{value!r} is no country prefix", 'write it like "+34", in double quotes')
     return value
 
 
 def _endpoint(value: object) -> object:
     # The name becomes a section of pjsip.conf and an argument of Dial(): nothing that either would expand.
     if not isinstance(value, str) or not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{0,39}", value):
-        raise fault(
+        raise problem(
             f"{value!r} is no name of a telephone",
             "write letters, digits, - and _ only, a letter or digit first",
         )
@@ -62,7 +64,7 @@ def _endpoint(value: object) -> object:
 def _number(value: object) -> object:
     # The number becomes an argument of Dial(): nothing but digits.
     if not isinstance(value, str) or not re.fullmatch(r"\+\d{6,15}", value):
-        raise fault(f"{value!r} is no telephone number", 'write it like "+33612345678", in double quotes')
+        raise problem(f"{value!r} is no telephone number", 'write it like "+33612345678", in double quotes')
     return value
 
 
@@ -73,9 +75,9 @@ def _day(value: object) -> object:
         try:
             dt.date.fromisoformat(f"2024-{value}")  # a leap year: "02-29" is a day
         except ValueError:
-            raise fault(f"{value} is no day", 'write month-day, for example "12-25"') from None
+            raise problem(f"{value} is no day", 'write month-day, for example "12-25"') from None
         return value
-    raise fault(f"{value!r} is no day", 'write 2026-12-24, or "12-25" for every year')
+    raise problem(f"{value!r} is no day", 'write 2026-12-24, or "12-25" for every year')
 
 
 Language = Annotated[str, BeforeValidator(_language)]

@@ -70,16 +70,16 @@ class Hours(Strict):
         """The time zone."""
         return ZoneInfo(self.timezone)
 
-    def faults(self, loc: Loc) -> Iterator[Problem]:
+    def problems_at(self, loc: Loc) -> Iterator[Problem]:
         """Faults between fields; ``loc`` is where these hours stand."""
         try:
             _ = self.zone
         except (ZoneInfoNotFoundError, ValueError):
-            what = f"unknown time zone {self.timezone!r}"
-            yield Problem((*loc, "timezone"), what, "write for example Europe/Paris")
+            message = f"unknown time zone {self.timezone!r}"
+            yield Problem((*loc, "timezone"), message, "write for example Europe/Paris")
         if self.holidays.country and self.holidays.country not in holidays.list_supported_countries():
-            what = f"no holidays of {self.holidays.country!r} are known"
-            yield Problem((*loc, "holidays", "country"), what, "write for example FR")
+            message = f"no holidays of {self.holidays.country!r} are known"
+            yield Problem((*loc, "holidays", "country"), message, "write for example FR")
         yield from overlaps(self.holidays.open, (*loc, "holidays", "open"))
         days: dict[dt.date | str, int] = {}
         for index, exception in enumerate(self.exceptions):

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from pydantic import BeforeValidator, Field
 
-from ivr.content.callflow.fields import Language, fault
+from ivr.content.callflow.fields import Language, problem
 from ivr.core.yamlfile import Loc, Problem, Severity, Strict
 
 LOCAL = ("127.0.0.1", "localhost", "::1")
@@ -19,7 +19,7 @@ URGENT_AT_LEAST = 2
 
 def _address(value: object) -> object:
     if not isinstance(value, str) or not re.fullmatch(r"[A-Za-z0-9._%+-]+@[A-Za-z0-9.-]*[A-Za-z0-9]", value):
-        raise fault(f"{value!r} is no e-mail address", "write it like desk@example.org")
+        raise problem(f"{value!r} is no e-mail address", "write it like desk@example.org")
     return value
 
 
@@ -30,7 +30,7 @@ def _url(value: object) -> object:
         parts.scheme == "https" or parts.scheme == "http" and parts.hostname in LOCAL
     ):  # fmt: skip
         return value
-    raise fault(f"{value!r} is no safe address", "write it like https://example.org/path")
+    raise problem(f"{value!r} is no safe address", "write it like https://example.org/path")
 
 
 Address = Annotated[str, BeforeValidator(_address)]
@@ -70,14 +70,14 @@ class Notify(Strict):
         mail = [("mail", address) for address in self.mail.to(lang, urgent=urgent)] if self.mail.host else []
         return [*mail, *([("webhook", "")] if self.webhook else [])]
 
-    def faults(self, loc: Loc, languages: list[str]) -> Iterator[Problem]:
+    def problems_at(self, loc: Loc, languages: list[str]) -> Iterator[Problem]:
         """Faults between fields; ``languages``: those that callers may speak."""
         mail, where = self.mail, (*loc, "mail")
         if not mail.host and not self.webhook:
-            what = "nobody is told of a message: no mail server, no webhook"
+            message = "nobody is told of a message: no mail server, no webhook"
             yield Problem(
                 loc,
-                what,
+                message,
                 "fill in mail.host and recipients, or webhook; until then look into the inbox",
                 Severity.WARNING,
             )
@@ -88,12 +88,12 @@ class Notify(Strict):
         if mail.sound == "linked" and not mail.link:
             yield Problem((*where, "sound"), "sound is linked, but link is empty", "fill in link")
         if mail.username and mail.security == "none" and mail.host not in LOCAL:
-            what = "the password would be sent in clear text"
-            yield Problem((*where, "security"), what, "write security: starttls, or tls")
+            message = "the password would be sent in clear text"
+            yield Problem((*where, "security"), message, "write security: starttls, or tls")
         for lang in languages:
             told = mail.to(lang, urgent=True)
             if not mail.to(lang, urgent=False):
                 yield Problem(where, f"nobody is told of messages in {lang}", "write recipients")
             elif len(told) < URGENT_AT_LEAST:
-                what = f"of an urgent message in {lang} only {told[0]} is told"
-                yield Problem(where, what, "write one more address under urgent: one may be away")
+                message = f"of an urgent message in {lang} only {told[0]} is told"
+                yield Problem(where, message, "write one more address under urgent: one may be away")

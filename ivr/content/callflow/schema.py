@@ -83,9 +83,9 @@ class Callflow(Strict):
         """Faults between fields."""
         yield from self._key_clashes()
         yield from self._prefix_clashes()
-        yield from self.hours.faults(("hours",))
-        yield from self._telephone_faults()
-        yield from self._gate_faults()
+        yield from self.hours.problems_at(("hours",))
+        yield from self._telephone_problems()
+        yield from self._gate_problems()
         yield from self._others()
 
     def _key_clashes(self) -> Iterator[Problem]:
@@ -111,11 +111,11 @@ class Callflow(Strict):
         for code, entry in self.languages.items():
             for index, prefix in enumerate(entry.prefixes):
                 if prefix in taken:
-                    what = f"{prefix} already belongs to {taken[prefix]}"
-                    yield Problem(("languages", code, "prefixes", index), what, "keep one of the two")
+                    message = f"{prefix} already belongs to {taken[prefix]}"
+                    yield Problem(("languages", code, "prefixes", index), message, "keep one of the two")
                 taken.setdefault(prefix, code)
 
-    def _telephone_faults(self) -> Iterator[Problem]:
+    def _telephone_problems(self) -> Iterator[Problem]:
         """Who is rung: each is one telephone, no two are the same, and numbers are allowed ones."""
         places: list[tuple[Loc, FallbackPhone]] = [
             (("advisers", index), adviser) for index, adviser in enumerate(self.advisers)
@@ -123,20 +123,20 @@ class Callflow(Strict):
         places += [(("on_call",), self.on_call), (("overflow",), self.overflow)]
         taken: set[str] = set()
         for loc, telephone in places:
-            yield from telephone.telephone_faults(loc, self.outbound.numbers)
+            yield from telephone.telephone_problems(loc, self.outbound.numbers)
             target = telephone.endpoint or telephone.number
             if target and target in taken:
                 yield Problem(loc, f"{target} is there twice", "keep one of the two")
             taken.add(target)
             if telephone.number and not self.trunk.host:
-                what = f"{telephone.number} is behind the trunk, and there is none"
-                yield Problem((*loc, "number"), what, "fill in trunk.host, or write an endpoint")
+                message = f"{telephone.number} is behind the trunk, and there is none"
+                yield Problem((*loc, "number"), message, "fill in trunk.host, or write an endpoint")
             if isinstance(telephone, Adviser) and not telephone.given:
                 yield Problem(loc, f"{telephone.name} has no telephone", "write an endpoint, or a number")
             if isinstance(telephone, Spare) and telephone.hours:
-                yield from telephone.hours.faults((*loc, "hours"))
+                yield from telephone.hours.problems_at((*loc, "hours"))
 
-    def _gate_faults(self) -> Iterator[Problem]:
+    def _gate_problems(self) -> Iterator[Problem]:
         pairs: list[tuple[Loc, float, float]] = [((), self.gate.answer, self.gate.confirm)]
         overrides: dict[Loc, GateOverride] = {("languages", c): o for c, o in self.gate.languages.items()}
         overrides |= {("intents", name): o for name, o in self.gate.intents.items()}
@@ -146,8 +146,8 @@ class Callflow(Strict):
             pairs.append((where, answer, confirm))
         for loc, answer, confirm in pairs:
             if confirm > answer:
-                what = f"confirm ({confirm}) is above answer ({answer})"
-                yield Problem(("gate", *loc), what, "write a confirm that is not above answer")
+                message = f"confirm ({confirm}) is above answer ({answer})"
+                yield Problem(("gate", *loc), message, "write a confirm that is not above answer")
         heard = self.gate.heard
         if heard.poor > heard.sure:
             yield Problem(("gate", "heard"), "poor is above sure", "write a poor that is not above sure")
@@ -157,16 +157,16 @@ class Callflow(Strict):
     def _others(self) -> Iterator[Problem]:
         for index, code in enumerate(self.silent_languages):
             if code not in self.languages:
-                what = f"{code} is not among the languages"
-                yield Problem(("silent_languages", index), what, "use languages listed above")
+                message = f"{code} is not among the languages"
+                yield Problem(("silent_languages", index), message, "use languages listed above")
         served = {code for adviser in self.advisers for code in adviser.languages}
         for code in self.languages:
             if self.advisers and code not in served:
-                what = f"no adviser speaks {code}"
-                mend = "add it to an adviser, else these callers get the voicemail"
-                yield Problem(("advisers",), what, mend, Severity.WARNING)
-        yield from self.trunk.faults(("trunk",))
-        yield from self.notify.faults(("notify",), list(self.languages))
+                message = f"no adviser speaks {code}"
+                hint = "add it to an adviser, else these callers get the voicemail"
+                yield Problem(("advisers",), message, hint, Severity.WARNING)
+        yield from self.trunk.problems_at(("trunk",))
+        yield from self.notify.problems_at(("notify",), list(self.languages))
 
 
 def read(root: Path) -> Document[Callflow]:

@@ -23,15 +23,15 @@ class Trunk(Strict):
     codecs: Annotated[list[Literal["alaw", "ulaw", "g722"]], Field(min_length=1)] = ["alaw", "ulaw"]
     allowed: list[str] = []
 
-    def faults(self, loc: Loc) -> Iterator[Problem]:
+    def problems_at(self, loc: Loc) -> Iterator[Problem]:
         """Faults between fields; ``loc`` is where the trunk stands."""
         if self.register_ and not (self.host and self.username):
-            what = "register is true, but host or username is empty"
-            yield Problem((*loc, "register"), what, "fill in both, or write register: false")
+            message = "register is true, but host or username is empty"
+            yield Problem((*loc, "register"), message, "fill in both, or write register: false")
         for index, network in enumerate(self.allowed):
             try:
                 ipaddress.ip_network(network)
             except ValueError:
-                what = f"{network!r} is no address or network"
-                mend = "write for example 203.0.113.7 or 203.0.113.0/24"
-                yield Problem((*loc, "allowed", index), what, mend)
+                message = f"{network!r} is no address or network"
+                hint = "write for example 203.0.113.7 or 203.0.113.0/24"
+                yield Problem((*loc, "allowed", index), message, hint)

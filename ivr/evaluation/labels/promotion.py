@@ -51,7 +51,7 @@ def accept(settings: Settings, path: Path) -> None:
     raise_if_errors(document.findings, str(path))
     assert document.model is not None
     for problem in refusals(document.model, _content(settings)):
-        document.add(problem.loc, problem.what, problem.mend)
+        document.add(problem.loc, problem.message, problem.hint)
     raise_if_errors(document.findings, str(path))
     _write_all(settings, _edited(settings.root, document.model.items))
     sys.stdout.write(f"{len(document.model.items)} sentences taken: `ivr publish` puts them into service\n")

@@ -146,7 +146,9 @@ def test_from_labels_to_examples_and_questions(
     faq, (held_out, _) = load_faq(office.root), heldout.read(office.root)
     examples = [(lang, name, text) for lang in ("fr",) for name, text in faq.examples(lang)]
     copies = [
-        one for one in heldout.faults(held_out, examples, {*faq.intents, "oos"}) if "débourser" in one.what
+        one
+        for one in heldout.problems(held_out, examples, {*faq.intents, "oos"})
+        if "débourser" in one.message
     ]
     assert copies == []
     with pytest.raises(ConfigError, match="is there already"):
