@@ -1,4 +1,4 @@
-"""Who may come in: by places, and by how long those who are here wait for the recogniser."""
+"""Admission by places, and by how long calls in progress wait for the recogniser."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ LATE_S = 1.0
 
 
 class Clock:
-    """Stands until it is moved."""
+    """A clock that stands until it is moved."""
 
     def __init__(self) -> None:
         self.now = 100.0

@@ -1,4 +1,4 @@
-"""Whole calls: every part of ours, in one task group, and nothing left behind however they end."""
+"""Whole calls: nothing is left behind, however a call ends."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ from ivr.core.events import (
     PersonWanted,
     Said,
 )
-from tests.call.audio.lines import until
+from tests.call.audio.telephone import until
 from tests.call.dialogue.scripted import NIGHT, with_on_call
-from tests.call.house import house, voice
+from tests.call.harness import call_harness, voice
 
 pytestmark = pytest.mark.virtual_time(sockets=True)
 
 
 async def test_a_call_from_the_greeting_to_goodbye(tmp_path: Path) -> None:
-    async with house(tmp_path) as here:
+    async with call_harness(tmp_path) as here:
         await here.menu()
         here.fake.press(here.caller, "2")
         await here.hears("how_can_i_help")
@@ -58,7 +58,7 @@ async def test_a_call_from_the_greeting_to_goodbye(tmp_path: Path) -> None:
 async def test_the_greeting_begins_with_the_answer_and_events_tell_the_time_since_then(
     tmp_path: Path,
 ) -> None:
-    async with house(tmp_path) as here:
+    async with call_harness(tmp_path) as here:
         await here.menu()
         here.fake.press(here.caller, "1")
         await until(lambda: "said" in [item.event.kind for item in here.noted])
@@ -69,7 +69,7 @@ async def test_the_greeting_begins_with_the_answer_and_events_tell_the_time_sinc
 
 
 async def test_a_question_over_the_menu_stops_it_and_is_answered_in_its_language(tmp_path: Path) -> None:
-    async with house(tmp_path) as here:
+    async with call_harness(tmp_path) as here:
         await here.menu()
         await here.says("quanto costa un Navigo", "it")
         await here.hears("navigo.pass")
@@ -82,7 +82,7 @@ async def test_a_question_over_the_menu_stops_it_and_is_answered_in_its_language
 
 
 async def test_a_noise_that_stopped_the_prompt_has_it_said_again(tmp_path: Path) -> None:
-    async with house(tmp_path) as here:
+    async with call_harness(tmp_path) as here:
         await here.menu()
         here.recogniser.words.append(("", "en"))
         await here.sounds(voice("Pardon?", "en")[: 32_000 // 2])
@@ -94,7 +94,7 @@ async def test_a_noise_that_stopped_the_prompt_has_it_said_again(tmp_path: Path)
 
 
 async def test_the_dead_man_timer_is_wound_up_every_two_seconds(tmp_path: Path) -> None:
-    async with house(tmp_path) as here:
+    async with call_harness(tmp_path) as here:
         await asyncio.sleep(10)
         renewed = [target for target in here.fake.targets if target.endswith("/variable")]
         assert 5 <= len(renewed) <= 7
@@ -106,7 +106,7 @@ async def test_the_dead_man_timer_is_wound_up_every_two_seconds(tmp_path: Path) 
 
 @pytest.mark.parametrize("seconds", [0.0, 0.004, 0.05, 0.5, 3.0, 20.0])
 async def test_a_hang_up_while_we_speak_or_wait_leaves_nothing_behind(tmp_path: Path, seconds: float) -> None:
-    async with house(tmp_path) as here:
+    async with call_harness(tmp_path) as here:
         before = asyncio.all_tasks() - {here.session}
         await asyncio.sleep(seconds)
         here.fake.hang_up(here.caller)
@@ -122,7 +122,7 @@ async def test_a_hang_up_while_we_speak_or_wait_leaves_nothing_behind(tmp_path: 
 async def test_a_hang_up_in_mid_question_or_answer_leaves_nothing_behind(
     tmp_path: Path, after: float
 ) -> None:
-    async with house(tmp_path) as here:
+    async with call_harness(tmp_path) as here:
         await here.menu()
         here.fake.press(here.caller, "2")
         asking = asyncio.create_task(here.says("what does a Navigo week cost"))
@@ -140,7 +140,7 @@ async def test_a_hang_up_in_mid_question_or_answer_leaves_nothing_behind(
 
 
 async def test_with_a_broken_recogniser_topics_are_chosen_by_keys(tmp_path: Path) -> None:
-    async with house(tmp_path) as here:
+    async with call_harness(tmp_path) as here:
         await here.menu()
         here.recogniser.words.append(None)
         await here.sounds(voice("what does a Navigo week cost", "en"))
@@ -155,7 +155,7 @@ async def test_with_a_broken_recogniser_topics_are_chosen_by_keys(tmp_path: Path
 
 
 async def test_who_speaks_to_a_broken_recogniser_gets_a_person(tmp_path: Path) -> None:
-    async with house(tmp_path) as here:
+    async with call_harness(tmp_path) as here:
         await here.menu()
         here.fake.press(here.caller, "2")
         await here.hears("how_can_i_help")
@@ -168,8 +168,8 @@ async def test_who_speaks_to_a_broken_recogniser_gets_a_person(tmp_path: Path) -
 
 
 async def test_what_no_voice_can_say_is_not_waited_for(tmp_path: Path) -> None:
-    """A number that is read back is made up in the call; a message instead."""
-    async with house(tmp_path) as here:
+    """A number is read back with live prompt parts; without them the caller leaves a message."""
+    async with call_harness(tmp_path) as here:
         await here.menu()
         here.fake.press(here.caller, "2")
         await here.hears("how_can_i_help")
@@ -183,15 +183,15 @@ async def test_what_no_voice_can_say_is_not_waited_for(tmp_path: Path) -> None:
         keyed = max(item.t for item in here.noted if item.event.kind == "key")
         told = here.last("said")
         assert isinstance(told, Said) and told.key == "voicemail_intro"
-        assert told.start_s - keyed < 6.0, "more than the groups before it: he has waited for nothing"
+        assert told.start_s - keyed < 6.0, "more than the groups before it: the caller waited for nothing"
 
 
 async def test_a_failure_that_nobody_thought_of_hands_the_caller_to_the_dialplan(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    async with house(tmp_path) as here:
+    async with call_harness(tmp_path) as here:
         await here.menu()
-        here.recogniser.words.append(("what",))  # type: ignore[arg-type]  # an IndexError: a fault of ours
+        here.recogniser.words.append(("what",))  # type: ignore[arg-type]  # an IndexError: an error in the program
         await here.sounds(voice("what does a Navigo week cost", "en"))
         await here.over()
         assert here.caller.where == "fallback,s,1" and here.left_behind() == []
@@ -201,7 +201,7 @@ async def test_a_failure_that_nobody_thought_of_hands_the_caller_to_the_dialplan
 
 
 async def test_without_understanding_the_caller_gets_keys_and_a_person(tmp_path: Path) -> None:
-    async with house(tmp_path) as here:
+    async with call_harness(tmp_path) as here:
         await here.menu()
         here.fake.press(here.caller, "2")
         await here.hears("how_can_i_help")
@@ -216,7 +216,7 @@ async def test_without_understanding_the_caller_gets_keys_and_a_person(tmp_path:
 
 
 async def test_a_line_that_breaks_again_and_again_hands_the_caller_to_the_dialplan(tmp_path: Path) -> None:
-    async with house(tmp_path) as here:
+    async with call_harness(tmp_path) as here:
         await here.menu()
         while not here.session.done():
             media = [one for one in here.fake.media.values() if one.socket is not None][-1]
@@ -230,7 +230,7 @@ async def test_a_line_that_breaks_again_and_again_hands_the_caller_to_the_dialpl
 
 
 async def test_a_hand_off_tells_the_dialplan_whom_to_ring(tmp_path: Path) -> None:
-    async with house(tmp_path) as here:
+    async with call_harness(tmp_path) as here:
         here.wait = WaitEstimate(1, 61.0)
         await here.menu()
         here.fake.press(here.caller, "0")
@@ -247,8 +247,8 @@ async def test_a_hand_off_tells_the_dialplan_whom_to_ring(tmp_path: Path) -> Non
     ("status", "told"),
     [("TIMEOUT", "handoff_declined"), ("LEAVEEMPTY", "handoff_failed"), ("CONTINUE", "back_to_service")],
 )
-async def test_a_caller_comes_back_in_his_language(tmp_path: Path, status: str, told: str) -> None:
-    async with house(tmp_path, "return", status, lang="es") as here:
+async def test_a_caller_comes_back_in_their_language(tmp_path: Path, status: str, told: str) -> None:
+    async with call_harness(tmp_path, "return", status, lang="es") as here:
         await here.hears(told)
         assert here.last("hand-off") == HandOff("", status)
         assert {item.event.lang for item in here.noted if item.event.kind == "said"} == {"es"}  # type: ignore[attr-defined]
@@ -264,7 +264,7 @@ async def test_a_caller_back_from_an_empty_queue_is_put_through_to_the_on_call_t
     tmp_path: Path, status: str
 ) -> None:
     before = time.time()
-    async with house(tmp_path, "return", status, lang="es", content=with_on_call()) as here:
+    async with call_harness(tmp_path, "return", status, lang="es", content=with_on_call()) as here:
         await here.over()
         assert here.caller.where == "handoff,oncall,1" and here.left_behind() == []
         assert here.kinds() == ["call-started", "hand-off", "person-wanted", "hand-off"]
@@ -276,10 +276,10 @@ async def test_a_caller_back_from_an_empty_queue_is_put_through_to_the_on_call_t
 
 
 @pytest.mark.parametrize(("lang", "first"), [("es", "how_can_i_help"), ("", "welcome")])
-async def test_a_caller_whose_worker_was_lost_goes_on_where_he_is_known(
+async def test_a_caller_whose_worker_was_lost_continues_where_they_are_known(
     tmp_path: Path, lang: str, first: str
 ) -> None:
-    async with house(tmp_path, "return", "LOST", lang=lang) as here:
+    async with call_harness(tmp_path, "return", "LOST", lang=lang) as here:
         await here.hears(first)
         said = [item.event for item in here.noted if item.event.kind == "said"]
         assert said[0].key == first and "hand-off" not in here.kinds()  # type: ignore[attr-defined]
@@ -291,7 +291,7 @@ async def test_a_caller_whose_worker_was_lost_goes_on_where_he_is_known(
 
 
 async def test_a_message_at_night_is_recorded_outside_the_bridge_and_sent(tmp_path: Path) -> None:
-    async with house(tmp_path, now=NIGHT) as here:
+    async with call_harness(tmp_path, now=NIGHT) as here:
         await here.menu()
         here.fake.press(here.caller, "0")
         await here.hears("voicemail_intro")
@@ -311,8 +311,8 @@ async def test_a_message_at_night_is_recorded_outside_the_bridge_and_sent(tmp_pa
 async def test_a_recording_that_the_collector_would_throw_away_is_not_called_a_message(
     tmp_path: Path,
 ) -> None:
-    """Where frames of a silence are lost, Asterisk takes the rest of it for a second of talking."""
-    async with house(tmp_path, now=NIGHT) as here:
+    """Where frames of a silence are lost, Asterisk counts the rest as a second of talking."""
+    async with call_harness(tmp_path, now=NIGHT) as here:
         await here.menu()
         here.fake.press(here.caller, "0")
         await here.hears("voicemail_intro")
@@ -328,7 +328,7 @@ async def test_a_recording_that_the_collector_would_throw_away_is_not_called_a_m
 
 @pytest.mark.parametrize("how", ["hang-up", "failed"])
 async def test_a_message_that_is_broken_off_stays_noted_for_the_collector(tmp_path: Path, how: str) -> None:
-    async with house(tmp_path, now=NIGHT) as here:
+    async with call_harness(tmp_path, now=NIGHT) as here:
         await here.menu()
         here.fake.press(here.caller, "0")
         await here.hears("voicemail_intro")
@@ -342,7 +342,7 @@ async def test_a_message_that_is_broken_off_stays_noted_for_the_collector(tmp_pa
 
 
 async def test_a_number_keyed_in_makes_a_callback_and_stands_nowhere_else(tmp_path: Path) -> None:
-    async with house(tmp_path) as here:
+    async with call_harness(tmp_path) as here:
         await here.menu()
         here.fake.press(here.caller, "2")
         await here.hears("how_can_i_help")

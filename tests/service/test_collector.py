@@ -24,7 +24,7 @@ from ivr.service.transcriber import MOST_S, Transcriber
 from ivr.store import queries, tables
 from ivr.store.database import open_store
 from ivr.store.journal import Journal
-from tests.call.audio.hearing import Reader, speech
+from tests.call.audio.listener_peers import Reader, speech
 from tests.conftest import ROOT
 from tests.fakes.asterisk import PASSWORD, USER, FakeAsterisk
 from tests.store.calls import PSEUDONYMS, stamped

@@ -18,7 +18,7 @@ from ivr.speech.end_of_turn import MODEL, SHORTEST_S, Endpointing, SmartTurn, wi
 from ivr.speech.loudness import trim
 from ivr.speech.stt import DOUBTFUL, FINISHED, Recogniser
 from ivr.speech.whisper.recogniser import Whisper
-from tests.call.audio.hearing import Reader
+from tests.call.audio.listener_peers import Reader
 from tests.speech.engines import GOLDEN
 
 PAUSE = silence(0.14)

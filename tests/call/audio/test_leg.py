@@ -1,4 +1,4 @@
-"""The caller's line: what passes through it, and how it is kept whole when the media socket breaks."""
+"""The leg: what passes through it, and how it is rebuilt when the media socket breaks."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 
 from ivr.call.audio.leg import REBUILDS
 from ivr.core.errors import CallerGone, LinkLost
-from tests.call.audio.lines import counted, numbers, telephone, until
+from tests.call.audio.telephone import counted, numbers, telephone, until
 
 pytestmark = pytest.mark.virtual_time(sockets=True)
 
@@ -18,7 +18,7 @@ SOUND = bytes(range(1, 129)) * 5  # 20 ms that are not silence
 async def test_sound_and_keys_of_the_caller_arrive_in_order() -> None:
     async with telephone() as phone:
         heard: list[bytes | str] = []
-        phone.line.on_audio, phone.line.on_key = heard.append, heard.append
+        phone.leg.on_audio, phone.leg.on_key = heard.append, heard.append
         phone.fake.say(phone.caller, SOUND)
         phone.fake.press(phone.caller, "5")
         phone.fake.say(phone.caller, SOUND)
@@ -27,10 +27,10 @@ async def test_sound_and_keys_of_the_caller_arrive_in_order() -> None:
 
 
 async def test_a_line_without_frames_is_filled_with_silence() -> None:
-    """No RTP, or a key held down: turns are counted in frames, so time must go on."""
+    """Without RTP, for example while a key is held down: turns are counted in frames, so time must go on."""
     async with telephone() as phone:
         heard = bytearray()
-        phone.line.on_audio = heard.extend
+        phone.leg.on_audio = heard.extend
         await asyncio.sleep(3.0)
         assert len(heard) == pytest.approx(3.0 * 32_000, rel=0.05) and not any(heard)
 
@@ -40,7 +40,7 @@ async def test_nonsense_from_the_media_socket_is_logged_and_the_line_goes_on(
 ) -> None:
     async with telephone() as phone:
         heard: list[bytes] = []
-        phone.line.on_audio = heard.append
+        phone.leg.on_audio = heard.append
         socket = phone.media.socket
         assert socket is not None
         for garbage in ("no json", "[]", '{"event": 5}', '{"event": "DTMF_END"}', SOUND[:101], b""):
@@ -81,11 +81,11 @@ async def test_a_prompt_on_hold_stays_on_hold_when_the_media_socket_breaks() -> 
     async with telephone() as phone:
         playing = asyncio.create_task(phone.play(counted(1.0)))
         await phone.reaches(20)
-        await phone.mouth.hold()
+        await phone.player.hold()
         phone.cut_media()
         await asyncio.sleep(1.0)
         assert len(phone.heard()) <= 23
-        phone.mouth.resume()
+        phone.player.resume()
         await playing
         assert phone.heard()[-1] == 50
 
@@ -97,7 +97,7 @@ async def test_a_key_during_the_rebuild_cuts_the_prompt() -> None:
         phone.fake.start_delay_s = 1.0
         phone.cut_media()
         await until(lambda: len(phone.fake.media) > 2)
-        await phone.mouth.flush()
+        await phone.player.flush()
         [played] = await playing
         assert played.interrupted and played.heard_s == pytest.approx(0.4, abs=0.06)
         await until(lambda: bool(phone.members() & phone.fake.media.keys()))
@@ -107,8 +107,8 @@ async def test_a_key_during_the_rebuild_cuts_the_prompt() -> None:
 
 async def test_nothing_is_left_in_asterisk_after_close_which_may_come_twice() -> None:
     async with telephone() as phone:
-        await phone.line.close()
-        await phone.line.close()
+        await phone.leg.close()
+        await phone.leg.close()
         assert phone.fake.bridges == {}
         assert list(phone.fake.channels) == [phone.caller.id], "the caller's own channel is left alone"
 
@@ -162,6 +162,6 @@ async def test_a_line_that_breaks_again_and_again_is_given_up() -> None:
 async def test_aside_takes_the_caller_out_of_the_bridge_and_back() -> None:
     async with telephone() as phone:
         assert phone.caller.id in phone.members()
-        async with phone.line.aside():
+        async with phone.leg.aside():
             assert phone.caller.id not in phone.members()
         assert phone.caller.id in phone.members()

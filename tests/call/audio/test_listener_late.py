@@ -1,4 +1,4 @@
-"""A machine that is late: frames come to the ear in bursts, and it hears the same turns of the same bytes."""
+"""A machine that is late: frames come in bursts, and the same bytes give the same turns."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 from ivr.call.audio.caller_turn import CallerTurn
 from ivr.core.audio import frames, silence
-from tests.call.audio.hearing import Listening, Reader, judge, noise, speech, text
+from tests.call.audio.listener_peers import ListenerHarness, Reader, interpreter, noise, speech, text
 
 pytestmark = pytest.mark.virtual_time
 
@@ -23,17 +23,17 @@ CALL = b"".join(
 
 async def turns(bursts: random.Random | None) -> list[CallerTurn]:
     """The two turns of the call, on a machine that is on time or not."""
-    listener = Listening(Reader(delay_s=0.2))
-    feeding = asyncio.create_task(feed(listener, bursts))
-    found = [await listener.turn(judge("how much is the Louvre", "and on Sundays")) for _ in range(2)]
+    harness = ListenerHarness(Reader(delay_s=0.2))
+    feeding = asyncio.create_task(feed(harness, bursts))
+    found = [await harness.turn(interpreter("how much is the Louvre", "and on Sundays")) for _ in range(2)]
     feeding.cancel()
     return found
 
 
-async def feed(listener: Listening, bursts: random.Random | None) -> None:
+async def feed(harness: ListenerHarness, bursts: random.Random | None) -> None:
     late = 0
     for frame in frames(CALL + silence(9.0)):
-        listener.ear.hear(frame)
+        harness.listener.hear(frame)
         late += 1
         if bursts is None or bursts.random() < 0.15:
             await asyncio.sleep(late * 0.02)
@@ -51,9 +51,9 @@ async def test_late_frames_make_the_same_turns_of_the_same_bytes(seed: int) -> N
 
 
 async def test_a_turn_tells_what_it_depended_on() -> None:
-    listener = Listening(Reader(delay_s=0.3), prompt_s=1.0)
-    sound = await listener.hears(
-        silence(2.0), speech("how much is 0.26 the Louvre"), judge=judge("the Louvre")
+    harness = ListenerHarness(Reader(delay_s=0.3), prompt_s=1.0)
+    sound = await harness.hears(
+        silence(2.0), speech("how much is 0.26 the Louvre"), interpreter=interpreter("the Louvre")
     )
     course = sound.trace
     assert course.since == 1 and course.until > course.voice[1] > course.voice[0] >= 100
@@ -61,5 +61,5 @@ async def test_a_turn_tells_what_it_depended_on() -> None:
     first, second = course.decodes
     assert first.took is None and second.took is not None and first.start < second.start
     assert second.took == pytest.approx(0.3 / 0.02, abs=1) and not second.once
-    again = await listener.hears(silence(2.0), speech("and on Sundays"))
+    again = await harness.hears(silence(2.0), speech("and on Sundays"))
     assert again.trace.since == course.until + 1

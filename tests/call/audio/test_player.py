@@ -1,4 +1,4 @@
-"""What the caller hears: every frame once and in order, silence at once when he speaks, no prompt left hanging."""
+"""What the caller hears: every frame once and in order, silence when they speak, and no prompt that hangs."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from tests.call.audio.lines import counted, numbers, telephone, until
+from tests.call.audio.telephone import counted, numbers, telephone, until
 
 pytestmark = pytest.mark.virtual_time(sockets=True)
 
@@ -16,12 +16,12 @@ async def test_a_prompt_ends_when_its_last_frame_has_left_asterisk() -> None:
         [played] = await phone.play(counted(1.0))
         assert phone.heard() == numbers(1, 50)
         assert (played.length_s, played.heard_s, played.interrupted) == (1.0, 1.0, False)
-        assert phone.mouth.now() - played.start_s == pytest.approx(1.0, abs=0.06)
-        assert not phone.mouth.speaking
+        assert phone.player.now() - played.start_s == pytest.approx(1.0, abs=0.06)
+        assert not phone.player.speaking
 
 
 async def test_a_long_prompt_is_fed_bit_by_bit_and_loses_nothing() -> None:
-    """Asterisk keeps 20 s and drops the rest without a word; we stay 5 s ahead."""
+    """Asterisk keeps 20 s and drops the rest silently; the player stays 5 s ahead."""
     async with telephone() as phone:
         playing = asyncio.create_task(phone.play(counted(8.0)))
         await phone.reaches(5)
@@ -49,7 +49,7 @@ async def test_flush_is_silence_within_two_frames_and_tells_how_much_was_heard()
     async with telephone() as phone:
         playing = asyncio.create_task(phone.play(counted(3.0), counted(1.0, first=151)))
         await phone.reaches(40)
-        await phone.mouth.flush()
+        await phone.player.flush()
         before = len(phone.heard())
         first, second = await playing
         assert first.interrupted and second.interrupted
@@ -62,7 +62,7 @@ async def test_a_cut_prompt_gives_way_to_the_next_one() -> None:
     async with telephone() as phone:
         playing = asyncio.create_task(phone.play(counted(8.0)))
         await phone.reaches(10)
-        await phone.mouth.flush()
+        await phone.player.flush()
         await playing
         await phone.play(counted(0.5, first=1001))
         assert phone.heard()[-25:] == numbers(1001, 1025)
@@ -70,9 +70,9 @@ async def test_a_cut_prompt_gives_way_to_the_next_one() -> None:
 
 async def test_flush_before_the_first_sample_keeps_the_prompt_from_being_played() -> None:
     async with telephone() as phone:
-        phone.mouth.begin()
-        await phone.mouth.flush()
-        [played] = await phone.mouth.play(asyncio.sleep(0, counted(1.0)))
+        phone.player.begin()
+        await phone.player.flush()
+        [played] = await phone.player.play(asyncio.sleep(0, counted(1.0)))
         assert played.interrupted and played.heard_s == 0 and phone.heard() == []
 
 
@@ -80,13 +80,13 @@ async def test_a_hold_is_silence_and_resume_goes_on_two_frames_back() -> None:
     async with telephone() as phone:
         playing = asyncio.create_task(phone.play(counted(1.0)))
         await phone.reaches(20)
-        await phone.mouth.hold()
+        await phone.player.hold()
         held = len(phone.media.played)
         await until(lambda: len(phone.media.played) >= held + 40)
         heard = phone.heard()
         assert len(heard) <= 22
         assert phone.media.played[-30:] == [bytes(640)] * 30, "the caller's side always gets RTP"
-        phone.mouth.resume()
+        phone.player.resume()
         [played] = await playing
         assert phone.heard() == [*heard, *numbers(heard[-1] - 1, 50)] and not played.interrupted
 
@@ -95,23 +95,23 @@ async def test_time_on_hold_was_not_heard() -> None:
     async with telephone() as phone:
         playing = asyncio.create_task(phone.play(counted(5.0)))
         await phone.reaches(20)
-        await phone.mouth.hold()
+        await phone.player.hold()
         held = len(phone.media.played)
         await until(lambda: len(phone.media.played) >= held + 40)
-        await phone.mouth.flush()
+        await phone.player.flush()
         [played] = await playing
         assert played.heard_s == pytest.approx(len(phone.heard()) * 0.02, abs=0.06)
 
 
 async def test_a_hold_before_the_first_sample_is_lifted_by_resume() -> None:
-    """A cough while the prompt is being fetched must not hold it for ever."""
+    """A cough before the prompt is rendered must not hold it for ever."""
     async with telephone() as phone:
-        phone.mouth.begin()
-        await phone.mouth.hold()
-        playing = asyncio.create_task(phone.mouth.play(asyncio.sleep(0, counted(0.5))))
+        phone.player.begin()
+        await phone.player.hold()
+        playing = asyncio.create_task(phone.player.play(asyncio.sleep(0, counted(0.5))))
         await asyncio.sleep(0.3)
         assert phone.heard() == []
-        phone.mouth.resume()
+        phone.player.resume()
         async with asyncio.timeout(5):
             await playing
         assert phone.heard() == numbers(1, 25)
@@ -121,9 +121,9 @@ async def test_a_hold_at_the_very_end_of_a_part_is_lifted_by_resume() -> None:
     async with telephone() as phone:
         playing = asyncio.create_task(phone.play(counted(0.4), counted(0.4, first=21)))
         await phone.reaches(20)
-        await phone.mouth.hold()
+        await phone.player.hold()
         await asyncio.sleep(0.3)
-        phone.mouth.resume()
+        phone.player.resume()
         async with asyncio.timeout(5):
             await playing
         assert phone.heard() == [*numbers(1, 20), *numbers(19, 40)]
@@ -133,8 +133,8 @@ async def test_a_hold_at_the_very_end_of_a_prompt_does_not_hold_the_next_one() -
     async with telephone() as phone:
         playing = asyncio.create_task(phone.play(counted(0.4)))
         await phone.reaches(20)
-        await phone.mouth.hold()
-        await phone.mouth.flush()  # it was speech
+        await phone.player.hold()
+        await phone.player.flush()  # it was speech
         await playing
         async with asyncio.timeout(5):
             await phone.play(counted(0.4, first=21))
@@ -149,7 +149,7 @@ async def test_flush_ends_a_prompt_even_when_nobody_reads_the_line_any_more() ->
         for task in phone.tasks:
             task.cancel()
         await asyncio.gather(*phone.tasks, return_exceptions=True)
-        await phone.mouth.flush()
+        await phone.player.flush()
         async with asyncio.timeout(5):
             [played] = await playing
         assert played.interrupted
@@ -159,8 +159,8 @@ async def test_flush_of_a_line_without_media_is_no_error() -> None:
     async with telephone() as phone:
         playing = asyncio.create_task(phone.play(counted(1.0)))
         await phone.reaches(10)
-        await phone.line.close()
-        await phone.mouth.flush()
+        await phone.leg.close()
+        await phone.player.flush()
         async with asyncio.timeout(5):
             [played] = await playing
         assert played.interrupted

@@ -1,4 +1,4 @@
-"""Turn taking, frame by frame: what is a cough, what is speech, what is a pause, what goes on."""
+"""Turn detection, frame by frame: coughs, speech, pauses, and speech that continues."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ VOICE, SILENCE = 0.9, 0.05
 
 
 def run(detector: TurnDetector, *stretches: tuple[float, float]) -> list[tuple[DetectedTurn, float]]:
-    """(probability, seconds) stretches through the detector; what it said, and when (seconds)."""
+    """Feed stretches of (probability, seconds) to the detector; return what it detected, and when in seconds."""
     said: list[tuple[DetectedTurn, float]] = []
     for probability, seconds in stretches:
         for _ in range(round(seconds / FRAME_S)):

@@ -1,4 +1,4 @@
-"""A decode as it is noted in a call's events, and read again."""
+"""Decodes as text in events, and read again."""
 
 from __future__ import annotations
 

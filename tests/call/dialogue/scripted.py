@@ -1,4 +1,4 @@
-"""A caller who follows a script, and what he was told: ``Caller`` for tests of the conversation."""
+"""A ``Caller`` who follows a script and records what they were told."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ RENDERED = set(sentences(_callflow, _faq, _phrases))
 RENDERED_SLOWLY = set(answers(_callflow, _faq))
 
 
-def office(now: str = "2026-11-24T10:00", *, notice: bool = False) -> Content:
-    """The real content of the checkout, on a fixed day (a Tuesday) at a fixed hour in Paris.
+def make_content(now: str = "2026-11-24T10:00", *, notice: bool = False) -> Content:
+    """Return the real content of the checkout with a fixed time in Paris; the default is a Tuesday.
 
-    ``notice``: callers are told that the call may be recorded, as they are; most scripts leave it out.
+    ``notice``: whether the recording notice is said; most scripts leave it out.
     """
     moment = dt.datetime.fromisoformat(now).replace(tzinfo=_callflow.hours.zone)
     return Content(
@@ -55,7 +55,7 @@ NIGHT = "2026-11-24T22:30"
 
 def with_on_call() -> Content:
     """The same content with a telephone that rings when no adviser is there."""
-    content = office()
+    content = make_content()
     callflow = content.callflow.model_copy(update={"on_call": Spare(endpoint="oncall")})
     return replace(content, callflow=callflow)
 
@@ -65,7 +65,7 @@ def with_on_call() -> Content:
 
 @dataclass(frozen=True)
 class Leaves:
-    """He speaks after the beep for so many seconds; ``failed``: it could not be recorded."""
+    """The caller speaks after the beep for so many seconds; ``failed``: recording fails."""
 
     seconds: float
     failed: bool = False
@@ -73,7 +73,7 @@ class Leaves:
 
 @dataclass(frozen=True)
 class CutsIn:
-    """He says this into what he is told."""
+    """The caller barges in with this."""
 
     heard: CallerReply
 
@@ -85,39 +85,39 @@ T = TypeVar("T", CallerReply, Leaves, CutsIn)
 
 
 def key(digit: str) -> CallerReply:
-    """He presses a key."""
+    """The caller presses a key."""
     return CallerReply(key=digit)
 
 
 def says(
     intent: str, *, sure: float = 0.95, text: str = "", lang: str = "", heard: float = 0.9
 ) -> CallerReply:
-    """He says something that means ``intent``; ``sure`` and ``heard``: certainty of Rasa, of the recogniser."""
+    """The caller says something that means ``intent``; ``sure``, ``heard``: confidence of intent and recogniser."""
     return _means([(intent, sure)], text or f"({intent})", lang, heard)
 
 
 def between(one: str, other: str, *, lang: str = "") -> CallerReply:
-    """He says something that may mean either."""
+    """The caller says something that may mean either."""
     return _means([(one, 0.46), (other, 0.44)], f"({one} {other})", lang, 0.9)
 
 
 def speaks(text: str) -> CallerReply:
-    """He says something of which Rasa makes nothing."""
+    """The caller says something out of scope."""
     return _means([("oos", 0.9)], text, "", 0.9)
 
 
 def mumbles() -> CallerReply:
-    """Words that mean nothing to us."""
+    """The caller says words without meaning."""
     return _means([("oos", 0.9)], "blah", "", 0.9)
 
 
 def cries(text: str = "ambulance", lang: str = "") -> CallerReply:
-    """An emergency word was in it."""
+    """The caller uses an emergency word."""
     return CallerReply(text=text, lang=lang, confidence=0.9, urgent=True, spoke=True)
 
 
 def names(text: str) -> CallerReply:
-    """He names a language; what Rasa makes of it is of no use."""
+    """The caller names a language; the intent is of no use."""
     return _means([("oos", 0.6)], text, "", 0.9)
 
 
@@ -132,9 +132,9 @@ def _means(best: list[tuple[str, float]], text: str, lang: str, heard: float) ->
 
 @dataclass
 class Story:
-    """A call from its beginning to its end, by the keys of what was said.
+    """A whole call, by the keys of what was said.
 
-    ``said``: one string an utterance.  ``end``: hang-up (his), goodbye (ours), or transfer.
+    ``said``: one string for each prompt.  ``end``: hang-up (by the caller), goodbye (by the service), or transfer.
     """
 
     said: list[str] = field(default_factory=list)
@@ -153,12 +153,12 @@ class Story:
     target: TransferTarget | None = None
 
     def text(self, name: str) -> str:
-        """The words of the last piece of that key."""
+        """The words of the last prompt part with that key."""
         return next(piece.text for piece in reversed(self.pieces) if piece.key == name)
 
 
 TURN_S = 10.0
-"""Every turn of a script takes so long."""
+"""Seconds that each turn of a script takes."""
 
 
 FREE = WaitEstimate(staffed=1)
@@ -166,7 +166,7 @@ FREE = WaitEstimate(staffed=1)
 
 
 class ScriptedCaller:
-    """Does what the script says; at its end he hangs up."""
+    """Follows a script and hangs up at its end."""
 
     def __init__(self, turns: Sequence[Turn], number: str = "", lang: str = "") -> None:
         self.number, self.lang = number, lang
@@ -266,10 +266,10 @@ class ScriptedCaller:
 async def call(
     *turns: Turn, at: Content | None = None, number: str = "", desk: WaitEstimate | None = FREE
 ) -> Story:
-    """A new call; ``desk``: how it looks there."""
+    """Run a new call; ``desk``: the estimated wait for an adviser."""
     caller = ScriptedCaller(turns, number)
     caller.desk = desk
-    dialogue = Dialogue(caller, at or office())
+    dialogue = Dialogue(caller, at or make_content())
     try:
         await dialogue.run()
     except CallEnded:
@@ -278,10 +278,10 @@ async def call(
 
 
 async def back_from_adviser(status: str, *turns: Turn, lang: str = "fr", at: Content | None = None) -> Story:
-    """A caller whom the dialplan gives back with this status."""
+    """Run a call that the dialplan gives back with this status."""
     caller = ScriptedCaller(turns, lang=lang)
     try:
-        await Dialogue(caller, at or office()).returned(status)
+        await Dialogue(caller, at or make_content()).returned(status)
     except CallEnded:
         return caller.story
     raise AssertionError("the conversation just stopped")

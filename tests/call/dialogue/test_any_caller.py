@@ -1,4 +1,4 @@
-"""Whatever a caller does, in whatever order, at whatever hour: the conversation goes on, or it ends well."""
+"""Random callers: whatever they do, the conversation continues or ends properly."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from tests.call.dialogue.scripted import (
     between,
     cries,
     key,
+    make_content,
     mumbles,
     names,
-    office,
     says,
 )
 
-INTENTS = office().faq.intents
+INTENTS = make_content().faq.intents
 TURNS = st.one_of(
     st.sampled_from([SILENCE, mumbles(), cries(), between("louvre.hours", "louvre.price")]),
     st.sampled_from("0123456789*#").map(key),
@@ -44,7 +44,7 @@ TURNS = st.one_of(
 
 
 class Anybody(ScriptedCaller):
-    """Leaves out of his script what does not fit (a message when he is asked a question, a word after the beep)."""
+    """Skips the parts of the script that do not fit, such as a message in reply to a question."""
 
     def _next(self, wanted: type[T]) -> T:
         while self._turns and not isinstance(self._turns[0], wanted):
@@ -53,7 +53,7 @@ class Anybody(ScriptedCaller):
 
 
 def run(dialogue: Dialogue, status: str | None) -> None:
-    """To its end; anything but CallEnded is an error."""
+    """Run a conversation to its end; only CallEnded may end it."""
     try:
         asyncio.run(dialogue.run() if status is None else dialogue.returned(status))
     except CallEnded:
@@ -64,7 +64,7 @@ def run(dialogue: Dialogue, status: str | None) -> None:
 @given(st.lists(TURNS, max_size=25), st.sampled_from(["2026-11-24T10:00", NIGHT, "2027-01-01T12:00"]))
 def test_any_call(turns: list[Turn], now: str) -> None:
     caller = Anybody(turns)
-    run(Dialogue(caller, office(now)), None)
+    run(Dialogue(caller, make_content(now)), None)
     assert caller.story.end
 
 
@@ -75,21 +75,21 @@ def test_any_call(turns: list[Turn], now: str) -> None:
 )
 def test_any_return_from_an_adviser(turns: list[Turn], status: str, lang: str) -> None:
     caller = Anybody(turns, lang=lang)
-    run(Dialogue(caller, office()), status)
+    run(Dialogue(caller, make_content()), status)
     assert caller.story.end
 
 
 class Nobody(ScriptedCaller):
-    """Never says a word, never hangs up."""
+    """Never speaks and never hangs up."""
 
     def _next(self, wanted: type[T]) -> T:
         if len(self.story.said) > 60:
-            raise AssertionError("he is kept for ever")
+            raise AssertionError("the call never ends")
         return CallerReply() if wanted is CallerReply else Leaves(0.0)  # type: ignore[return-value]
 
 
 @given(st.sampled_from(["2026-11-24T10:00", NIGHT]), st.sampled_from([None, "CONTINUE", "TIMEOUT"]))
 def test_nobody_on_the_line_is_let_go(now: str, status: str | None) -> None:
     caller = Nobody([], lang="fr" if status else "")
-    run(Dialogue(caller, office(now)), status)
+    run(Dialogue(caller, make_content(now)), status)
     assert caller.story.end == "goodbye" or caller.story.end.startswith("transfer")

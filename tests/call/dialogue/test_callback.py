@@ -1,4 +1,4 @@
-"""Asking for a callback, in five languages: the number, the window, the promise, and what comes instead."""
+"""Callbacks in five languages: the number, the window, the promise, and what may come instead."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from tests.call.dialogue.scripted import (
     call,
     cries,
     key,
+    make_content,
     mumbles,
-    office,
     says,
     speaks,
 )
@@ -53,7 +53,7 @@ OFFER = "callback_own number number callback_own_ask"
 
 
 def spans(story: Story) -> list[tuple[str, str]]:
-    zone = office().callflow.hours.zone
+    zone = make_content().callflow.hours.zone
     return [
         tuple(f"{dt.datetime.fromtimestamp(at, zone):%Y-%m-%dT%H:%M}" for at in (wish.start, wish.end))  # type: ignore[misc]
         for wish in story.requests
@@ -65,7 +65,7 @@ def menu(lang: str) -> Turn:
 
 
 def numbers_said(story: Story, at: int) -> list[str]:
-    """The groups of digits in one of our sentences."""
+    """The groups of digits in a prompt."""
     before = sum(len(said.split()) for said in story.said[:at])
     pieces = story.pieces[before : before + len(story.said[at].split())]
     return [piece.text for piece in pieces if piece.key == "number"]
@@ -209,18 +209,20 @@ async def test_who_does_not_choose_gets_the_first(turns: list[Turn]) -> None:
     assert spans(story) == [FIRST] and "callback_agreed" in story.said[-2]
 
 
-async def test_whom_no_window_suits_leaves_a_message_with_his_best_time() -> None:
+async def test_a_caller_whom_no_window_suits_leaves_a_message_with_a_better_time() -> None:
     story = await call(menu("fr"), says("callback"), key("1"), says("no"), Leaves(8.0), number=OWN["fr"])
     assert story.said[-2:] == ["callback_intro", "voicemail_review"] and story.requests == []
 
 
 async def test_at_night_tomorrow_is_offered() -> None:
-    story = await call(menu("en"), says("callback"), key("1"), key("1"), at=office(NIGHT), number=OWN["en"])
+    story = await call(
+        menu("en"), says("callback"), key("1"), key("1"), at=make_content(NIGHT), number=OWN["en"]
+    )
     assert spans(story) == [("2026-11-25T09:00", "2026-11-25T13:00")]
     assert "For tomorrow morning, press one." in [piece.text for piece in story.pieces]
 
 
-async def test_who_hangs_up_after_his_number_was_settled_is_called_in_the_first_window() -> None:
+async def test_a_caller_who_hangs_up_after_the_number_is_settled_is_called_in_the_first_window() -> None:
     story = await call(menu("fr"), says("callback"), key("1"), number=OWN["fr"])
     assert story.end == "hang-up" and spans(story) == [FIRST]
 
@@ -235,14 +237,14 @@ async def test_who_hangs_up_before_is_not() -> None:
 
 @pytest.mark.parametrize("lang", LANGS)
 async def test_who_has_asked_often_enough_is_told_kindly_and_may_leave_a_message(lang: str) -> None:
-    often = replace(office(), callbacks_asked=lambda number: 3 if number == OWN[lang] else 0)
+    often = replace(make_content(), callbacks_asked=lambda number: 3 if number == OWN[lang] else 0)
     story = await call(menu(lang), says("callback"), Leaves(9.0), key("3"), at=often, number=OWN[lang])
     assert story.said[2:5] == ["callback_limit", "voicemail_intro", "voicemail_review"]
     assert story.requests == [] and story.kept == [9.0]
 
 
 async def test_a_number_of_somebody_else_is_not_called_too_often_either() -> None:
-    often = replace(office(), callbacks_asked=lambda number: 3 if number == "+33140205050" else 0)
+    often = replace(make_content(), callbacks_asked=lambda number: 3 if number == "+33140205050" else 0)
     story = await call(menu("fr"), says("callback"), key("0140205050"), says("yes"), Leaves(9.0), at=often)
     assert "callback_limit" in story.said and story.requests == []
 

@@ -1,4 +1,4 @@
-"""Parts of ours are away: topics by keys, a person, a message, and last the dialplan."""
+"""Without recogniser, understanding or voice: topics by keys, a person, a message, and the dialplan."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.call.dialogue.scripted import (
     call,
     cries,
     key,
-    office,
+    make_content,
     says,
 )
 
@@ -57,7 +57,7 @@ async def test_rasa_may_be_back_and_an_emergency_needs_none() -> None:
 
 
 class Unheard(ScriptedCaller):
-    """Whatever he says breaks the recogniser; his keys are heard."""
+    """Speech breaks the recogniser; keys are heard."""
 
     async def ask(self, *pieces: PromptPart, **how: object) -> CallerReply:
         heard = await super().ask(*pieces, **how)  # type: ignore[arg-type]
@@ -69,7 +69,7 @@ class Unheard(ScriptedCaller):
 async def unheard(*turns: Turn, number: str = "") -> ScriptedCaller:
     caller = Unheard(turns, number)
     with pytest.raises(CallEnded):
-        await Dialogue(caller, office()).run()
+        await Dialogue(caller, make_content()).run()
     return caller
 
 
@@ -86,7 +86,7 @@ async def test_who_goes_on_speaking_gets_a_person() -> None:
 
 
 @pytest.mark.virtual_time
-async def test_first_words_that_cannot_be_heard_are_answered_in_the_language_of_his_country() -> None:
+async def test_first_words_that_cannot_be_heard_are_answered_in_the_language_of_the_callers_country() -> None:
     caller = await unheard(says("eiffel.price"), key("1"), number="+393331234567")
     assert caller.story.langs == [("it", "default")] and "eiffel.price" in caller.story.said[-1]
 
@@ -95,14 +95,14 @@ async def test_first_words_that_cannot_be_heard_are_answered_in_the_language_of_
 async def test_the_third_failure_is_left_to_the_dialplan() -> None:
     caller = Unheard([key("2"), *[says("eiffel.price")] * 3])
     caller.desk = None
-    dialogue = Dialogue(caller, office("2026-11-24T22:30"))
+    dialogue = Dialogue(caller, make_content("2026-11-24T22:30"))
     dialogue._responses.recogniser_failures = 2
     with pytest.raises(RecogniserError):
         await dialogue.run()
 
 
 class Voiceless(ScriptedCaller):
-    """What was not rendered in advance cannot be spoken to him."""
+    """Live prompt parts cannot be spoken."""
 
     async def ask(self, *pieces: PromptPart, **how: object) -> CallerReply:
         if any(piece.live for piece in pieces):
@@ -111,8 +111,8 @@ class Voiceless(ScriptedCaller):
 
 
 @pytest.mark.virtual_time
-async def test_who_cannot_be_read_his_number_back_leaves_a_message() -> None:
+async def test_a_caller_whose_number_cannot_be_read_back_leaves_a_message() -> None:
     caller = Voiceless([key("2"), says("callback"), Leaves(12.0), key("3")], "+33612345678")
     with pytest.raises(CallEnded):
-        await Dialogue(caller, office()).run()
+        await Dialogue(caller, make_content()).run()
     assert caller.story.kept == [12.0] and caller.story.requests == []

@@ -1,4 +1,4 @@
-"""How long a caller will wait, as he is told it, and what an adviser hears of him."""
+"""The announced wait, and what an adviser hears about a caller."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ from ivr.content.callflow.wait_estimate import (
     tellable,
     told,
 )
-from tests.call.dialogue.scripted import office
+from tests.call.dialogue.scripted import make_content
 
-OFFICE = office()
+OFFICE = make_content()
 FLOW = OFFICE.callflow
 
 
@@ -71,7 +71,7 @@ Draw = Callable[[random.Random], float]
 
 
 def simulated(ahead: int, staffed: int, talk: Draw, rng: random.Random) -> float:
-    """Seconds until the ``ahead + 1``-th talk ends, all advisers being in one."""
+    """Seconds until the ``ahead + 1``-th talk ends while all advisers are in a talk."""
     rest = FLOW.handoff.wrap_up_s + GAP_S
     free_at = []
     for _ in range(staffed):  # who is looked at by chance is in a long talk rather than in a short one
@@ -130,7 +130,7 @@ def test_what_is_said_is_a_round_number_near_it(seconds: float) -> None:
     assert found in STEPS_S and found == pytest.approx(seconds, rel=0.25, abs=5)
 
 
-def test_beyond_the_limit_he_is_told_that_it_takes_longer() -> None:
+def test_beyond_the_limit_a_longer_wait_is_announced() -> None:
     limit = int(FLOW.handoff.wait_s)
     assert told(limit + 1, FLOW) == told(9999.0, FLOW) == tellable(FLOW)[-1] == limit == 120
     assert told(limit - 1, FLOW) < limit and told(0.0, FLOW) == 0

@@ -1,4 +1,4 @@
-"""Which language does the caller want?"""
+"""The language that a caller chooses by key or by name."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The greeting and the language: by key, by voice, by just asking, by silence; and another one later."""
+"""The greeting and the language: chosen by key, voice, question or silence, and changed later."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from tests.call.dialogue.scripted import (
     call,
     cries,
     key,
+    make_content,
     mumbles,
     names,
-    office,
     says,
 )
 
@@ -43,7 +43,7 @@ async def test_by_just_asking(lang: str) -> None:
     story = await call(says("navigo.pass", lang=lang))
     assert story.langs == [(lang, "question")]
     assert story.said == [MENU, "navigo.pass anything_else"]
-    assert story.text("navigo.pass") == office().faq.entry("navigo.pass").answers[lang]
+    assert story.text("navigo.pass") == make_content().faq.entry("navigo.pass").answers[lang]
 
 
 @pytest.mark.parametrize("lang", LANGS)

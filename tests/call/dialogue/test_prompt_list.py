@@ -1,13 +1,13 @@
-"""Everything that is known before a call begins is rendered before it (what calls say: see ``script.py``)."""
+"""The sentences that are known before a call are in the list of prompts to render."""
 
 from __future__ import annotations
 
 import re
 
 from ivr.call.dialogue.prompt_list import answers, sentences
-from tests.call.dialogue.scripted import LANGS, office
+from tests.call.dialogue.scripted import LANGS, make_content
 
-OFFICE = office()
+OFFICE = make_content()
 ALL = list(sentences(OFFICE.callflow, OFFICE.faq, OFFICE.phrases))
 
 

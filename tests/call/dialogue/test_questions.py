@@ -1,4 +1,4 @@
-"""Questions: answered, asked back, not understood; orders about the answer; emergencies; silence."""
+"""Questions that are answered, asked back or not understood; orders about the answer; emergencies; silence."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from tests.call.dialogue.scripted import (
     call,
     cries,
     key,
+    make_content,
     mumbles,
-    office,
     says,
 )
 
@@ -28,13 +28,13 @@ PARDON = "not_understood reprompt_examples"
 async def test_a_question_is_answered_in_the_callers_language(lang: str) -> None:
     story = await call(key(KEYS[lang]), says("navigo.pass"))
     assert story.said[-1] == ANSWERED
-    assert story.text("navigo.pass") == office().faq.entry("navigo.pass").answers[lang]
+    assert story.text("navigo.pass") == make_content().faq.entry("navigo.pass").answers[lang]
     assert story.decided == [("answer", "navigo.pass")]
 
 
 @pytest.mark.parametrize("lang", LANGS)
 async def test_every_topic_has_an_answer(lang: str) -> None:
-    faq = office().faq
+    faq = make_content().faq
     topics = [intent for intent in faq.intents if faq.kind(intent) == "faq"]
     story = await call(key(KEYS[lang]), *(says(intent) for intent in topics))
     for intent, said in zip(topics, story.said[2:], strict=True):
@@ -48,7 +48,7 @@ async def test_every_topic_has_an_answer(lang: str) -> None:
 async def test_a_likely_subject_is_confirmed_by_its_name(lang: str) -> None:
     story = await call(key(KEYS[lang]), says("luggage", sure=0.45), says("yes"))
     assert story.said[2:] == ["confirm", "luggage anything_else"]
-    assert office().faq.name("luggage", lang) in story.text("confirm")
+    assert make_content().faq.name("luggage", lang) in story.text("confirm")
 
 
 @pytest.mark.parametrize(("sure", "heard"), [(0.75, 0.4), (0.95, 0.2)])
@@ -87,7 +87,7 @@ async def test_two_close_subjects_are_both_named(lang: str) -> None:
     )
     assert story.said[2:] == ["either", "notredame.access anything_else"]
     for intent in ("notredame.hours", "notredame.access"):
-        assert office().faq.name(intent, lang) in story.text("either")
+        assert make_content().faq.name(intent, lang) in story.text("either")
 
 
 @pytest.mark.parametrize(
@@ -158,25 +158,25 @@ async def test_a_follow_up_without_a_topic_is_not_understood() -> None:
 async def test_on_a_tuesday_the_louvre_is_said_to_be_closed_first(lang: str) -> None:
     story = await call(key(KEYS[lang]), says("louvre.hours"))
     line, answer = (piece.text for piece in story.pieces[-3:-1])
-    entry = office().faq.entry("louvre.hours")
+    entry = make_content().faq.entry("louvre.hours")
     assert (line, answer) == (entry.today[0].say[lang], entry.answers[lang])
 
 
 async def test_on_a_wednesday_it_is_not() -> None:
-    story = await call(EN, says("louvre.hours"), at=office("2026-11-25T10:00"))
+    story = await call(EN, says("louvre.hours"), at=make_content("2026-11-25T10:00"))
     assert story.said[-1] == "louvre.hours anything_else"
 
 
 @pytest.mark.parametrize("lang", LANGS)
 async def test_an_expired_answer_gives_way_to_the_safe_sentence(lang: str) -> None:
-    until = office().faq.entry("eiffel.price").valid_until
+    until = make_content().faq.entry("eiffel.price").valid_until
     assert isinstance(until, dt.date)
     last, after = until.isoformat(), (until + dt.timedelta(days=1)).isoformat()
     ask = key(KEYS[lang]), says("eiffel.price")
-    fresh = await call(*ask, at=office(f"{last}T10:00"))
-    assert fresh.text("eiffel.price") == office().faq.entry("eiffel.price").answers[lang]
-    old = await call(*ask, at=office(f"{after}T10:00"))
-    assert old.text("eiffel.price") == office().phrases.text(lang, "expired")
+    fresh = await call(*ask, at=make_content(f"{last}T10:00"))
+    assert fresh.text("eiffel.price") == make_content().faq.entry("eiffel.price").answers[lang]
+    old = await call(*ask, at=make_content(f"{after}T10:00"))
+    assert old.text("eiffel.price") == make_content().phrases.text(lang, "expired")
 
 
 # emergencies
@@ -186,7 +186,7 @@ async def test_an_expired_answer_gives_way_to_the_safe_sentence(lang: str) -> No
 async def test_an_emergency_gets_the_number_at_once_and_nothing_is_asked_back(lang: str) -> None:
     story = await call(key(KEYS[lang]), cries())
     assert story.said[-1] == "emergency emergency"
-    assert story.pieces[-2].text == office().phrases.text(lang, "emergency")
+    assert story.pieces[-2].text == make_content().phrases.text(lang, "emergency")
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""That a call may be recorded: said in every language, refused by a key at any moment."""
+"""The recording notice in every language, and the refusal by a key at any time."""
 
 from __future__ import annotations
 
@@ -6,14 +6,25 @@ import pytest
 
 from ivr.content.bundle import Content
 from ivr.content.callflow import RecordingSettings
-from tests.call.dialogue.scripted import KEYS, LANGS, QUIET, SILENCE, Story, call, cries, key, office, says
+from tests.call.dialogue.scripted import (
+    KEYS,
+    LANGS,
+    QUIET,
+    SILENCE,
+    Story,
+    call,
+    cries,
+    key,
+    make_content,
+    says,
+)
 
 REFUSE = key("8")
 WORDS = {"fr": "huit", "en": "eight", "es": "ocho", "de": "acht", "it": "otto"}
 
 
 def told() -> Content:
-    return office(notice=True)
+    return make_content(notice=True)
 
 
 async def open_call(*turns: object) -> Story:
@@ -22,7 +33,7 @@ async def open_call(*turns: object) -> Story:
 
 @pytest.mark.virtual_time
 @pytest.mark.parametrize("lang", LANGS)
-async def test_he_is_told_in_his_language_before_he_says_anything(lang: str) -> None:
+async def test_the_caller_is_told_in_their_language_before_they_say_anything(lang: str) -> None:
     story = await open_call(key(KEYS[lang]))
     assert story.said[-1] == "introduction recording_notice how_can_i_help"
     assert WORDS[lang] in story.text("recording_notice") and story.pieces[-2].lang == lang
@@ -49,7 +60,7 @@ async def test_he_is_told_once() -> None:
 
 
 @pytest.mark.virtual_time
-async def test_one_who_wants_a_person_at_once_is_told_before_he_leaves_us() -> None:
+async def test_a_caller_who_wants_a_person_at_once_is_told_before_the_transfer() -> None:
     story = await open_call(key("0"))
     assert story.said[1] == "recording_notice"
 
@@ -61,7 +72,7 @@ async def test_in_an_emergency_nobody_talks_of_recordings() -> None:
 
 
 @pytest.mark.virtual_time
-async def test_he_may_refuse_before_he_has_a_language_and_inside_a_question_of_ours() -> None:
+async def test_a_caller_may_refuse_before_a_language_is_chosen_and_during_a_question() -> None:
     assert (await open_call(REFUSE, key("2"))).refused == 1
     assert (await open_call(key("2"), says("louvre.hours", sure=0.4), REFUSE)).refused == 1
 
@@ -69,7 +80,7 @@ async def test_he_may_refuse_before_he_has_a_language_and_inside_a_question_of_o
 @pytest.mark.virtual_time
 @pytest.mark.parametrize("recording", [RecordingSettings(notice=False), RecordingSettings(enabled=False)])
 async def test_without_a_notice_nothing_is_said(recording: RecordingSettings) -> None:
-    at = office()
+    at = make_content()
     at = Content(**{**vars(at), "callflow": QUIET.model_copy(update={"recording": recording})})
     story = await call(key("2"), SILENCE, REFUSE, at=at)
     assert "recording_notice" not in " ".join(story.said)

@@ -1,4 +1,4 @@
-"""How a conversation ends: goodbye, silence, a person, the voicemail, and the way back from an adviser."""
+"""How a conversation ends: goodbye, silence, a person, the voicemail, and the return from an adviser."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from tests.call.dialogue.scripted import (
     call,
     cries,
     key,
+    make_content,
     mumbles,
-    office,
     says,
     with_on_call,
 )
@@ -45,14 +45,14 @@ async def test_silence_after_an_answer_is_asked_about_twice_then_goodbye() -> No
 
 
 @pytest.mark.parametrize("cut", [says("taxi"), cries(), key("9")], ids=["question", "emergency", "key"])
-async def test_who_has_a_word_while_he_is_told_something_has_it(cut: CallerReply) -> None:
-    story = await call(EN, says("human"), CutsIn(cut), at=office(NIGHT))
+async def test_a_caller_who_barges_in_on_an_announcement_is_heard(cut: CallerReply) -> None:
+    story = await call(EN, says("human"), CutsIn(cut), at=make_content(NIGHT))
     assert story.said[-2].endswith("closed") and story.end == "hang-up"
     assert story.said[-1] in ("taxi anything_else", "emergency emergency", "language_which")
 
 
 async def test_a_word_that_means_nothing_is_talked_over_and_the_telling_begins_anew() -> None:
-    story = await call(EN, says("human"), CutsIn(mumbles()), at=office(NIGHT))
+    story = await call(EN, says("human"), CutsIn(mumbles()), at=make_content(NIGHT))
     assert story.said[-3:] == ["closed", "closed", "voicemail_intro"]
 
 
@@ -66,7 +66,7 @@ async def test_another_question_in_the_goodbye_is_answered_and_a_thank_you_is_no
 
 @pytest.mark.parametrize("lang", LANGS)
 async def test_the_longest_call_ends_with_a_word_after_the_answer(lang: str) -> None:
-    at = office()
+    at = make_content()
     limits = at.callflow.limits.model_copy(update={"call_s": 2.5 * TURN_S})
     at = replace(at, callflow=at.callflow.model_copy(update={"limits": limits}))
     story = await call(key(KEYS[lang]), says("taxi"), says("taxi"), says("taxi"), at=at)
@@ -86,7 +86,7 @@ async def test_a_sign_of_life_starts_the_silences_anew(sign_of_life: object) -> 
 
 
 async def test_one_who_never_says_a_word_at_night_is_not_kept_for_ever() -> None:
-    story = await call(*[SILENCE] * 6, *[NOTHING] * 4, *[SILENCE] * 3, at=office(NIGHT))
+    story = await call(*[SILENCE] * 6, *[NOTHING] * 4, *[SILENCE] * 3, at=make_content(NIGHT))
     assert story.end == "goodbye" and story.said[-1] == "goodbye"
 
 
@@ -103,7 +103,9 @@ async def test_a_person_in_opening_hours(lang: str, order: str) -> None:
 
 @pytest.mark.parametrize("lang", LANGS)
 async def test_closed_means_a_message_and_the_conversation_goes_on(lang: str) -> None:
-    story = await call(key(KEYS[lang]), key("0"), Leaves(12.0), key("3"), says("taxi"), at=office(NIGHT))
+    story = await call(
+        key(KEYS[lang]), key("0"), Leaves(12.0), key("3"), says("taxi"), at=make_content(NIGHT)
+    )
     assert story.said[2:] == [
         "closed", "voicemail_intro", REVIEW, "voicemail_sent", "anything_else", "taxi anything_else",
     ]  # fmt: skip
@@ -111,14 +113,14 @@ async def test_closed_means_a_message_and_the_conversation_goes_on(lang: str) ->
 
 
 async def test_not_understood_at_night_leads_to_a_message_too() -> None:
-    story = await call(EN, mumbles(), mumbles(), Leaves(5.0), key("#"), at=office(NIGHT))
+    story = await call(EN, mumbles(), mumbles(), Leaves(5.0), key("#"), at=make_content(NIGHT))
     assert story.kept == [5.0]
 
 
 async def test_open_but_nobody_speaks_the_language_is_not_called_closed() -> None:
-    callflow = office().callflow
+    callflow = make_content().callflow
     advisers = [callflow.advisers[0].model_copy(update={"languages": ["fr"]})]
-    french = replace(office(), callflow=callflow.model_copy(update={"advisers": advisers}))
+    french = replace(make_content(), callflow=callflow.model_copy(update={"advisers": advisers}))
     story = await call(key("4"), key("0"), Leaves(5.0), at=french)
     assert story.said[2:4] == ["handoff_failed", "voicemail_intro"]
 
@@ -133,7 +135,7 @@ async def test_open_but_nobody_speaks_the_language_is_not_called_closed() -> Non
         (121.0, "queue_wait_longer", 120),
     ],
 )
-async def test_how_long_it_takes_is_said_before_he_waits(
+async def test_the_wait_is_announced_before_it_begins(
     lang: str, wait_s: float, said: str, told_s: int
 ) -> None:
     story = await call(key(KEYS[lang]), key("0"), desk=WaitEstimate(1, wait_s))
@@ -242,14 +244,16 @@ async def test_again_throws_it_away_and_records_anew(again: object) -> None:
 
 @pytest.mark.parametrize("lang", LANGS)
 async def test_an_emergency_in_the_review_keeps_the_message_and_tells_the_number_at_once(lang: str) -> None:
-    story = await call(key(KEYS[lang]), says("voicemail"), Leaves(8.0), cries(), SILENCE, at=office(NIGHT))
+    story = await call(
+        key(KEYS[lang]), says("voicemail"), Leaves(8.0), cries(), SILENCE, at=make_content(NIGHT)
+    )
     assert story.kept == [8.0] and story.discarded == []
     assert story.said[-2] == "emergency emergency" and "voicemail_sent" not in story.said
 
 
 async def test_who_records_again_and_again_loses_nothing_in_the_end() -> None:
     again = [Leaves(8.0), key("2")]
-    story = await call(EN, says("voicemail"), *again * 4, at=office(NIGHT))
+    story = await call(EN, says("voicemail"), *again * 4, at=make_content(NIGHT))
     assert story.discarded == [8.0] * 3 and story.kept == [8.0]
 
 
@@ -265,7 +269,7 @@ async def test_nothing_said_after_four_beeps_and_the_conversation_goes_on() -> N
 
 
 async def test_a_message_that_could_not_be_recorded_is_told_and_not_thrown_away() -> None:
-    """What there is of it is the collector's to find."""
+    """The collector takes what was recorded."""
     story = await call(EN, says("voicemail"), Leaves(3.0, failed=True), says("taxi"))
     assert story.said[-3:] == ["voicemail_failed", "anything_else", "taxi anything_else"]
     assert story.discarded == []

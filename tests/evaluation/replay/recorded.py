@@ -31,12 +31,12 @@ from ivr.nlu.client import Understanding
 from ivr.speech.stt import Transcript
 from ivr.store import audio_capture
 from ivr.store.audio_capture import AudioCapture
-from tests.call.dialogue.scripted import LANGS, office
-from tests.call.house import MEANINGS, Dictation, House, house
+from tests.call.dialogue.scripted import LANGS, make_content
+from tests.call.harness import MEANINGS, CallHarness, Dictation, call_harness
 from tests.fakes.asterisk import FakeChannel
 from tests.fakes.rasa import FakeRasa
 
-Script = Callable[[House], Awaitable[None]]
+Script = Callable[[CallHarness], Awaitable[None]]
 
 
 def sum_of(pcm: bytes) -> str:
@@ -115,7 +115,7 @@ class Recorded:
             understanding(meanings or MEANINGS) as asked,
             ReplayEngines(recogniser or self.memory(), asked) as engines,
         ):
-            return call_replay.replay(self.story, self.recording, at or office(), engines)
+            return call_replay.replay(self.story, self.recording, at or make_content(), engines)
 
 
 @contextmanager
@@ -173,9 +173,9 @@ async def record(
             known[sum_of(pcm)] = (transcript.text, transcript.lang)
             return transcript
 
-    dependencies, settings = House.dependencies, Settings(root=folder, var=folder / "var", instance="t")
+    dependencies, settings = CallHarness.dependencies, Settings(root=folder, var=folder / "var", instance="t")
 
-    def taping(here: House, *parts: Any) -> CallDependencies:
+    def taping(here: CallHarness, *parts: Any) -> CallDependencies:
         made = dependencies(here, *parts)
         return replace(made, open_capture=partial(AudioCapture, settings), content=at or made.content)
 
@@ -185,10 +185,10 @@ async def record(
         return shown(channel) | {"caller": {"name": "", "number": number}}
 
     patch.setattr(FakeChannel, "json", numbered)
-    patch.setattr(House, "dependencies", taping)
+    patch.setattr(CallHarness, "dependencies", taping)
     patch.setattr(Listener, "hear", tapped)
     patch.setattr(Dictation, "Line", Told)
-    async with house(folder, *args, lang=lang) as here:
+    async with call_harness(folder, *args, lang=lang) as here:
         await script(here)
         await here.over()
         happened = list(here.noted)

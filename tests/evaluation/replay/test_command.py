@@ -14,9 +14,9 @@ from ivr.core.audio import join_stereo, read_channels, write_wav
 from ivr.core.pseudonyms import is_pseudonym
 from ivr.evaluation.replay.call_history import read
 from ivr.evaluation.replay.diff import ReplayReport
-from tests.call.audio.lines import until
-from tests.call.dialogue.scripted import office
-from tests.call.house import MEANINGS, House, voice
+from tests.call.audio.telephone import until
+from tests.call.dialogue.scripted import make_content
+from tests.call.harness import MEANINGS, CallHarness, voice
 from tests.evaluation.replay.recorded import Memory, Recorded, Script, record
 from tests.store.calls import kept
 
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.virtual_time(sockets=True)
 QUESTION = "what does a Navigo week cost"
 
 
-async def asks(here: House) -> None:
+async def asks(here: CallHarness) -> None:
     """English by key, a question, its answer heard out, goodbye."""
     await here.menu()
     here.fake.press(here.caller, "2")
@@ -73,9 +73,9 @@ async def test_a_replay_is_deterministic(tmp_path: Path, patch: pytest.MonkeyPat
 
 def stricter(answer: float) -> Content:
     """The office with another threshold."""
-    flow = office().callflow
+    flow = make_content().callflow
     gate = flow.gate.model_copy(update={"answer": answer})
-    return dataclasses.replace(office(), callflow=flow.model_copy(update={"gate": gate}))
+    return dataclasses.replace(make_content(), callflow=flow.model_copy(update={"gate": gate}))
 
 
 async def test_another_threshold_changes_the_turns_that_it_is_about(
@@ -112,7 +112,7 @@ async def test_another_model_of_intents_is_named(tmp_path: Path, patch: pytest.M
 
 async def test_another_answer_is_named(tmp_path: Path, patch: pytest.MonkeyPatch) -> None:
     call = await record(tmp_path, asks, patch)
-    today = office()
+    today = make_content()
     entry = today.faq.entry("navigo.pass")
     changed = entry.model_copy(update={"answers": entry.answers | {"en": "It is free today."}})
     patch.setitem(today.faq._entries, "navigo.pass", changed)
@@ -122,7 +122,7 @@ async def test_another_answer_is_named(tmp_path: Path, patch: pytest.MonkeyPatch
 
 
 async def test_a_barge_in_a_silence_and_a_withheld_end(tmp_path: Path, patch: pytest.MonkeyPatch) -> None:
-    async def script(here: House) -> None:
+    async def script(here: CallHarness) -> None:
         await here.menu()
         await here.says("quanto costa un navigo", "it")
         await here.hears("navigo.pass")
@@ -135,7 +135,7 @@ async def test_a_barge_in_a_silence_and_a_withheld_end(tmp_path: Path, patch: py
     assert {"nothing-heard", "heard"} <= {turn.doing.kind for turn in call.story.turns}
 
 
-async def hesitates(here: House) -> None:
+async def hesitates(here: CallHarness) -> None:
     """A question with a pause in it that is longer than the ear's patience with a sentence that sounds finished."""
     await here.menu()
     here.fake.press(here.caller, "2")
@@ -164,7 +164,7 @@ async def test_a_decode_that_was_late_then_is_as_late_in_its_replay(
 def misheard(reading: str, seconds: float) -> Script:
     """A question that the recogniser understands in that ``reading`` (again, quick) only, which takes so long."""
 
-    async def script(here: House) -> None:
+    async def script(here: CallHarness) -> None:
         await here.menu()
         here.fake.press(here.caller, "2")
         await here.hears("how_can_i_help")
@@ -202,7 +202,7 @@ async def test_a_replay_listens_quickly_as_the_call_did(tmp_path: Path, patch: p
 async def test_a_turn_that_a_machine_under_load_did_not_understand_says_so(
     tmp_path: Path, patch: pytest.MonkeyPatch
 ) -> None:
-    async def script(here: House) -> None:
+    async def script(here: CallHarness) -> None:
         await here.menu()
         here.fake.press(here.caller, "2")
         await here.hears("how_can_i_help")
@@ -234,15 +234,15 @@ async def test_a_recording_that_is_not_what_the_ear_got_says_so(
 async def test_who_hangs_up_while_he_is_told_something_decides_nothing_after_it(
     tmp_path: Path, patch: pytest.MonkeyPatch
 ) -> None:
-    async def script(here: House) -> None:
+    async def script(here: CallHarness) -> None:
         await here.menu()
         await here.says("call me back please")
         await until(lambda: "language-chosen" in here.kinds())
         await asyncio.sleep(2.0)  # into the notice that the call may be recorded
         here.fake.hang_up(here.caller)
 
-    flow = office().callflow.model_copy(update={"recording": RecordingSettings()})
-    telling = dataclasses.replace(office(), callflow=flow)
+    flow = make_content().callflow.model_copy(update={"recording": RecordingSettings()})
+    telling = dataclasses.replace(make_content(), callflow=flow)
     call = await record(tmp_path, script, patch, at=telling)
     assert [said.key for turn in call.story.turns for said in turn.told] == ["recording_notice"]
     assert rows(await replayed(call, at=telling)) == [("language", False, [])]
@@ -251,7 +251,7 @@ async def test_who_hangs_up_while_he_is_told_something_decides_nothing_after_it(
 async def test_whose_own_number_was_offered_has_one_in_the_replay_too(
     tmp_path: Path, patch: pytest.MonkeyPatch
 ) -> None:
-    async def script(here: House) -> None:
+    async def script(here: CallHarness) -> None:
         await here.menu()
         here.fake.press(here.caller, "2")
         await here.hears("how_can_i_help")

@@ -16,7 +16,7 @@ from ivr.evaluation.replay import golden
 from ivr.evaluation.replay import report as pages
 from ivr.evaluation.replay.erasure import forget
 from ivr.evaluation.replay.jobs import ReplayJob, Result
-from tests.call.dialogue.scripted import office
+from tests.call.dialogue.scripted import make_content
 from tests.evaluation.replay.recorded import Recorded, record
 from tests.evaluation.replay.test_command import asks, stricter
 
@@ -33,7 +33,7 @@ async def replayed(call: Recorded, name: str, settings: Settings, answer: float 
     suite = golden.load_suite(settings, name)
     (job,) = suite.jobs()
     kept = dataclasses.replace(call, recording=job.recording, happened=list(job.events))
-    reports = await asyncio.to_thread(kept.replay, at=stricter(answer) if answer else office())
+    reports = await asyncio.to_thread(kept.replay, at=stricter(answer) if answer else make_content())
     return golden.check(suite, [Result(job.call_id, [report.row() for report in reports])])
 
 

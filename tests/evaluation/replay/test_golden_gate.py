@@ -21,7 +21,7 @@ from ivr.service.publishing import PublicationRefused
 from ivr.setup.content import train
 from ivr.setup.progress import Task
 from ivr.speech.caller_voices import caller_wav
-from tests.call.house import House
+from tests.call.harness import CallHarness
 from tests.conftest import ROOT
 from tests.evaluation.replay.recorded import record
 from tests.service.calls.words import EIFFEL_PRICE
@@ -41,7 +41,7 @@ def office(tmp_path: Path) -> Iterator[Settings]:
     shutil.rmtree(own.state)
 
 
-async def asks(here: House) -> None:
+async def asks(here: CallHarness) -> None:
     """A question in a voice that recognisers know; the office of then did not understand it."""
     await here.menu()
     here.fake.press(here.caller, "2")

@@ -1,5 +1,6 @@
-"""A whole call on a jumping clock: our Session between the fake Asterisk, a fake Rasa, Silero's voice activity,
-Pico's voice, and a recogniser that is told what the caller says.
+"""A whole call in virtual time: a Session between the fake Asterisk and a fake Rasa.
+
+Voice activity detection is Silero's and the voice is Pico's.  The recogniser is told what the caller says.
 """
 
 from __future__ import annotations
@@ -30,8 +31,8 @@ from ivr.speech.stt import Transcript
 from ivr.speech.tts_pico import Pico
 from ivr.speech.vad import BatchedVad
 from ivr.store.messages import VoicemailSpool
-from tests.call.audio.lines import until
-from tests.call.dialogue.scripted import LANGS, office
+from tests.call.audio.telephone import until
+from tests.call.dialogue.scripted import LANGS, make_content
 from tests.conftest import ROOT
 from tests.fakes.asterisk import PASSWORD, USER, FakeAsterisk, FakeChannel
 from tests.fakes.rasa import FakeRasa
@@ -49,9 +50,9 @@ _cache = tempfile.TemporaryDirectory(prefix="accueil-test-prompts-")
 
 
 class Dictation:
-    """A recogniser that hears the next sentence of ``words`` in each utterance; None: it breaks.
+    """A recogniser that hears the next sentence of ``words`` in each utterance; None: it fails.
 
-    ``again``: what it hears when it listens once more, and how long that takes (s).
+    ``quick``, ``again``: what the quick and the second decode hear, and how many seconds they take.
     """
 
     name = "dictation"
@@ -101,7 +102,7 @@ class Dictation:
 
 
 class Voice(Pico):
-    """Pico, until it is ``hoarse``: then it cannot say these words."""
+    """Pico, which cannot say texts with the words ``hoarse``."""
 
     hoarse = "(nothing)"
 
@@ -113,14 +114,14 @@ class Voice(Pico):
 
 @cache
 def voice(text: str, lang: str) -> bytes:
-    """A caller who says it, without silence around it."""
+    """The text as a caller speaks it, without silence around it."""
     pcm = Pico(lang).render(text)
     loud = np.flatnonzero(np.abs(to_samples(pcm)) > 500)
     return pcm[loud[0] * 2 : loud[-1] * 2]
 
 
-class House:
-    """The service with its peers, and one caller."""
+class CallHarness:
+    """A session with its peers, and one caller."""
 
     def __init__(self, fake: FakeAsterisk, rasa: FakeRasa, root: Path, content: Content) -> None:
         self.fake, self.rasa, self.recogniser = fake, rasa, Dictation()
@@ -155,29 +156,29 @@ class House:
     # what the caller does
 
     async def says(self, text: str, lang: str = "en") -> None:
-        """He speaks, at the speed of speech; the recogniser will hear just that."""
+        """Speak in real time; the recogniser hears just that."""
         self.recogniser.words.append((text, lang))
         await self.sounds(voice(text, lang))
 
     async def sounds(self, pcm: bytes) -> None:
-        """He makes a sound."""
+        """Make a sound."""
         for frame in frames(pcm):
             self.fake.say(self.caller, frame)
             await asyncio.sleep(0.02)
 
     async def menu(self) -> None:
-        """Until the language menu has been running for a while."""
+        """Wait until the language menu has been played for a while."""
         await until(
             lambda: any(frame and any(frame) for media in self.fake.media.values() for frame in media.played)
         )
         await asyncio.sleep(2.0)
 
     async def hears(self, key: str) -> None:
-        """Until that has been said."""
+        """Wait until the phrase or answer ``key`` has been said."""
         await until(lambda: key in self.told(), 90)
 
     async def records(self) -> str:
-        """Until a recording of him runs; its name."""
+        """Wait until a message is recorded; return its name."""
         await until(lambda: bool(self.fake.recordings), 90)
         [name] = self.fake.recordings
         return name
@@ -185,11 +186,11 @@ class House:
     # what became of it
 
     def told(self, first: int = 0) -> list[str]:
-        """Keys of what was said, in order."""
+        """The keys of what was said, in order."""
         return [item.event.key for item in self.noted[first:] if item.event.kind == "said"]  # type: ignore[attr-defined]
 
     def kinds(self) -> list[str]:
-        """What happened, but for what was said, and what the ear notes for replays."""
+        """The kinds of events, without prompts and the traces for replays."""
         return [item.event.kind for item in self.noted if item.event.kind not in ("said", "listened")]
 
     def last(self, kind: str) -> Event:
@@ -197,18 +198,18 @@ class House:
         return next(item.event for item in reversed(self.noted) if item.event.kind == kind)
 
     async def over(self) -> None:
-        """Until our part of the call is over."""
+        """Wait until the session ends."""
         await asyncio.wait_for(asyncio.shield(self.session), 90)
 
     def left_behind(self) -> list[str]:
-        """Channels (but the caller's) and bridges that are still there."""
+        """The bridges and channels that are left, without the caller's channel."""
         return [*self.fake.bridges, *(name for name in self.fake.channels if name != self.caller.id)]
 
 
 @asynccontextmanager
-async def house(
+async def call_harness(
     root: Path, *args: str, now: str = "2026-11-24T10:00", lang: str = "", content: Content | None = None
-) -> AsyncIterator[House]:
+) -> AsyncIterator[CallHarness]:
     """A caller who has just arrived, or with ``args`` comes back from the dialplan and speaks ``lang``.
 
     ``now``: the time at the tourist office; ``content``: what the service knows, in place of the usual content.
@@ -222,7 +223,7 @@ async def house(
         link = AriLink(ari)
         running = asyncio.create_task(link.run())
         await link.wait_connected()
-        here = House(fake, rasa, root, content or office(now))
+        here = CallHarness(fake, rasa, root, content or make_content(now))
         here.caller = fake.ring()
         arrival = await anext(aiter(link.calls()))
         if args:

@@ -1,4 +1,4 @@
-"""A caller on the line, up to the sockets: our Line and Mouth against the fake Asterisk, on a jumping clock."""
+"""A connected caller: leg and player against the fake Asterisk, sockets included, in virtual time."""
 
 from __future__ import annotations
 
@@ -33,22 +33,22 @@ def numbers(first: int, last: int) -> list[int]:
 
 
 class Telephone:
-    """The caller and what he hears; our side of the line; the tasks that a call runs."""
+    """The caller and what they hear; leg and player; the tasks of a call."""
 
     def __init__(self, fake: FakeAsterisk, caller: FakeChannel, ari: Ari, link: AriLink) -> None:
         self.fake, self.caller, self.ari = fake, caller, ari
-        self.line = CallLeg(ari, link, caller.id)
-        self.mouth = Player(self.line)
+        self.leg = CallLeg(ari, link, caller.id)
+        self.player = Player(self.leg)
         self.tasks: list[asyncio.Task[None]] = []
 
     def run(self, part: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        """A task for the rest of the call."""
+        """Run a task for the rest of the call."""
         self.tasks.append(asyncio.create_task(part))
         return self.tasks[-1]
 
     @property
     def media(self) -> FakeMedia:
-        """The media channel of the moment, as Asterisk has it."""
+        """The current media channel in Asterisk."""
         return self.fake.bridged_media(self.caller)
 
     def heard(self) -> list[int]:
@@ -63,16 +63,16 @@ class Telephone:
         return set(members)
 
     async def reaches(self, count: int) -> None:
-        """Until so many frames have reached the caller."""
+        """Wait until so many frames have reached the caller."""
         await until(lambda: len(self.heard()) >= count)
 
     async def play(self, *parts: bytes) -> list[Playback]:
-        """A prompt, as the conversation plays one."""
-        self.mouth.begin()
-        return await self.mouth.play(*(_given(part) for part in parts))
+        """Play a prompt as a call does."""
+        self.player.begin()
+        return await self.player.play(*(_given(part) for part in parts))
 
     def cut_media(self) -> None:
-        """The media socket breaks."""
+        """Break the media socket."""
         socket = self.media.socket
         assert socket is not None
         socket.reset()
@@ -84,7 +84,7 @@ async def _given(pcm: bytes) -> bytes:
 
 @asynccontextmanager
 async def telephone() -> AsyncIterator[Telephone]:
-    """A caller who has been answered, with media."""
+    """Connect a caller with media."""
     async with FakeAsterisk() as fake, Ari(fake.url, USER, PASSWORD, "accueil-1") as ari:
         link = AriLink(ari)
         running = asyncio.create_task(link.run())
@@ -92,23 +92,23 @@ async def telephone() -> AsyncIterator[Telephone]:
         caller = fake.ring()
         arrival = await anext(aiter(link.calls()))
         phone = Telephone(fake, caller, ari, link)
-        await phone.line.open()
+        await phone.leg.open()
         await ari.answer(caller.id)
-        phone.run(phone.line.pump())
-        phone.run(phone.line.fill())
-        phone.run(phone.mouth.tick())
+        phone.run(phone.leg.pump())
+        phone.run(phone.leg.fill())
+        phone.run(phone.player.tick())
         try:
             yield phone
         finally:
             arrival.events.close()
-            await phone.line.close()
+            await phone.leg.close()
             for task in (*phone.tasks, running):
                 task.cancel()
             await asyncio.gather(*phone.tasks, running, return_exceptions=True)
 
 
 async def until(condition: Callable[[], bool], timeout_s: float = 30.0) -> None:
-    """Until ``condition()`` holds, looked at once a frame; TimeoutError after ``timeout_s``."""
+    """Wait until ``condition()`` holds, checked once a frame; TimeoutError after ``timeout_s`` seconds."""
     async with asyncio.timeout(timeout_s):
         while not condition():  # noqa: ASYNC110  # what a caller hears tells nobody
             await asyncio.sleep(FRAME_S)

@@ -1,4 +1,4 @@
-"""Peers for the ear: speech whose words can be read back, a recogniser that reads them, a loudspeaker.
+"""Peers of the listener: speech whose words can be read back, a recogniser that reads them, a loudspeaker.
 
 A word is spoken as 0.3 s of one number, so the recogniser hears exactly what it was fed: a frame lost or fed
 twice changes the text.
@@ -42,7 +42,7 @@ def speech(text: str) -> bytes:
 
 
 def noise(seconds: float) -> bytes:
-    """As loud as speech, and no word in it."""
+    """A sound as loud as speech, without a word."""
     return _level(NOISE, seconds)
 
 
@@ -52,7 +52,7 @@ def _level(number: int, seconds: float) -> bytes:
 
 
 class LevelVad:
-    """Loud is voice."""
+    """Takes loud sound for voice."""
 
     def look(self, frame: bytes, tell: Callable[[float], None]) -> None:
         tell(min(1.0, float(np.abs(to_samples(frame)).max()) / FIRST))
@@ -61,12 +61,12 @@ class LevelVad:
 class Reader:
     """A recogniser that reads the words: ``delay_s`` a decode, failing, hanging or streaming on demand.
 
-    ``finished`` is how finished the speaker sounds to it, ``confidence`` how sure it is of what he said.
+    ``finished`` is how finished the speaker sounds to it, ``confidence`` how sure it is of the words.
 
-    ``reads_again``: what it reads when it listens once more, for ``again_s`` if not for as long; ``quick_s``: how
-    long it listens where it is asked to be quick, None where it cannot.
+    ``reads_again``: what the second decode reads, and ``again_s`` how long it takes; ``quick_s``: how long a quick
+    decode takes, None: there is none.
 
-    ``decoded``: the text of every decode that was begun, and whether it came to its end.
+    ``decoded``: the text of every decode that began, and whether it ended.
     """
 
     name = "reader"
@@ -154,7 +154,7 @@ class Reading:
 
 
 class Loudspeaker:
-    """A prompt of ``length_s`` seconds is playing; ``done`` is what happened to it, and when."""
+    """Plays a prompt of ``length_s`` seconds; ``done``: what happened to it, and when."""
 
     def __init__(self, length_s: float = 0.0) -> None:
         self._until = asyncio.get_running_loop().time() + length_s
@@ -179,64 +179,66 @@ class Loudspeaker:
         self.done.append((what, round(asyncio.get_running_loop().time(), 2)))
 
 
-def judge(*complete: str, intent: str = "louvre.price") -> Interpreter:
-    """Understands everything; these sentences are complete, and "ambulance" is urgent."""
+def interpreter(*complete: str, intent: str = "louvre.price") -> Interpreter:
+    """Return an interpreter for which these sentences are complete and "ambulance" is urgent."""
 
-    async def judged(transcript: Transcript, final: bool) -> Interpretation:
+    async def interpreted(transcript: Transcript, final: bool) -> Interpretation:
         understood = Intent(intent, 0.9, ((intent, 0.9),)) if transcript.text else None
         urgent = "ambulance" in transcript.text
         return Interpretation(transcript, understood, complete=transcript.text in complete, urgent=urgent)
 
-    return judged
+    return interpreted
 
 
-class Listening:
-    """An ear and its peers.  ``hears`` runs one turn of the caller against the clock."""
+class ListenerHarness:
+    """A listener and its peers; ``hears`` runs one turn of the caller against the clock."""
 
     def __init__(self, recogniser: Reader | None = None, prompt_s: float = 0.0) -> None:
         self.recogniser = recogniser or Reader()
-        self.mouth = Loudspeaker(prompt_s)
-        self.ear = listener.Listener(LevelVad(), self.recogniser, self.mouth)
-        self.patience = EndOfTurnPolicy()
+        self.loudspeaker = Loudspeaker(prompt_s)
+        self.listener = listener.Listener(LevelVad(), self.recogniser, self.loudspeaker)
+        self.policy = EndOfTurnPolicy()
         self.question = False
 
     async def feed(self, pcm: bytes) -> None:
-        """Sound from the line, at the speed of sound from a line."""
+        """Feed audio to the listener in real time."""
         for frame in frames(pcm):
-            self.ear.hear(frame)
+            self.listener.hear(frame)
             await asyncio.sleep(FRAME_S)
 
-    async def turn(self, judge: Interpreter | None = None, langs: Sequence[str] = ("en",)) -> CallerTurn:
-        """The next turn, of whatever is fed meanwhile."""
-        listening = self.ear.listen(
-            langs, judge or _judge_all, self.patience, hotwords="Louvre", question=self.question
+    async def turn(
+        self, interpreter: Interpreter | None = None, langs: Sequence[str] = ("en",)
+    ) -> CallerTurn:
+        """Return the next turn of what is fed meanwhile."""
+        listening = self.listener.listen(
+            langs, interpreter or _interpret_all, self.policy, hotwords="Louvre", question=self.question
         )
         return await asyncio.wait_for(listening, 120)
 
     async def hears(
-        self, *sounds: bytes | str, judge: Interpreter | None = None, langs: Sequence[str] = ("en",)
+        self, *sounds: bytes | str, interpreter: Interpreter | None = None, langs: Sequence[str] = ("en",)
     ) -> CallerTurn:
-        """The turn that these sounds (bytes) and keys (str) make, with silence after them."""
+        """Return the turn that these sounds (bytes) and keys (str) make, with silence after them."""
         feeding = asyncio.create_task(self._feed_all(sounds))
         try:
-            return await self.turn(judge, langs)
+            return await self.turn(interpreter, langs)
         finally:
             feeding.cancel()
 
     async def _feed_all(self, sounds: Sequence[bytes | str]) -> None:
         for sound in sounds:
             if isinstance(sound, str):
-                self.ear.key(sound)
+                self.listener.key(sound)
             else:
                 await self.feed(sound)
         while True:
             await self.feed(silence(1.0))
 
 
-_judge_all = judge()
+_interpret_all = interpreter()
 
 
 def text(sound: CallerTurn) -> str:
-    """What was heard."""
+    """Return what was heard."""
     assert sound.interpretation is not None
     return sound.interpretation.transcript.text
