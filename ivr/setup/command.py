@@ -35,26 +35,13 @@ def run(
     log: file that receives all output.
     Raises SetupError ``<what> failed: <last line>`` when the program is missing or fails.
     """
-    tail: deque[str] = deque(maxlen=KEPT)
     program = str(command[0])
     if not shutil.which(program):
         raise SetupError(f"{what} failed: {program} is not installed")
-    # the program must end when set-up is killed
-    prefix = ["setpriv", "--pdeathsig", "TERM"] if shutil.which("setpriv") else []
+    tail: deque[str] = deque(maxlen=KEPT)
     with ExitStack() as stack:
         log_file = stack.enter_context(log.open("w", encoding="utf-8")) if log else None
-        process = stack.enter_context(
-            subprocess.Popen(
-                [*prefix, *(str(part) for part in command)],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                text=True,
-                errors="replace",
-                env={**os.environ, **(env or {})},
-                cwd=cwd,
-            )
-        )
+        process = stack.enter_context(_start(command, env or {}, cwd))
         try:
             assert process.stdout is not None
             for text in map(str.rstrip, process.stdout):
@@ -71,3 +58,18 @@ def run(
         last = next((text for text in reversed(tail) if text.strip()), f"exit status {code}")
         raise SetupError(f"{what} failed: {last}" + (f" (all of it: {log})" if log else ""))
     return "\n".join(tail)
+
+
+def _start(command: Sequence[str | Path], env: Mapping[str, str], cwd: Path | None) -> subprocess.Popen[str]:
+    # the program must end when set-up is killed
+    prefix = ["setpriv", "--pdeathsig", "TERM"] if shutil.which("setpriv") else []
+    return subprocess.Popen(
+        [*prefix, *(str(part) for part in command)],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        env={**os.environ, **env},
+        cwd=cwd,
+    )

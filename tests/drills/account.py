@@ -70,34 +70,34 @@ class Account:
         return not bad and not self.leaks
 
 
+@dataclass(frozen=True)
+class Messages:
+    """The messages of a drill: all that were left, and those that were lost, cut short or refused."""
+
+    left: list[CallTrace]
+    lost: list[CallTrace]
+    cut: list[CallTrace]
+    refused: list[CallTrace]
+
+
 def account(
-    name: str, drill: Drill, traces: Sequence[CallTrace], injections: Sequence[Injection], event_log: EventLog,
-    leaks: Sequence[str], memory_mb: tuple[int, int], others_cpu: float,
-) -> Account:  # fmt: skip
-    """Count the results of one drill."""
-    kept = {row["number"]: float(row["seconds"]) for row in event_log.messages()}
-    said = {trace.number: _said_s(drill, injections, trace) for trace in traces}
-    left = [trace for trace in traces if said[trace.number] >= NO_MESSAGE_S]
-    refused = [trace for trace in left if _was_told(event_log, trace)]
-    lost_messages = [trace for trace in left if trace.number not in kept and trace not in refused]
-    cut = [
-        trace
-        for trace in left
-        if trace.number in kept and trace not in refused and said[trace.number] - kept[trace.number] > CUT_S
-    ]
+    name: str,
+    drill: Drill,
+    *,
+    traces: Sequence[CallTrace],
+    injections: Sequence[Injection],
+    event_log: EventLog,
+    leaks: Sequence[str],
+    memory_mb: tuple[int, int],
+    others_cpu: float,
+) -> Account:
+    """Count the results of one drill; the arguments are those of the fields of ``Account``."""
+    messages = _messages(drill, traces, injections, event_log)
     dropped = [trace for trace in traces if drill.lines_drop and _was_cut(trace, injections)]
     answered = [trace for trace in traces if trace.answered and trace not in dropped]
-    served = {trace.number for trace in (*answered, *left, *dropped)}
+    served = {trace.number for trace in (*answered, *messages.left, *dropped)}
     waits = [span.end - span.start for trace in traces if trace not in dropped for span in trace.waits]
-    times = (
-        []
-        if drill.always
-        else [
-            injection.recovered - injection.began
-            for injection in injections
-            if injection.recovered is not None
-        ]
-    )
+    times = [] if drill.always else _recovery_times(injections)
     return Account(
         drill=name,
         calls=len(traces),
@@ -105,10 +105,10 @@ def account(
         harmed=sum(any(injection.touched(trace) for injection in injections) for trace in traces),
         answered=len(answered),
         right=sum(trace.right for trace in answered),
-        messages_left=len(left),
-        messages_lost=len(lost_messages),
-        messages_cut=len(cut),
-        messages_refused=len(refused),
+        messages_left=len(messages.left),
+        messages_lost=len(messages.lost),
+        messages_cut=len(messages.cut),
+        messages_refused=len(messages.refused),
         dropped=len(dropped),
         unreached=sum(not trace.connected for trace in traces),
         lost=sum(trace.connected and trace.number not in served for trace in traces),
@@ -121,6 +121,27 @@ def account(
         memory_mb=memory_mb,
         others_cpu=others_cpu,
     )
+
+
+def _messages(
+    drill: Drill, traces: Sequence[CallTrace], injections: Sequence[Injection], event_log: EventLog
+) -> Messages:
+    kept = {row["number"]: float(row["seconds"]) for row in event_log.messages()}
+    said = {trace.number: _said_s(drill, injections, trace) for trace in traces}
+    left = [trace for trace in traces if said[trace.number] >= NO_MESSAGE_S]
+    refused = [trace for trace in left if _was_told(event_log, trace)]
+    accepted = [trace for trace in left if trace not in refused]
+    stored = [trace for trace in accepted if trace.number in kept]
+    return Messages(
+        left=left,
+        lost=[trace for trace in accepted if trace.number not in kept],
+        cut=[trace for trace in stored if said[trace.number] - kept[trace.number] > CUT_S],
+        refused=refused,
+    )
+
+
+def _recovery_times(injections: Sequence[Injection]) -> list[float]:
+    return [each.recovered - each.began for each in injections if each.recovered is not None]
 
 
 def _said_s(drill: Drill, injections: Sequence[Injection], trace: CallTrace) -> float:
@@ -171,12 +192,24 @@ def table(rows: Sequence[Account], drills: dict[str, Drill]) -> str:
     for row in rows:
         limit = drills[row.drill].step_s
         cells = (
-            row.drill, row.calls, row.harms, row.harmed, row.answered, row.right, row.messages_left,
-            row.messages_lost, row.messages_cut, row.messages_refused, row.dropped, row.lost + row.unreached,
-            f"{row.longest_silence:g} s", f"{row.silences} ({limit:g} s)",
+            row.drill,
+            row.calls,
+            row.harms,
+            row.harmed,
+            row.answered,
+            row.right,
+            row.messages_left,
+            row.messages_lost,
+            row.messages_cut,
+            row.messages_refused,
+            row.dropped,
+            row.lost + row.unreached,
+            f"{row.longest_silence:g} s",
+            f"{row.silences} ({limit:g} s)",
             f"{row.recovered_s:g} to {row.slowest_s:g} s" if row.harms and row.slowest_s else "",
-            ", ".join(row.leaks) or 0, f"{row.others_cpu:g}",
-        )  # fmt: skip
+            ", ".join(row.leaks) or 0,
+            f"{row.others_cpu:g}",
+        )
         lines.append("| " + " | ".join(map(str, cells)) + " |")
     return "\n".join(lines) + "\n"
 

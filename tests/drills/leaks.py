@@ -1,7 +1,7 @@
 """Looks for leaks after many callers who hang up at any moment.
 
-``python -m tests.drills.leaks --calls 2000 --side 12``: callers hang up at once, during the greeting, after a key,
-after a question, during its answer, on the way to the voicemail or while they leave a message.  After every
+``python -m tests.drills.leaks --calls 2000 --side 12``: callers hang up at any moment: at once, during the greeting,
+after a key or a question, during the answer, on the way to the voicemail or during a message.  After every
 ``--rest`` calls there is a pause, in which it counts Asterisk's channels and bridges, and the worker's tasks, open
 files, threads and memory.  It prints a Markdown table and exits with status 1 when one of them has grown.
 """

@@ -144,9 +144,12 @@ async def open_testbed(
     keep: keep recordings, store and logs.
     """
     settings = dataclasses.replace(
-        own_instance(config.load(), f"drill-{name}-{os.getpid()}"), rtp_start=26000, rtp_end=26399,
-        today=TODAY, rasa_url="" if needs.own_rasa else rasa_url,
-    )  # fmt: skip
+        own_instance(config.load(), f"drill-{name}-{os.getpid()}"),
+        rtp_start=26000,
+        rtp_end=26399,
+        today=TODAY,
+        rasa_url="" if needs.own_rasa else rasa_url,
+    )
     async with AsyncExitStack() as stack:
         database = rasa_proxy = None
         if not keep:
@@ -166,12 +169,7 @@ async def open_testbed(
         if needs.state_mb:
             await stack.enter_async_context(_disk(settings.state, needs.state_mb))
         service = Supervisor(settings)
-        if needs.engine_faults or needs.clock:
-            group = service._group
-            group.worker = "tests.drills.faulty_worker" if needs.engine_faults else group.worker
-            group.worker_environment = (
-                await asyncio.to_thread(Clock(settings.state).make) if needs.clock else {}
-            )
+        await asyncio.to_thread(_replace_worker, service, needs)
         await stack.enter_async_context(service.running())
         phone = await stack.enter_async_context(Softphone(settings))
         ari = Ari(settings.ari_url, ARI_USER, settings.secrets["ARI_PASSWORD"], settings.app, timeout=3.0)
@@ -184,6 +182,15 @@ async def open_testbed(
         following = asyncio.create_task(event_log.follow())
         stack.callback(following.cancel)
         yield Testbed(settings, service, phone, event_log, ari, to, database, rasa_proxy)
+
+
+def _replace_worker(service: Supervisor, needs: Needs) -> None:
+    """Start a worker with faulty engines or a wrong clock, if the drill needs one."""
+    group = service._group
+    if needs.engine_faults:
+        group.worker = "tests.drills.faulty_worker"
+    if needs.clock:
+        group.worker_environment = Clock(service.settings.state).make()
 
 
 def recordings(settings: Settings) -> Path:

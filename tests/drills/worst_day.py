@@ -83,9 +83,13 @@ class DrillRun:
             try:
                 tourist = TOURISTS[number % len(TOURISTS)]
                 caller = DrillCaller(
-                    self._testbed.phone, self._testbed.event_log, tourist, f"{tourist.prefix}9{number:07d}",
-                    wants_message=number % LEAVES_A_MESSAGE == LEAVES_A_MESSAGE - 1, to=self._testbed.to,
-                )  # fmt: skip
+                    self._testbed.phone,
+                    self._testbed.event_log,
+                    tourist,
+                    f"{tourist.prefix}9{number:07d}",
+                    wants_message=number % LEAVES_A_MESSAGE == LEAVES_A_MESSAGE - 1,
+                    to=self._testbed.to,
+                )
                 trace = await caller.call()
             finally:
                 self._running -= 1
@@ -134,12 +138,12 @@ async def run_drill(name: str, calls: int, side: int, seed: int, rasa_url: str, 
             account,
             name,
             drill,
-            traces,
-            drill_run.injections,
-            testbed.event_log,
-            leaks,
-            memory,
-            monitor.others_cpu,
+            traces=traces,
+            injections=drill_run.injections,
+            event_log=testbed.event_log,
+            leaks=leaks,
+            memory_mb=memory,
+            others_cpu=monitor.others_cpu,
         )
         _write_details(name, traces, testbed, found, keep=keep)
         return found
@@ -179,10 +183,13 @@ def _write_details(
 
 def _line(trace: CallTrace) -> str:
     waits = " ".join(f"{span.start:.1f}-{span.end:.1f}" for span in trace.waits if span.end - span.start > 2)
-    ended = (
-        "answered" if trace.answered else f"message {trace.message_s:.1f} s" if trace.message_s
-        else "gave up" if trace.gave_up else "line dead" if trace.line_dead else "?"
-    )  # fmt: skip
+    endings = (
+        (trace.answered, "answered"),
+        (trace.message_s > 0, f"message {trace.message_s:.1f} s"),
+        (trace.gave_up, "gave up"),
+        (trace.line_dead, "line dead"),
+    )
+    ended = next((text for applies, text in endings if applies), "?")
     return f"{trace.number} rang {trace.rings}, {trace.ended - trace.began:5.1f} s, {ended}; silent {waits or '-'}"
 
 
