@@ -444,18 +444,18 @@ async def test_a_caller_who_was_told_his_time_counts_before_the_next_one(real: R
         await real.asterisk.command("queue unpause member Local/adviser1@ring/n")
         outlook = QueueForecast(real.settings, load_callflow(ROOT))
         await asyncio.sleep(1.2)  # the rest after the last talk
-        assert await outlook.foresee("one", "en", 0) == WaitEstimate(1, 0.0)
-        assert await outlook.foresee("one", "en", 0) == WaitEstimate(1, 0.0), "he does not wait for himself"
-        second = await outlook.foresee("two", "fr", 0)
+        assert await outlook.estimate("one", "en", 0) == WaitEstimate(1, 0.0)
+        assert await outlook.estimate("one", "en", 0) == WaitEstimate(1, 0.0), "he does not wait for himself"
+        second = await outlook.estimate("two", "fr", 0)
         assert second is not None and second.staffed == 1 and second.wait_s > 0
-        assert await outlook.foresee("urgent", "fr", 10) == WaitEstimate(1, 0.0)
+        assert await outlook.estimate("urgent", "fr", 10) == WaitEstimate(1, 0.0)
         await real.asterisk.command("queue pause member Local/adviser1@ring/n")
-        assert await outlook.foresee("three", "en", 0) == WaitEstimate(0), "who is on a break is not there"
+        assert await outlook.estimate("three", "en", 0) == WaitEstimate(0), "who is on a break is not there"
 
 
 async def test_where_asterisk_does_not_tell_nothing_is_told(real: RealPeer) -> None:
     deaf = QueueForecast(replace(real.settings, ami_port=1), load_callflow(ROOT))
-    assert await deaf.foresee("one", "en", 0) is None
+    assert await deaf.estimate("one", "en", 0) is None
 
 
 async def waits(

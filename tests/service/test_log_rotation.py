@@ -82,14 +82,14 @@ async def test_asterisk_writes_on_in_new_files(asterisk: Asterisk, settings: Set
     small = dataclasses.replace(settings, log_mb=0)
     log = settings.pbx / "log"
     await _queue_line(settings, "first")
-    old = {name: (log / name).stat().st_ino for name in log_rotation.ASTERISKS}
+    old = {name: (log / name).stat().st_ino for name in log_rotation.ASTERISK_LOGS}
     context = open_context(settings)
     reader = QueueLogFollower(context)
     assert _names(reader) == ["first"]
     await _queue_line(settings, "second")
     await log_rotation.once(small)
     await _queue_line(settings, "third")
-    for name in log_rotation.ASTERISKS:
+    for name in log_rotation.ASTERISK_LOGS:
         assert (log / name).stat().st_ino != old[name] == (log / f"{name}.1").stat().st_ino, name
     assert _names(reader) == ["second"]
     assert _names(reader) == ["third"]

@@ -1,4 +1,4 @@
-"""A person who calls the house: presses keys, asks, interrupts, hangs up, and keeps what he heard."""
+"""A person who calls the service: presses keys, asks, interrupts, hangs up, and keeps what he heard."""
 
 from __future__ import annotations
 

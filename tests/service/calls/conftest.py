@@ -2,7 +2,7 @@
 
 A call takes as long as a call takes, so tests marked ``side_by_side`` run at the same time, as many as ``LANES``
 says: each is an ordinary ``async def`` test that takes session fixtures alone.  They come first; what fills the
-house comes after them and has it to itself.
+service comes after them and has it to itself.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from ivr.speech.caller_voices import caller_wav
 from ivr.speech.engines import choose
 from ivr.speech.stt import Recogniser
 from tests.conftest import CALLS, ROOT, Resident, folder_of, free_ports, fresh_settings, is_parallel
-from tests.service.calls.house import House, NewSettings, open_house
+from tests.service.calls.running_service import NewSettings, RunningService, open_service
 from tests.service.calls.words import SPOKEN
 
 LANES = {"": 4, "desk": 1, "queue": 1, "night": 1, "drill": 1}
@@ -153,8 +153,8 @@ def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
     outcome = yield
     report = outcome.get_result()  # type: ignore[attr-defined]  # pluggy's Result
     if report.failed and isinstance(item, pytest.Function):
-        for house in (value for value in item.funcargs.values() if isinstance(value, House)):
-            report.sections.append(("worker log", house.log()[-6000:]))
+        for service in (value for value in item.funcargs.values() if isinstance(value, RunningService)):
+            report.sections.append(("worker log", service.log()[-6000:]))
 
 
 @pytest.fixture(scope="session")
@@ -198,14 +198,14 @@ def settled(rasa: str, callers: None) -> NewSettings:
 
 
 @pytest.fixture(scope="session")
-def house(hold: Callable[[], Resident], settled: NewSettings, ears: Recogniser) -> Iterator[House]:
+def service(hold: Callable[[], Resident], settled: NewSettings, ears: Recogniser) -> Iterator[RunningService]:
     """The service in opening hours; it takes encrypted calls, too."""
     (tls_port,) = free_ports(socket.SOCK_STREAM, 1)
     yield from served(hold, dataclasses.replace(settled(), sip_tls_port=tls_port), ears)
 
 
 @pytest.fixture(scope="session")
-def night(hold: Callable[[], Resident], settled: NewSettings, ears: Recogniser) -> Iterator[House]:
+def night(hold: Callable[[], Resident], settled: NewSettings, ears: Recogniser) -> Iterator[RunningService]:
     """The service after hours."""
     yield from served(hold, settled(CLOSED), ears)
 
@@ -216,7 +216,7 @@ def drill(
     settled: NewSettings,
     ears: Recogniser,
     tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[House]:
+) -> Iterator[RunningService]:
     """A service whose parts may be killed, and which has a telephone on call."""
     root = changed(tmp_path_factory.mktemp("drill"), ON_CALL)
     yield from served(hold, dataclasses.replace(settled(), root=root), ears)
@@ -228,7 +228,7 @@ def desk(
     settled: NewSettings,
     ears: Recogniser,
     tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[House]:
+) -> Iterator[RunningService]:
     """A service with two advisers who talk briefly, and a worker that may be killed."""
     root = changed(tmp_path_factory.mktemp("desk"), DESK)
     yield from served(hold, dataclasses.replace(settled(), root=root), ears)
@@ -240,16 +240,16 @@ def hall(
     settled: NewSettings,
     ears: Recogniser,
     tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[House]:
+) -> Iterator[RunningService]:
     """The same for many callers."""
     root = changed(tmp_path_factory.mktemp("hall"), RUSH)
     yield from served(hold, dataclasses.replace(settled(), root=root), ears)
 
 
-def served(hold: Callable[[], Resident], settings: Settings, ears: Recogniser) -> Iterator[House]:
+def served(hold: Callable[[], Resident], settings: Settings, ears: Recogniser) -> Iterator[RunningService]:
     """A whole service for as long as its fixture lasts."""
     resident = hold()
-    yield resident.enter(open_house(settings, ears))
+    yield resident.enter(open_service(settings, ears))
     resident.leave()
 
 

@@ -18,7 +18,7 @@ from ivr.simulator.adviser import AdviserPlan
 from ivr.speech.caller_voices import caller_wav
 from tests.service.calls import words
 from tests.service.calls.counting import by_hand
-from tests.service.calls.house import House
+from tests.service.calls.running_service import RunningService
 from tests.service.calls.words import ENGLISH
 
 pytestmark = pytest.mark.asterisk
@@ -50,7 +50,7 @@ class Wait:
         return abs(self.told_s - self.real_s) <= max(NEAR * self.real_s, NEAR_S)
 
 
-async def test_twenty_callers_for_two_advisers(hall: House) -> None:
+async def test_twenty_callers_for_two_advisers(hall: RunningService) -> None:
     plan = replace(PLAN, say=(caller_wav("en", words.ADVISER_EN),))
     menu = asyncio.Semaphore(AT_THE_MENU)
     async with hall.adviser(plan), hall.adviser(plan, "second"):
@@ -87,7 +87,7 @@ async def test_twenty_callers_for_two_advisers(hall: House) -> None:
     assert counted["answered"] == BEFORE + CALLERS and {name: found[name] for name in counted} == counted
 
 
-async def waits(hall: House, menu: asyncio.Semaphore) -> Wait:
+async def waits(hall: RunningService, menu: asyncio.Semaphore) -> Wait:
     """Asks for a person, waits, talks until the adviser hangs up."""
     async with menu:
         calling = hall.call("en", ENGLISH.prefix)

@@ -10,29 +10,28 @@ import pytest
 
 from ivr.asterisk.config import remove
 from ivr.asterisk.process import Asterisk
-from ivr.content.callflow import load_callflow
 from ivr.core.audio import read_audio, through_g711
 from ivr.core.settings import Settings
 from ivr.service.supervisor import prepare
 from ivr.simulator.softphone import Softphone
 from ivr.speech.stt import Recogniser
 from tests.service.calls import sounds, words
-from tests.service.calls.house import House, NewSettings
+from tests.service.calls.running_service import NewSettings, RunningService
 
 pytestmark = [pytest.mark.asterisk, pytest.mark.side_by_side]
 
 
 @asynccontextmanager
-async def asterisk_alone(settings: Settings, ears: Recogniser) -> AsyncIterator[House]:
+async def asterisk_alone(settings: Settings, ears: Recogniser) -> AsyncIterator[RunningService]:
     """What is left when nothing of ours runs."""
-    await asyncio.to_thread(prepare, settings, load_callflow(settings.root))
+    await asyncio.to_thread(prepare, settings)
     try:
         async with Asterisk(settings) as asterisk, Softphone(settings) as phone:
-            house = House(settings, ears, asterisk, phone, None)
+            service = RunningService(settings, ears, asterisk, phone, None)
             try:
-                yield house
+                yield service
             finally:
-                await house.close()
+                await service.close()
     finally:
         await asyncio.to_thread(remove, settings)
 
@@ -43,7 +42,7 @@ async def test_the_dialplan_serves_by_itself(settled: NewSettings, ears: Recogni
         await bare.empty()
 
 
-async def apologises_and_records(bare: House) -> None:
+async def apologises_and_records(bare: RunningService) -> None:
     async with bare.call("en") as caller:
         await caller.until_beep()
         apologies = caller.heard()

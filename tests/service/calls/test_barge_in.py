@@ -8,7 +8,7 @@ import pytest
 
 from ivr.core import events
 from tests.service.calls import sounds, words
-from tests.service.calls.house import House
+from tests.service.calls.running_service import RunningService
 from tests.service.calls.words import ENGLISH
 
 pytestmark = [pytest.mark.asterisk, pytest.mark.side_by_side]
@@ -18,8 +18,8 @@ SILENT_AFTER_S = 0.25
 calls may be late once; `ivr bench turns` measures each."""
 
 
-async def test_the_service_falls_silent_when_the_caller_speaks(house: House) -> None:
-    async with house.call("en", ENGLISH.prefix) as caller:
+async def test_the_service_falls_silent_when_the_caller_speaks(service: RunningService) -> None:
+    async with service.call("en", ENGLISH.prefix) as caller:
         await caller.press(ENGLISH.key)
         began = [await caller.cut_in(ENGLISH.question, after_s=1.2)]
         await caller.until(events.Decided)
@@ -41,8 +41,8 @@ async def test_the_service_falls_silent_when_the_caller_speaks(house: House) -> 
     assert record.prompt(ENGLISH.intent).interrupted
 
 
-async def test_a_key_interrupts(house: House) -> None:
-    async with house.call("en", ENGLISH.prefix) as caller:
+async def test_a_key_interrupts(service: RunningService) -> None:
+    async with service.call("en", ENGLISH.prefix) as caller:
         await caller.press(ENGLISH.key)
         await caller.ask(ENGLISH.question)
         await caller.until(events.Decided)
@@ -55,8 +55,8 @@ async def test_a_key_interrupts(house: House) -> None:
     assert record.prompt("topics").start_s - pressed < 0.5
 
 
-async def test_a_cough_does_not_interrupt(house: House) -> None:
-    async with house.call("en", ENGLISH.prefix) as caller:
+async def test_a_cough_does_not_interrupt(service: RunningService) -> None:
+    async with service.call("en", ENGLISH.prefix) as caller:
         await caller.press(ENGLISH.key)
         await caller.ask(ENGLISH.question)
         await caller.until(events.Decided)
@@ -68,4 +68,4 @@ async def test_a_cough_does_not_interrupt(house: House) -> None:
     answer = record.prompt(ENGLISH.intent)
     assert not answer.interrupted and answer.heard_s == pytest.approx(answer.length_s, abs=0.05)
     assert len(record.all(events.Heard)) == 1
-    assert await house.share(answer, record) > 0.9
+    assert await service.share(answer, record) > 0.9

@@ -24,7 +24,7 @@ from ivr.speech.caller_voices import caller_wav
 from ivr.speech.stt import Recogniser
 from tests.conftest import ROOT, Resident
 from tests.service.calls import sounds, words
-from tests.service.calls.house import House, NewSettings, open_house
+from tests.service.calls.running_service import NewSettings, RunningService, open_service
 from tests.service.calls.store import until
 
 pytestmark = pytest.mark.asterisk
@@ -41,21 +41,21 @@ HOME = "+44207"
 class Town:
     """The service, and the operator behind its trunk."""
 
-    house: House
+    service: RunningService
     operator: Softphone
 
     async def callback(self, number: str, state: str, timeout_s: float = 60.0) -> dict[str, Any]:
         """The callback to that number, once it is in that state."""
 
         async def there() -> dict[str, Any] | None:
-            rows = await self.house.rows("callbacks", "list", "--state", state)
+            rows = await self.service.rows("callbacks", "list", "--state", state)
             return next((row for row in rows if row["number"] == number), None)
 
         return await until(there, f"no {state} callback to {number}", timeout_s)
 
     async def tried(self, id: str) -> list[tuple[str, str]]:
         """Who was rung for it, and how it ended."""
-        [row] = await self.house.rows("callbacks", "show", id)
+        [row] = await self.service.rows("callbacks", "show", id)
         return [(one["adviser"], one["result"]) for one in row["tried"]]
 
 
@@ -84,8 +84,8 @@ async def open_town(root: Path, settled: NewSettings, ears: Recogniser) -> Async
     operator = Softphone(settings, subscriber=ACCOUNT, bind=OPERATOR)
     secrets = {**settings.secrets, "TRUNK_PASSWORD": ACCOUNT.password}
     settings = dataclasses.replace(settings, root=made(root, operator.port), secrets=secrets)
-    async with operator, open_house(settings, ears) as house:
-        yield Town(house, operator)
+    async with operator, open_service(settings, ears) as service:
+        yield Town(service, operator)
 
 
 @pytest.fixture(scope="module")
@@ -111,8 +111,8 @@ def later(text: str, pause_s: float, folder: Path) -> Path:
 async def test_who_asks_by_voice_is_called_back_though_worker_and_asterisk_are_killed(
     town: Town, tmp_path: Path
 ) -> None:
-    house = town.house
-    async with house.call("en", HOME) as caller:
+    service = town.service
+    async with service.call("en", HOME) as caller:
         await caller.press("2")
         await caller.listen(1.0)
         await caller.ask(ASKS)
@@ -121,20 +121,20 @@ async def test_who_asks_by_voice_is_called_back_though_worker_and_asterisk_are_k
         await caller.until_prompt("callback_window", "en")
         await caller.ask(TODAY)
         promise = await caller.until_prompt("callback_agreed_when", "en")
-        os.kill(house.service.worker_pid, signal.SIGKILL)
+        os.kill(service.supervisor.worker_pid, signal.SIGKILL)
     assert promise.text == "It will be today between ten and eleven am, on the number"
     task = await town.callback(caller.number, "open")
     assert (task["lang"], task["owner"], task["attempts"]) == ("en", "", 0)
-    await house.asterisk.kill()
+    await service.asterisk.kill()
     greeting = words.ADVISER_EN
     desk = AdviserPlan(keys_after_s=5.0, say=(later(greeting, 5.0, tmp_path),))
     home = AdviserPlan(keys="", say=(later(ANSWERS, 1.0, tmp_path),), hang_up_after_s=6.0)
     with town.operator.number(caller.number, home) as telephone:
-        async with house.adviser(desk) as adviser:
+        async with service.adviser(desk) as adviser:
             talk, answered = await asyncio.gather(adviser.next_call(60), telephone.next_call(60))
     assert town.operator.called == [caller.number]
     assert answered.answered and talk.answered
-    assert await house.share_of_phrase("callback_whisper", "fr", talk.heard) > 0.8
+    assert await service.share_of_phrase("callback_whisper", "fr", talk.heard) > 0.8
     own = through_g711(read_audio(caller_wav("en", ANSWERS)))
     assert await sounds.share_of(own, talk.heard) > 0.7, "the adviser does not hear the caller"
     theirs = through_g711(read_audio(caller_wav("en", greeting)))
@@ -142,4 +142,4 @@ async def test_who_asks_by_voice_is_called_back_though_worker_and_asterisk_are_k
     done = await town.callback(caller.number, "done")
     assert (done["owner"], done["attempts"]) == ("desk", 1)
     assert (await town.tried(done["id"]))[-1] == ("desk", "talked")
-    assert promise.text not in house.log() and caller.number not in house.log()
+    assert promise.text not in service.log() and caller.number not in service.log()

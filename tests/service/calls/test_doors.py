@@ -14,27 +14,32 @@ import psutil
 import pytest
 
 from ivr.asterisk import queues
-from tests.service.calls.house import House
+from tests.service.calls.running_service import RunningService
 from tests.service.calls.store import until
 
 pytestmark = [pytest.mark.asterisk, pytest.mark.side_by_side]
 
 
-def processes(house: House) -> list[psutil.Process]:
+def processes(service: RunningService) -> list[psutil.Process]:
     """Asterisk, worker, collector, console, and what they have started."""
-    service = house.service
+    supervisor = service.supervisor
     found = [
         psutil.Process(pid)
-        for pid in (service.asterisk.pid or 0, service.worker_pid, service.collector_pid, service.console_pid)
+        for pid in (
+            supervisor.asterisk.pid or 0,
+            supervisor.worker_pid,
+            supervisor.collector_pid,
+            supervisor.console_pid,
+        )
         if pid
     ]
     assert len(found) == 4
     return [*found, *(child for process in found for child in process.children(recursive=True))]
 
 
-def rasa(house: House) -> psutil.Process:
-    """The Rasa that the house asks."""
-    port = f":{house.settings.rasa.rpartition(':')[2]}"
+def rasa(service: RunningService) -> psutil.Process:
+    """The Rasa that the service asks."""
+    port = f":{service.settings.rasa.rpartition(':')[2]}"
     for process in psutil.Process().children(recursive=True):
         if any(f":{item.laddr.port}" == port for item in _listening(process)):
             return process
@@ -50,19 +55,19 @@ def _listening(process: psutil.Process) -> list[psutil._common.pconn]:
     return [item for item in found if item.laddr and not item.raddr and item.status in ("LISTEN", "NONE")]
 
 
-async def console_answers(house: House) -> bool:
+async def console_answers(service: RunningService) -> bool:
     """The console is the last to be there."""
     try:
         async with httpx.AsyncClient(trust_env=False) as client:
-            return (await client.get(f"http://127.0.0.1:{house.settings.console_port}/healthz")).is_success
+            return (await client.get(f"http://127.0.0.1:{service.settings.console_port}/healthz")).is_success
     except httpx.HTTPError:
         return False
 
 
-async def test_nothing_listens_beyond_this_machine(house: House) -> None:
-    await until(lambda: console_answers(house), "no console")
-    settings = house.settings
-    doors = [item for process in [*processes(house), rasa(house)] for item in _listening(process)]
+async def test_nothing_listens_beyond_this_machine(service: RunningService) -> None:
+    await until(lambda: console_answers(service), "no console")
+    settings = service.settings
+    doors = [item for process in [*processes(service), rasa(service)] for item in _listening(process)]
     wide = [item for item in doors if not ipaddress.ip_address(item.laddr.ip).is_loopback]
     # PJSIP's resolver sends its questions from one UDP socket for each family; nothing is served there
     assert all(item.type is socket.SOCK_DGRAM for item in wide), wide
@@ -77,9 +82,9 @@ async def test_nothing_listens_beyond_this_machine(house: House) -> None:
     assert settings.sip_port in udp and udp - sound == {settings.sip_port}
 
 
-async def test_no_password_is_in_a_command_line_an_environment_or_a_log(house: House) -> None:
-    await until(lambda: console_answers(house), "no console")
-    settings = house.settings
+async def test_no_password_is_in_a_command_line_an_environment_or_a_log(service: RunningService) -> None:
+    await until(lambda: console_answers(service), "no console")
+    settings = service.settings
     token = settings.secrets["CONSOLE_TOKEN"]
     async with httpx.AsyncClient(
         base_url=f"http://127.0.0.1:{settings.console_port}", trust_env=False, timeout=20
@@ -89,10 +94,10 @@ async def test_no_password_is_in_a_command_line_an_environment_or_a_log(house: H
         assert (await client.get("/metrics", headers=bad)).status_code == 401
     async with queues.connect(settings) as ami:
         await queues.queue_status(ami)
-    async with house.call() as caller:
+    async with service.call() as caller:
         await caller.listen(1.0)
     await caller.record()
-    shown = dict(await asyncio.to_thread(lambda: list(_shown(house))))
+    shown = dict(await asyncio.to_thread(lambda: list(_shown(service))))
     assert {"worker.log", "console.log", "asterisk.log", "security.log"} <= {
         Path(name).name for name in shown
     }
@@ -102,22 +107,22 @@ async def test_no_password_is_in_a_command_line_an_environment_or_a_log(house: H
             assert value.encode() not in content, f"{secret} is in {name}"
 
 
-def _shown(house: House) -> Iterator[tuple[str, bytes]]:
+def _shown(service: RunningService) -> Iterator[tuple[str, bytes]]:
     """All that a running service shows of itself, by where it is seen."""
-    for process in [*processes(house), rasa(house)]:
+    for process in [*processes(service), rasa(service)]:
         for name in ("cmdline", "environ"):
             path = Path(f"/proc/{process.pid}") / name
             try:
                 yield str(path), path.read_bytes()
             except OSError:
                 continue  # it has just ended
-    for folder in (house.settings.state / "logs", house.settings.pbx / "log"):
+    for folder in (service.settings.state / "logs", service.settings.pbx / "log"):
         yield from ((str(path), path.read_bytes()) for path in folder.rglob("*") if path.is_file())
 
 
-async def test_passwords_are_kept_where_only_their_owner_reads(house: House) -> None:
-    kept = house.settings.var / "secrets.env"
+async def test_passwords_are_kept_where_only_their_owner_reads(service: RunningService) -> None:
+    kept = service.settings.var / "secrets.env"
     assert stat.S_IMODE(kept.stat().st_mode) == 0o600
-    for path in (house.settings.pbx / "etc").iterdir():
-        if any(value in path.read_text("utf-8", "replace") for value in house.settings.secrets.values()):
+    for path in (service.settings.pbx / "etc").iterdir():
+        if any(value in path.read_text("utf-8", "replace") for value in service.settings.secrets.values()):
             assert not stat.S_IMODE(path.stat().st_mode) & 0o007, path.name

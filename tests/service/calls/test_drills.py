@@ -13,7 +13,7 @@ from ivr.core.audio import read_audio, seconds
 from tests.processes import hears
 from tests.service.calls import sounds, words
 from tests.service.calls.caller import Caller
-from tests.service.calls.house import House, new_worker, registered
+from tests.service.calls.running_service import RunningService, new_worker, registered
 from tests.service.calls.store import until
 from tests.service.calls.words import ENGLISH, FRENCH, Tourist
 
@@ -39,20 +39,20 @@ def speaks_again_within(heard: bytes, since: float, limit_s: float) -> None:
     assert silence.end - since < limit_s, silence
 
 
-async def leaves_a_message(house: House, caller: Caller, since: float) -> None:
+async def leaves_a_message(service: RunningService, caller: Caller, since: float) -> None:
     """The dialplan's apology in French and English, the beep, and a message after it."""
     caller.acts()
     await caller.until_beep()
     for lang in ("fr", "en"):
         heard = sounds.cut(caller.heard(), since, caller.now)
-        assert await house.share_of_phrase("fallback", lang, heard) > 0.8, lang
+        assert await service.share_of_phrase("fallback", lang, heard) > 0.8, lang
     await caller.speak(await caller.words(words.MESSAGE_EN))
     await caller.hang_up()
 
 
-async def is_answered(house: House, tourist: Tourist) -> None:
+async def is_answered(service: RunningService, tourist: Tourist) -> None:
     """A new call works as if nothing had been."""
-    async with house.call(tourist.lang, tourist.prefix) as caller:
+    async with service.call(tourist.lang, tourist.prefix) as caller:
         await caller.press(tourist.key)
         await caller.ask(tourist.question)
         decided = await caller.until(events.Decided)
@@ -60,16 +60,16 @@ async def is_answered(house: House, tourist: Tourist) -> None:
     assert decided.intent == tourist.intent
 
 
-async def message_is_kept(house: House, number: str, least_s: float = 6.0) -> None:
+async def message_is_kept(service: RunningService, number: str, least_s: float = 6.0) -> None:
     """The message is there, with its words, its caller, his language and his call, and it is listed."""
-    (message,) = await house.store.transcribed(number)
+    (message,) = await service.store.transcribed(number)
     assert message["seconds"] > least_s and "umbrella" in message["transcript"]
     assert (message["lang"], message["why"]) == ("en", "fallback")
-    assert message["call_id"] == (await house.store.call(number))["id"]
-    assert message["id"] in {row["id"] for row in await house.rows("voicemails")}
+    assert message["call_id"] == (await service.store.call(number))["id"]
+    assert message["id"] in {row["id"] for row in await service.rows("voicemails")}
 
 
-async def asterisk_dies(drill: House) -> None:
+async def asterisk_dies(drill: RunningService) -> None:
     """Asterisk is killed; until it is there again, with a worker."""
     pid = drill.asterisk.pid
     assert pid is not None
@@ -82,16 +82,16 @@ async def asterisk_dies(drill: House) -> None:
     await registered(drill)
 
 
-async def worker_dies(drill: House, caller: Caller) -> float:
+async def worker_dies(drill: RunningService, caller: Caller) -> float:
     """The worker is killed; when, in the caller's time, once another has him."""
-    pid, moment = drill.service.worker_pid, caller.now
+    pid, moment = drill.supervisor.worker_pid, caller.now
     os.kill(pid, signal.SIGKILL)
     caller.acts()
     await caller.until(events.CallStarted, lambda began: began.part > 0)
     return moment
 
 
-async def test_killed_in_mid_answer(drill: House) -> None:
+async def test_killed_in_mid_answer(drill: RunningService) -> None:
     async with drill.call("en", ENGLISH.prefix) as caller:
         await hears_an_answer(caller, ENGLISH)
         moment = await worker_dies(drill, caller)
@@ -110,9 +110,9 @@ async def test_killed_in_mid_answer(drill: House) -> None:
 
 
 @pytest.mark.parametrize("harm", [signal.SIGKILL, signal.SIGSTOP])
-async def test_the_recogniser_is_lost_in_mid_question(drill: House, harm: signal.Signals) -> None:
+async def test_the_recogniser_is_lost_in_mid_question(drill: RunningService, harm: signal.Signals) -> None:
     """The caller is told to press keys, the same worker goes on with him, and the next question is heard again."""
-    worker, lost = drill.service.worker_pid, drill.service.recogniser_pid
+    worker, lost = drill.supervisor.worker_pid, drill.supervisor.recogniser_pid
     async with drill.call("en", ENGLISH.prefix) as caller:
         await caller.press(ENGLISH.key)
         question = await caller.words(ENGLISH.question)
@@ -125,25 +125,25 @@ async def test_the_recogniser_is_lost_in_mid_question(drill: House, harm: signal
         moment = caller.now
 
         async def back() -> bool:
-            return drill.service.recogniser_pid != lost and hears(drill.service, drill.log())
+            return drill.supervisor.recogniser_pid != lost and hears(drill.supervisor, drill.log())
 
         await until(back, "the recogniser was not started again", 60)
         await caller.ask(words.EIFFEL_PRICE)
         await caller.until(events.Decided, lambda decided: decided.intent == "eiffel.price")
         await caller.listen(1.0)
         await caller.hang_up()
-    assert (fault.part, drill.service.worker_pid) == ("recogniser", worker)
+    assert (fault.part, drill.supervisor.worker_pid) == ("recogniser", worker)
     after = [span.end - moment for span in sounds.silences(caller.heard()) if span.start <= moment < span.end]
     assert all(silence < RESCUED_S for silence in after), after
     await drill.empty()
 
 
-async def test_killed_for_the_second_time_in_one_call(drill: House) -> None:
+async def test_killed_for_the_second_time_in_one_call(drill: RunningService) -> None:
     async with drill.call("en", ENGLISH.prefix) as caller:
         await hears_an_answer(caller, ENGLISH)
         await worker_dies(drill, caller)
         await caller.listen(0.5)
-        pid, moment = drill.service.worker_pid, caller.now
+        pid, moment = drill.supervisor.worker_pid, caller.now
         os.kill(pid, signal.SIGKILL)
         back = asyncio.create_task(new_worker(drill, pid))
         await leaves_a_message(drill, caller, moment)
@@ -156,10 +156,10 @@ async def test_killed_for_the_second_time_in_one_call(drill: House) -> None:
     await drill.empty()
 
 
-async def test_hung_in_mid_answer(drill: House) -> None:
+async def test_hung_in_mid_answer(drill: RunningService) -> None:
     async with drill.call("en", ENGLISH.prefix) as caller:
         await hears_an_answer(caller, ENGLISH)
-        pid, moment = drill.service.worker_pid, caller.now
+        pid, moment = drill.supervisor.worker_pid, caller.now
         os.kill(pid, signal.SIGSTOP)
         try:
             await leaves_a_message(drill, caller, moment)
@@ -171,15 +171,15 @@ async def test_hung_in_mid_answer(drill: House) -> None:
     await drill.empty()
 
 
-async def test_what_cannot_be_started_again_yet_is_started_later(drill: House) -> None:
+async def test_what_cannot_be_started_again_yet_is_started_later(drill: RunningService) -> None:
     """Nothing can be started while its log cannot be opened."""
-    logs, pid = drill.settings.state / "logs", drill.service.worker_pid
+    logs, pid = drill.settings.state / "logs", drill.supervisor.worker_pid
     away = logs.rename(logs.with_name("logs.away"))
     logs.touch()
     try:
         os.kill(pid, signal.SIGKILL)
         await asyncio.sleep(2.0)
-        assert drill.service.worker_pid == pid
+        assert drill.supervisor.worker_pid == pid
     finally:
         logs.unlink()
         away.rename(logs)
@@ -188,7 +188,7 @@ async def test_what_cannot_be_started_again_yet_is_started_later(drill: House) -
     await drill.empty()
 
 
-async def test_asterisk_is_killed_while_calls_run(drill: House) -> None:
+async def test_asterisk_is_killed_while_calls_run(drill: RunningService) -> None:
     async with drill.call("fr", FRENCH.prefix) as one, drill.call("en", ENGLISH.prefix) as other:
         await asyncio.gather(hears_an_answer(one, FRENCH), hears_an_answer(other, ENGLISH))
         await asterisk_dies(drill)
@@ -201,7 +201,7 @@ async def test_asterisk_is_killed_while_calls_run(drill: House) -> None:
     await drill.empty()
 
 
-async def test_asterisk_is_killed_while_the_dialplan_takes_a_message(drill: House) -> None:
+async def test_asterisk_is_killed_while_the_dialplan_takes_a_message(drill: RunningService) -> None:
     async with drill.call("en", ENGLISH.prefix) as caller:
         await caller.press(ENGLISH.key)
         await caller.listen(1.5)
@@ -214,7 +214,7 @@ async def test_asterisk_is_killed_while_the_dialplan_takes_a_message(drill: Hous
     await drill.empty()
 
 
-async def test_asterisk_is_killed_while_a_message_is_left(drill: House) -> None:
+async def test_asterisk_is_killed_while_a_message_is_left(drill: RunningService) -> None:
     async with drill.call("en", ENGLISH.prefix) as caller:
         await caller.press(ENGLISH.key)
         await caller.ask(words.LEAVE_MESSAGE_EN)

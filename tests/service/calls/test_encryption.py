@@ -14,7 +14,7 @@ from ivr.core.audio import PHONE_RATE, RATE, alaw_decode, resample
 from ivr.simulator.softphone import Softphone
 from tests.service.calls import sounds
 from tests.service.calls.caller import Caller
-from tests.service.calls.house import HEARD, House
+from tests.service.calls.running_service import HEARD, RunningService
 from tests.service.calls.words import ENGLISH
 
 pytestmark = [pytest.mark.asterisk, pytest.mark.side_by_side]
@@ -74,18 +74,18 @@ def wiretap(port: int) -> Iterator[Wiretap]:
         tap.close()
 
 
-async def rtp(house: House, caller: Caller) -> tuple[bool, int]:
+async def rtp(service: RunningService, caller: Caller) -> tuple[bool, int]:
     """What Asterisk says of the call's sound: whether it is encrypted, and the caller's port."""
     call = await caller.call_id()
-    secure = await house.ari.variable(call, "CHANNEL(rtp,secure,audio)")
-    dest = await house.ari.variable(call, "CHANNEL(rtp,dest,audio)")
+    secure = await service.ari.variable(call, "CHANNEL(rtp,secure,audio)")
+    dest = await service.ari.variable(call, "CHANNEL(rtp,dest,audio)")
     return secure == "1", int(dest.rpartition(":")[2])
 
 
-async def test_an_encrypted_call_is_answered_and_cannot_be_listened_to(house: House) -> None:
-    async with Softphone(house.settings, tls=True, srtp=True) as phone:
-        async with house.call("en", ENGLISH.prefix, phone=phone) as caller:
-            secure, port = await rtp(house, caller)
+async def test_an_encrypted_call_is_answered_and_cannot_be_listened_to(service: RunningService) -> None:
+    async with Softphone(service.settings, tls=True, srtp=True) as phone:
+        async with service.call("en", ENGLISH.prefix, phone=phone) as caller:
+            secure, port = await rtp(service, caller)
             with wiretap(port) as tap:
                 await caller.press(ENGLISH.key)
                 await caller.ask(ENGLISH.question)
@@ -93,16 +93,16 @@ async def test_an_encrypted_call_is_answered_and_cannot_be_listened_to(house: Ho
         record = await caller.record()
     answer = record.prompt(ENGLISH.intent)
     assert secure
-    assert await house.answer_in(record.audio_of(answer), "en") == ENGLISH.intent
-    assert await house.share(answer, record) > HEARD
+    assert await service.answer_in(record.audio_of(answer), "en") == ENGLISH.intent
+    assert await service.share(answer, record) > HEARD
     assert tap.packets > 100
     assert await sounds.share_of(record.audio_of(answer), tap.pcm()) < 0.1
 
 
-async def test_a_plain_call_can_be(house: House) -> None:
+async def test_a_plain_call_can_be(service: RunningService) -> None:
     """The wiretap works: the test above would fail if the sound were not encrypted."""
-    async with house.call("en", ENGLISH.prefix) as caller:
-        secure, port = await rtp(house, caller)
+    async with service.call("en", ENGLISH.prefix) as caller:
+        secure, port = await rtp(service, caller)
         with wiretap(port) as tap:
             since = caller.now + 0.2
             await caller.listen(4.0)

@@ -12,7 +12,7 @@ import pytest
 from ivr.core import events
 from tests.service.calls import sounds, words
 from tests.service.calls.caller import Caller
-from tests.service.calls.house import HEARD, House
+from tests.service.calls.running_service import HEARD, RunningService
 from tests.service.calls.words import ENGLISH
 
 pytestmark = [pytest.mark.asterisk, pytest.mark.side_by_side(lane="night")]
@@ -38,7 +38,7 @@ async def _run(*command: str) -> None:
     assert await process.wait() == 0, command
 
 
-async def test_a_disk_that_fills_up_in_mid_message(night: House) -> None:
+async def test_a_disk_that_fills_up_in_mid_message(night: RunningService) -> None:
     async with night.call("en", ENGLISH.prefix) as caller:
         await leaves_a_message(caller)
         await caller.press("#")

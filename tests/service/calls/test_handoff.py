@@ -10,7 +10,7 @@ from ivr.core.audio import through_g711
 from ivr.simulator.adviser import AdviserPlan
 from ivr.speech.caller_voices import caller_wav
 from tests.service.calls import sounds, words
-from tests.service.calls.house import House
+from tests.service.calls.running_service import RunningService
 from tests.service.calls.words import ENGLISH
 
 TOLD_S = 4.0
@@ -19,10 +19,10 @@ TOLD_S = 4.0
 pytestmark = [pytest.mark.asterisk, pytest.mark.side_by_side(lane="desk")]
 
 
-async def test_caller_and_adviser_talk_and_the_caller_comes_back(house: House) -> None:
+async def test_caller_and_adviser_talk_and_the_caller_comes_back(service: RunningService) -> None:
     greeting = caller_wav("en", words.ADVISER_EN)
     plan = AdviserPlan(after_s=2.0, keys_after_s=TOLD_S, say=(greeting,), hang_up_after_s=5.0)
-    async with house.adviser(plan) as adviser, house.call("en", ENGLISH.prefix) as caller:
+    async with service.adviser(plan) as adviser, service.call("en", ENGLISH.prefix) as caller:
         await caller.press(ENGLISH.key)
         await caller.listen(1.0)
         await caller.press("0")
@@ -37,7 +37,7 @@ async def test_caller_and_adviser_talk_and_the_caller_comes_back(house: House) -
         await caller.listen(1.0)
     record = await caller.record()
     assert talk.answered and talk.ended_by == "adviser"
-    told = await house.heard_as(talk.heard[: int(TOLD_S * 32_000)], "fr")
+    told = await service.heard_as(talk.heard[: int(TOLD_S * 32_000)], "fr")
     assert fuzz.partial_ratio("anglais, demande un conseiller", told.casefold()) > 75, told
     [answered] = record.all(events.PersonAnswered)
     [left] = record.all(events.PersonLeft)
@@ -50,7 +50,7 @@ async def test_caller_and_adviser_talk_and_the_caller_comes_back(house: House) -
         ("desk-en", ""),
         ("", "CONTINUE"),
     ]
-    assert await house.share_of_phrase("back_to_service", "en", record.heard) > 0.8
+    assert await service.share_of_phrase("back_to_service", "en", record.heard) > 0.8
     handed_over = record.prompt("handoff")
     music = sounds.cut(
         record.heard,
@@ -60,9 +60,11 @@ async def test_caller_and_adviser_talk_and_the_caller_comes_back(house: House) -
     assert sounds.sounds_between(music, 0, 1) > 0.5, "he waits without music"
 
 
-async def test_an_adviser_who_is_cut_off_in_mid_sentence_leaves_no_caller_alone(house: House) -> None:
+async def test_an_adviser_who_is_cut_off_in_mid_sentence_leaves_no_caller_alone(
+    service: RunningService,
+) -> None:
     plan = AdviserPlan(say=(caller_wav("en", words.ADVISER_EN),), cut_off_s=2.5)
-    async with house.adviser(plan) as adviser, house.call("en", ENGLISH.prefix) as caller:
+    async with service.adviser(plan) as adviser, service.call("en", ENGLISH.prefix) as caller:
         await caller.press(ENGLISH.key)
         await caller.listen(1.0)
         await caller.press("0")
@@ -74,5 +76,5 @@ async def test_an_adviser_who_is_cut_off_in_mid_sentence_leaves_no_caller_alone(
     own = through_g711(await caller.words(words.ADVISER_EN))
     assert 0.1 < await sounds.share_of(own, record.heard) < 0.9, "it was to be half a sentence"
     assert talk.ended_by == "adviser" and [left.by for left in record.all(events.PersonLeft)] == ["adviser"]
-    assert await house.share_of_phrase("back_to_service", "en", record.heard) > 0.8
+    assert await service.share_of_phrase("back_to_service", "en", record.heard) > 0.8
     assert decided.intent == "eiffel.price"

@@ -9,7 +9,7 @@ import pytest
 from ivr.core import events
 from tests.service.calls import sounds, words
 from tests.service.calls.caller import Caller
-from tests.service.calls.house import House
+from tests.service.calls.running_service import RunningService
 from tests.service.calls.store import until
 from tests.service.calls.words import ENGLISH, SPANISH
 
@@ -47,48 +47,48 @@ STAGES = (in_the_greeting, while_listening, while_it_thinks, in_the_answer, befo
 
 
 @pytest.mark.parametrize("stage", STAGES, ids=lambda stage: stage.__name__.replace("_", " "))
-async def test_nothing_is_left(house: House, stage: Callable[[Caller], Awaitable[None]]) -> None:
-    async with house.call("es", SPANISH.prefix) as caller:
+async def test_nothing_is_left(service: RunningService, stage: Callable[[Caller], Awaitable[None]]) -> None:
+    async with service.call("es", SPANISH.prefix) as caller:
         await stage(caller)
-        left = await parts_of(house, caller)
+        left = await parts_of(service, caller)
         await caller.hang_up()
-        await all_gone(house, left)
+        await all_gone(service, left)
     record = await caller.record()
     answered = stage is in_the_answer
     assert record.row["outcome"] == ("answered" if answered else "abandoned")
     assert record.row["ended_by"] == "caller"
-    assert await house.store.messages(caller.number) == []
+    assert await service.store.messages(caller.number) == []
 
 
-async def test_a_message_cut_short_by_hanging_up_is_kept(house: House) -> None:
-    async with house.call("en", ENGLISH.prefix) as caller:
+async def test_a_message_cut_short_by_hanging_up_is_kept(service: RunningService) -> None:
+    async with service.call("en", ENGLISH.prefix) as caller:
         await caller.press(ENGLISH.key)
         await caller.ask(words.LEAVE_MESSAGE_EN)
         await caller.until_beep()
-        left = await parts_of(house, caller)
+        left = await parts_of(service, caller)
         await caller.speak(sounds.cut(await caller.words(words.MESSAGE_EN), 0, 8))
         await caller.hang_up()
-        await all_gone(house, left)
+        await all_gone(service, left)
     record = await caller.record()
-    (message,) = await house.store.transcribed(caller.number)
+    (message,) = await service.store.transcribed(caller.number)
     assert (message["why"], message["lang"], message["call_id"]) == ("hang-up", "en", record.row["id"])
     assert message["seconds"] > 7.0 and "umbrella" in message["transcript"]
     assert record.row["outcome"] == "message"
 
 
-async def parts_of(house: House, caller: Caller) -> set[str]:
+async def parts_of(service: RunningService, caller: Caller) -> set[str]:
     """Ids of the call's channel, of its bridge and of its media channel, as far as they are joined."""
     channel = await caller.call_id()
-    _, bridges = await house.lines()
+    _, bridges = await service.lines()
     joined = [(bridge, held) for bridge, held in bridges.items() if channel in held]
     return {channel}.union(*({bridge, *held} for bridge, held in joined))
 
 
-async def all_gone(house: House, parts: set[str]) -> None:
+async def all_gone(service: RunningService, parts: set[str]) -> None:
     """Until Asterisk knows none of these any more."""
 
     async def gone() -> bool:
-        channels, bridges = await house.lines()
+        channels, bridges = await service.lines()
         return not parts & (channels | bridges.keys())
 
     assert parts

@@ -20,7 +20,7 @@ from tests.console.house import until_up
 from tests.console.jobs.test_deliveries import root_with
 from tests.console.peers import hook, postbox
 from tests.service.calls import sounds, words
-from tests.service.calls.house import House, NewSettings, open_house
+from tests.service.calls.running_service import NewSettings, RunningService, open_service
 from tests.service.calls.store import until
 from tests.service.calls.words import ENGLISH
 
@@ -37,9 +37,9 @@ NOTIFY = """  mail:
 """
 
 
-async def leave_message(house: House, text: str) -> tuple[str, bytes]:
+async def leave_message(service: RunningService, text: str) -> tuple[str, bytes]:
     """Somebody leaves a message and hangs up; his number, and what he said."""
-    async with house.call("en", ENGLISH.prefix) as caller:
+    async with service.call("en", ENGLISH.prefix) as caller:
         await caller.press(ENGLISH.key)
         await caller.ask(words.LEAVE_MESSAGE_EN)
         await caller.until_beep()
@@ -58,8 +58,8 @@ async def test_an_urgent_message_is_in_the_inbox_and_two_people_are_told(
         async with hook() as served:
             root = root_with(tmp_path / "root", NOTIFY.format(port=box.port, url=served.url))
             settings = dataclasses.replace(settled(), root=root)
-            async with open_house(settings, ears) as house:
-                number, said = await leave_message(house, words.URGENT_EN)
+            async with open_service(settings, ears) as service:
+                number, said = await leave_message(service, words.URGENT_EN)
 
                 async def everybody() -> bool:
                     return len(box.mails) == 2 and len(served.posted) == 1
@@ -81,8 +81,8 @@ async def test_an_urgent_message_is_in_the_inbox_and_two_people_are_told(
                     secret = settings.secrets["WEBHOOK_SECRET"]
                     assert verify(secret, posted.body, posted.headers[SIGNATURE.lower()], time.time())
                     assert posted.told["message"]["id"] == message["id"]
-                    await is_answered_once(house, desk, message["id"])
-                    await comes_back(house, desk)
+                    await is_answered_once(service, desk, message["id"])
+                    await comes_back(service, desk)
 
 
 async def is_told(mail, message, sound: bytes, said: bytes, folder: Path) -> None:  # type: ignore[no-untyped-def]
@@ -95,25 +95,25 @@ async def is_told(mail, message, sound: bytes, said: bytes, folder: Path) -> Non
     assert await sounds.share_of(through_g711(said), read_audio(file)) > 0.8
 
 
-async def is_answered_once(house: House, desk: httpx.AsyncClient, id: str) -> None:
+async def is_answered_once(service: RunningService, desk: httpx.AsyncClient, id: str) -> None:
     """Who takes it on the web is seen on the command line, and keeps it."""
     assert (await desk.post(f"/messages/{id}/take", json={"by": "Ana"})).status_code == 200
     with pytest.raises(AssertionError, match="Ana has taken it"):
-        await house.command("voicemails", "take", id, "--by", "Ben")
-    await house.command("voicemails", "answer", id, "--by", "Ana", "--note", "called back")
-    (row,) = await house.rows("voicemails", "list", "--state", "answered")
+        await service.command("voicemails", "take", id, "--by", "Ben")
+    await service.command("voicemails", "answer", id, "--by", "Ana", "--note", "called back")
+    (row,) = await service.rows("voicemails", "list", "--state", "answered")
     assert (row["id"], row["owner"]) == (id, "Ana")
 
 
-async def comes_back(house: House, desk: httpx.AsyncClient) -> None:
+async def comes_back(service: RunningService, desk: httpx.AsyncClient) -> None:
     """A console and a collector that are killed are started again; the worker and its calls know nothing of it."""
-    worker = house.service.worker_pid
-    for pid in (house.service.console_pid, house.service.collector_pid):
+    worker = service.supervisor.worker_pid
+    for pid in (service.supervisor.console_pid, service.supervisor.collector_pid):
         os.kill(pid, signal.SIGKILL)
-    async with house.call("en", ENGLISH.prefix) as caller:
+    async with service.call("en", ENGLISH.prefix) as caller:
         await caller.press(ENGLISH.key)
         await caller.until_prompt("how_can_i_help", "en")
         await caller.hang_up()
     await until_up(desk)
-    await house.store.finished(caller.number)  # with its recording
-    assert house.service.worker_pid == worker
+    await service.store.finished(caller.number)  # with its recording
+    assert service.supervisor.worker_pid == worker

@@ -6,14 +6,14 @@ import pytest
 
 from ivr.core import events
 from tests.service.calls import words
-from tests.service.calls.house import HEARD, House
+from tests.service.calls.running_service import HEARD, RunningService
 from tests.service.calls.words import ENGLISH
 
 pytestmark = [pytest.mark.asterisk, pytest.mark.side_by_side(early=True)]
 
 
-async def test_repeat_slower_menu_language(house: House) -> None:
-    async with house.call("en", ENGLISH.prefix) as caller:
+async def test_repeat_slower_menu_language(service: RunningService) -> None:
+    async with service.call("en", ENGLISH.prefix) as caller:
         await caller.press(ENGLISH.key)
         await caller.ask(ENGLISH.question)
         await caller.until(events.Decided)
@@ -37,8 +37,8 @@ async def test_repeat_slower_menu_language(house: House) -> None:
     plain, again, slow = (said for said in record.all(events.Said) if said.key == ENGLISH.intent)
     assert plain.interrupted and again.interrupted and not slow.interrupted
     assert again.length_s == plain.length_s and slow.length_s > 1.1 * plain.length_s
-    assert await house.answer_in(record.audio_of(slow), "en") == ENGLISH.intent
+    assert await service.answer_in(record.audio_of(slow), "en") == ENGLISH.intent
     for key in ("topics", "language_which", "language_changed"):
-        assert await house.share(record.prompt(key), record) > HEARD, key
+        assert await service.share(record.prompt(key), record) > HEARD, key
     chosen = [(event.lang, event.how) for event in record.all(events.LanguageChosen)]
     assert chosen == [("en", "key"), ("de", "voice")] and record.row["lang"] == "de"

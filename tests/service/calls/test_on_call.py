@@ -11,7 +11,7 @@ from ivr.core.vocabulary import AdviserState
 from ivr.simulator.adviser import AdviserPlan, Reaction
 from ivr.speech.caller_voices import caller_wav
 from tests.service.calls import words
-from tests.service.calls.house import ADVISER, House
+from tests.service.calls.running_service import ADVISER, RunningService
 from tests.service.calls.words import ENGLISH
 
 pytestmark = [pytest.mark.asterisk, pytest.mark.side_by_side(lane="drill")]
@@ -19,7 +19,9 @@ ON_CALL = "oncall"
 """The endpoint of the telephone on call, and its name in the queue log."""
 
 
-async def test_a_caller_whose_queue_empties_is_put_through_to_the_telephone_on_call(drill: House) -> None:
+async def test_a_caller_whose_queue_empties_is_put_through_to_the_telephone_on_call(
+    drill: RunningService,
+) -> None:
     plan = AdviserPlan(say=(caller_wav("en", words.ADVISER_EN),), hang_up_after_s=2.0)
     async with (
         drill.phone.adviser(ON_CALL, plan) as on_call,

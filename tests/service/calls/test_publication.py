@@ -11,7 +11,7 @@ from ivr.content import versions
 from ivr.core.settings import Settings
 from ivr.speech.stt import Recogniser
 from tests.service.calls import words
-from tests.service.calls.house import HEARD, NewSettings, open_house
+from tests.service.calls.running_service import HEARD, NewSettings, open_service
 from tests.service.calls.store import until
 from tests.service.calls.words import ENGLISH
 
@@ -35,16 +35,16 @@ def publish(settings: Settings) -> None:
 async def test_a_running_call_keeps_its_words_and_the_next_has_the_new_ones(
     settled: NewSettings, ears: Recogniser
 ) -> None:
-    async with open_house(settled(), ears) as house:
-        before = house.service.worker_pid
-        async with house.call("en", ENGLISH.prefix) as first:
+    async with open_service(settled(), ears) as service:
+        before = service.supervisor.worker_pid
+        async with service.call("en", ENGLISH.prefix) as first:
             await first.press(ENGLISH.key)
-            await asyncio.to_thread(publish, house.settings)
+            await asyncio.to_thread(publish, service.settings)
             async with asyncio.TaskGroup() as meanwhile:
-                meanwhile.create_task(house.service.refresh())
+                meanwhile.create_task(service.supervisor.refresh())
                 meanwhile.create_task(first.ask(words.EIFFEL_PRICE))
-            assert house.service.worker_pid != before
-            async with house.call("en", ENGLISH.prefix) as second:
+            assert service.supervisor.worker_pid != before
+            async with service.call("en", ENGLISH.prefix) as second:
                 await second.press(ENGLISH.key)
                 async with asyncio.TaskGroup() as both:
                     both.create_task(second.ask(ENGLISH.question))
@@ -56,7 +56,7 @@ async def test_a_running_call_keeps_its_words_and_the_next_has_the_new_ones(
             record = await caller.record()
             said = record.prompt("anything_else")
             assert said.text == text
-            assert await house.share(said, record) > HEARD
+            assert await service.share(said, record) > HEARD
             assert record.row["outcome"] == "answered"
 
         async def gone() -> bool:

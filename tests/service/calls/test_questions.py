@@ -14,7 +14,7 @@ from ivr.core.pseudonyms import shown
 from ivr.reporting.recording_analysis import analyse
 from tests.service.calls import sounds, words
 from tests.service.calls.caller import Record
-from tests.service.calls.house import HEARD, House
+from tests.service.calls.running_service import HEARD, RunningService
 from tests.service.calls.words import ENGLISH, FRENCH, TOURISTS, Tourist
 
 pytestmark = [pytest.mark.asterisk, pytest.mark.side_by_side]
@@ -27,8 +27,8 @@ STORY = [
 
 
 @pytest.mark.parametrize("tourist", TOURISTS, ids=lambda tourist: tourist.lang)
-async def test_a_tourist_is_answered(house: House, tourist: Tourist) -> None:
-    async with house.call(tourist.lang, tourist.prefix, tourist.voice) as caller:
+async def test_a_tourist_is_answered(service: RunningService, tourist: Tourist) -> None:
+    async with service.call(tourist.lang, tourist.prefix, tourist.voice) as caller:
         await caller.press(tourist.key)
         await caller.ask(tourist.question)
         await caller.decided(tourist.question)
@@ -36,23 +36,23 @@ async def test_a_tourist_is_answered(house: House, tourist: Tourist) -> None:
         await caller.until_hung_up_on()
     record = await caller.record()
     assert sounds.first_sound(record.heard) is not None  # how soon it is: ivr bench turns
-    await says_the_answer(house, record, tourist)
+    await says_the_answer(service, record, tourist)
     assert record.row["lang"] == tourist.lang and shown(record.row["number"]) == f"…{caller.number[-2:]}"
     assert (record.row["outcome"], record.row["ended_by"]) == ("answered", "service")
     assert in_order(record.story, STORY), [item.event.kind for item in record.story]
-    await is_recorded(house, record)
+    await is_recorded(service, record)
 
 
-async def says_the_answer(house: House, record: Record, tourist: Tourist) -> None:
+async def says_the_answer(service: RunningService, record: Record, tourist: Tourist) -> None:
     """The caller hears the right answer, whether there is anything else, and goodbye."""
     answer = record.prompt(tourist.intent)
-    assert await house.answer_in(record.audio_of(answer), tourist.lang) == tourist.intent
+    assert await service.answer_in(record.audio_of(answer), tourist.lang) == tourist.intent
     after = list(dict.fromkeys(record.prompts[record.prompts.index(tourist.intent) :]))
     assert after[-2:] == ["anything_else", "goodbye"], record.told
     goodbye = [said for said in record.all(events.Said) if said.key == "goodbye"]
     # the last one of these: whoever speaks into it hears it again
     for said in (answer, record.prompt("anything_else"), goodbye[-1]):
-        assert await house.share(said, record) > HEARD, said.key
+        assert await service.share(said, record) > HEARD, said.key
 
 
 def in_order(story: tuple[events.Stamped, ...], kinds: list[type[events.Event]]) -> bool:
@@ -61,10 +61,10 @@ def in_order(story: tuple[events.Stamped, ...], kinds: list[type[events.Event]])
     return all(any(isinstance(event, kind) for event in rest) for kind in kinds)
 
 
-async def is_recorded(house: House, record: Record) -> None:
+async def is_recorded(service: RunningService, record: Record) -> None:
     """The service's stereo recording: left the caller, right the service, turn by turn as the caller had it."""
     (left, right), rate = await asyncio.to_thread(
-        read_channels, house.settings.state / str(record.row["recording"])
+        read_channels, service.settings.state / str(record.row["recording"])
     )
     assert rate == RATE
     kept, own = await asyncio.to_thread(analyse, left, right), await record.analysis()
@@ -79,16 +79,16 @@ async def is_recorded(house: House, record: Record) -> None:
     assert await sounds.share_of(heard, left, sounds.LONG_S) < 0.2
 
 
-async def test_mouth_to_ear_in_the_store_is_what_the_caller_heard(house: House) -> None:
+async def test_mouth_to_ear_in_the_store_is_what_the_caller_heard(service: RunningService) -> None:
     """Of each answer, from the service's recording, beside what the caller finds by his own ears."""
-    async with house.call("en", ENGLISH.prefix) as caller:
+    async with service.call("en", ENGLISH.prefix) as caller:
         await caller.press(ENGLISH.key)
         await caller.ask(ENGLISH.question)
         await caller.ask(ENGLISH.farewell)
         await caller.until_hung_up_on()
     record = await caller.record()
-    mark = await house.store.event(caller.number, events.RecordingMeasured, lambda _: True)
-    story = await house.store.story(caller.number)
+    mark = await service.store.event(caller.number, events.RecordingMeasured, lambda _: True)
+    story = await service.store.story(caller.number)
     kept = [item.event.seconds for item in story if isinstance(item.event, events.MouthToEar)]
     turns = (await record.analysis()).turns
     own = [turn.mouth_to_ear_s for turn in turns if turn.mouth_to_ear_s is not None]
@@ -98,8 +98,8 @@ async def test_mouth_to_ear_in_the_store_is_what_the_caller_heard(house: House) 
     assert any(kept == pytest.approx(some, abs=0.15) for some in combinations(own, len(kept))), (own, kept)
 
 
-async def test_a_pause_inside_a_question_does_not_end_it(house: House) -> None:
-    async with house.call("en", ENGLISH.prefix) as caller:
+async def test_a_pause_inside_a_question_does_not_end_it(service: RunningService) -> None:
+    async with service.call("en", ENGLISH.prefix) as caller:
         await caller.press(ENGLISH.key)
         await caller.hears_out()
         first, second = await caller.words(words.FIRST_HALF), await caller.words(words.SECOND_HALF)
@@ -112,14 +112,14 @@ async def test_a_pause_inside_a_question_does_not_end_it(house: House) -> None:
     assert heard.end_s - heard.start_s > 3.0
 
 
-async def test_calls_and_timeline_are_shown(house: House) -> None:
-    async with house.call("fr", FRENCH.prefix) as caller:
+async def test_calls_and_timeline_are_shown(service: RunningService) -> None:
+    async with service.call("fr", FRENCH.prefix) as caller:
         await caller.press(FRENCH.key)
         await caller.until(events.LanguageChosen)
     record = await caller.record()
-    pseudonym = house.settings.pseudonyms.of(caller.number)
-    row = next(row for row in await house.rows("calls") if row["number"] == pseudonym)
+    pseudonym = service.settings.pseudonyms.of(caller.number)
+    row = next(row for row in await service.rows("calls") if row["number"] == pseudonym)
     assert row["id"] == record.row["id"] and row["outcome"] == "abandoned" and row["ended_by"] == "caller"
-    story: list[dict[str, Any]] = await house.rows("calls", str(row["id"]))
+    story: list[dict[str, Any]] = await service.rows("calls", str(row["id"]))
     kinds = [item.event.kind for item in record.story]
     assert [item["kind"] for item in story][: len(kinds)] == kinds  # its recording may be measured by now

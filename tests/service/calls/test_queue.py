@@ -17,7 +17,7 @@ from ivr.speech.caller_voices import caller_wav
 from tests.service.calls import sounds, words
 from tests.service.calls.caller import Caller
 from tests.service.calls.counting import by_hand
-from tests.service.calls.house import ADVISER, House, new_worker
+from tests.service.calls.running_service import ADVISER, RunningService, new_worker
 from tests.service.calls.store import until
 from tests.service.calls.words import ENGLISH
 
@@ -37,7 +37,7 @@ def talks(hang_up_after_s: float | None = 2.0, after_s: float = 0.5) -> AdviserP
     return AdviserPlan(after_s=after_s, say=(greeting,), hang_up_after_s=hang_up_after_s)
 
 
-async def dials(desk: House, code: str) -> None:
+async def dials(desk: RunningService, code: str) -> None:
     """The adviser dials a code from his telephone, and hears the answer to its end."""
     who = Credentials(ADVISER, desk.settings.secrets["ADVISER_PASSWORD"])
     async with Softphone(desk.settings, credentials=who) as phone:
@@ -45,7 +45,7 @@ async def dials(desk: House, code: str) -> None:
     assert report.ok and report.hangup_by == "service"
 
 
-async def test_refused_by_one_and_taken_by_the_other_who_was_in_a_talk(desk: House) -> None:
+async def test_refused_by_one_and_taken_by_the_other_who_was_in_a_talk(desk: RunningService) -> None:
     async with desk.adviser(talks(10.0), SECOND) as second, desk.call("en", ENGLISH.prefix) as before:
         await asks_for_a_person(before)
         await before.until(events.PersonAnswered)
@@ -68,7 +68,7 @@ async def test_refused_by_one_and_taken_by_the_other_who_was_in_a_talk(desk: Hou
     assert sounds.sounds_between(music, 0, 3) > 2.0, "dead air after the refusal"
 
 
-async def test_whom_everybody_refuses_is_told_so_and_called_back(desk: House) -> None:
+async def test_whom_everybody_refuses_is_told_so_and_called_back(desk: RunningService) -> None:
     async with desk.adviser(AdviserPlan(keys="2")) as adviser, desk.call("en", ENGLISH.prefix) as caller:
         await asks_for_a_person(caller)
         refused = await adviser.next_call()
@@ -83,7 +83,9 @@ async def test_whom_everybody_refuses_is_told_so_and_called_back(desk: House) ->
     assert [event.adviser for event in record.all(events.Ringing)] == ["desk"]
 
 
-async def test_who_does_not_answer_twice_is_away_and_the_caller_may_leave_a_message(desk: House) -> None:
+async def test_who_does_not_answer_twice_is_away_and_the_caller_may_leave_a_message(
+    desk: RunningService,
+) -> None:
     async with desk.adviser(AdviserPlan(Reaction.IGNORE)), desk.call("en", ENGLISH.prefix) as caller:
         await asks_for_a_person(caller)
         await caller.until_prompt("voicemail_intro", "en", 60)
@@ -94,7 +96,9 @@ async def test_who_does_not_answer_twice_is_away_and_the_caller_may_leave_a_mess
     assert record.prompts[-3:] == ["handoff", "handoff_failed", "voicemail_intro"]
 
 
-async def test_an_adviser_sets_his_state_with_a_code_and_it_survives_a_crash_of_asterisk(desk: House) -> None:
+async def test_an_adviser_sets_their_state_by_a_code_and_it_survives_a_crash(
+    desk: RunningService,
+) -> None:
     async with desk.adviser(AdviserPlan()):
         for code, state in (("*51", "paused"), ("*52", "away"), ("*50", "available"), ("*51", "paused")):
             await dials(desk, code)
@@ -113,7 +117,7 @@ async def test_an_adviser_sets_his_state_with_a_code_and_it_survives_a_crash_of_
 
 
 @pytest.mark.parametrize(("key", "why"), [("1", "callback"), ("2", "message")])
-async def test_a_key_instead_of_waiting(desk: House, key: str, why: str) -> None:
+async def test_a_key_instead_of_waiting(desk: RunningService, key: str, why: str) -> None:
     plan = AdviserPlan(Reaction.IGNORE)
     async with desk.adviser(plan) as adviser, desk.call("en", ENGLISH.prefix) as caller:
         await asks_for_a_person(caller)
@@ -125,7 +129,7 @@ async def test_a_key_instead_of_waiting(desk: House, key: str, why: str) -> None
     assert left.why == why
 
 
-async def test_who_hangs_up_while_it_rings_stops_the_ringing(desk: House) -> None:
+async def test_who_hangs_up_while_it_rings_stops_the_ringing(desk: RunningService) -> None:
     plan = AdviserPlan(Reaction.IGNORE)
     async with desk.adviser(plan) as adviser, desk.call("en", ENGLISH.prefix) as caller:
         await asks_for_a_person(caller)
@@ -139,11 +143,11 @@ async def test_who_hangs_up_while_it_rings_stops_the_ringing(desk: House) -> Non
     assert states[ADVISER] != "away"
 
 
-async def test_the_queue_goes_on_when_the_application_is_killed(desk: House) -> None:
+async def test_the_queue_goes_on_when_the_application_is_killed(desk: RunningService) -> None:
     async with desk.adviser(talks(None, after_s=3.0)) as adviser, desk.call("en", ENGLISH.prefix) as caller:
         await asks_for_a_person(caller)
         await adviser.rung.wait()
-        killed = desk.service.worker_pid
+        killed = desk.supervisor.worker_pid
         os.kill(killed, signal.SIGKILL)
         caller.acts()
         await caller.hears(through_g711(await caller.words(words.ADVISER_EN)))
@@ -156,7 +160,7 @@ async def test_the_queue_goes_on_when_the_application_is_killed(desk: House) -> 
     await new_worker(desk, killed)  # whoever rings next is served
 
 
-async def test_the_report_says_of_real_calls_what_one_counts_by_hand(desk: House) -> None:
+async def test_the_report_says_of_real_calls_what_one_counts_by_hand(desk: RunningService) -> None:
     async with desk.adviser(talks()) as adviser, desk.call("en", ENGLISH.prefix) as served:
         await asks_for_a_person(served)
         await served.until(events.PersonLeft)

@@ -7,7 +7,7 @@ import pytest
 from ivr.core import events
 from ivr.store import queries
 from ivr.store.database import open_store
-from tests.service.calls.house import House
+from tests.service.calls.running_service import RunningService
 from tests.service.calls.store import until
 from tests.service.calls.words import ENGLISH
 
@@ -16,30 +16,30 @@ pytestmark = [pytest.mark.asterisk, pytest.mark.side_by_side]
 COUNTED = {"language-chosen", "recording-refused", "call-finished"}
 
 
-async def monitors(house: House, call_id: str) -> str:
+async def monitors(service: RunningService, call_id: str) -> str:
     """What Asterisk records of the call."""
-    channels = (await house.asterisk.command("core show channels concise")).splitlines()
+    channels = (await service.asterisk.command("core show channels concise")).splitlines()
     name = next(line.split("!")[0] for line in channels if line.split("!")[-1] == call_id)
-    return await house.asterisk.command(f"mixmonitor list {name}")
+    return await service.asterisk.command(f"mixmonitor list {name}")
 
 
-async def test_a_refused_call_leaves_counts_alone(house: House) -> None:
-    monitor, ears = house.settings.pbx / "spool/monitor", house.settings.state_dir.captures
-    async with house.call("en", ENGLISH.prefix) as caller:
+async def test_a_refused_call_leaves_counts_alone(service: RunningService) -> None:
+    monitor, ears = service.settings.pbx / "spool/monitor", service.settings.state_dir.captures
+    async with service.call("en", ENGLISH.prefix) as caller:
         await caller.press(ENGLISH.key)
         await caller.until_prompt("recording_notice", "en")
         call_id = await caller.call_id()
-        assert f"{call_id}-in" in await monitors(house, call_id) and list(monitor.glob(f"{call_id}-*"))
+        assert f"{call_id}-in" in await monitors(service, call_id) and list(monitor.glob(f"{call_id}-*"))
         assert list(ears.glob(f"{call_id}-*"))
         await caller.press("8")
         await caller.until(events.RecordingRefused)
         await caller.listen(4.0)
-        assert call_id not in await monitors(house, call_id)
+        assert call_id not in await monitors(service, call_id)
         assert list(monitor.glob(f"{call_id}-*")) == [] == list(ears.glob(f"{call_id}-*"))
         await caller.speak(await caller.words(ENGLISH.question))
         await caller.listen(3.0)
         await caller.hang_up()
-    engine = open_store(house.settings.database)
+    engine = open_store(service.settings.database)
 
     async def ended() -> queries.Row | None:
         row = queries.call(engine, call_id)
@@ -52,4 +52,4 @@ async def test_a_refused_call_leaves_counts_alone(house: House) -> None:
     assert queries.turns_of(engine, call_id) == []
     engine.dispose()
     assert list(monitor.glob(f"{call_id}-*")) == [] == list(ears.glob(f"{call_id}-*"))
-    assert not list((house.settings.state / "recordings").glob(f"{call_id}*"))
+    assert not list((service.settings.state / "recordings").glob(f"{call_id}*"))

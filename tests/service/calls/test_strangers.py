@@ -15,7 +15,7 @@ import pytest
 from ivr.simulator.scenario import CallSpec, HangUp, Wait
 from ivr.simulator.softphone import Credentials, Softphone
 from tests.conftest import ROOT
-from tests.service.calls.house import House
+from tests.service.calls.running_service import RunningService
 from tests.service.calls.store import until
 
 pytestmark = [pytest.mark.asterisk, pytest.mark.side_by_side]
@@ -64,14 +64,14 @@ class Stranger:
 @pytest.mark.parametrize(
     "who", [Credentials("softphone", "wrong"), Credentials("stranger", "x")], ids=lambda who: who.user
 )
-async def test_a_wrong_password_is_refused(house: House, who: Credentials) -> None:
-    async with Softphone(house.settings, credentials=who) as phone:
+async def test_a_wrong_password_is_refused(service: RunningService, who: Credentials) -> None:
+    async with Softphone(service.settings, credentials=who) as phone:
         report = await phone.call(
-            CallSpec(f"sip:127.0.0.1:{house.settings.sip_port}", caller_id="+33699999999")
+            CallSpec(f"sip:127.0.0.1:{service.settings.sip_port}", caller_id="+33699999999")
         )
     assert not report.ok and (report.hangup_by, report.failure) == ("nobody", "refused")
-    assert house.settings.pseudonyms.of("+33699999999") not in {
-        row["number"] for row in await house.rows("calls")
+    assert service.settings.pseudonyms.of("+33699999999") not in {
+        row["number"] for row in await service.rows("calls")
     }
 
 
@@ -80,37 +80,37 @@ async def test_a_wrong_password_is_refused(house: House, who: Credentials) -> No
     ['"Anonymous" <sip:anonymous@anonymous.invalid>', "<sip:trunk@127.0.0.1>"],
     ids=["anonymous", "trunk"],
 )
-async def test_anonymous_is_refused(house: House, who: str) -> None:
-    answer = await Stranger(house.settings.sip_port).asks("INVITE", who)
+async def test_anonymous_is_refused(service: RunningService, who: str) -> None:
+    answer = await Stranger(service.settings.sip_port).asks("INVITE", who)
     assert answer.startswith(("SIP/2.0 401", "SIP/2.0 403")), answer
 
 
-async def test_names_that_exist_are_answered_like_those_that_do_not(house: House) -> None:
-    stranger = Stranger(house.settings.sip_port)
+async def test_names_that_exist_are_answered_like_those_that_do_not(service: RunningService) -> None:
+    stranger = Stranger(service.settings.sip_port)
     for method in ("OPTIONS", "REGISTER", "INVITE", "SUBSCRIBE"):
         answers = {await stranger.asks(method, f"<sip:{name}@127.0.0.1>") for name in ("softphone", "100")}
         assert answers == {"SIP/2.0 401 Unauthorized"}, method
 
 
-async def test_fail2ban_finds_who_scans_and_nobody_else(house: House) -> None:
-    stranger = Stranger(house.settings.sip_port, SCANNER)
+async def test_fail2ban_finds_who_scans_and_nobody_else(service: RunningService) -> None:
+    stranger = Stranger(service.settings.sip_port, SCANNER)
     for method in ("OPTIONS", "REGISTER", "INVITE"):
         await stranger.asks(method, "<sip:100@127.0.0.1>")
     await stranger.asks("INVITE", f"<sip:{FORGED_NAME}@127.0.0.1>")
     await stranger.asks("INVITE", "<sip:softphone@127.0.0.1>", more=DIGEST.format(response="0" * 32))
     await stranger.asks("INVITE", "<sip:softphone@127.0.0.1>", more=DIGEST.format(response=FORGED_RESPONSE))
-    async with Softphone(house.settings, bind=VISITOR) as phone:
+    async with Softphone(service.settings, bind=VISITOR) as phone:
         report = await phone.call(CallSpec(phone.to, (Wait(0.5), HangUp()), caller_id="+33699999998"))
     assert report.ok, report.failure
 
-    log = house.settings.pbx / "log/security.log"
+    log = service.settings.pbx / "log/security.log"
 
     async def written() -> bool:
         text = await asyncio.to_thread(log.read_text, "utf-8")
         return f"/{VISITOR}/" in text and len(re.findall(f'"Error".*/{SCANNER}/', text)) >= 6
 
     await until(written, "not in the security log")
-    found = Counter(await fail2ban_regex(house.settings.var, log))
+    found = Counter(await fail2ban_regex(service.settings.var, log))
     assert found[SCANNER] == 6
     assert "192.0.2.9" in await asyncio.to_thread(log.read_text, "utf-8")
     assert VISITOR not in found and set(found) <= {SCANNER, "127.0.0.1"}, found

@@ -12,7 +12,7 @@ from ivr.core.audio import read_audio, through_g711
 from ivr.core.text import normalise
 from tests.service.calls import sounds, words
 from tests.service.calls.caller import Record
-from tests.service.calls.house import HEARD, House
+from tests.service.calls.running_service import HEARD, RunningService
 from tests.service.calls.words import FRENCH, SPANISH
 
 pytestmark = pytest.mark.asterisk
@@ -31,10 +31,10 @@ async def beeps_at_once(record: Record, count: int) -> None:
 
 @pytest.mark.side_by_side(early=True)
 async def test_a_message_is_listened_to_recorded_again_and_sent(
-    house: House, tmp_path_factory: pytest.TempPathFactory
+    service: RunningService, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     second = words.AGAIN_ES
-    async with house.call("es", SPANISH.prefix) as caller:
+    async with service.call("es", SPANISH.prefix) as caller:
         await caller.press(SPANISH.key)
         await caller.ask(words.LEAVE_MESSAGE_ES)
         await caller.until_beep()
@@ -59,25 +59,25 @@ async def test_a_message_is_listened_to_recorded_again_and_sent(
     assert await sounds.share_of(own_words, sounds.cut(record.heard, played_from, played_to)) > 0.8
     await beeps_at_once(record, 2)
     # of its four pieces one may hold a late frame
-    assert await house.share(record.prompt("voicemail_sent"), record) > HEARD
+    assert await service.share(record.prompt("voicemail_sent"), record) > HEARD
     assert record.row["outcome"] == "message"
-    (message,) = await house.store.transcribed(caller.number)
+    (message,) = await service.store.transcribed(caller.number)
     assert (message["lang"], message["call_id"], message["why"]) == ("es", record.row["id"], "sent")
-    out = house.settings.state / "message.wav"
-    await is_listed(house, caller.number, second, out)
+    out = service.settings.state / "message.wav"
+    await is_listed(service, caller.number, second, out)
     assert await sounds.share_of(through_g711(parts[1]), read_audio(out)) > 0.8
     assert await sounds.share_of(through_g711(parts[0]), read_audio(out), sounds.LONG_S) < 0.3
 
 
-async def is_listed(house: House, number: str, text: str, out: Path) -> None:
+async def is_listed(service: RunningService, number: str, text: str, out: Path) -> None:
     """`ivr voicemails` shows the message with its words, and writes it out."""
-    (row,) = [row for row in await house.rows("voicemails") if row["number"] == number]
+    (row,) = [row for row in await service.rows("voicemails") if row["number"] == number]
     assert fuzz.ratio(normalise(row["transcript"]), normalise(text)) > 60, row["transcript"]
-    await house.command("voicemails", "play", row["id"], "--out", str(out))
+    await service.command("voicemails", "play", row["id"], "--out", str(out))
 
 
 @pytest.mark.side_by_side(lane="night")
-async def test_after_hours_who_is_not_understood_twice_leaves_a_message(night: House) -> None:
+async def test_after_hours_who_is_not_understood_twice_leaves_a_message(night: RunningService) -> None:
     async with night.call("fr", FRENCH.prefix) as caller:
         await caller.press(FRENCH.key)
         await caller.ask(words.NONSENSE_FR[0])

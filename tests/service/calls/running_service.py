@@ -42,8 +42,8 @@ HEARD = 0.6
 """A prompt with a greater ``share`` was heard: of six pieces two may hold a frame that came late."""
 
 
-class House:
-    """What tests call, and look into.  ``service`` is None where only Asterisk runs."""
+class RunningService:
+    """What tests call, and look into.  ``supervisor`` is None where only Asterisk runs."""
 
     def __init__(
         self,
@@ -51,20 +51,20 @@ class House:
         ears: Recogniser,
         asterisk: Asterisk,
         phone: Softphone,
-        service: Supervisor | None,
+        supervisor: Supervisor | None,
     ) -> None:
         self.settings, self.ears, self.asterisk, self.phone = settings, ears, asterisk, phone
         self.store = Store(settings)
         self.office = Content.load(settings)
         self.ari = Ari(settings.ari_url, ARI_USER, settings.secrets["ARI_PASSWORD"], settings.app)
         self._prompts = open_prompts(settings, LANGUAGES)
-        self._service = service
+        self._supervisor = supervisor
 
     @property
-    def service(self) -> Supervisor:
+    def supervisor(self) -> Supervisor:
         """The supervisor."""
-        assert self._service is not None
-        return self._service
+        assert self._supervisor is not None
+        return self._supervisor
 
     def call(
         self, lang: str = "en", prefix: str = "+336", voice: str | None = None, phone: Softphone | None = None
@@ -175,37 +175,37 @@ class House:
 
 
 @asynccontextmanager
-async def open_house(settings: Settings, ears: Recogniser) -> AsyncIterator[House]:
+async def open_service(settings: Settings, ears: Recogniser) -> AsyncIterator[RunningService]:
     """The whole service and a telephone; everything it left behind is removed afterwards."""
     try:
-        async with Supervisor(settings).running() as service, Softphone(settings) as phone:
-            house = House(settings, ears, service.asterisk, phone, service)
+        async with Supervisor(settings).running() as supervisor, Softphone(settings) as phone:
+            service = RunningService(settings, ears, supervisor.asterisk, phone, supervisor)
             try:
-                yield house
+                yield service
             finally:
-                await house.close()
+                await service.close()
     finally:
         await asyncio.to_thread(remove, settings)
 
 
-async def registered(house: House) -> None:
+async def registered(service: RunningService) -> None:
     """Until a worker holds the application's name."""
 
     async def held() -> bool:
         try:
-            return await house.ari.application() is not None
+            return await service.ari.application() is not None
         except AriError:
             return False
 
     await until(held, "no worker is registered", 60)
 
 
-async def new_worker(house: House, old: int) -> None:
+async def new_worker(service: RunningService, old: int) -> None:
     """Until another worker is there to take calls."""
 
     async def there() -> bool:
-        pid = house.service.worker_pid
-        return pid not in (0, old) and linked(pid, house.settings.http_port)
+        pid = service.supervisor.worker_pid
+        return pid not in (0, old) and linked(pid, service.settings.http_port)
 
     await until(there, "the worker was not started again", 60)
-    await registered(house)
+    await registered(service)
