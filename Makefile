@@ -47,7 +47,7 @@ test-compose: setup
 	@$(ROOT) bash tests/compose/run.sh
 
 check:
-	@$(ROOT) .venv/bin/ruff check ivr tests
+	@$(ROOT) .venv/bin/ruff check ivr nlu tests
 	@$(ROOT) .venv/bin/mypy
 
 audit:

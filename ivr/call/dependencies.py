@@ -12,7 +12,7 @@ from ivr.call.recording_optout import RecordingOptOut, nothing
 from ivr.content.bundle import Content
 from ivr.content.callflow.wait_estimate import WaitEstimate
 from ivr.core import events
-from ivr.nlu.client import Understanding
+from ivr.nlu.classifier import IntentClassifier
 from ivr.speech.prompts import Prompts
 from ivr.speech.stt import Recogniser
 from ivr.speech.vad import BatchedVad
@@ -30,7 +30,7 @@ class CallDependencies:
     ari, link: Asterisk's REST client and event socket.
     content: what the receptionist knows.
     prompts: rendered prompts.
-    understanding: the intent classifier.
+    classifier: the intent classifier.
     recogniser: speech to text.
     voice_activity: the voice activity detector.
     voicemail: the spool of messages that the collector stores.
@@ -46,7 +46,7 @@ class CallDependencies:
     link: AriLink
     content: Content
     prompts: Prompts
-    understanding: Understanding
+    classifier: IntentClassifier
     recogniser: Recogniser
     voice_activity: BatchedVad
     voicemail: VoicemailSpool

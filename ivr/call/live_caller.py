@@ -76,7 +76,7 @@ class LiveCaller:
         self.callbacks = 0
         self._leg, self._player, self._listener = audio.leg, audio.player, audio.listener
         self._ari, self._content = dependencies.ari, dependencies.content
-        self._prompts, self._understanding = dependencies.prompts, dependencies.understanding
+        self._prompts, self._classifier = dependencies.prompts, dependencies.classifier
         self._estimate_wait = dependencies.estimate_wait
         self._lifecycle, self._note, self._stop_recording = lifecycle, note, stop_recording
         self._recorder = MessageRecorder(self._ari, self._leg, dead_man, dependencies.voicemail, note)
@@ -230,9 +230,9 @@ class LiveCaller:
 
     async def _interpret(self, transcript: Transcript, final: bool) -> Interpretation:
         """Interpret a transcript; without understanding it has no intent."""
-        understand = self._understanding.understand
+        classify = self._classifier.classify
         try:
-            return await interpret(transcript, self.lang, self._content, understand, final=final)
+            return await interpret(transcript, self.lang, self._content, classify, final=final)
         except NluUnavailable as error:
             self._note(events.Fault(FaultPart.NLU, str(error)))
             log.warning("understanding: %s", error)

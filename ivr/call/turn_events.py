@@ -80,4 +80,5 @@ def understood(interpretation: Interpretation) -> events.Understood | None:
         second[0],
         round(second[1], 3),
         round(interpretation.understood_ms, 1),
+        intent.classifier,
     )

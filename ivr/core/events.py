@@ -142,7 +142,10 @@ class NothingHeard(Event):
 
 @dataclass(frozen=True)
 class Understood(Event):
-    """What Rasa made of it: best intent, its confidence, the runner-up and his; ``ms`` of understanding."""
+    """What the classifier made of it: the best intent and the second, each with its confidence (0 to 1).
+
+    ``ms``: time to understand, in milliseconds.  ``classifier``: ``rasa``, or ``local`` while Rasa does not answer.
+    """
 
     kind: ClassVar[str] = "understood"
     intent: str
@@ -150,6 +153,7 @@ class Understood(Event):
     second: str
     second_confidence: float
     ms: float
+    classifier: str = ""
 
 
 @dataclass(frozen=True)

@@ -112,6 +112,11 @@ class Settings:
         return self.state_dir.recogniser_socket
 
     @property
+    def classifier_socket(self) -> Path:
+        """A link to the socket of the classifier process of the newest worker group."""
+        return self.state_dir.classifier_socket
+
+    @property
     def pseudonyms(self) -> Pseudonyms:
         """Telephone numbers as the store keeps them; raises ValueError without NUMBERS_KEY."""
         return Pseudonyms(self.secrets.get("NUMBERS_KEY", ""))

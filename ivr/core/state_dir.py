@@ -105,6 +105,11 @@ class StateDir:
         return self.root / "recogniser"
 
     @property
+    def classifier_socket(self) -> Path:
+        """A link to the socket of the newest classifier process.  Written by the supervisor, read by the console."""
+        return self.root / "classifier"
+
+    @property
     def asterisk_own(self) -> Path:
         """Administrators' additions to Asterisk's configuration.  Created and read by the supervisor."""
         return self.root / "asterisk"

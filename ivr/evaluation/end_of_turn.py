@@ -31,7 +31,7 @@ from ivr.evaluation.replay.audio_replay import KnownVoice, Prompt, TodaysJudge, 
 from ivr.evaluation.replay.engines import ReplayEngines
 from ivr.evaluation.replay.recording import CallRecording
 from ivr.evaluation.scores import share
-from ivr.nlu import ask
+from ivr.nlu.serving import serving
 from ivr.reporting.percentiles import Percentiles
 
 QUICK_S, WELL_S, AGAIN_S = 0.27, 0.20, 0.38
@@ -61,7 +61,7 @@ class PauseRow:
 def run(settings: Settings, count: int, *, as_json: bool) -> int:
     """Ask ``count`` questions a language; prints a row for each kind of line."""
     questions = speech.sample(settings, count, LANGUAGES)
-    with ask.serving(settings), ReplayEngines.load(settings, LANGUAGES) as engines:
+    with serving(settings), ReplayEngines.load(settings, LANGUAGES) as engines:
         for row in rows(settings, questions, engines, EndOfTurnPolicy()):
             sys.stdout.write(f"{json.dumps(asdict(row)) if as_json else _text(row)}\n")
     return 0

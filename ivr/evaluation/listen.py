@@ -17,7 +17,8 @@ from ivr.core.vocabulary import Decision
 from ivr.evaluation import recordings as hearing
 from ivr.evaluation.recordings import Recording, TranscribedRecording
 from ivr.nlu import ask, gate
-from ivr.nlu.client import Understanding
+from ivr.nlu.classifier import IntentClassifier
+from ivr.nlu.serving import served
 from ivr.speech.engines import choose
 
 ENGINES = ("auto", "vosk", "whisper")
@@ -47,22 +48,22 @@ async def _rows(
     langs = sorted({recording.lang for recording in recordings})
     recogniser = await asyncio.to_thread(choose, settings, langs, engine)
     try:
-        async with ask.served(settings) as understanding:
+        async with served(settings) as classifier:
             hotwords = {code: office.faq.hotwords(code) for code in langs}
             async for item in hearing.listen(recordings, recogniser, hotwords):
                 if item.error:
                     sys.stderr.write(f"ivr: {item.error}\n")
-                yield await _row(office, understanding, item)
+                yield await _row(office, classifier, item)
     finally:
         await recogniser.close()
 
 
-async def _row(office: Content, understanding: Understanding, item: TranscribedRecording) -> dict[str, Any]:
+async def _row(office: Content, classifier: IntentClassifier, item: TranscribedRecording) -> dict[str, Any]:
     heard, lang = item.heard, item.recording.lang
     if office.emergency.heard(heard.text, lang):
         intent, decision = EMERGENCY, Decision.ANSWER.value
     else:
-        meant = await understanding.understand(heard.text, lang)
+        meant = await classifier.classify(heard.text, lang)
         verdict = gate.decide(heard.confidence, meant, office.callflow.gate, office.faq.kinds, lang)
         intent, decision = ask.outcome(verdict)
     return {

@@ -18,8 +18,9 @@ from ivr.core.yamlfile import raise_if_errors
 from ivr.evaluation import report
 from ivr.evaluation.scores import JudgedQuestion, Scores, percentile
 from ivr.nlu import gate
-from ivr.nlu.ask import judge, served
-from ivr.nlu.client import Understanding
+from ivr.nlu.ask import judge
+from ivr.nlu.classifier import IntentClassifier
+from ivr.nlu.serving import served
 from ivr.reporting.html import write
 
 STEPS = [round(step * 0.05, 2) for step in range(21)]  # answer thresholds of the trade-off curve
@@ -53,19 +54,19 @@ async def judge_all(
 ) -> list[JudgedQuestion]:
     """Every question through understanding and the gate, by the running Rasa or one for this long."""
     places = asyncio.Semaphore(AT_A_TIME)
-    async with served(settings) as understanding:
+    async with served(settings) as classifier:
 
         async def one(question: heldout.HeldOutQuestion) -> JudgedQuestion:
             async with places:
-                return await _judge(office, understanding, question)
+                return await _judge(office, classifier, question)
 
         return list(await asyncio.gather(*(one(question) for question in questions)))
 
 
 async def _judge(
-    office: Content, understanding: Understanding, question: heldout.HeldOutQuestion
+    office: Content, classifier: IntentClassifier, question: heldout.HeldOutQuestion
 ) -> JudgedQuestion:
-    reply = await judge(office, understanding, question.text, question.lang)
+    reply = await judge(office, classifier, question.text, question.lang)
     return JudgedQuestion(question, reply.intent, reply.verdict, reply.seconds)
 
 

@@ -11,7 +11,7 @@ from rapidfuzz.distance import Levenshtein
 from ivr.content.heldout import HeldOutQuestion
 from ivr.content.intents import OUT_OF_SCOPE
 from ivr.core.vocabulary import Decision
-from ivr.nlu.client import Intent
+from ivr.nlu.classifier import Intent
 from ivr.nlu.gate import ACTS, Verdict
 
 ASKS = (Decision.CONFIRM, Decision.EITHER)

@@ -26,8 +26,9 @@ from ivr.core.text import LANGUAGES, normalise
 from ivr.core.yamlfile import raise_if_errors
 from ivr.evaluation.scores import JudgedQuestion, Scores, share, word_errors
 from ivr.nlu import ask, gate
-from ivr.nlu.client import Understanding
+from ivr.nlu.classifier import IntentClassifier
 from ivr.nlu.gate import ACTS
+from ivr.nlu.serving import served
 from ivr.speech import stt
 from ivr.speech.caller_voices import VOICES, caller_wav
 from ivr.speech.engines import choose
@@ -144,16 +145,14 @@ async def _ask_aloud(
     recogniser = CachedRecogniser(engine, settings.var / "heard" / "callers.jsonl")
     found: list[HeardQuestion] = []
     try:
-        async with ask.served(settings) as understanding:
+        async with served(settings) as classifier:
             for number, question in enumerate(questions, 1):
                 pcm = await asyncio.to_thread(said, settings, question)
                 for noise in NOISES:
                     coded = through_g711(
                         pcm if noise is None else add_noise(pcm, noise, seed=_lot(question.text))
                     )
-                    found.append(
-                        await _hear(office, understanding, recogniser, question, coded, noise, aloud)
-                    )
+                    found.append(await _hear(office, classifier, recogniser, question, coded, noise, aloud))
                 sys.stderr.write(f"\r{number}/{len(questions)}")
     finally:
         sys.stderr.write("\n")
@@ -169,7 +168,7 @@ def said(settings: Settings, question: HeldOutQuestion) -> bytes:
 
 
 async def _hear(
-    office: Content, understanding: Understanding, recogniser: stt.Recogniser,
+    office: Content, classifier: IntentClassifier, recogniser: stt.Recogniser,
     question: HeldOutQuestion, pcm: bytes, noise: float | None, aloud: Aloud,
 ) -> HeardQuestion:  # fmt: skip
     langs = LANGUAGES if aloud.menu else (question.lang,)
@@ -179,7 +178,7 @@ async def _hear(
     found: dict[Transcript, JudgedQuestion] = {}
 
     async def judge(heard: Transcript, final: bool) -> interpretation.Interpretation:
-        reply = await ask.judge(office, understanding, heard.text, heard.lang)
+        reply = await ask.judge(office, classifier, heard.text, heard.lang)
         judged = JudgedQuestion(question, reply.intent, reply.verdict, reply.seconds)
         found[heard] = one = _decided(office, judged, heard, office.callflow.gate)
         acted = one.verdict.decision in ACTS

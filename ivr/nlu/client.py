@@ -1,59 +1,58 @@
-"""Rasa over HTTP: text -> Intent.  What to do with an Intent is the gate's business (ivr/nlu/gate.py)."""
+"""A classifier behind Rasa's HTTP interface: Rasa itself, or the classifier process at its Unix socket.
+
+https://rasa.com/docs/rasa/pages/http-api: ``POST /model/parse`` ranks the intents of a text.  ``GET /status`` is
+refused with 409 while no model is loaded.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from dataclasses import dataclass
+from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, Final, Self
 
 import httpx
 
-from ivr.content.intents import OUT_OF_SCOPE
 from ivr.core.errors import NluUnavailable
-from ivr.core.text import spoken
-from ivr.speech.phonemes import UnknownLanguage, sounds
+from ivr.nlu.classifier import ClassifierName, Intent, question
 
-PARSE_S = 2.0  # seconds a caller can wait for understanding before we say "pardon?"
+ANSWER_S: Final = 1.0
+"""Seconds that a caller waits for one classifier."""
+TRANSPORT_S: Final = 60.0
+"""A connection is closed at the latest after this; ``timeout_s`` bounds each question."""
 
 
-@dataclass(frozen=True)
-class Intent:
-    """What was understood; ``ranking`` best first, confidences 0 to 1 that sum to about 1."""
+class HttpClassifier:
+    """An ``IntentClassifier`` over HTTP; use as ``async with``."""
 
-    name: str
-    confidence: float
-    ranking: tuple[tuple[str, float], ...]
+    def __init__(
+        self,
+        url: str,
+        *,
+        name: str = ClassifierName.RASA,
+        socket: Path | None = None,
+        timeout_s: float = ANSWER_S,
+    ) -> None:
+        """Connect at the first question.
+
+        url: base address, such as ``http://127.0.0.1:5005``.
+        name: how logs and events name it.
+        socket: path of the Unix socket to connect to instead of the host of ``url``.
+        timeout_s: seconds that a whole question may take.
+        """
+        self.name = name
+        self._timeout_s = timeout_s
+        transport = httpx.AsyncHTTPTransport(uds=str(socket)) if socket is not None else None
+        self._client = httpx.AsyncClient(
+            base_url=url, timeout=TRANSPORT_S, trust_env=False, transport=transport
+        )
 
     @classmethod
-    def of(cls, ranking: list[tuple[str, float]]) -> Intent:
-        """An Intent from any order of (name, confidence)."""
-        ordered = tuple(sorted(ranking, key=lambda pair: -pair[1]))
-        return cls(*ordered[0], ordered) if ordered else cls(OUT_OF_SCOPE, 1.0, ((OUT_OF_SCOPE, 1.0),))
+    def local(cls, socket: Path, *, timeout_s: float = ANSWER_S) -> Self:
+        """The classifier process that listens at the Unix socket ``socket``; see ``__init__``."""
+        return cls("http://classifier", name=ClassifierName.LOCAL, socket=socket, timeout_s=timeout_s)
 
-
-def question(text: str, lang: str) -> str:
-    """A sentence as Rasa is trained on it and asked: its words and how they sound, ``les tickets | letikɛ``.
-
-    Empty where it has no words; the words alone where espeak-ng knows no such language.
-    """
-    words = spoken(text)
-    if not words:
-        return ""
-    try:
-        return f"{words} | {sounds(words, lang)}"
-    except UnknownLanguage:
-        return words
-
-
-class Understanding:
-    """A connection to Rasa; use as ``async with``."""
-
-    def __init__(self, url: str, *, timeout_s: float = PARSE_S) -> None:
-        self._client = httpx.AsyncClient(base_url=url, timeout=timeout_s, trust_env=False)
-
-    async def __aenter__(self) -> Understanding:
+    async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(
@@ -61,48 +60,37 @@ class Understanding:
     ) -> None:
         await self.close()
 
-    async def ready(self, while_: Callable[[], bool]) -> bool:
-        """Wait until Rasa has a model to answer with, for as long as ``while_`` holds; whether it has one.
-
-        https://rasa.com/docs/rasa/pages/http-api: /status is 409 until a model is loaded.
-        """
-        while while_():
-            if await self._answers():
-                return True
-            await asyncio.sleep(0.1)
-        return False
-
-    async def _answers(self) -> bool:
+    async def ready(self) -> bool:
+        """Whether it has a model to answer with, and says so in time."""
         try:
-            return (await self._client.get("/status")).is_success
-        except httpx.HTTPError:
+            async with asyncio.timeout(self._timeout_s):
+                return (await self._client.get("/status")).is_success
+        except (TimeoutError, httpx.HTTPError):
             return False
 
-    async def understand(self, text: str, lang: str) -> Intent:
-        """The intent of ``text``; raises NluUnavailable when Rasa is away, slow or answers nonsense.
-
-        One model serves all languages; ``lang`` says how the words sound.
-        """
+    async def classify(self, text: str, lang: str) -> Intent:
+        """The intent of a sentence, see ``IntentClassifier``."""
         asked = question(text, lang)
         if not asked:
-            return Intent(OUT_OF_SCOPE, 1.0, ((OUT_OF_SCOPE, 1.0),))
+            return Intent.of([])
         try:
-            response = await self._client.post("/model/parse", json={"text": asked})
+            async with asyncio.timeout(self._timeout_s):
+                response = await self._client.post("/model/parse", json={"text": asked})
             response.raise_for_status()
-            return parse(response.json())
-        except httpx.HTTPError as error:
-            raise NluUnavailable(f"Rasa does not answer: {type(error).__name__}") from error
+            return Intent.of(parse(response.json()), self.name)
+        except (TimeoutError, httpx.HTTPError) as error:
+            raise NluUnavailable(f"{self.name} does not answer: {type(error).__name__}") from error
         except (ValueError, KeyError, TypeError) as error:
-            raise NluUnavailable("Rasa answered something that is no ranking of intents") from error
+            raise NluUnavailable(f"{self.name} did not answer with a ranking of intents") from error
 
     async def close(self) -> None:
-        """Close the connection."""
+        """Close the connections."""
         await self._client.aclose()
 
 
-def parse(answer: Any) -> Intent:
-    """Rasa's JSON as an Intent; raises ValueError, KeyError or TypeError when it is something else."""
+def parse(answer: Any) -> list[tuple[str, float]]:
+    """The ranking in the JSON of ``/model/parse``; raises ValueError, KeyError or TypeError where it has none."""
     ranking = [(str(entry["name"]), float(entry["confidence"])) for entry in answer["intent_ranking"]]
     if not ranking:
         raise ValueError("no intents")
-    return Intent.of(ranking)
+    return ranking

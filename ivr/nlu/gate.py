@@ -19,7 +19,7 @@ from dataclasses import dataclass, replace
 from ivr.content.callflow import GateOverride, GateSettings
 from ivr.content.intents import EMERGENCY, FOLLOW_UP, OUT_OF_SCOPE, ControlIntent
 from ivr.core.vocabulary import Decision
-from ivr.nlu.client import Intent
+from ivr.nlu.classifier import Intent
 
 EMERGENCY_SURE = 0.4
 """From here on an emergency is answered without asking; its plain words do not come here at all."""

@@ -13,7 +13,8 @@ from ivr.core.processes import RestartBackoff, own_group
 from ivr.core.settings import Settings
 from ivr.core.supervised_process import SupervisedProcess
 from ivr.nlu import training
-from ivr.nlu.client import Understanding
+from ivr.nlu.classifier import wait_ready
+from ivr.nlu.client import HttpClassifier
 
 READY_S = 120.0
 STOP_S = 5.0
@@ -73,8 +74,8 @@ class RasaServer:
             )  # fmt: skip
 
     async def _ready(self) -> None:
-        async with Understanding(self._settings.rasa) as understanding, asyncio.timeout(READY_S):
-            if await understanding.ready(lambda: self.pid is not None):
+        async with HttpClassifier(self._settings.rasa) as rasa, asyncio.timeout(READY_S):
+            if await wait_ready(rasa, lambda: self.pid is not None):
                 return
         raise SetupError(f"Rasa did not start: see {self._settings.state_dir.log('rasa')}")
 

@@ -22,7 +22,7 @@ from ivr.core.paths import rasa_models, rasa_python
 from ivr.core.settings import Settings
 from ivr.core.text import LANGUAGES, spoken
 from ivr.core.yamlfile import dump
-from ivr.nlu.client import question
+from ivr.nlu.classifier import question
 
 CONFIG = Path("nlu/config.yml")
 LOCK = Path("nlu/rasa.lock")

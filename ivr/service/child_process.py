@@ -18,6 +18,7 @@ from ivr.core.supervised_process import SupervisedProcess
 
 WORKER = "ivr.service.worker"
 RECOGNISER = "ivr.service.recogniser"
+CLASSIFIER = "ivr.service.classifier"
 COLLECTOR = "ivr.service.collector"
 CONSOLE = "ivr.console"
 """Modules that run as processes.  They are names, since importing them here would load what only they need."""

@@ -61,6 +61,11 @@ class Supervisor:
         return self._group.recogniser.pid
 
     @property
+    def classifier_pid(self) -> int:
+        """Process id of the classifier process for new calls; 0 while it is down."""
+        return self._group.classifier.pid
+
+    @property
     def console_pid(self) -> int:
         """Process id of the console; 0 while it is down."""
         return self._console.pid

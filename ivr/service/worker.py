@@ -1,6 +1,6 @@
 """The worker process: it takes calls, each in a task of one task group.
 
-`ivr run` starts it as ``python -m ivr.service.worker SOCKET``, where SOCKET is the path of the recogniser's socket.
+`ivr run` starts it as ``python -m ivr.service.worker RECOGNISER CLASSIFIER``: the paths of these processes' sockets.
 """
 
 from __future__ import annotations
@@ -36,7 +36,9 @@ from ivr.core.audio import silence
 from ivr.core.errors import AriError
 from ivr.core.events import Stamped
 from ivr.core.settings import Settings
-from ivr.nlu.client import Understanding
+from ivr.nlu.classifier import IntentClassifier, wait_ready
+from ivr.nlu.client import HttpClassifier
+from ivr.nlu.fallback import FallbackClassifier
 from ivr.service.transcriber import Transcriber
 from ivr.speech.prompts import Prompts, open_prompts
 from ivr.speech.stt_remote import RemoteRecogniser
@@ -48,8 +50,8 @@ from ivr.store.messages import VoicemailSpool
 
 log = logging.getLogger(__name__)
 
-RASA_S = 30.0
-"""Seconds that a new worker waits for Rasa, which starts at the same time; after that it takes calls without."""
+CLASSIFIER_S = 30.0
+"""Seconds that a new worker waits for a classifier, which starts at the same time; then it takes calls without."""
 AT_ONCE_S = 0.5
 """A recogniser that is ready within these seconds was running before: this worker replaces one that died.  Its
 predecessor's callers come first, and the voices are loaded ``SETTLED_S`` later."""
@@ -62,14 +64,21 @@ class Worker:
 
     content: the content version that it serves.
     recogniser: the connection to the recogniser process, started.
+    classifier_path: path of the classifier's socket.
     prompts: the rendered prompts and the voices.
     """
 
     def __init__(
-        self, settings: Settings, content: Content, recogniser: RemoteRecogniser, prompts: Prompts
+        self,
+        settings: Settings,
+        content: Content,
+        recogniser: RemoteRecogniser,
+        classifier_path: Path,
+        prompts: Prompts,
     ) -> None:
         self._settings, self._content = settings, content
         self._recogniser, self._prompts = recogniser, prompts
+        self._classifier_path = classifier_path
         self._places = settings.places or content.callflow.limits.calls
         self._admission = Admission(self._places, settings.late_ms / 1000)
         self._refused = asyncio.Event()
@@ -86,10 +95,15 @@ class Worker:
         journal = Journal(settings.state_dir.spool, settings.database, settings.pseudonyms)
         pending = VoicemailSpool(settings)
         ari = Ari(settings.ari_url, ARI_USER, settings.secrets["ARI_PASSWORD"], settings.app)
-        async with ari, Understanding(settings.rasa) as understanding:
+        async with (
+            ari,
+            HttpClassifier(settings.rasa) as rasa,
+            HttpClassifier.local(self._classifier_path) as local,
+            FallbackClassifier(rasa, local) as classifier,
+        ):
             link = AriLink(ari, admit=self._admit)
-            if not await self._understands(understanding, stop):
-                log.error("ALARM: Rasa does not answer; nothing that callers say is understood until it does")
+            if not await self._understands(classifier, stop):
+                log.error("ALARM: no classifier answers; callers are offered keys until one does")
             quota = CallbackQuota(
                 settings.database, settings.pseudonyms, self._content.callflow.trunk.country
             )
@@ -99,7 +113,7 @@ class Worker:
                 link=link,
                 content=content,
                 prompts=self._prompts,
-                understanding=understanding,
+                classifier=classifier,
                 recogniser=self._recogniser,
                 voice_activity=BatchedVad(),
                 voicemail=pending,
@@ -124,10 +138,10 @@ class Worker:
         await asyncio.sleep(SETTLED_S)
         await self._prompts.warm_up()
 
-    async def _understands(self, understanding: Understanding, stop: asyncio.Event) -> bool:
-        """Whether Rasa answers within ``RASA_S``; True at once when the worker is stopped."""
-        deadline = time.monotonic() + RASA_S
-        ready = await understanding.ready(lambda: time.monotonic() < deadline and not stop.is_set())
+    async def _understands(self, classifier: IntentClassifier, stop: asyncio.Event) -> bool:
+        """Whether a classifier has its model within ``CLASSIFIER_S``; True at once when the worker is stopped."""
+        deadline = time.monotonic() + CLASSIFIER_S
+        ready = await wait_ready(classifier, lambda: time.monotonic() < deadline and not stop.is_set())
         return ready or stop.is_set()
 
     def _open_capture(self) -> Callable[[str, int], AudioCapture | NoCapture]:
@@ -178,10 +192,11 @@ class Worker:
         log.info("call %s: over for this worker", arrival.channel.id)
 
 
-async def work(recogniser_path: Path, settings: Settings) -> None:
+async def work(recogniser_path: Path, classifier_path: Path, settings: Settings) -> None:
     """Load, warm up and serve.  SIGTERM and SIGINT end it; after SIGUSR1 it finishes its calls first.
 
     recogniser_path: path of the recogniser's socket.
+    classifier_path: path of the classifier's socket.
     """
     stop, retire = entrypoint.stop_on_signals(), asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, retire.set)
@@ -195,7 +210,7 @@ async def work(recogniser_path: Path, settings: Settings) -> None:
         prompts = await asyncio.to_thread(open_prompts, settings, langs)
         try:
             await _loaded(recogniser, prompts)
-            await Worker(settings, content, recogniser, prompts).run(stop, retire)
+            await Worker(settings, content, recogniser, classifier_path, prompts).run(stop, retire)
         finally:
             await prompts.close()
     finally:
@@ -213,7 +228,7 @@ async def _loaded(recogniser: RemoteRecogniser, prompts: Prompts) -> None:
 
 def main() -> int:
     """Entry point of the worker process."""
-    return entrypoint.run(partial(work, Path(sys.argv[1])), uvloop.run)
+    return entrypoint.run(partial(work, Path(sys.argv[1]), Path(sys.argv[2])), uvloop.run)
 
 
 if __name__ == "__main__":

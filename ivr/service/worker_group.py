@@ -1,7 +1,7 @@
-"""A worker group: one worker process, its recogniser and its Rasa, on one version of the content.
+"""A worker group: a worker process, its recogniser, its Rasa and its classifier, on one version of the content.
 
-A worker that dies is started again, after its callers were handed to the dialplan.  The recogniser and Rasa, which
-take longer to load, keep running.  A new content version gets a group of its own, and the old group ends with its
+A worker that dies is started again, after its callers were handed to the dialplan.  The others, which take longer
+to load, keep running.  A new content version gets a group of its own, and the old group ends with its
 last call.
 """
 
@@ -24,6 +24,7 @@ from ivr.core.supervised_process import SupervisedProcess
 from ivr.nlu.remote import serve
 from ivr.nlu.server import RasaServer
 from ivr.service.child_process import END_S, WORKER, begin
+from ivr.service.classifier_process import ClassifierProcess
 from ivr.service.recogniser_process import RecogniserProcess
 
 log = logging.getLogger(__name__)
@@ -46,6 +47,7 @@ class WorkerGroup:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.recogniser = RecogniserProcess(settings)
+        self.classifier = ClassifierProcess(settings)
         self.worker_environment: dict[str, str] = {}
         self._worker = SupervisedProcess(
             "the worker",
@@ -72,8 +74,9 @@ class WorkerGroup:
             if self.settings.rasa_url and self.settings.rasa_workshop_url:
                 await serve(self.settings)
             say(f"Starting the receptionist{'' if self.settings.rasa_url else ' and Rasa'}")
-            self._stack.push_async_callback(self.recogniser.stop)
-            self.recogniser.start()
+            for process in (self.recogniser, self.classifier):
+                self._stack.push_async_callback(process.stop)
+                process.start()
             self._worker.supervise()  # it loads at the same time, and waits for both
             if not self.settings.rasa_url:
                 await self._stack.enter_async_context(RasaServer(self.settings))
@@ -114,8 +117,8 @@ class WorkerGroup:
         return rescued
 
     async def _start_worker(self) -> asyncio.subprocess.Process:
-        path = str(self.recogniser.path)
-        return await begin(self.settings, self.worker, "worker", path, more=self.worker_environment)
+        sockets = str(self.recogniser.path), str(self.classifier.path)
+        return await begin(self.settings, self.worker, "worker", *sockets, more=self.worker_environment)
 
     async def _hand_over(self) -> None:
         log.error("%d call(s) handed to the dialplan", await self.rescue())

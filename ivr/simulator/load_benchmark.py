@@ -40,6 +40,7 @@ PARTS = {
     "worker": child_process.WORKER,
     "recogniser": child_process.RECOGNISER,
     "rasa": "rasa",
+    "classifier": child_process.CLASSIFIER,
     "console": child_process.CONSOLE,
     "collector": child_process.COLLECTOR,
 }

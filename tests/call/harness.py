@@ -24,7 +24,9 @@ from ivr.core.audio import frames, to_samples
 from ivr.core.errors import RecogniserError, VoiceError
 from ivr.core.events import Event, Stamped
 from ivr.core.settings import Settings
-from ivr.nlu.client import Understanding
+from ivr.nlu.classifier import ClassifierName, IntentClassifier
+from ivr.nlu.client import HttpClassifier
+from ivr.nlu.fallback import FallbackClassifier
 from ivr.speech import pronunciation
 from ivr.speech.prompts import Prompts
 from ivr.speech.stt import Transcript
@@ -123,8 +125,10 @@ def voice(text: str, lang: str) -> bytes:
 class CallHarness:
     """A session with its peers, and one caller."""
 
-    def __init__(self, fake: FakeAsterisk, rasa: FakeRasa, root: Path, content: Content) -> None:
-        self.fake, self.rasa, self.recogniser = fake, rasa, Dictation()
+    def __init__(
+        self, fake: FakeAsterisk, rasa: FakeRasa, local: FakeRasa, root: Path, content: Content
+    ) -> None:
+        self.fake, self.rasa, self.local, self.recogniser = fake, rasa, local, Dictation()
         self.noted: list[Stamped] = []
         self.voices = {lang: Voice(lang) for lang in LANGS}
         self.pending = VoicemailSpool(Settings(root=root, var=root / "var", instance="t"))
@@ -133,14 +137,14 @@ class CallHarness:
         self.wait: WaitEstimate | None = None
         self.session: asyncio.Task[None] = asyncio.create_task(asyncio.sleep(0))
 
-    def dependencies(self, ari: Ari, link: AriLink, understanding: Understanding) -> CallDependencies:
+    def dependencies(self, ari: Ari, link: AriLink, classifier: IntentClassifier) -> CallDependencies:
         prompts = Prompts(Path(_cache.name), self.voices, _says)
         return CallDependencies(
             ari=ari,
             link=link,
             content=self.office,
             prompts=prompts,
-            understanding=understanding,
+            classifier=classifier,
             recogniser=self.recogniser,
             voice_activity=BatchedVad(),
             voicemail=self.pending,
@@ -217,21 +221,22 @@ async def call_harness(
     async with (
         FakeAsterisk() as fake,
         FakeRasa(MEANINGS) as rasa,
+        FakeRasa(MEANINGS) as local,
         Ari(fake.url, USER, PASSWORD, "accueil-1") as ari,
-        Understanding(rasa.url) as understanding,
+        HttpClassifier(rasa.url) as first,
+        HttpClassifier(local.url, name=ClassifierName.LOCAL) as second,
+        FallbackClassifier(first, second) as classifier,
     ):
         link = AriLink(ari)
         running = asyncio.create_task(link.run())
         await link.wait_connected()
-        here = CallHarness(fake, rasa, root, content or make_content(now))
+        here = CallHarness(fake, rasa, local, root, content or make_content(now))
         here.caller = fake.ring()
         arrival = await anext(aiter(link.calls()))
         if args:
             here.caller.variables["IVR_LANG"] = lang
             arrival = type(arrival)(arrival.channel, args, False, arrival.events)
-        here.session = asyncio.create_task(
-            Session(arrival, here.dependencies(ari, link, understanding)).run()
-        )
+        here.session = asyncio.create_task(Session(arrival, here.dependencies(ari, link, classifier)).run())
         try:
             yield here
         finally:

@@ -20,6 +20,7 @@ from ivr.core.events import (
     LanguageChosen,
     PersonWanted,
     Said,
+    Understood,
 )
 from tests.call.audio.telephone import until
 from tests.call.dialogue.scripted import NIGHT, with_on_call
@@ -200,12 +201,38 @@ async def test_a_failure_that_nobody_thought_of_hands_the_caller_to_the_dialplan
         assert caplog.records[-1].exc_info and caplog.records[-1].exc_info[0] is IndexError
 
 
-async def test_without_understanding_the_caller_gets_keys_and_a_person(tmp_path: Path) -> None:
+@pytest.mark.parametrize("harm", ["refuses", "frozen", "garbage"])
+async def test_without_rasa_the_caller_gets_the_same_answer(
+    tmp_path: Path, harm: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The question at which Rasa fails is answered about 1 s later, further questions at once."""
     async with call_harness(tmp_path) as here:
         await here.menu()
         here.fake.press(here.caller, "2")
         await here.hears("how_can_i_help")
-        here.rasa.failing = 503
+        here.rasa.failing = 503 if harm == "refuses" else 0
+        here.rasa.frozen, here.rasa.garbled = harm == "frozen", harm == "garbage"
+        for _ in range(2):
+            here.noted.clear()
+            await here.says("what does a Navigo week cost")
+            await here.hears("navigo.pass")
+            understood = here.last("understood")
+            assert isinstance(understood, Understood) and understood.classifier == "local"
+            await here.hears("anything_else")
+            await asyncio.sleep(2)
+        assert understood.ms < 200, "the second question does not wait for Rasa"
+        here.fake.hang_up(here.caller)
+        await here.over()
+        assert "fault" not in here.kinds() and "by_keys" not in here.told()
+    assert sum("ALARM" in record.message for record in caplog.records) == 1
+
+
+async def test_without_any_classifier_the_caller_gets_keys_and_a_person(tmp_path: Path) -> None:
+    async with call_harness(tmp_path) as here:
+        await here.menu()
+        here.fake.press(here.caller, "2")
+        await here.hears("how_can_i_help")
+        here.rasa.failing = here.local.failing = 503
         for _ in range(2):
             await here.says("what does a Navigo week cost")
             await asyncio.sleep(8)

@@ -56,6 +56,16 @@ async def freeze_rasa(testbed: Testbed) -> None:
     await _frozen(testbed.rasa_pid)
 
 
+async def kill_classifier(testbed: Testbed) -> None:
+    os.kill(testbed.service.classifier_pid, signal.SIGKILL)
+
+
+async def freeze_both_classifiers(testbed: Testbed) -> None:
+    """Stop Rasa for a while, and the classifier process until its supervisor kills it."""
+    os.kill(testbed.service.classifier_pid, signal.SIGSTOP)
+    await _frozen(testbed.rasa_pid)
+
+
 async def _frozen(pid: int) -> None:
     os.kill(pid, signal.SIGSTOP)
     try:
@@ -199,6 +209,13 @@ DRILLS = {
     ),
     "rasa-errors": Drill("Rasa answers 500, 12 s long", rasa_fault("error"), Needs(rasa_proxy=True)),
     "rasa-garbage": Drill("Rasa answers no JSON, 12 s long", rasa_fault("garbage"), Needs(rasa_proxy=True)),
+    "classifier-killed": Drill("SIGKILL to the classifier process", kill_classifier),
+    "understanding-frozen": Drill(
+        "SIGSTOP to Rasa, 12 s, and to the classifier process, for good",
+        freeze_both_classifiers,
+        Needs(own_rasa=True),
+        FROZEN_STEP_S,
+    ),
     "database-killed": Drill("PostgreSQL dies, back after 12 s", kill_database, Needs(database=True)),
     "database-frozen": Drill("SIGSTOP to PostgreSQL, 12 s", freeze_database, Needs(database=True)),
     "asterisk-killed": Drill("SIGKILL to Asterisk", kill_asterisk, lines_drop=True, kills=True),

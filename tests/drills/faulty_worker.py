@@ -121,9 +121,9 @@ def main() -> int:
     tts.choose = lambda *chosen: FaultyVoice(choose_voice(*chosen), switch)
     work = worker.work
 
-    async def counted(recogniser_path: Path, settings: Settings) -> None:
+    async def counted(recogniser_path: Path, classifier_path: Path, settings: Settings) -> None:
         counting = asyncio.create_task(_count(settings.state / "tasks"))
-        await work(recogniser_path, settings)
+        await work(recogniser_path, classifier_path, settings)
         counting.cancel()
 
     worker.work = counted

@@ -22,6 +22,7 @@ from ivr.asterisk.config import ARI_USER, remove
 from ivr.core import settings as config
 from ivr.core.errors import AriError
 from ivr.core.settings import Settings
+from ivr.nlu.client import HttpClassifier
 from ivr.service.supervisor import Supervisor
 from ivr.simulator.harness import own_instance
 from ivr.simulator.softphone import Softphone
@@ -105,7 +106,13 @@ class Testbed:
 
     async def is_working(self) -> bool:
         """Whether a call would be answered, understood and stored now."""
-        parts = (self._worker_ready(), self._recogniser_ready(), self._rasa_ready(), self._database_ready())
+        parts = (
+            self._worker_ready(),
+            self._recogniser_ready(),
+            self._rasa_ready(),
+            self._classifier_ready(),
+            self._database_ready(),
+        )
         with contextlib.suppress(TimeoutError, AriError, httpx.HTTPError, sa.exc.SQLAlchemyError):
             async with asyncio.timeout(4):
                 return all(await asyncio.gather(*parts))
@@ -128,6 +135,10 @@ class Testbed:
         async with httpx.AsyncClient(trust_env=False, timeout=3) as client:
             answer = await client.post(f"{self.settings.rasa}/model/parse", json={"text": "hello"})
             return answer.is_success and b"intent_ranking" in answer.content
+
+    async def _classifier_ready(self) -> bool:
+        async with HttpClassifier.local(self.settings.classifier_socket) as classifier:
+            return await classifier.ready()
 
     async def _database_ready(self) -> bool:
         return self.database is None or await asyncio.to_thread(self.database._answers)

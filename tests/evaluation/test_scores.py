@@ -10,7 +10,7 @@ from ivr.core.vocabulary import Decision
 from ivr.evaluation.nlu import misses, sweep
 from ivr.evaluation.report import page
 from ivr.evaluation.scores import JudgedQuestion, Scores, confusion, percentile, word_errors
-from ivr.nlu.client import Intent
+from ivr.nlu.classifier import Intent
 from ivr.nlu.gate import Verdict
 
 

@@ -11,7 +11,7 @@ from ivr.core.vocabulary import Decision
 from ivr.evaluation import speech
 from ivr.evaluation.scores import JudgedQuestion
 from ivr.evaluation.speech import HeardQuestion, at_sure, rows, sample
-from ivr.nlu.client import Intent
+from ivr.nlu.classifier import Intent
 from ivr.nlu.gate import Verdict
 from ivr.speech.stt import Transcript
 from tests.conftest import ROOT

@@ -1,4 +1,4 @@
-"""The connection to Rasa, against real sockets that behave badly."""
+"""The client of Rasa's HTTP interface, against real sockets that behave badly."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from typing import Any
 import pytest
 
 from ivr.core.errors import NluUnavailable
-from ivr.nlu.client import Intent, Understanding, parse, question
+from ivr.nlu.classifier import Intent, question
+from ivr.nlu.client import HttpClassifier, parse
 
 Answer = Callable[[asyncio.StreamWriter], Coroutine[Any, Any, None]]
 
 
 @asynccontextmanager
 async def peer(answer: Answer) -> AsyncIterator[str]:
-    """An HTTP server that answers every request in its own way."""
-
+    """An HTTP server that answers every request with ``answer``; yields its address."""
     writers: list[asyncio.StreamWriter] = []
     over = asyncio.Event()
 
@@ -50,7 +50,15 @@ def body(text: str, status: str = "200 OK") -> Answer:
 
 
 async def silence(writer: asyncio.StreamWriter) -> None:
-    """Nothing is sent; the line stays open."""
+    """Nothing is sent; the connection stays open."""
+
+
+async def drip(writer: asyncio.StreamWriter) -> None:
+    """A byte now and then: each comes in time, the answer does not."""
+    writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n")
+    while not writer.transport.is_closing():
+        writer.write(b" ")
+        await asyncio.sleep(0.05)
 
 
 async def hang_up(writer: asyncio.StreamWriter) -> None:
@@ -59,8 +67,8 @@ async def hang_up(writer: asyncio.StreamWriter) -> None:
 
 def ask(answer: Answer, text: str = "bonjour", timeout_s: float = 0.2) -> Intent:
     async def work() -> Intent:
-        async with peer(answer) as url, Understanding(url, timeout_s=timeout_s) as understanding:
-            return await understanding.understand(text, "fr")
+        async with peer(answer) as url, HttpClassifier(url, timeout_s=timeout_s) as classifier:
+            return await classifier.classify(text, "fr")
 
     return asyncio.run(work())
 
@@ -81,6 +89,7 @@ def test_a_ranking_is_read_best_first() -> None:
         body('{"intent_ranking": [{"name": "a", "confidence": "much"}]}'),
         body("{}", "503 Service Unavailable"),
         silence,
+        drip,
         hang_up,
     ],
 )
@@ -89,10 +98,10 @@ def test_nonsense_silence_and_failure_are_one_typed_error(answer: Answer) -> Non
         ask(answer)
 
 
-def test_nobody_there() -> None:
+def test_nobody_listens() -> None:
     async def work() -> None:
-        async with Understanding("http://127.0.0.1:9") as understanding:
-            await understanding.understand("bonjour", "fr")
+        async with HttpClassifier("http://127.0.0.1:9") as classifier:
+            await classifier.classify("bonjour", "fr")
 
     with pytest.raises(NluUnavailable):
         asyncio.run(work())
@@ -102,16 +111,16 @@ def test_silence_and_punctuation_are_not_sent() -> None:
     assert ask(hang_up, " ...?! ") == Intent("oos", 1.0, (("oos", 1.0),))
 
 
-def test_parse_refuses_what_is_no_ranking() -> None:
+def test_parse_refuses_an_answer_without_a_ranking() -> None:
     with pytest.raises((KeyError, TypeError, ValueError)):
         parse(None)
 
 
-def test_rasa_is_asked_with_the_sounds_behind_the_words() -> None:
+def test_the_phonemes_stand_behind_the_words() -> None:
     assert question("Les tickets ?", "fr") == "les tickets | letikɛ"
     assert question("L'étiquet", "fr").partition("|")[2] == " letikɛ"  # misheard, and sounds the same
 
 
 @pytest.mark.parametrize("lang", ["", "xx"])
-def test_words_alone_where_nobody_knows_how_they_sound(lang: str) -> None:
+def test_words_alone_in_a_language_that_espeak_does_not_know(lang: str) -> None:
     assert question("Les tickets ?", lang) == "les tickets"

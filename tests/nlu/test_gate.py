@@ -6,7 +6,7 @@ import pytest
 
 from ivr.content.callflow import GateOverride, GateSettings, RecogniserThresholds
 from ivr.core.vocabulary import Decision
-from ivr.nlu.client import Intent
+from ivr.nlu.classifier import Intent
 from ivr.nlu.gate import Verdict, decide
 
 GATE = GateSettings(

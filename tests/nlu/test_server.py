@@ -17,7 +17,7 @@ from ivr.core.settings import Settings
 from ivr.evaluation import nlu
 from ivr.nlu import training
 from ivr.nlu.ask import ask
-from ivr.nlu.client import Understanding
+from ivr.nlu.client import HttpClassifier
 from ivr.nlu.server import RasaServer
 
 ROOT = Path(__file__).parents[2]
@@ -104,7 +104,7 @@ def test_a_dead_rasa_is_started_again(settings: Settings, model: Path) -> None:
     import signal
 
     async def work() -> str:
-        async with RasaServer(settings) as server, Understanding(settings.rasa) as understanding:
+        async with RasaServer(settings) as server, HttpClassifier(settings.rasa) as rasa:
             first = server.pid
             assert first is not None
             os.kill(first, signal.SIGKILL)
@@ -112,7 +112,7 @@ def test_a_dead_rasa_is_started_again(settings: Settings, model: Path) -> None:
                 while True:
                     await asyncio.sleep(0.2)
                     try:
-                        return (await understanding.understand("prix tour eiffel", "fr")).name
+                        return (await rasa.classify("prix tour eiffel", "fr")).name
                     except Exception as error:  # noqa: BLE001  # away until it is back
                         assert type(error).__name__ == "NluUnavailable"
 

@@ -16,7 +16,7 @@ from ivr.content.heldout import HeldOutQuestion
 from ivr.core.settings import Settings, load
 from ivr.core.vocabulary import Decision
 from ivr.evaluation.scores import JudgedQuestion
-from ivr.nlu.client import Intent
+from ivr.nlu.classifier import Intent
 from ivr.nlu.gate import Verdict
 from ivr.service import publishing
 from ivr.service.publishing import PublicationRefused

@@ -35,7 +35,7 @@ SAMPLES: tuple[events.Event, ...] = (
     events.Heard("¿cuánto cuesta?", "es", 0.875, "whisper", 2.0, 3.5, 0.4),
     events.KeyPressed("#"),
     events.NothingHeard(7.0),
-    events.Understood("eiffel.price", 0.91, "eiffel.hours", 0.05, 12.5),
+    events.Understood("eiffel.price", 0.91, "eiffel.hours", 0.05, 12.5, "rasa"),
     events.Decided(Decision.EITHER, "eiffel.price", "eiffel.hours"),
     events.HandOff("desk", TransferStatus.NO_ANSWER),
     events.PersonWanted(PersonReason.ASKED),

@@ -11,7 +11,7 @@ from ivr.call.audio.turn_trace import Decode, DecodedSpan, TurnTraceBuilder, run
 from ivr.content.bundle import Content
 from ivr.content.intents import OUT_OF_SCOPE
 from ivr.core.errors import RecogniserError
-from ivr.nlu.client import Intent
+from ivr.nlu.classifier import Intent
 from ivr.nlu.gate import ACTS, decide
 from ivr.speech.stt import Transcript, Utterance
 

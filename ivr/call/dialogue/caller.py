@@ -12,7 +12,7 @@ from typing import Protocol
 from ivr.call.dialogue.handoff import TransferTarget
 from ivr.content.callflow.wait_estimate import WaitEstimate
 from ivr.core.vocabulary import Decision, LanguageSource, PersonReason
-from ivr.nlu.client import Intent
+from ivr.nlu.classifier import Intent
 
 
 @dataclass(frozen=True)

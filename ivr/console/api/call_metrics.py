@@ -41,6 +41,12 @@ class CallMetrics:
             "accueil_recognition_seconds", "Recognising a question", ("lang",), buckets=DECODE_S,
             registry=registry,
         )  # fmt: skip
+        self._classified = Counter(
+            "accueil_classified",
+            "Questions, by the classifier that answered",
+            ("classifier",),
+            registry=registry,
+        )
         self._understood = Histogram(
             "accueil_understanding_seconds",
             "Understanding a question",
@@ -74,8 +80,9 @@ class CallMetrics:
             match item.event:
                 case events.Heard(decode_s=seconds):
                     self._decode.labels(lang).observe(seconds)
-                case events.Understood(ms=ms):
+                case events.Understood(ms=ms, classifier=classifier):
                     self._understood.observe(ms / 1000)
+                    self._classified.labels(classifier).inc()
                 case events.Decided(decision=decision):
                     self._decisions.labels(lang, decision).inc()
                 case events.MouthToEar(seconds=seconds):

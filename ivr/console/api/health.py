@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+from pathlib import Path
 
 import httpx
 import sqlalchemy as sa
@@ -22,8 +23,8 @@ ANSWER_S = 2.0
 """Seconds that each part may take to answer."""
 ROOM_BYTES = 100 * 1024 * 1024
 """Less free disk is no place for messages."""
-WITHOUT = frozenset({"store"})
-"""Parts that a call can be taken without: events wait in the spool until the store is back."""
+WITHOUT = frozenset({"store", "classifier"})
+"""Parts that a call can be taken without: events wait in the spool for the store, and Rasa classifies intents."""
 
 router = APIRouter(tags=["service"])
 
@@ -52,14 +53,22 @@ async def readyz(here: Here) -> JSONResponse:
 
 async def look(settings: Settings, engine: sa.Engine) -> dict[str, str]:
     """Every part's state, asked at the same time."""
-    line, recogniser, rasa, disk, store = await asyncio.gather(
+    line, recogniser, rasa, classifier, disk, store = await asyncio.gather(
         _line(settings),
         _recogniser(settings),
-        _rasa(settings),
+        _classifier(settings.rasa),
+        _classifier("http://classifier", settings.classifier_socket),
         asyncio.to_thread(_disk, settings),
         asyncio.to_thread(_store, engine),
     )
-    return {**line, "recogniser": recogniser, "rasa": rasa, "disk": disk, "store": store}
+    return {
+        **line,
+        "recogniser": recogniser,
+        "rasa": rasa,
+        "classifier": classifier,
+        "disk": disk,
+        "store": store,
+    }
 
 
 async def _line(settings: Settings) -> dict[str, str]:
@@ -87,11 +96,12 @@ async def _recogniser(settings: Settings) -> str:
     return "ok" if b'"name"' in said else "has no models"
 
 
-async def _rasa(settings: Settings) -> str:
-    """Its status is refused while no model is loaded."""
+async def _classifier(url: str, socket: Path | None = None) -> str:
+    """The state of Rasa, or of the process at a Unix socket: both refuse their status while no model is loaded."""
+    transport = None if socket is None else httpx.AsyncHTTPTransport(uds=str(socket))
     try:
-        async with httpx.AsyncClient(timeout=ANSWER_S, trust_env=False) as client:
-            answer = await client.get(f"{settings.rasa}/status")
+        async with httpx.AsyncClient(timeout=ANSWER_S, trust_env=False, transport=transport) as client:
+            answer = await client.get(f"{url}/status")
     except httpx.HTTPError:
         return "does not answer"
     return "ok" if answer.is_success else "no model is loaded"

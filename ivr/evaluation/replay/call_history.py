@@ -11,7 +11,7 @@ from ivr.content.phrases import Phrase
 from ivr.core import events
 from ivr.core.events import Stamped
 from ivr.core.vocabulary import FaultPart, Party, TransferStatus
-from ivr.nlu.client import Intent
+from ivr.nlu.classifier import Intent
 
 Doing = events.Heard | events.KeyPressed | events.NothingHeard
 """What ends a question of ours."""

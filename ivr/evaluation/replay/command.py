@@ -21,7 +21,7 @@ from ivr.core.settings import Settings
 from ivr.evaluation.replay import diff, golden, jobs, report
 from ivr.evaluation.replay.jobs import ReplayJob, Result, Row
 from ivr.evaluation.replay.ray_pool import RayPool
-from ivr.nlu import ask
+from ivr.nlu import serving
 from ivr.store import queries
 from ivr.store.access import store
 
@@ -82,7 +82,7 @@ def run(settings: Settings, wanted: ReplaySelection) -> int:
 
 async def _replayed(settings: Settings, wanted: ReplaySelection, todo: Sequence[ReplayJob]) -> list[Result]:
     """All results; Rasa runs for as long as it takes."""
-    async with ask.served(settings) as _:
+    async with serving.served(settings) as _:
         served = replace(settings, rasa_url=settings.rasa)
         return await asyncio.to_thread(lambda: list(replayed(served, wanted, todo)))
 

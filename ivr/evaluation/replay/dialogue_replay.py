@@ -29,7 +29,7 @@ from ivr.core.events import WITHHELD_NUMBER, Said
 from ivr.core.vocabulary import Decision, LanguageSource, PersonReason
 from ivr.evaluation.replay.audio_replay import AskedQuestion
 from ivr.evaluation.replay.call_history import CallHistory, CallSegment, HistoryTurn, message_then
-from ivr.nlu.client import Intent
+from ivr.nlu.classifier import Intent
 from ivr.nlu.gate import Verdict
 
 KEYED = "0140205050"

@@ -11,7 +11,8 @@ from typing import Any, TypeVar
 from ivr.call.audio.interpretation import Interpretation, interpret
 from ivr.content.bundle import Content
 from ivr.core.settings import Settings
-from ivr.nlu.client import Intent, Understanding
+from ivr.nlu.classifier import Intent
+from ivr.nlu.client import HttpClassifier
 from ivr.speech.end_of_turn import with_endpointing
 from ivr.speech.engines import choose
 from ivr.speech.stt import Recogniser, Transcript, Utterance
@@ -26,8 +27,8 @@ class ReplayEngines:
     The same sound or sentence is worked on once.
     """
 
-    def __init__(self, recogniser: Recogniser, understanding: Understanding) -> None:
-        self._recogniser, self._understanding = recogniser, understanding
+    def __init__(self, recogniser: Recogniser, classifier: HttpClassifier) -> None:
+        self._recogniser, self._classifier = recogniser, classifier
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="engines", daemon=True)
         self._transcripts: dict[str, Transcript | None] = {}
@@ -37,7 +38,7 @@ class ReplayEngines:
     def load(cls, settings: Settings, langs: Sequence[str], engine: str = "") -> ReplayEngines:
         """Those of today; raises SetupError where the recogniser is not installed."""
         recogniser = with_endpointing(settings, choose(settings, langs, engine))
-        return cls(recogniser, Understanding(settings.rasa, timeout_s=30.0))
+        return cls(recogniser, HttpClassifier(settings.rasa, timeout_s=30.0))
 
     def __enter__(self) -> ReplayEngines:
         self._thread.start()
@@ -45,7 +46,7 @@ class ReplayEngines:
 
     def __exit__(self, *exc: object) -> None:
         self._run(self._recogniser.close())
-        self._run(self._understanding.close())
+        self._run(self._classifier.close())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
@@ -68,7 +69,7 @@ class ReplayEngines:
         """What Rasa makes of a sentence; raises NluUnavailable."""
         key = (text, lang)
         if key not in self._intents:
-            self._intents[key] = await self._outside(self._understanding.understand(text, lang))
+            self._intents[key] = await self._outside(self._classifier.classify(text, lang))
         return self._intents[key]
 
     async def judge(self, heard: Transcript, office: Content, lang: str) -> Interpretation:

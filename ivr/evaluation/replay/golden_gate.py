@@ -11,7 +11,7 @@ from ivr.core.ports import free_port
 from ivr.core.settings import Settings
 from ivr.evaluation.replay import golden, jobs
 from ivr.evaluation.replay.golden import Check
-from ivr.nlu import ask
+from ivr.nlu.serving import served
 
 Progress = Callable[[int, int], None]
 
@@ -27,9 +27,9 @@ def broken(content: Settings, progress: Progress) -> list[Check]:
 
 
 async def _broken(content: Settings, suites: list[golden.Suite], progress: Progress) -> list[Check]:
-    async with ask.served(content):
-        served = dataclasses.replace(content, rasa_url=content.rasa)
-        return await asyncio.to_thread(_checked, served, suites, progress)
+    async with served(content):
+        running = dataclasses.replace(content, rasa_url=content.rasa)
+        return await asyncio.to_thread(_checked, running, suites, progress)
 
 
 def _checked(served: Settings, suites: list[golden.Suite], progress: Progress) -> list[Check]:

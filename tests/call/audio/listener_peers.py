@@ -18,7 +18,7 @@ from ivr.call.audio.end_of_turn import EndOfTurnPolicy
 from ivr.call.audio.interpretation import Interpretation, Interpreter
 from ivr.core.audio import FRAME_BYTES, frames, silence, to_samples
 from ivr.core.errors import RecogniserError
-from ivr.nlu.client import Intent
+from ivr.nlu.classifier import Intent
 from ivr.speech.stt import Transcript
 
 FRAME_S = 0.02

@@ -9,7 +9,7 @@ import pytest
 
 from ivr.call.audio.interpretation import Interpretation
 from ivr.core.audio import add_noise, silence, through_g711, to_floats, to_pcm, to_samples
-from ivr.nlu.client import Intent
+from ivr.nlu.classifier import Intent
 from ivr.speech.stt import Transcript
 from ivr.speech.tts_pico import Pico
 from ivr.speech.vad import BatchedVad

@@ -19,7 +19,7 @@ from ivr.content.keywords import load_emergency, load_urgency
 from ivr.content.languages import LanguageNames
 from ivr.content.phrases import load_phrases
 from ivr.core.errors import CallEnded, CallerGone, LeftToDialplan
-from ivr.nlu.client import Intent
+from ivr.nlu.classifier import Intent
 from tests.conftest import ROOT
 
 LANGS = ("fr", "en", "es", "de", "it")

@@ -10,7 +10,7 @@ from ivr.content.callflow import load_callflow
 from ivr.content.faq import load_faq
 from ivr.content.languages import LanguageNames, key_word
 from ivr.core.errors import ConfigError
-from ivr.nlu.client import Intent
+from ivr.nlu.classifier import Intent
 from tests.conftest import ROOT
 
 NAMES = LanguageNames.load(ROOT)

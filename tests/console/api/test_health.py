@@ -6,7 +6,7 @@ import asyncio
 import json
 import re
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 import httpx
@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
+from ivr.console.api import health
 from ivr.console.api.call_metrics import SETTLED_S, CallMetrics
 from ivr.store.writer import write
 from tests.conftest import ROOT
@@ -36,9 +37,8 @@ def counted(meter: CallMetrics, registry: CollectorRegistry, store: sa.Engine, n
     return samples(generate_latest(registry).decode())
 
 
-@asynccontextmanager
-async def answering(port: int, status: str) -> AsyncIterator[None]:
-    """A server that answers every request so, as Rasa does with and without a model."""
+def answer_with(status: str) -> Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]:
+    """Answers one request with ``status`` and closes the connection."""
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
@@ -46,7 +46,13 @@ async def answering(port: int, status: str) -> AsyncIterator[None]:
         await writer.drain()
         writer.close()
 
-    async with await asyncio.start_server(answer, "127.0.0.1", port):
+    return answer
+
+
+@asynccontextmanager
+async def answering(port: int, status: str) -> AsyncIterator[None]:
+    """A server that answers every request with ``status``, as Rasa does with and without a model."""
+    async with await asyncio.start_server(answer_with(status), "127.0.0.1", port):
         yield
 
 
@@ -67,6 +73,18 @@ async def test_rasa_without_a_model_is_not_ready(desk: Desk) -> None:
         async with answering(port, status):
             states.append((await desk.http.get("/readyz")).json()["parts"]["rasa"])
     assert states == ["ok", "no model is loaded"]
+
+
+async def test_the_classifier_process_is_a_part_that_calls_can_do_without(desk: Desk) -> None:
+    path = desk.context.settings.classifier_socket
+    states = []
+    path.parent.mkdir(parents=True, exist_ok=True)
+    for status in ("200 OK", "409 Conflict"):
+        async with await asyncio.start_unix_server(answer_with(status), path):
+            states.append((await desk.http.get("/readyz")).json()["parts"]["classifier"])
+        path.unlink(missing_ok=True)
+    states.append((await desk.http.get("/readyz")).json()["parts"]["classifier"])
+    assert states == ["ok", "no model is loaded", "does not answer"] and "classifier" in health.WITHOUT
 
 
 async def test_metrics_name_the_parts_and_the_messages(desk: Desk) -> None:
@@ -94,6 +112,7 @@ def test_each_call_is_counted_once_when_it_has_settled(store: sa.Engine) -> None
     assert found["accueil_mouth_to_ear_seconds_bucket", ("es", "0.9")] == 1
     assert found["accueil_mouth_to_ear_seconds_bucket", ("es", "0.7")] == 0
     assert found["accueil_recognition_seconds_sum", ("es",)] == 0.4
+    assert found["accueil_classified_total", ("rasa",)] == 1
     assert (
         found["accueil_faults_total", ("nlu",)] == 1 and found["accueil_person_wait_seconds_sum", ()] == 31.5
     )

@@ -27,7 +27,7 @@ from ivr.evaluation.replay.call_history import CallHistory, read
 from ivr.evaluation.replay.diff import ReplayReport
 from ivr.evaluation.replay.engines import ReplayEngines
 from ivr.evaluation.replay.recording import AHEAD
-from ivr.nlu.client import Understanding
+from ivr.nlu.client import HttpClassifier
 from ivr.speech.stt import Transcript
 from ivr.store import audio_capture
 from ivr.store.audio_capture import AudioCapture
@@ -119,7 +119,7 @@ class Recorded:
 
 
 @contextmanager
-def understanding(meanings: dict[str, str]) -> Iterator[Understanding]:
+def understanding(meanings: dict[str, str]) -> Iterator[HttpClassifier]:
     """A connection to a Rasa that knows some sentences, in a thread of its own."""
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, daemon=True)
@@ -127,7 +127,7 @@ def understanding(meanings: dict[str, str]) -> Iterator[Understanding]:
     rasa = FakeRasa(meanings)
     asyncio.run_coroutine_threadsafe(rasa.__aenter__(), loop).result()
     try:
-        yield Understanding(rasa.url)
+        yield HttpClassifier(rasa.url)
     finally:
         asyncio.run_coroutine_threadsafe(rasa.__aexit__(), loop).result()
         loop.call_soon_threadsafe(loop.stop)

@@ -26,6 +26,7 @@ from ivr.speech.caller_voices import caller_wav
 from ivr.speech.engines import choose
 from ivr.speech.stt import Recogniser
 from tests.conftest import CALLS, ROOT, Resident, folder_of, free_ports, fresh_settings, is_parallel
+from tests.drills.rasa_proxy import RasaProxy
 from tests.service.calls.running_service import NewSettings, RunningService, open_service
 from tests.service.calls.words import SPOKEN
 
@@ -211,15 +212,24 @@ def night(hold: Callable[[], Resident], settled: NewSettings, ears: Recogniser) 
 
 
 @pytest.fixture(scope="session")
+def rasa_proxy(hold: Callable[[], Resident], rasa: str) -> Iterator[RasaProxy]:
+    """What stands between the drills' service and Rasa, and fails on demand."""
+    resident = hold()
+    yield resident.enter(RasaProxy(rasa))
+    resident.leave()
+
+
+@pytest.fixture(scope="session")
 def drill(
     hold: Callable[[], Resident],
     settled: NewSettings,
+    rasa_proxy: RasaProxy,
     ears: Recogniser,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[RunningService]:
     """A service whose parts may be killed, and which has a telephone on call."""
     root = changed(tmp_path_factory.mktemp("drill"), ON_CALL)
-    yield from served(hold, dataclasses.replace(settled(), root=root), ears)
+    yield from served(hold, dataclasses.replace(settled(), root=root, rasa_url=rasa_proxy.url), ears)
 
 
 @pytest.fixture(scope="session")

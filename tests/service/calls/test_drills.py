@@ -10,6 +10,8 @@ import pytest
 
 from ivr.core import events
 from ivr.core.audio import read_audio, seconds
+from ivr.nlu.client import HttpClassifier
+from tests.drills.rasa_proxy import RasaProxy
 from tests.processes import hears
 from tests.service.calls import sounds, words
 from tests.service.calls.caller import Caller
@@ -135,6 +137,74 @@ async def test_the_recogniser_is_lost_in_mid_question(drill: RunningService, har
     assert (fault.part, drill.supervisor.worker_pid) == ("recogniser", worker)
     after = [span.end - moment for span in sounds.silences(caller.heard()) if span.start <= moment < span.end]
     assert all(silence < RESCUED_S for silence in after), after
+    await drill.empty()
+
+
+@pytest.mark.parametrize("fault", ["slow", "error", "garbage"])
+async def test_rasa_fails_in_mid_call(drill: RunningService, rasa_proxy: RasaProxy, fault: str) -> None:
+    """The same questions get the same answers, from the classifier process."""
+    async with drill.call("en", ENGLISH.prefix) as caller:
+        await caller.press(ENGLISH.key)
+        rasa_proxy.fault = fault
+        try:
+            await caller.ask(ENGLISH.question)
+            await caller.until(events.Decided, lambda decided: decided.intent == ENGLISH.intent)
+            await caller.listen(1.0)
+            await caller.ask(words.EIFFEL_PRICE)
+            await caller.until(events.Decided, lambda decided: decided.intent == "eiffel.price")
+            await caller.listen(1.0)
+        finally:
+            rasa_proxy.fault = ""
+        await caller.hang_up()
+    record = await caller.record()
+    assert {event.classifier for event in record.all(events.Understood)} == {"local"}
+    assert [event.decision for event in record.all(events.Decided)] == ["answer", "answer"]
+    assert not record.all(events.Fault) and "by_keys" not in record.prompts
+    await asks_rasa_again(drill)
+    await drill.empty()
+
+
+async def asks_rasa_again(drill: RunningService) -> None:
+    """Until the worker has noticed that Rasa answers."""
+
+    async def back() -> bool:
+        told = [
+            line for line in drill.log().splitlines() if "until it does" in line or "answers again" in line
+        ]
+        return "answers again" in told[-1]
+
+    await until(back, "Rasa is not asked again", 30)
+
+
+async def test_rasa_and_the_classifier_process_fail_in_mid_call(
+    drill: RunningService, rasa_proxy: RasaProxy
+) -> None:
+    """Topics by keys; the stopped process is replaced, and the next question is understood."""
+    stopped = drill.service.classifier_pid
+    async with drill.call("en", ENGLISH.prefix) as caller:
+        await caller.press(ENGLISH.key)
+        rasa_proxy.fault = "error"
+        try:
+            os.kill(stopped, signal.SIGSTOP)
+            await caller.ask(ENGLISH.question)
+            fault = await caller.until(events.Fault)
+            await caller.until_prompt("by_keys", "en")
+
+            async def back() -> bool:
+                async with HttpClassifier.local(drill.settings.classifier_socket) as classifier:
+                    return drill.service.classifier_pid != stopped and await classifier.ready()
+
+            await until(back, "the classifier process was not started again", 60)
+            await caller.ask(words.EIFFEL_PRICE)
+            await caller.until(events.Decided, lambda decided: decided.intent == "eiffel.price")
+            await caller.listen(1.0)
+        finally:
+            rasa_proxy.fault = ""
+        await caller.hang_up()
+    assert fault.part == "nlu"
+    record = await caller.record()
+    assert [event.classifier for event in record.all(events.Understood)] == ["local"]
+    await asks_rasa_again(drill)
     await drill.empty()
 
 

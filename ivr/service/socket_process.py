@@ -1,0 +1,106 @@
+"""A child process that is asked at a Unix socket: the socket outlives the process, and a stuck process is killed.
+
+The supervisor listens, and each new process takes the listening socket over: a request that comes while there is no
+process waits for the next one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import signal
+import socket
+import tempfile
+from abc import ABC, abstractmethod
+from pathlib import Path
+from typing import Final
+
+from ivr.core.errors import SetupError
+from ivr.core.processes import cancelled
+from ivr.core.settings import Settings
+from ivr.service.child_process import ChildProcess
+
+log = logging.getLogger(__name__)
+
+RESTART_MAX_S: Final = 10.0
+PING_S: Final = 1.0
+MISSED: Final = 5
+"""A process that leaves so many pings in a row unanswered is killed and started again."""
+LOADING: Final = 100
+"""The same for a process that does not have its models yet."""
+
+
+class SocketProcess(ABC):
+    """``start`` it, ``stop`` it; between these it is asked at the socket ``path``."""
+
+    def __init__(self, settings: Settings, module: str, name: str, link: Path) -> None:
+        """Prepare ``python -m MODULE FD``.
+
+        settings: of the instance.
+        module: the module to run; its argument is the file descriptor of the listening socket.
+        name: what logs call the process, and the name of its log file.
+        link: a symbolic link to the socket of the newest worker group, for the console.
+        """
+        self._settings, self._module = settings, module
+        self._process: ChildProcess | None = None
+        self._stack = contextlib.AsyncExitStack()
+        self._name, self._link = name, link
+        self.path = Path()
+
+    @property
+    def pid(self) -> int:
+        """Process id; 0 while there is none."""
+        return self._process.pid if self._process is not None else 0
+
+    def start(self) -> None:
+        """Start the process and return at once; raises SetupError where there is no place for the socket."""
+        try:
+            listener = self._listen()
+        except OSError as error:
+            raise SetupError(f"no place for the {self._name}'s socket: {error}") from error
+        self._process = ChildProcess(self._settings, self._module, self._name, listener, RESTART_MAX_S)
+        self._stack.push_async_callback(self._process.stop)
+        self._process.supervise()
+        watching = asyncio.create_task(self._watch(), name=f"{self._name} watched")
+        self._stack.push_async_callback(cancelled, watching)
+
+    async def stop(self) -> None:
+        """End the process; safe to call twice, and before ``start``."""
+        await self._stack.aclose()
+
+    @abstractmethod
+    async def _watch(self) -> None:
+        """Ping the process for good, and call ``_kill`` where it does not answer."""
+
+    def _kill(self, silent_s: float) -> None:
+        log.error("ALARM: the %s has shown no sign of life for %g s; ending it", self._name, silent_s)
+        assert self._process is not None
+        self._process.send_signal(signal.SIGKILL)
+
+    def _listen(self) -> socket.socket:
+        # not in the state folder: the path of a socket may have 107 bytes (unix(7))
+        folder = self._stack.enter_context(tempfile.TemporaryDirectory(prefix="accueil-"))  # mode 0700
+        self.path = Path(folder) / self._name
+        listener = self._stack.enter_context(socket.socket(socket.AF_UNIX))
+        listener.bind(str(self.path))
+        listener.listen()
+        self._link_here()
+        return listener
+
+    def _link_here(self) -> None:
+        draft = self._link.with_name(f".{self._link.name}.{self.path.parent.name}")
+        try:
+            self._link.parent.mkdir(parents=True, exist_ok=True)
+            draft.symlink_to(self.path)
+            draft.replace(self._link)
+        except OSError as error:
+            log.warning(
+                "%s: %s; /readyz will say that the %s is away", self._link, error.strerror, self._name
+            )
+        self._stack.callback(self._unlink)
+
+    def _unlink(self) -> None:
+        with contextlib.suppress(OSError):
+            if self._link.readlink() == self.path:
+                self._link.unlink()
