@@ -29,6 +29,7 @@ PLACES = {
     "current_version": "generations/current",
     "pid_file": "run.pid",
     "recogniser_socket": "recogniser",
+    "classifier_socket": "classifier",
     "asterisk_own": "asterisk",
     "own_dialplan": "asterisk/extensions_custom.conf",
     "tls": "tls",
