@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from ivr.content.faq import When, load_faq, resolve_follow_up, word_count
-from ivr.content.phrases import load_phrases
+from ivr.content.phrases import Phrase, load_phrases
 from ivr.core.errors import ConfigError
 from ivr.core.settings import load
 from ivr.core.text import LANGUAGES
@@ -60,7 +60,7 @@ def test_an_answer_expires_the_day_after_its_last() -> None:
     assert isinstance(last, dt.date)
     assert not FAQ.answer("eiffel.price", "fr", last).expired
     after = FAQ.answer("eiffel.price", "fr", last + dt.timedelta(days=1))
-    assert after.expired and after.text == PHRASES.text("fr", "expired")
+    assert after.expired and after.text == PHRASES.text("fr", Phrase.EXPIRED)
 
 
 def test_the_day_is_said_before_the_answer() -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from ivr.content import versions
+from ivr.content.bundle import FOLDERS
 from ivr.core.errors import UsageError
 from ivr.core.settings import Settings, load
 from tests.conftest import ROOT
@@ -17,7 +18,7 @@ from tests.conftest import ROOT
 @pytest.fixture
 def office(tmp_path: Path) -> Settings:
     """A checkout of its own with the real content, and a state of its own."""
-    for name in versions.FOLDERS:
+    for name in FOLDERS:
         shutil.copytree(ROOT / name, tmp_path / name)
     settings = load(root=ROOT)
     return dataclasses.replace(settings, root=tmp_path, var=tmp_path / "var")

@@ -11,6 +11,7 @@ import pytest
 
 from ivr.content import augmented, versions
 from ivr.content.augmented import Misheard
+from ivr.content.bundle import FOLDERS
 from ivr.content.faq import load_faq
 from ivr.core.clock import today
 from ivr.core.paths import rasa_models
@@ -26,7 +27,7 @@ SAID = "quiero subir a la torre Eiffel"
 @pytest.fixture
 def office(tmp_path: Path) -> Settings:
     """A checkout with the real content."""
-    for name in versions.FOLDERS:
+    for name in FOLDERS:
         shutil.copytree(ROOT / name, tmp_path / name)
     return dataclasses.replace(load(root=ROOT), root=tmp_path, var=tmp_path / "var")
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from ivr.content import versions
+from ivr.content.bundle import FOLDERS
 from ivr.content.heldout import HeldOutQuestion
 from ivr.core.settings import Settings, load
 from ivr.core.vocabulary import Decision
@@ -32,7 +33,7 @@ def office(tmp_path: Path) -> Iterator[Settings]:
     """The real content to edit, the real engines, a state of its own."""
     ready()
     settings = load(root=ROOT)
-    for name in versions.FOLDERS:
+    for name in FOLDERS:
         shutil.copytree(ROOT / name, tmp_path / name)
     name = f"test-publish-{os.getpid()}"
     own = dataclasses.replace(settings, root=tmp_path, instance=name)

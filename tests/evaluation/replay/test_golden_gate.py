@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from ivr.content import versions
+from ivr.content.bundle import FOLDERS
 from ivr.core.audio import read_audio
 from ivr.core.settings import Settings, load
 from ivr.evaluation.replay import golden, golden_gate
@@ -33,7 +33,7 @@ CALLFLOW = Path("dialplans/callflow.yml")
 def office(tmp_path: Path) -> Iterator[Settings]:
     """The real content to edit, the real engines, a state of its own."""
     train(load(root=ROOT), Task("", lambda share, text: None))
-    for name in versions.FOLDERS:
+    for name in FOLDERS:
         shutil.copytree(ROOT / name, tmp_path / name)
     own = dataclasses.replace(load(root=ROOT), root=tmp_path, instance=f"test-golden-{os.getpid()}")
     own.state.mkdir(parents=True)
