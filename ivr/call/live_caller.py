@@ -106,21 +106,21 @@ class LiveCaller:
 
     async def ask(
         self,
-        *pieces: PromptPart,
+        *parts: PromptPart,
         langs: Sequence[str] = (),
         keys: int = 1,
         after: RecordedMessage | None = None,
     ) -> CallerReply:
-        turn = await self._exchange(pieces, Question(tuple(langs) or (self.lang,), keys), after)
+        turn = await self._exchange(parts, Question(tuple(langs) or (self.lang,), keys), after)
         return self._reply(turn, number=keys > 1)
 
-    async def tell(self, *pieces: PromptPart) -> CallerReply | None:
-        turn = await self._exchange(pieces, Question((self.lang,), no_input_s=FRAME_S))
+    async def tell(self, *parts: PromptPart) -> CallerReply | None:
+        turn = await self._exchange(parts, Question((self.lang,), no_input_s=FRAME_S))
         return self._reply(turn) if turn.key or turn.interpretation else None
 
-    async def say(self, *pieces: PromptPart) -> None:
+    async def say(self, *parts: PromptPart) -> None:
         self._player.begin()
-        await self._speak(pieces)
+        await self._speak(parts)
 
     async def _exchange(
         self, parts: Sequence[PromptPart], question: Question, after: RecordedMessage | None = None

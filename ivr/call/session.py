@@ -127,7 +127,7 @@ class Session:
         self._caller.lang = lang
         # their worker has died; with LOST the dialplan has told them so
         if status in (TransferStatus.LEAVING, TransferStatus.LOST):
-            await self._dialogue.resumed(told=bool(status))
+            await self._dialogue.resumed(apologised=bool(status))
         self._note(events.HandOff("", status))
         self._status = status
         await self._dialogue.returned(status)

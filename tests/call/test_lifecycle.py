@@ -14,6 +14,7 @@ from ivr.call.lifecycle import (
     IllegalTransition,
     Lifecycle,
 )
+from tests.conftest import ROOT
 
 E, S = CallEvent, CallState
 
@@ -70,6 +71,14 @@ def test_what_the_table_does_not_list_raises_and_changes_nothing() -> None:
         with pytest.raises(IllegalTransition, match=f"{event} in state {state}"):
             lifecycle.on(event)
         assert lifecycle.state is state
+
+
+def test_the_table_in_the_documents_is_this_table() -> None:
+    shown = (ROOT / "docs/architecture.md").read_text("utf-8").splitlines()
+    assert "| state | " + " | ".join(CallEvent) + " |" in shown
+    for state in CallState:
+        following = [TRANSITIONS[state].get(event, "-") for event in CallEvent]
+        assert f"| {state} | " + " | ".join(following) + " |" in shown
 
 
 def test_every_state_is_reached_and_every_call_can_end() -> None:

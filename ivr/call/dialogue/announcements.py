@@ -40,18 +40,18 @@ class Announcement:
     """One announcement.
 
     file: the sound file without its ending.  text: its words.  lang: their language.
-    told_s: seconds of waiting; not 0: the file is in the folder for callers who are told this time.
+    announced_s: seconds of waiting; not 0: the file is in the folder for callers who hear this time.
     """
 
     file: str
     text: str
     lang: str
-    told_s: int = 0
+    announced_s: int = 0
 
     @property
     def folder(self) -> str:
         """The channel language in Asterisk: ``en``, or ``en_60``, which falls back to ``en``."""
-        return f"{self.lang}_{self.told_s}" if self.told_s else self.lang
+        return f"{self.lang}_{self.announced_s}" if self.announced_s else self.lang
 
 
 def announcements(callflow: Callflow, faq: Faq, phrases: Phrases) -> Iterator[Announcement]:

@@ -107,7 +107,7 @@ class Caller(Protocol):
 
     async def ask(
         self,
-        *pieces: PromptPart,
+        *parts: PromptPart,
         langs: Sequence[str] = (),
         keys: int = 1,
         after: RecordedMessage | None = None,
@@ -122,10 +122,10 @@ class Caller(Protocol):
         Raises RecogniserError, VoiceError.
         """
 
-    async def say(self, *pieces: PromptPart) -> None:
+    async def say(self, *parts: PromptPart) -> None:
         """Say a prompt to its end, whatever the caller says meanwhile; raises VoiceError."""
 
-    async def tell(self, *pieces: PromptPart) -> CallerReply | None:
+    async def tell(self, *parts: PromptPart) -> CallerReply | None:
         """Say a prompt to its end, or until a key or a word of the caller, which is returned.
 
         Raises as ``ask``.

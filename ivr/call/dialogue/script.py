@@ -49,9 +49,9 @@ class Dialogue:
         self._responses.offered_human = True
         await self._serve(self._welcome_back(status))
 
-    async def resumed(self, *, told: bool = False) -> None:
-        """Serve a caller whose worker has died; ``told``: the dialplan has apologised."""
-        await self._serve(self._apologise(told))
+    async def resumed(self, *, apologised: bool = False) -> None:
+        """Serve a caller whose worker has died; ``apologised``: the dialplan has told them so."""
+        await self._serve(self._apologise(apologised))
 
     # the beginning
 
@@ -110,8 +110,8 @@ class Dialogue:
             return await self._responses.message()
         return await self._responses.respond(reply)
 
-    async def _apologise(self, told: bool) -> Prompt:
-        apology = () if told else (self._phrase(Phrase.APOLOGY_WAIT),)
+    async def _apologise(self, apologised: bool) -> Prompt:
+        apology = () if apologised else (self._phrase(Phrase.APOLOGY_WAIT),)
         return (*apology, self._phrase(Phrase.HOW_CAN_I_HELP))
 
     # questions and answers

@@ -110,7 +110,7 @@ class DialogueReplayer:
         )
 
     async def _begin(self, dialogue: Dialogue, part: CallSegment) -> None:
-        await (dialogue.resumed(told=part.given_back) if part.lang else dialogue.run())
+        await (dialogue.resumed(apologised=part.given_back) if part.lang else dialogue.run())
 
     def _number(self) -> str:
         """A number that hears the menu in the order of then: the record keeps a pseudonym of his own."""
@@ -159,45 +159,45 @@ class _LedCaller:
 
     async def ask(
         self,
-        *pieces: PromptPart,
+        *parts: PromptPart,
         langs: Sequence[str] = (),
         keys: int = 1,
         after: RecordedMessage | None = None,
     ) -> CallerReply:
         if self._free:
-            self._tell(pieces)
+            self._tell(parts)
             self.leads_to = "asks"
             raise Enough
-        return await self._turn(pieces, tuple(langs) or (self.lang,), keys)
+        return await self._turn(parts, tuple(langs) or (self.lang,), keys)
 
-    async def tell(self, *pieces: PromptPart) -> CallerReply | None:
-        self._tell(pieces)
-        if not self._cut_into(pieces):
-            self._leave_then(pieces)
-            self._waiting += pieces
+    async def tell(self, *parts: PromptPart) -> CallerReply | None:
+        self._tell(parts)
+        if not self._cut_into(parts):
+            self._leave_then(parts)
+            self._waiting += parts
             return None
         if self._free:  # the next turn began here
             self.leads_to = "asks"
             raise Enough
-        heard = await self._turn(pieces, (self.lang,), no_input_s=FRAME_S)
+        heard = await self._turn(parts, (self.lang,), no_input_s=FRAME_S)
         return None if heard.silent else heard
 
-    async def say(self, *pieces: PromptPart) -> None:
-        self._tell(pieces)
-        self._leave_then(pieces)
-        self._waiting += pieces
+    async def say(self, *parts: PromptPart) -> None:
+        self._tell(parts)
+        self._leave_then(parts)
+        self._waiting += parts
 
-    def _leave_then(self, pieces: Sequence[PromptPart]) -> None:
+    def _leave_then(self, parts: Sequence[PromptPart]) -> None:
         """He hung up while this was said: what is decided after it nobody knows of the call of then."""
         turn = self._part.turns[self._target]
         if not self._free or turn.goes_on or not turn.told or len(self.decisions) < len(turn.decided):
             return
-        if turn.told[-1].key in {piece.key for piece in pieces}:
+        if turn.told[-1].key in {part.key for part in parts}:
             raise CallerGone
 
     async def _turn(
         self,
-        pieces: Sequence[PromptPart],
+        parts: Sequence[PromptPart],
         langs: tuple[str, ...],
         keys: int = 1,
         no_input_s: float | None = None,
@@ -210,12 +210,12 @@ class _LedCaller:
         if not self._free:
             self._waiting, self._anew = [], False
             return heard_then(turn)
-        heard = await self._ear(self._question(turn, pieces, langs, keys, no_input_s))
+        heard = await self._ear(self._question(turn, parts, langs, keys, no_input_s))
         if heard is None:
             raise CallerGone
         return heard
 
-    def _cut_into(self, pieces: Sequence[PromptPart]) -> bool:
+    def _cut_into(self, parts: Sequence[PromptPart]) -> bool:
         """Whether the next turn came while this was said, or before its first sound, and not in answer to something
         later.
         """
@@ -224,7 +224,7 @@ class _LedCaller:
             return False
         if not rest[0].asked:
             return not self._waiting
-        return rest[0].asked[-1].key in {piece.key for piece in pieces}
+        return rest[0].asked[-1].key in {part.key for part in parts}
 
     async def speaks(self, lang: str, how: LanguageSource) -> None:
         self.lang = lang
@@ -278,33 +278,33 @@ class _LedCaller:
         self.leads_to = "hangs up"
         raise CallerGone
 
-    def _tell(self, pieces: Sequence[PromptPart]) -> None:
+    def _tell(self, parts: Sequence[PromptPart]) -> None:
         if self._free:
             self.told += [
-                Told(one.key, WITHHELD_NUMBER if one.key == "number" else one.text) for one in pieces
+                Told(one.key, WITHHELD_NUMBER if one.key == "number" else one.text) for one in parts
             ]
 
     def _question(
         self,
         turn: HistoryTurn,
-        pieces: Sequence[PromptPart],
+        parts: Sequence[PromptPart],
         langs: tuple[str, ...],
         keys: int,
         no_input_s: float | None,
     ) -> AskedQuestion:
         """The question with the times of then: when it began, how long it would have lasted."""
-        mine = {piece.key for piece in pieces}
+        mine = {part.key for part in parts}
         asked = [said for said in turn.asked if said.key in mine]
         if asked:
             delay = max(0.0, asked[0].start_s - turn.since)
             known = {said.key: said.length_s for said in asked}
         else:
-            delay, known = sum(_length(piece) for piece in self._waiting), {}
+            delay, known = sum(_length(part) for part in self._waiting), {}
         if (
             turn.speech is not None
         ):  # clocks differ where this machine was late: he was listened to when he spoke
             delay = min(delay, max(0.0, turn.speech.start_s - turn.since - LISTENS_S))
-        speaks = sum(known.get(piece.key, _length(piece)) for piece in pieces) + 0.18 * (len(pieces) - 1)
+        speaks = sum(known.get(part.key, _length(part)) for part in parts) + 0.18 * (len(parts) - 1)
         if asked and not any(said.interrupted for said in asked):
             speaks = _end(asked) - asked[0].start_s
         return AskedQuestion(Question(langs, keys, no_input_s), self.lang, delay, speaks, self._anew)
@@ -352,8 +352,8 @@ def _callable(lang: str) -> str:
     return phonenumbers.format_number(example, phonenumbers.PhoneNumberFormat.E164)
 
 
-def _length(piece: PromptPart) -> float:
-    return len(piece.text) / LETTERS_PER_S
+def _length(part: PromptPart) -> float:
+    return len(part.text) / LETTERS_PER_S
 
 
 def _end(asked: Sequence[Said]) -> float:

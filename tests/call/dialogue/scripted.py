@@ -138,7 +138,7 @@ class Story:
     """
 
     said: list[str] = field(default_factory=list)
-    pieces: list[PromptPart] = field(default_factory=list)
+    parts: list[PromptPart] = field(default_factory=list)
     langs: list[tuple[str, str]] = field(default_factory=list)
     offered: list[tuple[str, ...]] = field(default_factory=list)
     decided: list[tuple[str, str]] = field(default_factory=list)
@@ -154,7 +154,7 @@ class Story:
 
     def text(self, name: str) -> str:
         """The words of the last prompt part with that key."""
-        return next(piece.text for piece in reversed(self.pieces) if piece.key == name)
+        return next(part.text for part in reversed(self.parts) if part.key == name)
 
 
 TURN_S = 10.0
@@ -178,25 +178,25 @@ class ScriptedCaller:
 
     async def ask(
         self,
-        *pieces: PromptPart,
+        *parts: PromptPart,
         langs: Sequence[str] = (),
         keys: int = 1,
         after: RecordedMessage | None = None,
     ) -> CallerReply:
         if after is not None:
             self.story.played_back.append(self._messages[after.name])
-        self._say(pieces)
+        self._say(parts)
         self.with_us_s += TURN_S
         self.story.keys.append(keys)
         self.story.offered.append(tuple(langs) or (self.lang,))
         turn = self._next(CallerReply)
         return replace(turn, lang=turn.lang or self.lang) if turn.spoke else turn
 
-    async def say(self, *pieces: PromptPart) -> None:
-        self._say(pieces)
+    async def say(self, *parts: PromptPart) -> None:
+        self._say(parts)
 
-    async def tell(self, *pieces: PromptPart) -> CallerReply | None:
-        self._say(pieces)
+    async def tell(self, *parts: PromptPart) -> CallerReply | None:
+        self._say(parts)
         if self._turns and isinstance(self._turns[0], CutsIn):
             cut = self._next(CutsIn).heard
             return replace(cut, lang=cut.lang or self.lang) if cut.spoke else cut
@@ -251,16 +251,16 @@ class ScriptedCaller:
         assert isinstance(turn, wanted), f"{turn} is no reply to {self.story.said[-1]}"
         return turn
 
-    def _say(self, pieces: Sequence[PromptPart]) -> None:
-        assert pieces, "nothing was said"
-        assert not pieces[0].live, "a silence, while it is rendered"
-        for piece in pieces:
-            if piece.live:
+    def _say(self, parts: Sequence[PromptPart]) -> None:
+        assert parts, "nothing was said"
+        assert not parts[0].live, "a silence, while it is rendered"
+        for part in parts:
+            if part.live:
                 continue
-            rendered = RENDERED_SLOWLY if piece.slow else RENDERED
-            assert (piece.text, piece.lang) in rendered, f"not rendered in advance: {piece}"
-        self.story.said.append(" ".join(piece.key for piece in pieces))
-        self.story.pieces += pieces
+            rendered = RENDERED_SLOWLY if part.slow else RENDERED
+            assert (part.text, part.lang) in rendered, f"not rendered in advance: {part}"
+        self.story.said.append(" ".join(part.key for part in parts))
+        self.story.parts += parts
 
 
 async def call(

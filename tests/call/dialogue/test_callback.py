@@ -67,8 +67,8 @@ def menu(lang: str) -> Turn:
 def numbers_said(story: Story, at: int) -> list[str]:
     """The groups of digits in a prompt."""
     before = sum(len(said.split()) for said in story.said[:at])
-    pieces = story.pieces[before : before + len(story.said[at].split())]
-    return [piece.text for piece in pieces if piece.key == "number"]
+    parts = story.parts[before : before + len(story.said[at].split())]
+    return [part.text for part in parts if part.key == "number"]
 
 
 @pytest.mark.parametrize("lang", LANGS)
@@ -96,7 +96,7 @@ async def test_the_calling_number_and_the_first_window(lang: str) -> None:
     [wish] = story.requests
     assert (wish.number, wish.lang, wish.topic) == (OWN[lang], lang, "louvre.price")
     assert spans(story) == [FIRST]
-    assert {piece.lang for piece in story.pieces[10:]} == {lang}
+    assert {part.lang for part in story.parts[10:]} == {lang}
 
 
 @pytest.mark.parametrize("lang", LANGS)
@@ -219,7 +219,7 @@ async def test_at_night_tomorrow_is_offered() -> None:
         menu("en"), says("callback"), key("1"), key("1"), at=make_content(NIGHT), number=OWN["en"]
     )
     assert spans(story) == [("2026-11-25T09:00", "2026-11-25T13:00")]
-    assert "For tomorrow morning, press one." in [piece.text for piece in story.pieces]
+    assert "For tomorrow morning, press one." in [part.text for part in story.parts]
 
 
 async def test_a_caller_who_hangs_up_after_the_number_is_settled_is_called_in_the_first_window() -> None:

@@ -59,8 +59,8 @@ async def test_rasa_may_be_back_and_an_emergency_needs_none() -> None:
 class Unheard(ScriptedCaller):
     """Speech breaks the recogniser; keys are heard."""
 
-    async def ask(self, *pieces: PromptPart, **how: object) -> CallerReply:
-        heard = await super().ask(*pieces, **how)  # type: ignore[arg-type]
+    async def ask(self, *parts: PromptPart, **how: object) -> CallerReply:
+        heard = await super().ask(*parts, **how)  # type: ignore[arg-type]
         if heard.spoke:
             raise RecogniserError("broken")
         return heard
@@ -104,10 +104,10 @@ async def test_the_third_failure_is_left_to_the_dialplan() -> None:
 class Voiceless(ScriptedCaller):
     """Live prompt parts cannot be spoken."""
 
-    async def ask(self, *pieces: PromptPart, **how: object) -> CallerReply:
-        if any(piece.live for piece in pieces):
+    async def ask(self, *parts: PromptPart, **how: object) -> CallerReply:
+        if any(part.live for part in parts):
             raise VoiceError("no voice")
-        return await super().ask(*pieces, **how)  # type: ignore[arg-type]
+        return await super().ask(*parts, **how)  # type: ignore[arg-type]
 
 
 @pytest.mark.virtual_time

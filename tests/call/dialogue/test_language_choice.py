@@ -28,7 +28,7 @@ async def test_by_key(lang: str) -> None:
     story = await call(key(KEYS[lang]))
     assert story.langs == [(lang, "key")]
     assert story.said == [MENU, GREETED]
-    assert {piece.lang for piece in story.pieces[-2:]} == {lang}
+    assert {part.lang for part in story.parts[-2:]} == {lang}
 
 
 @pytest.mark.parametrize("lang", LANGS)
@@ -55,7 +55,7 @@ async def test_a_cry_for_help_needs_no_language_menu(lang: str) -> None:
 
 async def test_every_line_of_the_menu_is_in_its_own_language_and_names_its_own_key() -> None:
     story = await call()
-    lines = [piece for piece in story.pieces if piece.key == "menu_line"]
+    lines = [part for part in story.parts if part.key == "menu_line"]
     assert [line.lang for line in lines] == list(LANGS)
     words = dict(zip(LANGS, ("un", "two", "tres", "vier", "cinque"), strict=True))
     assert all(words[line.lang] in line.text.lower() for line in lines)
@@ -81,14 +81,14 @@ async def test_all_languages_compete_for_the_first_words() -> None:
 )
 async def test_the_language_of_the_calling_country_comes_first(number: str, order: str) -> None:
     story = await call(number=number)
-    assert " ".join(piece.lang for piece in story.pieces[1:]) == order
-    assert story.pieces[0].lang == order[:2], "the greeting too"
+    assert " ".join(part.lang for part in story.parts[1:]) == order
+    assert story.parts[0].lang == order[:2], "the greeting too"
 
 
 async def test_silence_is_answered_by_the_menu_once_more_then_french_and_english_go_on() -> None:
     story = await call(SILENCE, SILENCE)
     assert story.said == [MENU, MENU, "how_can_i_help how_can_i_help"]
-    assert [piece.lang for piece in story.pieces[-2:]] == ["fr", "en"]
+    assert [part.lang for part in story.parts[-2:]] == ["fr", "en"]
     assert story.offered[-1] == ("fr", "en")
 
 
@@ -146,7 +146,7 @@ async def test_a_language_key_changes_the_language(lang: str) -> None:
     story = await call(key(KEYS[other]), key(KEYS[lang]))
     assert story.langs[-1] == (lang, "key")
     assert story.said[-1] == "language_changed how_can_i_help"
-    assert story.pieces[-1].lang == lang
+    assert story.parts[-1].lang == lang
 
 
 @pytest.mark.parametrize("lang", LANGS)

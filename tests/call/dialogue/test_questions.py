@@ -157,7 +157,7 @@ async def test_a_follow_up_without_a_topic_is_not_understood() -> None:
 @pytest.mark.parametrize("lang", LANGS)
 async def test_on_a_tuesday_the_louvre_is_said_to_be_closed_first(lang: str) -> None:
     story = await call(key(KEYS[lang]), says("louvre.hours"))
-    line, answer = (piece.text for piece in story.pieces[-3:-1])
+    line, answer = (part.text for part in story.parts[-3:-1])
     entry = make_content().faq.entry("louvre.hours")
     assert (line, answer) == (entry.today[0].say[lang], entry.answers[lang])
 
@@ -186,7 +186,7 @@ async def test_an_expired_answer_gives_way_to_the_safe_sentence(lang: str) -> No
 async def test_an_emergency_gets_the_number_at_once_and_nothing_is_asked_back(lang: str) -> None:
     story = await call(key(KEYS[lang]), cries())
     assert story.said[-1] == "emergency emergency"
-    assert story.pieces[-2].text == make_content().phrases.text(lang, "emergency")
+    assert story.parts[-2].text == make_content().phrases.text(lang, "emergency")
 
 
 @pytest.mark.parametrize(
@@ -212,8 +212,8 @@ async def test_repeat(order: object) -> None:
 @pytest.mark.parametrize("lang", LANGS)
 async def test_slower_says_the_answer_slowly(lang: str) -> None:
     story = await call(key(KEYS[lang]), says("taxi"), says("slower"))
-    assert [piece.slow for piece in story.pieces[-4:]] == [False, False, True, False]
-    assert story.pieces[-2].text == story.pieces[-4].text
+    assert [part.slow for part in story.parts[-4:]] == [False, False, True, False]
+    assert story.parts[-2].text == story.parts[-4].text
 
 
 async def test_repeat_before_any_answer_says_so() -> None:

@@ -36,7 +36,7 @@ async def open_call(*turns: object) -> Story:
 async def test_the_caller_is_told_in_their_language_before_they_say_anything(lang: str) -> None:
     story = await open_call(key(KEYS[lang]))
     assert story.said[-1] == "introduction recording_notice how_can_i_help"
-    assert WORDS[lang] in story.text("recording_notice") and story.pieces[-2].lang == lang
+    assert WORDS[lang] in story.text("recording_notice") and story.parts[-2].lang == lang
 
 
 @pytest.mark.virtual_time

@@ -36,7 +36,7 @@ REVIEW = "voicemail_review"
 async def test_goodbye(lang: str, last: str) -> None:
     story = await call(key(KEYS[lang]), says("taxi"), says(last))
     assert story.said[-1] == "goodbye" and story.end == "goodbye"
-    assert story.pieces[-1].lang == lang
+    assert story.parts[-1].lang == lang
 
 
 async def test_silence_after_an_answer_is_asked_about_twice_then_goodbye() -> None:
@@ -109,7 +109,7 @@ async def test_closed_means_a_message_and_the_conversation_goes_on(lang: str) ->
     assert story.said[2:] == [
         "closed", "voicemail_intro", REVIEW, "voicemail_sent", "anything_else", "taxi anything_else",
     ]  # fmt: skip
-    assert story.kept == [12.0] and {piece.lang for piece in story.pieces[7:]} == {lang}
+    assert story.kept == [12.0] and {part.lang for part in story.parts[7:]} == {lang}
 
 
 async def test_not_understood_at_night_leads_to_a_message_too() -> None:
@@ -156,7 +156,7 @@ async def test_where_the_desk_cannot_be_seen_nothing_is_promised() -> None:
 async def test_no_adviser_in_time_means_a_message(lang: str, status: str) -> None:
     story = await back_from_adviser(status, Leaves(8.0), SILENCE, lang=lang)
     assert story.said == ["handoff_failed", "voicemail_intro", REVIEW, "voicemail_sent", "anything_else"]
-    assert story.kept == [8.0] and {piece.lang for piece in story.pieces} == {lang}
+    assert story.kept == [8.0] and {part.lang for part in story.parts} == {lang}
 
 
 @pytest.mark.parametrize("lang", LANGS)
@@ -183,7 +183,7 @@ async def test_whom_none_of_them_took_is_told_so_and_may_leave_a_message(
 ) -> None:
     story = await back_from_adviser(status, answer, Leaves(8.0), SILENCE, lang=lang)
     assert story.said == ["handoff_declined", "voicemail_intro", REVIEW, "voicemail_sent", "anything_else"]
-    assert story.kept == [8.0] and {piece.lang for piece in story.pieces} == {lang}
+    assert story.kept == [8.0] and {part.lang for part in story.parts} == {lang}
 
 
 @pytest.mark.parametrize("answer", [key("1"), says("callback"), says("yes")])
