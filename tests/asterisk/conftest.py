@@ -64,7 +64,7 @@ def peer(request: pytest.FixtureRequest) -> FakePeer | RealPeer:
 
 
 def apology(folder: Path) -> None:
-    """What the fallback plays, and what who finds no place, or was lost, hears."""
+    """Sounds of the fallback, of a full service, and of a lost worker: tones."""
     for name, hertz in LAST_WORDS.items():
         for lang in ("fr", "en"):
             path = folder / f"{name}-{lang}.wav"
@@ -72,15 +72,15 @@ def apology(folder: Path) -> None:
 
 
 def whisper(folder: Path) -> None:
-    """What an adviser is told: a tone, too."""
+    """The announcement for an adviser: a tone."""
     folder.mkdir(parents=True)
     for name in ("lang-en", "why-asked", "accept"):
         write_wav(folder / f"{name}.wav", resample(tone(0.6, WHISPER_HZ), 16_000, PHONE_RATE), PHONE_RATE)
 
 
 def places(folder: Path) -> None:
-    """What those who wait are told: the second his number, in our voice, the first that he is next,
-    and who waits a minute the time."""
+    """Announcements for waiting callers: the number for the second, another for the first, and the time for a
+    caller who waits a minute."""
     for name, hertz in (("digits/2", PLACE_HZ), ("desk/next", NEXT_HZ), ("../en_60/desk/options", TIME_HZ)):
         path = folder / f"{name}.wav"
         path.parent.mkdir(parents=True, exist_ok=True)

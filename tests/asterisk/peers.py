@@ -24,7 +24,7 @@ from tests.fakes.asterisk import PASSWORD, USER, FakeAsterisk, FakeChannel
 
 
 class Caller(Protocol):
-    """Somebody on the telephone."""
+    """A caller on a telephone."""
 
     async def hang_up(self) -> None: ...
 
@@ -33,7 +33,7 @@ class Caller(Protocol):
     async def say(self, pcm: bytes) -> None: ...
 
     def heard(self) -> bytes:
-        """What he has heard since the media was connected; what did not come is silence."""
+        """What the caller has heard since the media was connected; missing audio is silence."""
 
 
 class FakePeer:
@@ -140,7 +140,7 @@ class Desk:
 
     @asynccontextmanager
     async def media(self, arrival: Arrival) -> AsyncIterator[MediaLink]:
-        """Answer the caller and put a media link into a bridge with him."""
+        """Answer the caller and bridge a media link with their channel."""
         media_id, bridge = f"media-{id_of()}", f"bridge-{id_of()}"
         with self.link.events(media_id) as events:
             await self.ari.answer(arrival.channel.id)

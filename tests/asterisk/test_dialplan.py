@@ -44,7 +44,7 @@ MESSAGE_HZ, ADVISER_HZ = 1000, 1300
 BEEP_S = 0.7
 """Asterisk's beep has the fallback's tone and is shorter; the fallback itself is seconds long."""
 AWAY = {"TIMEOUT", "LEAVEEMPTY"}
-"""He did not take the call, perhaps for the second time: then the queue is empty."""
+"""The adviser missed the call.  After the second time the queue is empty."""
 
 
 def share(pcm: bytes, hertz: int) -> float:
@@ -67,7 +67,7 @@ def to(peer: RealPeer) -> str:
 
 
 def spooled(peer: RealPeer) -> set[Path]:
-    """The messages that the dialplan took by itself."""
+    """Messages that the dialplan recorded by itself."""
     return set((peer.settings.pbx / "spool/fallback").glob("*.wav"))
 
 
@@ -101,7 +101,7 @@ async def test_without_an_application_the_caller_hears_the_apology_and_leaves_a_
 
 
 @pytest.mark.parametrize(("said_s", "told"), [(1.5, SENT_HZ), (0.0, UNSENT_HZ)], ids=["message", "silence"])
-async def test_who_falls_silent_in_his_message_is_told_what_became_of_it(
+async def test_a_caller_who_falls_silent_in_a_message_is_told_what_becomes_of_it(
     real: RealPeer, said_s: float, told: int
 ) -> None:
     before = spooled(real)
@@ -138,7 +138,7 @@ async def test_a_living_application_keeps_the_caller(real: RealPeer) -> None:
 
 @asynccontextmanager
 async def orphan(real: RealPeer) -> AsyncIterator[tuple[RealCaller, str, Ari]]:
-    """A caller, his channel's id, and another process's way to Asterisk: the application that had him is dead."""
+    """A caller of a dead application, the id of the channel, and the ARI client of another process."""
     async with AsyncExitStack() as stack:
         async with desk(real) as worker:
             caller = await stack.enter_async_context(real.caller())
@@ -175,7 +175,7 @@ async def test_a_dead_applications_caller_whom_no_other_takes_leaves_a_message(r
         assert share(caller.heard(), WAIT_HZ) > 1.5
 
 
-async def test_a_dead_applications_caller_leaves_a_message_with_his_number_and_is_told_that_it_is_kept(
+async def test_a_caller_of_a_dead_application_leaves_a_message_with_their_number_and_is_told_that_it_is_kept(
     real: RealPeer,
 ) -> None:
     before = spooled(real)
@@ -205,7 +205,9 @@ async def test_who_finds_no_place_is_told_so_and_may_leave_a_message(real: RealP
     await collected(real, before)
 
 
-async def test_who_finds_no_place_may_have_an_adviser_of_his_language_and_comes_back(real: RealPeer) -> None:
+async def test_a_caller_without_a_place_may_have_an_adviser_of_their_language_and_comes_back(
+    real: RealPeer,
+) -> None:
     async with AsyncExitStack() as stack:
         adviser = await stack.enter_async_context(real.phone.adviser("adviser1", AdviserPlan(Reaction.BUSY)))
         await real.asterisk.command("queue unpause member Local/adviser1@ring/n")
@@ -294,7 +296,7 @@ async def come_back(worker: Desk, timeout_s: float = 20) -> Arrival:
     ],
     ids=["busy", "rejects", "does not answer", "refuses", "presses nothing", "hangs up instead of a key"],
 )
-async def test_the_caller_comes_back_when_no_adviser_takes_him(
+async def test_the_caller_comes_back_when_no_adviser_accepts(
     real: RealPeer, plan: AdviserPlan, why: set[str]
 ) -> None:
     async with real.phone.adviser("adviser1", plan) as adviser, desk(real) as worker, real.caller() as caller:
@@ -310,7 +312,7 @@ async def test_the_caller_comes_back_when_no_adviser_takes_him(
         assert (await adviser.next_call()).ended_by in ("adviser", "caller")
 
 
-async def test_without_any_adviser_there_he_comes_back_at_once(real: RealPeer) -> None:
+async def test_without_any_adviser_the_caller_comes_back_at_once(real: RealPeer) -> None:
     async with desk(real) as worker, real.caller():
         arrival = await worker.arrival()
         await worker.ari.answer(arrival.channel.id)
@@ -319,7 +321,7 @@ async def test_without_any_adviser_there_he_comes_back_at_once(real: RealPeer) -
 
 
 @pytest.mark.parametrize(("key", "why"), [("1", "CALLBACK"), ("2", "MESSAGE")])
-async def test_a_key_takes_him_out_of_the_queue(real: RealPeer, key: str, why: str) -> None:
+async def test_a_key_takes_the_caller_out_of_the_queue(real: RealPeer, key: str, why: str) -> None:
     plan = AdviserPlan(Reaction.IGNORE)
     async with real.phone.adviser("adviser1", plan) as adviser, desk(real) as worker, real.caller() as caller:
         await real.asterisk.command("queue unpause member Local/adviser1@ring/n")
@@ -439,29 +441,33 @@ async def test_how_long_callers_take_is_measured(real: RealPeer, tmp_path: Path)
         assert abs((await queues.handling_times(ami))[1] - mean) < 0.5, "one of twenty"
 
 
-async def test_a_caller_who_was_told_his_time_counts_before_the_next_one(real: RealPeer) -> None:
+async def test_a_caller_with_an_estimate_counts_before_the_next_one(real: RealPeer) -> None:
     async with real.phone.adviser("adviser1", AdviserPlan()):
         await real.asterisk.command("queue unpause member Local/adviser1@ring/n")
-        outlook = QueueForecast(real.settings, load_callflow(ROOT))
-        await asyncio.sleep(1.2)  # the rest after the last talk
-        assert await outlook.estimate("one", "en", 0) == WaitEstimate(1, 0.0)
-        assert await outlook.estimate("one", "en", 0) == WaitEstimate(1, 0.0), "he does not wait for himself"
-        second = await outlook.estimate("two", "fr", 0)
+        forecast = QueueForecast(real.settings, load_callflow(ROOT))
+        await asyncio.sleep(1.2)  # the wrap-up time after the last talk
+        assert await forecast.estimate("one", "en", 0) == WaitEstimate(1, 0.0)
+        assert await forecast.estimate("one", "en", 0) == WaitEstimate(1, 0.0), (
+            "a caller does not wait for themselves"
+        )
+        second = await forecast.estimate("two", "fr", 0)
         assert second is not None and second.staffed == 1 and second.wait_s > 0
-        assert await outlook.estimate("urgent", "fr", 10) == WaitEstimate(1, 0.0)
+        assert await forecast.estimate("urgent", "fr", 10) == WaitEstimate(1, 0.0)
         await real.asterisk.command("queue pause member Local/adviser1@ring/n")
-        assert await outlook.estimate("three", "en", 0) == WaitEstimate(0), "who is on a break is not there"
+        assert await forecast.estimate("three", "en", 0) == WaitEstimate(0), (
+            "an adviser on a break does not count"
+        )
 
 
 async def test_where_asterisk_does_not_tell_nothing_is_told(real: RealPeer) -> None:
-    deaf = QueueForecast(replace(real.settings, ami_port=1), load_callflow(ROOT))
-    assert await deaf.estimate("one", "en", 0) is None
+    forecast = QueueForecast(replace(real.settings, ami_port=1), load_callflow(ROOT))
+    assert await forecast.estimate("one", "en", 0) is None
 
 
 async def waits(
     real: RealPeer, worker: Desk, stack: AsyncExitStack, queue: str = "desk-en", first: str = "0"
 ) -> str:
-    """One more caller, who waits in a queue; his channel."""
+    """One more caller who waits in a queue; yields the channel."""
     await stack.enter_async_context(real.caller())
     arrival = await worker.arrival()
     await worker.ari.answer(arrival.channel.id)
@@ -469,7 +475,7 @@ async def waits(
     return arrival.channel.id
 
 
-async def test_who_waits_is_told_his_place_and_time_by_files_of_ours(real: RealPeer) -> None:
+async def test_a_waiting_caller_is_told_place_and_time_by_our_own_files(real: RealPeer) -> None:
     async with AsyncExitStack() as stack:
         adviser = await stack.enter_async_context(real.phone.adviser("adviser1", AdviserPlan()))
         await real.asterisk.command("queue unpause member Local/adviser1@ring/n")

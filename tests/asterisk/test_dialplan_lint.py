@@ -87,5 +87,5 @@ def test_what_is_dialled_stands_in_the_call_flow_and_nothing_is_made_up_at_run_t
     known = {target.dial for target in (*lines.advisers, *lines.fallback_phones)}
     inside = {"Local/s@note/n", "Local/kept@note/n", *(f"Local/{spare.id}@ring/n" for spare in SPARES)}
     assert dialled - made_up == known | inside
-    # a callback's number comes from its task in the store, is checked there, and keeps nothing but + and digits
+    # a callback's number comes from its task in the store, where it was reduced to + and digits
     assert made_up <= {"PJSIP/${FILTER(+0123456789"}

@@ -1,4 +1,4 @@
-"""The media protocol without a socket: what goes out, what comes of what came in."""
+"""The media protocol without a socket: messages out, and the events of messages in."""
 
 from __future__ import annotations
 

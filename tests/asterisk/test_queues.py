@@ -19,7 +19,7 @@ ADVISER = "adviser1"
 
 
 async def state(settings: Settings) -> tuple[str, bool]:
-    """The adviser's state and whether his queues ring him at all."""
+    """The adviser's state, and whether their queues ring them at all."""
     async with queues.connect(settings) as ami:
         [member] = (await queues.queue_status(ami))[0]
         rows = [row for row in await ami.listing("QueueStatus") if row.get("Event") == "QueueMember"]

@@ -29,7 +29,7 @@ async def test_a_refused_recording_stops_and_is_deleted(real: RealPeer) -> None:
         assert await monitored(real, channel)
         await recording_optout(real.settings)(channel)
         assert not await monitored(real, channel)
-        await asyncio.sleep(0.5)  # what is still in Asterisk's hands would come now
+        await asyncio.sleep(0.5)  # what Asterisk has not written yet would come now
         assert list(folder.glob(f"{channel.id}-*")) == []
         assert await worker.ari.channel(channel.id) is not None
     assert list(recordings.collect(real.settings, ())) == []

@@ -32,7 +32,7 @@ def encrypted(settings: Settings) -> Settings:
 
 @pytest.fixture(scope="module")
 def served(hold: Callable[[], Resident]) -> Iterator[Settings]:
-    """An Asterisk with TLS; every caller hears the apology, as no application is there."""
+    """An Asterisk with TLS; every caller hears the apology, since no application runs."""
     (port,) = free_ports(socket.SOCK_STREAM, 1)
     settings = dataclasses.replace(fresh_settings(), sip_tls_port=port)
     render(settings, PbxParameters())

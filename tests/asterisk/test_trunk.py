@@ -1,4 +1,4 @@
-"""The trunk, with a second Asterisk as the operator: registration, who is on call, and no other call out."""
+"""The trunk, with a second Asterisk as the operator: registration, fallback telephones, no other calls out."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def here(hold: Callable[[], Resident]) -> Iterator[Town]:
 
 
 async def reach(here: Town, on_call: AdviserPlan, overflow: AdviserPlan) -> tuple[str, float]:
-    """A caller is put through to who is on call, then the overflow; how he came back, what he heard."""
+    """Put a caller through to the telephone on call, then to the overflow; the final status and what they heard."""
     with here.operator.number(ON_CALL, on_call), here.operator.number(OVERFLOW, overflow):
         async with desk(here.peer) as worker, here.peer.caller() as caller:
             arrival = await worker.arrival()

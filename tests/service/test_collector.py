@@ -1,4 +1,4 @@
-"""The collector: what calls leave behind finds its place, whoever died, and is never taken from under a call."""
+"""The collector moves what calls leave behind, after any crash, and never while the call goes on."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ STARTED = events.CallStarted("+331", "accueil", "accueil-1")
 
 
 class Shared(Reader):
-    """A recogniser that callers use, too; ``unasked``: none of them waits for his words."""
+    """A recogniser that callers use as well; ``unasked`` is set while no caller waits for it."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -226,7 +226,7 @@ async def test_a_call_that_begins_during_a_round_goes_on(tmp_path: Path) -> None
     async with instance(tmp_path) as here:
         caller = here.fake.ring()
         del here.fake.channels[caller.id]
-        # its first event is old when this round comes to it: a round may take long, and so may an answer
+        # its first event is old at the time of this round: a round may take long, and so may an answer
         here.fake.meanwhile.append(lambda: here.happened(caller.id, STARTED))
         await here.go()
         here.fake.channels[caller.id] = caller
@@ -246,7 +246,7 @@ async def test_recordings_are_joined_and_noted(tmp_path: Path) -> None:
 
 
 async def test_a_recording_is_measured_once_its_call_is_over(tmp_path: Path) -> None:
-    """His question ends at 2.5 s, our answer begins at 3.3 s; the file is removed before a second look."""
+    """The question ends at 2.5 s and the answer begins at 3.3 s; the file is removed before a second round."""
     asked = events.Heard("quoi", "fr", 0.9, "whisper", 1.0, 2.6, 0.4)
     answer = events.Said("eiffel.price", "Vingt euros.", "fr", 3.28, 2.0, 2.0, False)
     silence = {"in": (1.0, 1.5, 3.0), "out": (3.3, 2.0, 0.2)}

@@ -1,4 +1,4 @@
-"""Logs that are full are moved aside, and nothing of them is lost."""
+"""Full logs are moved aside, and no line is lost."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def test_a_process_of_ours_loses_no_line(tmp_path: Path) -> None:
     assert "SystemError: the last words" in text
 
 
-def test_who_never_opens_his_log_again_begins_at_its_start(tmp_path: Path) -> None:
+def test_a_program_that_never_reopens_its_log_continues_at_its_start(tmp_path: Path) -> None:
     path = tmp_path / "rasa.log"
     with path.open("ab", buffering=0) as writer:
         writer.write(b"before\n")

@@ -1,4 +1,4 @@
-"""Messages in pieces: whole, short enough, and cut where nobody speaks."""
+"""The pieces of a message: complete, short enough, and cut at pauses."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def test_nothing_is_lost_and_no_piece_is_too_long_or_a_scrap(length_s: float) ->
     assert len(found) == 1 or all(seconds(piece) >= LEAST_S - PAUSE_S for piece in found)
 
 
-def test_it_is_cut_in_his_pauses() -> None:
+def test_it_is_cut_at_pauses() -> None:
     sentences = [noise(7.0), noise(6.0), noise(9.0)]
     pause = silence(0.4)
     found = list(pieces(pause.join(sentences)))

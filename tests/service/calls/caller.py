@@ -1,4 +1,4 @@
-"""A person who calls the service: presses keys, asks, interrupts, hangs up, and keeps what he heard."""
+"""A simulated caller: presses keys, asks, interrupts, hangs up, and keeps what they heard."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Record:
     heard: bytes
 
     async def analysis(self) -> Analysis:
-        """Who spoke when, by the caller's own ears."""
+        """Who spoke when, in the audio that the caller heard."""
         return await asyncio.to_thread(analyse, self.said, self.heard)
 
     def all(self, kind: type[E]) -> list[E]:
@@ -101,7 +101,7 @@ class Caller:
         await self.speak(pcm)
 
     async def decided(self, question: str) -> events.Decided:
-        """What was made of his question; asked once more where it was badly heard and the service asks back."""
+        """The decision about a question; asked once more when the service did not understand it."""
         first = await self.until(events.Decided)
         if first.decision != "confirm":
             return first

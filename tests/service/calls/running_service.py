@@ -43,7 +43,7 @@ HEARD = 0.6
 
 
 class RunningService:
-    """What tests call, and look into.  ``supervisor`` is None where only Asterisk runs."""
+    """A service that tests call and look into.  ``supervisor`` is None when only Asterisk runs."""
 
     def __init__(
         self,
@@ -69,13 +69,13 @@ class RunningService:
     def call(
         self, lang: str = "en", prefix: str = "+336", voice: str | None = None, phone: Softphone | None = None
     ) -> AbstractAsyncContextManager[Caller]:
-        """Somebody calls who speaks ``lang``, from ``phone`` or ours; no two callers have one number."""
+        """A call in ``lang`` from ``phone`` or the default one; every caller has a number of their own."""
         phone = phone or self.phone
         return calling(self.store, phone, phone.to, f"{prefix}{next(_serial):07d}", lang, voice)
 
     @asynccontextmanager
     async def adviser(self, plan: AdviserPlan, name: str = ADVISER) -> AsyncIterator[SimulatedAdviser]:
-        """An adviser is at the desk, available; he goes home afterwards."""
+        """An adviser who is available, and away afterwards."""
         async with self.phone.adviser(name, plan) as adviser:
             await self._is(name, AdviserState.AVAILABLE)
 
@@ -100,7 +100,7 @@ class RunningService:
     # what was said
 
     async def heard_as(self, pcm: bytes, lang: str) -> str:
-        """What a recogniser hears in slin16; of more than 28 s the beginning."""
+        """What a recogniser understands of s16le at 16 kHz; of more than 28 s the beginning."""
         utterance = self.ears.utterance([lang])
         utterance.feed(pcm[: 28 * 32_000])
         return (await utterance.decode()).text

@@ -1,4 +1,4 @@
-"""Twenty callers for two advisers: order kept, nobody lost, and the waiting time that was told was honest.
+"""Twenty callers for two advisers: the order is kept, no call is lost, and announced waits are right.
 
 A drill of five minutes for a quiet machine, run by name: ``pytest tests/service/calls/rush.py -s``.  It prints what
 each caller was told and how long they waited (docs/advisers.md).
@@ -27,7 +27,7 @@ CALLERS, AT_THE_MENU, BEFORE = 20, 3, 4
 PATIENCE_S = 330.0
 PLAN = AdviserPlan(after_s=1.5, keys_after_s=2.0, hang_up_after_s=2.5)
 TURN_S = 2.0
-"""app_queue lets each caller look once a second whether it is his turn: where two advisers are free at a time, the
+"""app_queue lets each caller look once a second whether it is their turn: where two advisers are free at a time, the
 second in line may look, and ring, before the first."""
 LOG_S = 1.5
 """The queue log counts in seconds: of two who join within one second it does not tell who was first."""
@@ -37,7 +37,7 @@ NEAR, NEAR_S = 0.3, 6.0
 
 @dataclass(frozen=True)
 class Wait:
-    """One caller's wait: when he joined, when first it rang for him (seconds since 1970); told and real seconds."""
+    """One caller's wait: when they joined and when it first rang (seconds since 1970), announced and real seconds."""
 
     joined: float
     rung: float
@@ -46,7 +46,7 @@ class Wait:
 
     @property
     def near(self) -> bool:
-        """Whether he was told the truth."""
+        """Whether the announced wait was right."""
         return abs(self.told_s - self.real_s) <= max(NEAR * self.real_s, NEAR_S)
 
 

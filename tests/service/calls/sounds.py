@@ -1,6 +1,6 @@
-"""Sounds that callers make, and what is found in recordings.
+"""Sounds of callers, and analysis of recordings.
 
-What takes longer than a few milliseconds is done in a thread: other calls go on meanwhile.
+Work of more than a few milliseconds runs in a thread, so that other calls go on.
 """
 
 from __future__ import annotations
@@ -20,16 +20,18 @@ AUDIBLE_DB = -50.0
 DIGITAL_SILENCE_DB, DROPOUT_S = -90.0, 0.03
 """A gap this quiet and this long inside an utterance is a drop-out."""
 SILENCE_S = 0.1
-"""So long a gap is silence, not a pause between words of one breath."""
+"""A gap of this length is silence; a shorter one is a pause between words."""
 PIECE_S, LONG_S, PRESENT = 0.25, 0.5, 0.7
-"""A piece of speech so long is there when it correlates so well; one or two in a hundred do with other speech.
+"""Length of a piece of speech in seconds, of a long piece, and the correlation from which a piece is present.  One or
+two in a hundred pieces correlate as well with other speech.
 
-Short ones: a frame that came late spoils the piece in which it is missing.  With eight in 20 s a caller's words were
-found to 0.71 and more, in pieces of 0.5 s to nothing at all.  Where a sound must not be, long ones are looked for: a
-vowel of a quarter of a second is like another of the same voice, and of eleven pieces three were taken for it.
+Pieces are short since a late frame spoils the piece in which it is missing.  With eight late frames in 20 s, a
+caller's words were found to 0.71 and more; in pieces of 0.5 s they were not found at all.  To show that a sound is
+absent, long pieces are used.  A vowel of 0.25 s resembles others of the same voice, and three of eleven pieces were
+taken for it.
 """
 BEEP_S = 0.15
-"""A tone that stands this long is a beep; no voice holds one that pure."""
+"""A pure tone of this length is a beep; no voice holds one."""
 
 
 def hum(seconds: float, hertz: float = 130.0) -> bytes:
@@ -76,7 +78,7 @@ def levels(pcm: bytes) -> np.ndarray:
 
 
 def sounds_between(pcm: bytes, start_s: float, end_s: float) -> float:
-    """Seconds in which anything is to be heard there."""
+    """Seconds of audible sound in that part."""
     part = levels(cut(pcm, start_s, end_s))
     return float(np.count_nonzero(part > AUDIBLE_DB)) * HOP_S
 
@@ -94,7 +96,7 @@ def last_sound(pcm: bytes, before_s: float) -> float | None:
 
 
 def silences(pcm: bytes) -> list[SpeechSpan]:
-    """Every stretch of at least ``SILENCE_S`` in which nothing is to be heard."""
+    """Every stretch of at least ``SILENCE_S`` without audible sound."""
     return [span for span in _stretches(levels(pcm) <= AUDIBLE_DB) if span.end - span.start >= SILENCE_S]
 
 
@@ -154,7 +156,7 @@ def _share_of(wanted: bytes, heard: bytes, piece_s: float) -> float:
 
 
 def _presence(wanted: bytes, heard: bytes) -> float:
-    """How surely one sound (its loudness apart) is somewhere in another: 0 to 1, by correlation."""
+    """How surely one sound is part of another, whatever its loudness: 0 to 1, by correlation."""
     needle, hay = to_floats(wanted).astype(np.float64), to_floats(heard).astype(np.float64)
     if not needle.any() or hay.size < needle.size:
         return 0.0

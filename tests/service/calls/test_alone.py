@@ -1,4 +1,4 @@
-"""Asterisk without any worker: the caller hears an apology in two languages, and his message is recorded."""
+"""Asterisk without any worker: the caller hears an apology in two languages, and their message is recorded."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ pytestmark = [pytest.mark.asterisk, pytest.mark.side_by_side]
 
 @asynccontextmanager
 async def asterisk_alone(settings: Settings, ears: Recogniser) -> AsyncIterator[RunningService]:
-    """What is left when nothing of ours runs."""
+    """Asterisk and a telephone, without the service."""
     await asyncio.to_thread(prepare, settings)
     try:
         async with Asterisk(settings) as asterisk, Softphone(settings) as phone:

@@ -32,7 +32,7 @@ async def test_the_service_falls_silent_when_the_caller_speaks(service: RunningS
     took: list[float] = []
     for moment in began:
         first = sounds.first_sound(record.said, moment)
-        assert first is not None and first < moment + 1.0  # how late his own telephone may be
+        assert first is not None and first < moment + 1.0  # how late the caller's own telephone may be
         assert sounds.sounds_between(record.heard, first - 0.5, first) > 0.1, "nothing was interrupted"
         last = sounds.last_sound(record.heard, first + 1.2)
         assert last is not None

@@ -54,7 +54,7 @@ class Town:
         return await until(there, f"no {state} callback to {number}", timeout_s)
 
     async def tried(self, id: str) -> list[tuple[str, str]]:
-        """Who was rung for it, and how it ended."""
+        """The adviser who was rung for it, and the result."""
         [row] = await self.service.rows("callbacks", "show", id)
         return [(one["adviser"], one["result"]) for one in row["tried"]]
 

@@ -22,9 +22,9 @@ from tests.service.calls.words import ENGLISH, FRENCH, Tourist
 pytestmark = [pytest.mark.asterisk, pytest.mark.side_by_side(lane="drill")]
 
 RESCUED_S = 2.0
-"""After a worker was killed its caller hears speech again."""
+"""Seconds after the death of a worker until its caller hears speech again."""
 DEADMAN_S = 8.0
-"""After a worker has hung its caller hears speech again."""
+"""Seconds after a worker hangs until its caller hears speech again."""
 
 
 async def hears_an_answer(caller: Caller, tourist: Tourist) -> None:
@@ -63,7 +63,7 @@ async def is_answered(service: RunningService, tourist: Tourist) -> None:
 
 
 async def message_is_kept(service: RunningService, number: str, least_s: float = 6.0) -> None:
-    """The message is there, with its words, its caller, his language and his call, and it is listed."""
+    """The message is stored and listed, with its text, number, language and call."""
     (message,) = await service.store.transcribed(number)
     assert message["seconds"] > least_s and "umbrella" in message["transcript"]
     assert (message["lang"], message["why"]) == ("en", "fallback")
@@ -85,7 +85,7 @@ async def asterisk_dies(drill: RunningService) -> None:
 
 
 async def worker_dies(drill: RunningService, caller: Caller) -> float:
-    """The worker is killed; when, in the caller's time, once another has him."""
+    """Kill the worker and wait until another has the caller; returns the moment of the kill in the caller's time."""
     pid, moment = drill.supervisor.worker_pid, caller.now
     os.kill(pid, signal.SIGKILL)
     caller.acts()
@@ -113,7 +113,7 @@ async def test_killed_in_mid_answer(drill: RunningService) -> None:
 
 @pytest.mark.parametrize("harm", [signal.SIGKILL, signal.SIGSTOP])
 async def test_the_recogniser_is_lost_in_mid_question(drill: RunningService, harm: signal.Signals) -> None:
-    """The caller is told to press keys, the same worker goes on with him, and the next question is heard again."""
+    """The caller is asked to press keys, the same worker goes on, and the next question is understood."""
     worker, lost = drill.supervisor.worker_pid, drill.supervisor.recogniser_pid
     async with drill.call("en", ENGLISH.prefix) as caller:
         await caller.press(ENGLISH.key)

@@ -1,4 +1,4 @@
-"""A call over TLS and SRTP: answered like any other, and nothing to be heard by whoever sees its packets."""
+"""A call over TLS and SRTP: it is answered like any other, and its packets reveal no speech."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ ALAW = 8
 
 
 class Wiretap:
-    """What somebody on the network hears who takes the packets to one UDP port for A-law."""
+    """What an eavesdropper hears who decodes the packets to one UDP port as A-law."""
 
     def __init__(self, port: int) -> None:
         self._port = port

@@ -14,7 +14,7 @@ from tests.service.calls.running_service import RunningService
 from tests.service.calls.words import ENGLISH
 
 TOLD_S = 4.0
-"""The adviser listens so long to who waits before he takes the call."""
+"""Seconds that the adviser listens to the announcement before they accept the call."""
 
 pytestmark = [pytest.mark.asterisk, pytest.mark.side_by_side(lane="desk")]
 

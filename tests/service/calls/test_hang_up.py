@@ -85,7 +85,7 @@ async def parts_of(service: RunningService, caller: Caller) -> set[str]:
 
 
 async def all_gone(service: RunningService, parts: set[str]) -> None:
-    """Until Asterisk knows none of these any more."""
+    """Wait until Asterisk knows none of these."""
 
     async def gone() -> bool:
         channels, bridges = await service.lines()

@@ -38,7 +38,7 @@ NOTIFY = """  mail:
 
 
 async def leave_message(service: RunningService, text: str) -> tuple[str, bytes]:
-    """Somebody leaves a message and hangs up; his number, and what he said."""
+    """A caller leaves a message and hangs up; returns the number and the words."""
     async with service.call("en", ENGLISH.prefix) as caller:
         await caller.press(ENGLISH.key)
         await caller.ask(words.LEAVE_MESSAGE_EN)

@@ -23,7 +23,7 @@ NEW = "Would you like to know anything else about Paris?"
 
 
 def publish(settings: Settings) -> None:
-    """A generation in which one phrase is another, made current."""
+    """A content version with another wording of one phrase, made current."""
     number, draft = versions.snapshot(settings)
     before = (draft / PHRASES).read_text("utf-8")
     assert OLD in before

@@ -44,19 +44,19 @@ async def test_a_tourist_is_answered(service: RunningService, tourist: Tourist) 
 
 
 async def says_the_answer(service: RunningService, record: Record, tourist: Tourist) -> None:
-    """The caller hears the right answer, whether there is anything else, and goodbye."""
+    """The caller hears the right answer, the question for more, and goodbye."""
     answer = record.prompt(tourist.intent)
     assert await service.answer_in(record.audio_of(answer), tourist.lang) == tourist.intent
     after = list(dict.fromkeys(record.prompts[record.prompts.index(tourist.intent) :]))
     assert after[-2:] == ["anything_else", "goodbye"], record.told
     goodbye = [said for said in record.all(events.Said) if said.key == "goodbye"]
-    # the last one of these: whoever speaks into it hears it again
+    # the last of these: a caller who barges in hears it again
     for said in (answer, record.prompt("anything_else"), goodbye[-1]):
         assert await service.share(said, record) > HEARD, said.key
 
 
 def in_order(story: tuple[events.Stamped, ...], kinds: list[type[events.Event]]) -> bool:
-    """Whether these kinds come in this order, with others in between."""
+    """Whether events of these kinds occur in this order, with others in between."""
     rest = iter(item.event for item in story)
     return all(any(isinstance(event, kind) for event in rest) for kind in kinds)
 
@@ -69,7 +69,7 @@ async def is_recorded(service: RunningService, record: Record) -> None:
     assert rate == RATE
     kept, own = await asyncio.to_thread(analyse, left, right), await record.analysis()
     assert len(kept.turns) == len(own.turns)
-    # in one of the two a frame that came late parts what he said
+    # in one of the two a late frame splits the caller's utterance
     assert len(kept.caller) >= len(own.caller) - 1
     assert seconds(left) == pytest.approx(seconds(record.said), rel=0.1)
     said, heard = (sounds.cut(leg, 0, 20) for leg in (record.said, record.heard))
@@ -80,7 +80,7 @@ async def is_recorded(service: RunningService, record: Record) -> None:
 
 
 async def test_mouth_to_ear_in_the_store_is_what_the_caller_heard(service: RunningService) -> None:
-    """Of each answer, from the service's recording, beside what the caller finds by his own ears."""
+    """The latency of each answer, by the service's recording and by what the caller heard."""
     async with service.call("en", ENGLISH.prefix) as caller:
         await caller.press(ENGLISH.key)
         await caller.ask(ENGLISH.question)

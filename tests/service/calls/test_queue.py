@@ -32,13 +32,13 @@ async def asks_for_a_person(caller: Caller) -> None:
 
 
 def talks(hang_up_after_s: float | None = 2.0, after_s: float = 0.5) -> AdviserPlan:
-    """Takes the call and says who he is."""
+    """Accept the call and say a name."""
     greeting = caller_wav("en", words.ADVISER_EN)
     return AdviserPlan(after_s=after_s, say=(greeting,), hang_up_after_s=hang_up_after_s)
 
 
 async def dials(desk: RunningService, code: str) -> None:
-    """The adviser dials a code from his telephone, and hears the answer to its end."""
+    """The adviser dials a code from their telephone, and hears the whole answer."""
     who = Credentials(ADVISER, desk.settings.secrets["ADVISER_PASSWORD"])
     async with Softphone(desk.settings, credentials=who) as phone:
         report = await phone.call(CallSpec(f"sip:{code}@127.0.0.1:{desk.settings.sip_port}"))
@@ -157,7 +157,7 @@ async def test_the_queue_goes_on_when_the_application_is_killed(desk: RunningSer
         left = await caller.until(events.PersonLeft)
     assert talk.answered and talk.ended_by == "caller"
     assert answered.adviser == left.adviser == "desk" and left.by == "caller"
-    await new_worker(desk, killed)  # whoever rings next is served
+    await new_worker(desk, killed)  # the next one that rings is served
 
 
 async def test_the_report_says_of_real_calls_what_one_counts_by_hand(desk: RunningService) -> None:

@@ -1,4 +1,4 @@
-"""Who may call: nobody without a password, nobody unknown; and who tries is found by fail2ban."""
+"""Calls without a password or account are refused, and fail2ban finds their sources."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.service.calls.store import until
 pytestmark = [pytest.mark.asterisk, pytest.mark.side_by_side]
 
 SCANNER, VISITOR = "127.0.0.66", "127.0.0.67"
-"""Who scans, and who calls as he should."""
+"""Addresses of a scanner and of a proper caller."""
 REQUEST = (
     "{method} sip:{called}@127.0.0.1:{port} SIP/2.0\r\n"
     "Via: SIP/2.0/UDP {address}:{own};branch=z9hG4bK-{serial};rport\r\n"
@@ -39,7 +39,7 @@ DIGEST = (
 
 
 class Stranger:
-    """Somebody with a socket, who reads the answers."""
+    """A stranger with a UDP socket, who reads the answers."""
 
     def __init__(self, port: int, address: str = "127.0.0.1") -> None:
         self._port, self._address = port, address

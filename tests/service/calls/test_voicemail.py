@@ -21,7 +21,7 @@ BEEP_AFTER_S = 1.0
 
 
 async def beeps_at_once(record: Record, count: int) -> None:
-    """Every beep comes within a second of the last word before it."""
+    """Each beep follows the last word before it within a second."""
     found = await sounds.beeps(record.heard)
     assert len(found) == count, found
     for start, _ in found:

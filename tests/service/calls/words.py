@@ -1,4 +1,7 @@
-"""What callers say in these tests.  Few sentences, said by many: each is spoken once, by a voice that is not ours."""
+"""What callers say in these tests.
+
+Many callers use the few sentences.  Each is synthesised once, by a voice that the service does not use.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Tourist:
-    """A caller of one language: his key, where he calls from, a question, what it is about, his farewell."""
+    """A caller of one language: key of the menu, prefix of the number, question, its intent, and farewell."""
 
     lang: str
     key: str

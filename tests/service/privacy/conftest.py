@@ -90,7 +90,7 @@ class Office:
         journal.close()
 
     def spooled(self, number: str) -> None:
-        """Messages that nobody has collected yet, and what programs log."""
+        """Messages that are not collected yet, and the logs of programs."""
         name = self.spool.pending.begin("fake-1795302000.77", number, "fr")
         (self.spool.recordings / f"{name}.wav").write_bytes(wav(3.0))
         place = len(list(self.spool.fallback.glob("*.wav")))
