@@ -24,7 +24,7 @@ from ivr.content.callflow import load_callflow
 from ivr.core.audio import PHONE_RATE, resample, silence, write_wav
 from ivr.core.events import CallbackWanted, CallStarted, Stamped
 from ivr.core.vocabulary import AdviserState
-from ivr.service.pbx_parameters import lines
+from ivr.service.pbx_parameters import pbx_parameters
 from ivr.simulator.adviser import AdviserPlan, Reaction, SimulatedAdviser
 from ivr.simulator.softphone import Credentials, Softphone
 from ivr.store import callbacks
@@ -126,7 +126,7 @@ async def open_town(root: Path) -> AsyncIterator[Town]:
     secrets = {**settings.secrets, "TRUNK_PASSWORD": ACCOUNT.password}
     settings = dataclasses.replace(settings, root=made(root, operator.port), secrets=secrets)
     callflow = load_callflow(settings.root)
-    render(settings, lines(settings, callflow))
+    render(settings, pbx_parameters(settings, callflow))
     for file in ("callback", "lang-en", "topic-louvre-price", "call-now"):
         sound(settings.pbx / f"share/sounds/fr/desk/{file}.wav", WHISPER_HZ)
     sound(settings.pbx / "share/sounds/fr/desk/unanswered.wav", NO_ANSWER_HZ)

@@ -180,7 +180,7 @@ async def test_rasa_and_the_classifier_process_fail_in_mid_call(
     drill: RunningService, rasa_proxy: RasaProxy
 ) -> None:
     """Topics by keys; the stopped process is replaced, and the next question is understood."""
-    stopped = drill.service.classifier_pid
+    stopped = drill.supervisor.classifier_pid
     async with drill.call("en", ENGLISH.prefix) as caller:
         await caller.press(ENGLISH.key)
         rasa_proxy.fault = "error"
@@ -192,7 +192,7 @@ async def test_rasa_and_the_classifier_process_fail_in_mid_call(
 
             async def back() -> bool:
                 async with HttpClassifier.local(drill.settings.classifier_socket) as classifier:
-                    return drill.service.classifier_pid != stopped and await classifier.ready()
+                    return drill.supervisor.classifier_pid != stopped and await classifier.ready()
 
             await until(back, "the classifier process was not started again", 60)
             await caller.ask(words.EIFFEL_PRICE)
@@ -275,8 +275,10 @@ async def test_asterisk_is_killed_while_the_dialplan_takes_a_message(drill: Runn
     async with drill.call("en", ENGLISH.prefix) as caller:
         await caller.press(ENGLISH.key)
         await caller.listen(1.5)
-        (his,) = [channel for channel in await drill.ari.channels() if channel.name.startswith("PJSIP/")]
-        await drill.ari.continue_in_dialplan(his.id, "fallback")
+        (caller_channel,) = [
+            channel for channel in await drill.ari.channels() if channel.name.startswith("PJSIP/")
+        ]
+        await drill.ari.continue_in_dialplan(caller_channel.id, "fallback")
         await caller.until_beep()
         await caller.speak(await caller.words(words.MESSAGE_EN))
         await asterisk_dies(drill)
