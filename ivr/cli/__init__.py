@@ -1,4 +1,8 @@
-"""The command line: parses, then calls one function.  JSON to standard output, logs to standard error."""
+"""The command ``ivr``: each command parses its arguments and calls one function.
+
+JSON goes to standard output, logs go to standard error.  Functions import what they call when they run, so that the
+command starts quickly.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +18,7 @@ from ivr import __version__
 from ivr.cli import advisers, callbacks, privacy, voicemails
 from ivr.cli import replay as replaying
 from ivr.cli.bench import bench
-from ivr.cli.common import Json, exit_with, print_lines, run_async, with_settings
+from ivr.cli.common import AsJson, Html, Languages, exit_with, print_lines, run_async, with_settings
 from ivr.cli.content import content
 from ivr.cli.labels import labels
 from ivr.cli.report import report
@@ -26,10 +30,8 @@ app = typer.Typer(
     name="ivr", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
     help="Accueil: the voice receptionist of a city tourist office.",
 )  # fmt: skip
-models = typer.Typer(
-    no_args_is_help=True, help="Recognisers and voices: what is there, and fetching the rest."
-)
-evaluate = typer.Typer(no_args_is_help=True, help="How well questions are understood.")
+models = typer.Typer(no_args_is_help=True, help="List and download recognisers and voices.")
+evaluate = typer.Typer(no_args_is_help=True, help="Measure recognition, understanding and prompts.")
 app.add_typer(content, name="content")
 app.add_typer(models, name="models")
 app.add_typer(bench, name="bench")
@@ -61,7 +63,7 @@ def run() -> None:
 
 @app.command()
 def demo() -> None:
-    """Start the service, place two real calls, show and check them."""
+    """Start the service, place two real calls, show them and check the answers."""
     from ivr.simulator import demo as demonstration
 
     exit_with(run_async(demonstration.run))
@@ -69,7 +71,7 @@ def demo() -> None:
 
 @app.command()
 def check() -> None:
-    """Check everything an administrator edits; exit 1 on an error."""
+    """Check all files that an administrator edits; exit 1 on an error."""
     from ivr.service import check as checking
 
     exit_with(with_settings(checking.command))
@@ -80,7 +82,7 @@ def ask(
     lang: Annotated[str, typer.Option(help="Language of --text.")] = "",
     text: Annotated[str, typer.Option(help="One question; without it, JSON lines on standard input.")] = "",
 ) -> None:
-    """What would the service say to a question?"""
+    """Print how the service would answer a question."""
     from ivr.nlu import ask as asking
 
     def work(settings: Settings) -> None:
@@ -97,7 +99,7 @@ def listen(
     tsv: Annotated[Path | None, typer.Option(help="Table with the columns file and lang.")] = None,
     engine: Annotated[str, typer.Option(help="vosk, whisper or auto.")] = "auto",
 ) -> None:
-    """Recognise and understand recorded speech, as if it had come over the phone."""
+    """Recognise and understand recorded speech as if it came over the telephone."""
     from ivr.evaluation import listen as listening
 
     async def work(settings: Settings) -> None:
@@ -110,17 +112,17 @@ def listen(
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
 def call(
     context: typer.Context,
-    to: Annotated[str, typer.Option(help="sip:HOST:PORT; default: the service on this machine.")] = "",
+    to: Annotated[str, typer.Option(help="sip:HOST:PORT; without it, the service on this machine.")] = "",
     record: Annotated[
-        Path | None, typer.Option(help="Stereo WAV: left the caller, right the service.")
+        Path | None, typer.Option(help="Stereo WAV to write: left the caller, right the service.")
     ] = None,
-    max_s: Annotated[float, typer.Option("--max", help="Hang up after so many seconds.")] = 120.0,
-    user: Annotated[str, typer.Option(help="SIP user; default: the local softphone.")] = "",
+    max_s: Annotated[float, typer.Option("--max", help="Seconds after which it hangs up.")] = 120.0,
+    user: Annotated[str, typer.Option(help="SIP user; without it, the local softphone.")] = "",
     password_file: Annotated[Path | None, typer.Option(help="File with the SIP password.")] = None,
-    caller_id: Annotated[str, typer.Option(help="Number to show.")] = "",
-    as_json: Json = False,
+    caller_id: Annotated[str, typer.Option(help="Caller id to send.")] = "",
+    as_json: AsJson = False,
 ) -> None:
-    """Place a real SIP call and play the caller.
+    """Place a real SIP call as a simulated caller.
 
     Steps, in the order given: --digits D, --say WAV, --interrupt WAV, --wait S, --hangup.
     """
@@ -138,13 +140,16 @@ def call(
 @app.command()
 def calls(
     call_id: Annotated[str, typer.Argument(help="Show this call as a timeline.")] = "",
-    limit: Annotated[int, typer.Option(help="How many of the newest.")] = 20,
-    as_json: Json = False,
+    limit: Annotated[int, typer.Option(help="Number of calls.")] = 20,
+    as_json: AsJson = False,
 ) -> None:
-    """List calls, or show one as a timeline."""
-    from ivr.cli.views import calls as records
+    """List the newest calls, or show one as a timeline."""
+    from ivr.cli.views import calls as views
 
-    with_settings(lambda settings: records.calls(settings, call_id, limit, as_json=as_json))
+    if call_id:
+        with_settings(lambda settings: views.show(settings, call_id, as_json=as_json))
+    else:
+        with_settings(lambda settings: views.show_all(settings, limit, as_json=as_json))
 
 
 @app.command()
@@ -152,17 +157,19 @@ def say(
     text: str,
     lang: Annotated[str, typer.Option(help="Language.")] = "fr",
     out: Annotated[Path, typer.Option(help="WAV to write.")] = Path("say.wav"),
-    slow: Annotated[bool, typer.Option(help="More slowly.")] = False,
+    slow: Annotated[bool, typer.Option(help="Speak slowly.")] = False,
 ) -> None:
     """Speak a sentence into a WAV with the voice that callers hear."""
-    from ivr.cli.views import calls as records
+    from ivr.cli.views import say as speaking
 
-    with_settings(lambda settings: records.say(settings, text, lang, out, slow=slow))
+    with_settings(lambda settings: speaking.say(settings, text, lang, out, slow=slow))
 
 
 @app.command()
-def publish(note: Annotated[str, typer.Option(help="What was changed, for the list.")] = "") -> None:
-    """Check, train, try, render and hear back what was edited; then new calls use it."""
+def publish(
+    note: Annotated[str, typer.Option(help="What was changed; `ivr content list` shows it.")] = "",
+) -> None:
+    """Check, train and test the edited content, render its prompts, and put it into service for new calls."""
     from ivr.service import publishing
 
     exit_with(with_settings(lambda settings: publishing.publish(settings, note)))
@@ -170,9 +177,9 @@ def publish(note: Annotated[str, typer.Option(help="What was changed, for the li
 
 @app.command()
 def rollback(
-    number: Annotated[int | None, typer.Argument(help="Generation; 0: the files as edited.")] = None,
+    number: Annotated[int | None, typer.Argument(help="A version; 0: the files as edited.")] = None,
 ) -> None:
-    """Back to the generation before, or to the one that is named."""
+    """Go back to the version before, or to the named one."""
     from ivr.service import publishing
 
     exit_with(with_settings(lambda settings: publishing.rollback(settings, number)))
@@ -180,7 +187,7 @@ def rollback(
 
 @models.command("list")
 def models_list() -> None:
-    """What is there, what is missing, and where it comes from."""
+    """List the models: which are installed, which are missing, and their sources."""
     from ivr.setup import models as fetching
 
     with_settings(fetching.list_models)
@@ -188,7 +195,7 @@ def models_list() -> None:
 
 @models.command("pull")
 def models_pull() -> None:
-    """Fetch the normal models from their official addresses."""
+    """Download the standard models from their official addresses."""
     from ivr.setup import models as fetching
 
     with_settings(fetching.pull)
@@ -196,10 +203,10 @@ def models_pull() -> None:
 
 @evaluate.command("nlu")
 def eval_nlu(
-    as_json: Json = False,
-    html: Annotated[Path | None, typer.Option(help="Write a report with curve and confusion matrix.")] = None,
+    as_json: AsJson = False,
+    html: Html = None,
 ) -> None:
-    """The held-out questions: right, declined, wrong, per language."""
+    """Test the held-out questions: shares answered rightly, declined and answered wrongly, per language."""
     from ivr.evaluation import nlu
 
     exit_with(with_settings(lambda settings: nlu.run_nlu(settings, as_json=as_json, html=html)))
@@ -208,12 +215,12 @@ def eval_nlu(
 @evaluate.command("speech")
 def eval_speech(
     count: Annotated[int, typer.Option(help="Questions of each language.")] = 40,
-    lang: Annotated[list[str] | None, typer.Option(help="Language; may be given more than once.")] = None,
-    plain: Annotated[bool, typer.Option("--plain", help="Without hot words.")] = False,
-    menu: Annotated[bool, typer.Option("--menu", help="As at the menu: all languages compete.")] = False,
-    as_json: Json = False,
+    lang: Languages = None,
+    plain: Annotated[bool, typer.Option("--plain", help="Recognise without hot words.")] = False,
+    menu: Annotated[bool, typer.Option("--menu", help="Let all languages compete, as at the menu.")] = False,
+    as_json: AsJson = False,
 ) -> None:
-    """Held-out questions asked aloud over the telephone: word errors and right decisions."""
+    """Ask held-out questions aloud over a telephone line: word errors and right decisions."""
     from ivr.evaluation import speech
 
     aloud = speech.Aloud(hotwords=not plain, menu=menu)
@@ -226,18 +233,18 @@ def eval_speech(
 
 @evaluate.command("prompts")
 def eval_prompts(
-    lang: Annotated[list[str] | None, typer.Option(help="Language; may be given more than once.")] = None,
-    as_json: Json = False,
-    html: Annotated[Path | None, typer.Option(help="Write the report here.")] = None,
+    lang: Languages = None,
+    as_json: AsJson = False,
+    html: Html = None,
 ) -> None:
-    """Every prompt over the telephone to a recogniser: word errors by language, the worst, why each missed."""
+    """Recognise every prompt over a telephone line: word errors by language, worst prompts, kinds of misses."""
     from ivr.evaluation import prompts
 
     exit_with(with_settings(lambda settings: prompts.run(settings, lang or (), html, as_json=as_json)))
 
 
 def main() -> NoReturn:
-    """Entry point of ``ivr``: errors become one line and an exit status."""
+    """Run ``ivr``; an error becomes one line on standard error and an exit status."""
     try:
         app()
     except UsageError as error:

@@ -7,17 +7,16 @@ from typing import Annotated
 
 import typer
 
-from ivr.cli.common import exit_with, with_settings
+from ivr.cli.common import CallId, exit_with, with_settings
 
 app = typer.Typer(no_args_is_help=True, help="What is kept of callers: export, erase, retention, holds.")
 
-NumberArgument = Annotated[str, typer.Argument(help="A telephone number; - reads it from standard input.")]
-CallArgument = Annotated[str, typer.Argument(help="A call's id, or a unique beginning of it.")]
+Number = Annotated[str, typer.Argument(help="A telephone number; - reads it from standard input.")]
 
 
 @app.command()
 def export(
-    number: NumberArgument, out: Annotated[Path, typer.Option(help="New folder to write.")] = Path("export")
+    number: Number, out: Annotated[Path, typer.Option(help="New folder to write.")] = Path("export")
 ) -> None:
     """Write all that is kept of a number: data.json and the sound."""
     from ivr.service import data_subject_requests
@@ -26,7 +25,7 @@ def export(
 
 
 @app.command()
-def erase(number: NumberArgument) -> None:
+def erase(number: Number) -> None:
     """Delete all that is kept of a number; exit 1 when something is left."""
     from ivr.service import data_subject_requests
 
@@ -35,23 +34,23 @@ def erase(number: NumberArgument) -> None:
 
 @app.command()
 def purge() -> None:
-    """Delete what is past its retention, now; the console does so every hour."""
+    """Delete what is past its retention now; the console does so every hour."""
     from ivr.service import data_subject_requests
 
     exit_with(with_settings(data_subject_requests.purge))
 
 
 @app.command()
-def hold(call: CallArgument, why: Annotated[str, typer.Option(help="Why it must be kept.")]) -> None:
-    """Keep a call whatever its age, against erasure too."""
+def hold(call: CallId, why: Annotated[str, typer.Option(help="The reason.")]) -> None:
+    """Keep a call at any age, against erasure too."""
     from ivr.service import data_subject_requests
 
     exit_with(with_settings(lambda settings: data_subject_requests.hold(settings, call, why)))
 
 
 @app.command()
-def release(call: CallArgument) -> None:
-    """Hold a call no longer."""
+def release(call: CallId) -> None:
+    """End the hold of a call."""
     from ivr.service import data_subject_requests
 
     exit_with(with_settings(lambda settings: data_subject_requests.hold(settings, call, "")))

@@ -1,4 +1,4 @@
-"""`ivr replay` and `ivr golden`: recorded calls through today's service."""
+"""``ivr replay`` and ``ivr golden``: recorded calls through the current service."""
 
 from __future__ import annotations
 
@@ -9,42 +9,46 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperCommand
 
-from ivr.cli.common import Json, exit_with, print_lines, with_settings
+from ivr.cli.common import AsJson, CallId, Html, exit_with, print_lines, with_settings
 from ivr.core.settings import Settings
 
-golden = typer.Typer(no_args_is_help=True, help="Recorded calls that must go on going well.")
+golden = typer.Typer(
+    no_args_is_help=True, help="Recorded calls that every publication must still serve well."
+)
 
 
-class Replaying(TyperCommand):
-    """``--ray`` may stand without an address."""
+class ReplayCommand(TyperCommand):
+    """The command ``replay``, whose option ``--ray`` takes an optional address."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Writes the local address where none is."""
-        spelled: list[str] = []
+        """Put the local address after a ``--ray`` without one."""
+        completed: list[str] = []
         for place, word in enumerate(args):
-            spelled.append(word)
+            completed.append(word)
             following = args[place + 1] if place + 1 < len(args) else ""
             if word == "--ray" and ":" not in following and following not in ("auto", "local"):
-                spelled.append("local")
-        return super().parse_args(ctx, spelled)
+                completed.append("local")
+        return super().parse_args(ctx, completed)
 
 
 def replay(
-    calls: Annotated[list[str] | None, typer.Argument(help="Calls, by id or the beginning of it.")] = None,
-    since: Annotated[str, typer.Option(help="All recorded calls of the last 90m, 36h, 7d, 2w.")] = "",
-    suite: Annotated[str, typer.Option(help="The golden calls of this name.")] = "",
-    engine: Annotated[str, typer.Option(help="vosk, whisper or auto; default: the one in use.")] = "",
-    workers: Annotated[int, typer.Option("--jobs", help="Worker processes; default: one a core.")] = 0,
-    ray: Annotated[str, typer.Option(help="On Ray: here, or at this address.")] = "",
-    anew: Annotated[bool, typer.Option("--anew", help="Also what is known from an earlier run.")] = False,
+    calls: Annotated[
+        list[str] | None, typer.Argument(help="Ids of calls, or unique beginnings of them.")
+    ] = None,
+    since: Annotated[str, typer.Option(help="All recorded calls of 90m, 12h, 7d, 2w, or since a day.")] = "",
+    suite: Annotated[str, typer.Option(help="The golden calls of this set.")] = "",
+    engine: Annotated[str, typer.Option(help="vosk, whisper or auto; without it, the engine in use.")] = "",
+    workers: Annotated[int, typer.Option("--jobs", help="Worker processes; without it, one a core.")] = 0,
+    ray: Annotated[str, typer.Option(help="Run on Ray: on this machine, or at this address.")] = "",
+    anew: Annotated[bool, typer.Option("--anew", help="Ignore the results of earlier runs.")] = False,
     fail_on_change: Annotated[
         bool, typer.Option("--fail-on-change", help="Exit 1 if anything changed.")
     ] = False,
     junit: Annotated[Path | None, typer.Option(help="JUnit XML to write.")] = None,
-    html: Annotated[Path | None, typer.Option(help="HTML page to write.")] = None,
-    as_json: Json = False,
+    html: Html = None,
+    as_json: AsJson = False,
 ) -> None:
-    """Run recorded calls again through today's service: each turn then and now, and why it differs."""
+    """Run recorded calls again through the current service, and show which turns differ and why."""
     from ivr.evaluation.replay import command
 
     wanted = command.ReplaySelection(
@@ -56,19 +60,19 @@ def replay(
 
 @golden.command("add")
 def golden_add(
-    call: Annotated[str, typer.Argument(help="A recorded call, by id or the beginning of it.")],
-    name: Annotated[str, typer.Option("--set", help="The set it belongs to.")],
-    note: Annotated[str, typer.Option(help="What it is there for.")] = "",
+    call: CallId,
+    name: Annotated[str, typer.Option("--set", help="The set.")],
+    note: Annotated[str, typer.Option(help="What the call tests.")] = "",
 ) -> None:
-    """Keep a recorded call in a set, expected to go as it went."""
+    """Add a recorded call to a set; a replay is expected to go as the call went."""
     from ivr.evaluation.replay import command
 
     with_settings(lambda settings: command.add_golden(settings, call, name, note))
 
 
 @golden.command("list")
-def golden_list(as_json: Json = False) -> None:
-    """The sets, their calls and turns."""
+def golden_list(as_json: AsJson = False) -> None:
+    """List the sets, their calls and turns."""
     from ivr.evaluation.replay import command
 
     def work(settings: Settings) -> None:
@@ -83,6 +87,6 @@ def golden_list(as_json: Json = False) -> None:
 
 
 def add_to(app: typer.Typer) -> None:
-    """Put these commands into ``ivr``."""
-    app.command(cls=Replaying)(replay)
+    """Add these commands to ``app``."""
+    app.command(cls=ReplayCommand)(replay)
     app.add_typer(golden, name="golden")

@@ -1,4 +1,4 @@
-"""``ivr report``: what the line achieved."""
+"""``ivr report``: the figures of the line."""
 
 from __future__ import annotations
 
@@ -7,23 +7,25 @@ from typing import Annotated
 
 import typer
 
-from ivr.cli.common import Json, with_settings
+from ivr.cli.common import AsJson, Html, Since, with_settings
 
-report = typer.Typer(invoke_without_command=True, help="Service level, waiting, containment, answer times.")
+report = typer.Typer(
+    invoke_without_command=True,
+    help="Report service level, waiting, containment and answer times, by language and by hour.",
+)
 
 
 @report.callback(invoke_without_command=True)
 def _report(
     context: typer.Context,
-    since: Annotated[str, typer.Option(help="7d, 12h, 2w, or a day: 2026-11-01.")] = "7d",
+    since: Since = "7d",
     events: Annotated[
         Path | None, typer.Option(help="Count this file of events instead of the store.")
     ] = None,
-    csv: Annotated[Path | None, typer.Option(help="Table to write.")] = None,
-    html: Annotated[Path | None, typer.Option(help="Page with charts to write.")] = None,
-    as_json: Json = False,
+    csv: Annotated[Path | None, typer.Option(help="CSV file to write.")] = None,
+    html: Html = None,
+    as_json: AsJson = False,
 ) -> None:
-    """What the line achieved, for all calls, by language and by hour."""
     from ivr.reporting import command
 
     if context.invoked_subcommand is None:
@@ -35,12 +37,12 @@ def _report(
 @report.command("simulate")
 def simulate(
     out: Annotated[Path, typer.Argument(help="File of events to write.")],
-    seed: Annotated[int, typer.Option(help="The same seed, the same day.")] = 1,
-    calls: Annotated[int, typer.Option(help="Calls expected in all.")] = 500,
+    seed: Annotated[int, typer.Option(help="Random seed: the same seed gives the same day.")] = 1,
+    calls: Annotated[int, typer.Option(help="Expected number of calls.")] = 500,
     advisers: Annotated[int, typer.Option(help="Advisers on duty.")] = 2,
     hours: Annotated[int, typer.Option(help="Length of the day, 1 to 10.")] = 10,
 ) -> None:
-    """Write the events of a day that never was, to try the report on."""
+    """Write the events of a synthetic day, to try the report on."""
     from ivr.reporting import command
 
     facts = {"calls": calls, "advisers": advisers, "hours": hours}

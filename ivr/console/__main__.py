@@ -35,7 +35,7 @@ async def _run(settings: Settings) -> None:
     try:
         await serve(context, stop)
     finally:
-        context.engine.dispose()
+        context.store.close()
 
 
 def main() -> int:

@@ -6,12 +6,11 @@ import datetime as dt
 from dataclasses import dataclass
 from typing import Annotated
 
-import sqlalchemy as sa
 from fastapi import Depends, Request
 
 from ivr.content.callflow import Callflow, load_callflow
 from ivr.core.settings import Settings
-from ivr.store.database import open_store
+from ivr.store.database import Store
 
 
 @dataclass(frozen=True)
@@ -20,7 +19,7 @@ class Context:
 
     settings: Settings
     callflow: Callflow
-    engine: sa.Engine
+    store: Store
 
     def now(self) -> dt.datetime:
         """The time in the office's zone; ``IVR_TODAY`` stops it."""
@@ -30,7 +29,9 @@ class Context:
 def open_context(settings: Settings) -> Context:
     """Raises ConfigError when the call flow is wrong, sqlalchemy's OperationalError when the store is away."""
     settings.state.mkdir(parents=True, exist_ok=True)
-    return Context(settings, load_callflow(settings.root), open_store(settings.database))
+    store = Store(settings.database)
+    store.connect().close()
+    return Context(settings, load_callflow(settings.root), store)
 
 
 def _of_the_app(request: Request) -> Context:

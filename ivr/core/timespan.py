@@ -1,4 +1,4 @@
-"""Spans of time as people write them on the command line: ``7d``, ``12h``, ``2026-11-01``."""
+"""Spans of time as people write them on the command line: ``90m``, ``12h``, ``7d``, ``2w``, ``2026-11-01``."""
 
 from __future__ import annotations
 
@@ -9,12 +9,17 @@ from zoneinfo import ZoneInfo
 
 from ivr.core.errors import UsageError
 
-_LENGTHS = {"h": dt.timedelta(hours=1), "d": dt.timedelta(days=1), "w": dt.timedelta(weeks=1)}
+_UNITS = {
+    "m": dt.timedelta(minutes=1),
+    "h": dt.timedelta(hours=1),
+    "d": dt.timedelta(days=1),
+    "w": dt.timedelta(weeks=1),
+}
 
 
 @dataclass(frozen=True)
 class Timespan:
-    """From ``start`` to ``end``, both with a time zone; ``end`` is not in it."""
+    """From ``start`` to before ``end``, both with a time zone."""
 
     start: dt.datetime
     end: dt.datetime
@@ -24,20 +29,21 @@ class Timespan:
 
 
 def since(text: str, now: dt.datetime) -> Timespan:
-    """What ``--since`` means at ``now``: so many hours, days or weeks back, or from the beginning of a day.
+    """The span until ``now`` that ``text``, the value of an option ``--since``, describes.
 
-    Raises UsageError when it is neither.
+    ``text``: a number of minutes, hours, days or weeks, or a day, which counts from its beginning in the time zone of
+    ``now``.  Raises UsageError when it is neither, or a day to come.
     """
-    found = re.fullmatch(r"(\d+)([hdw])", text)
+    found = re.fullmatch(r"(\d+)([mhdw])", text)
     if found and int(found[1]):
         try:
-            return Timespan(now - int(found[1]) * _LENGTHS[found[2]], now)
+            return Timespan(now - int(found[1]) * _UNITS[found[2]], now)
         except OverflowError:
             raise UsageError(f"--since {text}: before all times") from None
     try:
         day = dt.date.fromisoformat(text)
     except ValueError:
-        raise UsageError(f"--since {text}: write 7d, 12h, 2w or a day such as 2026-11-01") from None
+        raise UsageError(f"--since {text}: write 90m, 12h, 7d, 2w or a day such as 2026-11-01") from None
     start = dt.datetime.combine(day, dt.time(), now.tzinfo)
     if start >= now:
         raise UsageError(f"--since {text}: that day is still to come")
@@ -45,5 +51,5 @@ def since(text: str, now: dt.datetime) -> Timespan:
 
 
 def now(zone: str) -> dt.datetime:
-    """This moment in the office's time zone."""
+    """This moment in the time zone named ``zone``, for example ``Europe/Paris``."""
     return dt.datetime.now(ZoneInfo(zone))

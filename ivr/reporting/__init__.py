@@ -1,1 +1,1 @@
-"""What the line achieved: calls counted as the trade counts them."""
+"""Figures of calls: facts, KPIs, latency, and the reports that show them."""

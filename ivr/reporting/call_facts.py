@@ -1,12 +1,12 @@
-"""The events of a call -> what counts about it.  Pure.
+"""Derives the facts that are counted about a call from its events.  Pure.
 
-A call is of one kind, so that the kinds add up to all calls::
+Every call is of one kind, so that the kinds add up to all calls::
 
-    person      the caller asked for a person, whatever came of it
-    contained   he did not, and the service answered him
-    message     he did not, and left a message or asked for a callback
-    left        he did not, and went without any of these
-    failed      our program failed and the dialplan's fallback had him
+    person      the caller asked for a person, with any result
+    contained   the caller did not, and the service answered them
+    message     the caller did not, and left a message or asked for a callback
+    left        the caller did not, and hung up without any of these
+    failed      the program failed, and the dialplan's fallback served the caller
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ from ivr.core.vocabulary import CallOutcome, PersonReason, QueueExit
 
 ANSWERED = "answered"
 NOBODY = (Phrase.CLOSED, "closed_reason", Phrase.HANDOFF_FAILED)
-"""Keys of the phrases that tell the caller that nobody is there."""
+"""Keys of the phrases that tell the caller that no adviser is on duty."""
 QUEUE_LOG_S = 1.0
-"""The queue log's clock may be so many seconds behind."""
+"""Largest lag of the queue log's clock, in seconds."""
 
 
 class ContactKind(StrEnum):
-    """What a call came to."""
+    """The kind of a call, as the module's head lists them."""
 
     PERSON = "person"
     CONTAINED = "contained"
@@ -42,14 +42,15 @@ OUTCOMES = {
     CallOutcome.MESSAGE: ContactKind.MESSAGE,
     CallOutcome.ABANDONED: ContactKind.LEFT,
 }
-"""CallFinished.outcome of a call without a wish for a person -> its kind; any other means that we failed."""
+"""CallFinished.outcome of a call without a request for a person -> its kind; any other means FAILED."""
 
 
 @dataclass(frozen=True)
 class Request:
-    """One wish for a person, from PersonWanted to its end.
+    """One request for a person, from PersonWanted to its end.
 
-    ``ended``: answered, or why the waiting ended (QueueLeft.why); ``waited_s`` seconds from wish to end.
+    ``why``: the reason (PersonWanted.why); ``ended``: ``answered``, or why the wait ended (QueueLeft.why);
+    ``waited_s``: seconds from the request to its end.
     """
 
     why: PersonReason
@@ -59,7 +60,11 @@ class Request:
 
 @dataclass(frozen=True)
 class CallFacts:
-    """What counts about one call that is over.  ``started`` in seconds since 1970, ``answers_s`` mouth to ear."""
+    """The facts that are counted about one call that is over.
+
+    ``started``: seconds since 1970; ``talked_s``: seconds of each talk with an adviser; ``answers_s``: seconds from
+    mouth to ear of each answer.
+    """
 
     id: str
     started: float
@@ -73,7 +78,7 @@ class CallFacts:
 
 
 def call_of(call_id: str, story: Sequence[events.Stamped]) -> CallFacts | None:
-    """The call that these events tell in their order; None while it goes on."""
+    """The facts of the call with these events, in any order; None while the call goes on."""
     tally = _Tally()
     for item in sorted(story, key=_when):
         tally.take(item)
@@ -88,10 +93,10 @@ def call_of(call_id: str, story: Sequence[events.Stamped]) -> CallFacts | None:
 
 
 def _when(item: events.Stamped) -> float:
-    """The order of counting.
+    """The time by which events are counted, in seconds since 1970.
 
-    Ends of waiting come from Asterisk's queue log, whose clock has whole seconds: they may seem to be earlier than
-    their beginning.  The end of the call is whoever's last word, and may be noted before the log was read.
+    Ends of waits come from Asterisk's queue log, whose clock has whole seconds, so that an end may seem earlier than
+    its beginning.  The end of the call comes last, although it may be stored before the log was read.
     """
     match item.event:
         case events.PersonAnswered() | events.QueueLeft():
@@ -102,13 +107,13 @@ def _when(item: events.Stamped) -> float:
 
 
 def calls_of(stories: Iterable[tuple[str, Sequence[events.Stamped]]]) -> list[CallFacts]:
-    """All calls that are over."""
+    """The facts of all calls that are over; ``stories``: each call's id and events."""
     return [call for call_id, story in stories if (call := call_of(call_id, story)) is not None]
 
 
 @dataclass
 class _Tally:
-    """Counts while the events pass by."""
+    """Counts events one by one."""
 
     started: float = 0.0
     lang: str = ""
@@ -118,7 +123,7 @@ class _Tally:
     callbacks: int = 0
     answers_s: dict[int, float] = field(default_factory=dict)
     finished: events.CallFinished | None = None
-    _wish: events.PersonWanted | None = None
+    _request: events.PersonWanted | None = None
     _since: float = 0.0
 
     def take(self, item: events.Stamped) -> None:
@@ -126,13 +131,13 @@ class _Tally:
         match item.event:
             case events.LanguageChosen(lang=lang):
                 self.lang = lang
-            case events.PersonWanted() as wish if self._wish is None:  # asked again: he waits since the first
-                self._wish, self._since = wish, item.at
+            case events.PersonWanted() as request if self._request is None:  # a repeated one changes nothing
+                self._request, self._since = request, item.at
             case events.PersonAnswered(waited_s=waited_s):
                 self._end(ANSWERED, waited_s)
             case events.QueueLeft(why=why, waited_s=waited_s):
                 self._end(why, waited_s)
-            case events.Said(key=key) if key in NOBODY:  # he was put into no queue at all
+            case events.Said(key=key) if key in NOBODY:  # the caller was put into no queue
                 self._end(QueueExit.EMPTY, item.at - self._since)
             case events.PersonLeft(seconds=seconds):
                 self.talked_s.append(seconds)
@@ -140,13 +145,13 @@ class _Tally:
                 self.messages += 1
             case events.CallbackWanted():
                 self.callbacks += 1
-            case events.MouthToEar(turn=turn, seconds=seconds):  # measured twice after a crash: once
+            case events.MouthToEar(turn=turn, seconds=seconds):  # may be measured twice after a crash
                 self.answers_s[turn] = seconds
             case events.CallFinished() as finished:
                 self.finished = finished
                 self._end(QueueExit.HANG_UP, item.at - self._since)
 
     def _end(self, how: str, waited_s: float) -> None:
-        if self._wish is not None:
-            self.requests.append(Request(self._wish.why, how, round(waited_s, 3)))
-            self._wish = None
+        if self._request is not None:
+            self.requests.append(Request(self._request.why, how, round(waited_s, 3)))
+            self._request = None

@@ -1,4 +1,4 @@
-"""`ivr report`: what the line achieved in a span of time, as text, JSON, CSV or a page."""
+"""``ivr report``: the figures of a span of time, as text, JSON, CSV or an HTML page."""
 
 from __future__ import annotations
 
@@ -21,27 +21,27 @@ from ivr.reporting.call_facts import CallFacts, calls_of
 from ivr.reporting.html import write
 from ivr.reporting.kpis import Kpis, by_hour, by_language
 from ivr.reporting.synthetic_day import PROFILE, SyntheticDay, simulate
-from ivr.store.access import opened
-from ivr.store.queries import CallEvents, stories
+from ivr.store.journal import drained_store
+from ivr.store.queries import CallEvents, call_events
 
 COUNTED = (
     events.CallStarted, events.LanguageChosen, events.PersonWanted, events.PersonAnswered, events.PersonLeft,
     events.QueueLeft, events.Said, events.CallbackWanted, events.MessageLeft, events.CallFinished, events.MouthToEar,
 )  # fmt: skip
 A_DAY, OPENS = dt.date(2026, 11, 23), dt.time(9)
-"""When a simulated day begins."""
+"""When a synthetic day begins."""
 
 
 @dataclass(frozen=True)
 class TrafficReport:
-    """The figures of all calls, by language and by hour; ``title`` says of what."""
+    """The figures of some calls; ``title`` describes the calls, ``zone`` is the office's time zone."""
 
     title: str
     calls: Sequence[CallFacts]
     zone: ZoneInfo
 
     def figures(self) -> Iterator[tuple[str, Kpis]]:
-        """(all, language or hour; figures)."""
+        """The figures of ``all`` calls, then of each ``language``, then of each ``hour``, each with that word."""
         yield "all", Kpis.of(self.calls)
         for row in by_language(self.calls):
             yield "language", row
@@ -53,7 +53,11 @@ def report(
     settings: Settings, since: str, events_file: Path | None, *, csv_file: Path | None, html: Path | None,
     as_json: bool,
 ) -> None:  # fmt: skip
-    """Count the calls since then (or those of a file of events), write files and print."""
+    """Count calls, write the report to the files that are named, and print it.
+
+    ``since``: a span as ``ivr.core.timespan.since`` reads it; ``events_file``: count its events instead of the
+    store's. Raises UsageError when the span or the file cannot be read.
+    """
     found = _of_file(settings, events_file) if events_file else _of_store(settings, since)
     rows = list(found.figures())
     if csv_file:
@@ -71,7 +75,11 @@ def report(
 
 
 def simulated(settings: Settings, out: Path, seed: int, *, calls: int, advisers: int, hours: int) -> None:
-    """Write the events of a day that never was."""
+    """Write the events of a synthetic day to ``out``.
+
+    ``calls``: expected number; ``advisers``: on duty; ``hours``: length of the day.  Raises UsageError for a number
+    out of range.
+    """
     if calls < 1 or advisers < 1 or not 1 <= hours <= len(PROFILE):
         raise UsageError(f"--calls and --advisers from 1 up, --hours from 1 to {len(PROFILE)}")
     opens = dt.datetime.combine(A_DAY, OPENS, _zone(settings)).timestamp()
@@ -82,7 +90,7 @@ def simulated(settings: Settings, out: Path, seed: int, *, calls: int, advisers:
 
 
 def read_events(lines: Iterable[str], name: str) -> list[CallEvents]:
-    """Calls of a file with one event a line; raises UsageError naming the line that is none."""
+    """The calls in ``lines``, one JSON event each; raises UsageError with ``name`` and the line that is no event."""
     found = []
     for number, line in enumerate(lines, 1):
         try:
@@ -96,8 +104,8 @@ def read_events(lines: Iterable[str], name: str) -> list[CallEvents]:
 def _of_store(settings: Settings, since: str) -> TrafficReport:
     zone = _zone(settings)
     span = timespan.since(since, dt.datetime.now(zone))
-    with opened(settings) as engine:
-        found = calls_of(stories(engine, span.start.timestamp(), span.end.timestamp(), COUNTED))
+    with drained_store(settings) as store:
+        found = calls_of(call_events(store, span.start.timestamp(), span.end.timestamp(), COUNTED))
     return TrafficReport(f"Calls of {span}", found, zone)
 
 

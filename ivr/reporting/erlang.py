@@ -1,7 +1,8 @@
-"""What queueing theory expects of n advisers: Erlang's C formula, and its extension by callers who give up.  Pure.
+"""Queueing theory for n advisers: Erlang C, and Erlang A for callers who give up.  Pure.
 
-Erlang C (M/M/n): everybody waits for as long as it takes.  Erlang A (M/M/n+M): each gives up after an exponential
-patience.  Gans, Koole, Mandelbaum: Telephone Call Centers: Tutorial, Review, and Research Prospects, 2003.
+In Erlang C (M/M/n) all callers wait until they are answered.  In Erlang A (M/M/n+M) each gives up after an
+exponential patience.  Source: Gans, Koole, Mandelbaum: Telephone Call Centers: Tutorial, Review, and Research
+Prospects, 2003.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import math
 from dataclasses import dataclass
 
 LEAST = 1e-14
-"""States less likely than this, against the likeliest, are left out."""
+"""States less likely than this, relative to the likeliest, are left out."""
 
 
 @dataclass(frozen=True)
@@ -23,9 +24,10 @@ class ErlangA:
 
 
 def erlang_c(load: float, advisers: int) -> float:
-    """Share of callers who have to wait.  ``load`` in erlang: calls a second times seconds of talk.
+    """Share of callers (0 to 1) who have to wait.
 
-    Raises ValueError when the queue would grow without end.
+    ``load``: in erlang, calls per second times seconds of talk; ``advisers``: their number.  Raises ValueError when
+    the queue would grow without end.
     """
     if not 0 <= load < advisers:
         raise ValueError(f"{advisers} advisers cannot carry {load:.1f} erlang")
@@ -36,12 +38,18 @@ def erlang_c(load: float, advisers: int) -> float:
 
 
 def erlang_c_within(load: float, advisers: int, talk_s: float, within_s: float) -> float:
-    """Share of callers who are answered within so many seconds, when nobody gives up."""
+    """Share of callers (0 to 1) who are answered within ``within_s`` seconds, when nobody gives up.
+
+    ``load``: in erlang; ``talk_s``: mean seconds of talk.  Raises what ``erlang_c`` raises.
+    """
     return 1 - erlang_c(load, advisers) * math.exp(-(advisers - load) * within_s / talk_s)
 
 
 def erlang_a(calls_per_s: float, talk_s: float, patience_s: float, advisers: int) -> ErlangA:
-    """The steady state, from the balance of a birth and death process."""
+    """The steady state of a queue whose callers give up, from the balance of a birth and death process.
+
+    ``talk_s`` and ``patience_s``: means of exponential times, in seconds.
+    """
     weights, number, weight = [1.0], 0, 1.0
     while weight > LEAST * max(weights) or number < advisers:
         number += 1

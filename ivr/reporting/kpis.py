@@ -1,9 +1,10 @@
-"""Calls -> the figures of a report: service level, answer rate, abandonment, waiting, containment.  Pure.
+"""Counts calls into the figures of a report: service level, answer rate, abandonment, waiting, containment.  Pure.
 
 There are at least five ways to count a service level (ICMI, "Service Level Calculations", QueueTips, July 2002).
-``service_level`` is the strictest of them: answered within 30 s, of all who asked; who gives up counts as not
-answered, however soon.  ``service_level_staffed`` leaves out those who hung up within 5 s (wrong key, second thought)
-and those who asked when nobody was on duty: the one to compare with another house's figure.  docs/report.md.
+``service_level`` is the strictest of them: answered within 30 s, of all who asked.  A caller who gives up counts as
+not answered, even after a second.  ``service_level_staffed`` leaves out callers who hung up within 5 s (wrong key,
+second thought) and callers who asked when nobody was on duty.  It is the one to compare with other centres.
+docs/report.md describes every figure.
 """
 
 from __future__ import annotations
@@ -19,14 +20,19 @@ from ivr.core.vocabulary import QueueExit
 from ivr.reporting.call_facts import ANSWERED, CallFacts, ContactKind
 
 WITHIN_S = 30.0
-"""Answered within so many seconds of asking is in time."""
+"""A request that is answered within so many seconds is answered in time."""
 SHORT_S = 5.0
-"""Who hangs up within so many seconds of asking did not really wait."""
+"""A caller who hangs up within so many seconds of the request did not really wait."""
 
 
 @dataclass(frozen=True)
 class Kpis:
-    """Counts of a group of calls, and the shares that follow from them (None: of nothing)."""
+    """Counts of a group of calls, and the shares that follow from them (None without calls).
+
+    ``kinds``: calls of each kind; ``ended``: requests by how they ended; ``short``: callers who hung up within
+    SHORT_S; ``in_time``: requests answered within WITHIN_S.  Tuples hold seconds: waits until an answer and until a
+    hang-up, talks, and mouth-to-ear times.
+    """
 
     group: str
     kinds: Counter[ContactKind]
@@ -42,7 +48,7 @@ class Kpis:
 
     @classmethod
     def of(cls, calls: Sequence[CallFacts], group: str = "all") -> Kpis:
-        """Count some calls."""
+        """Count ``calls``; ``group`` names them."""
         asked = [request for call in calls for request in call.requests]
         waited = [request.waited_s for request in asked if request.ended == ANSWERED]
         gave_up = [request.waited_s for request in asked if request.ended == QueueExit.HANG_UP]
@@ -62,17 +68,17 @@ class Kpis:
 
     @property
     def calls(self) -> int:
-        """All calls."""
+        """The number of calls."""
         return self.kinds.total()
 
     @property
     def asked(self) -> int:
-        """Wishes for a person; a call may hold more than one."""
+        """Requests for a person; a call may hold more than one."""
         return self.ended.total()
 
     @property
     def answered(self) -> int:
-        """Wishes that a person answered."""
+        """Requests that a person answered."""
         return self.ended[ANSWERED]
 
     @property
@@ -82,12 +88,12 @@ class Kpis:
 
     @property
     def service_level_staffed(self) -> float | None:
-        """The same without those who hung up within 5 s, and without those who asked when nobody was there."""
+        """The same without callers who hung up within 5 s or asked when nobody was on duty."""
         return share(self.in_time, self.asked - self.short - self.ended[QueueExit.EMPTY])
 
     @property
     def answer_rate(self) -> float | None:
-        """Answered at all, of all who asked."""
+        """Answered after any time, of all who asked."""
         return share(self.answered, self.asked)
 
     @property
@@ -101,7 +107,7 @@ class Kpis:
         return share(self.kinds[ContactKind.CONTAINED], self.calls)
 
     def row(self) -> dict[str, str | int | float | None]:
-        """Everything as one flat row, for JSON and CSV; shares with four digits, times in seconds."""
+        """All figures as one flat row, for JSON and CSV; shares have four digits, times are in seconds."""
         return {
             "group": self.group,
             "calls": self.calls,
@@ -134,12 +140,12 @@ class Kpis:
 
 
 def by_language(calls: Sequence[CallFacts]) -> list[Kpis]:
-    """One a language, in the alphabet's order; calls that ended before a language was known are ``none``."""
+    """The figures of each language, in alphabetical order; ``none`` holds calls without a language."""
     return _by(calls, lambda call: call.lang or "none")
 
 
 def by_hour(calls: Sequence[CallFacts], zone: ZoneInfo) -> list[Kpis]:
-    """One an hour of the day (local time) in which calls began."""
+    """The figures of each hour of the day, by the begin of the calls in the time ``zone``."""
     return _by(calls, lambda call: f"{dt.datetime.fromtimestamp(call.started, zone):%H}")
 
 
@@ -149,14 +155,14 @@ def _by(calls: Sequence[CallFacts], group: Callable[[CallFacts], str]) -> list[K
 
 
 def share(part: int, whole: int) -> float | None:
-    """None where there is nothing to have a share of."""
+    """``part`` of ``whole`` (0 to 1); None when the whole is empty."""
     return part / whole if whole > 0 else None
 
 
 def rank(values: Iterable[float], part: float) -> float | None:
-    """Percentile by nearest rank: the smallest value that ``part`` (0 to 1) of all do not exceed.
+    """Percentile by nearest rank: the smallest value that ``part`` (0 to 1) of all values do not exceed.
 
-    Always one of the values, so that it can be checked by counting; None of nothing.
+    It is always one of the values, so that it can be checked by counting; None without values.
     """
     ordered = sorted(values)
     return ordered[max(0, math.ceil(round(part * len(ordered), 9)) - 1)] if ordered else None

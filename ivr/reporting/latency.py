@@ -1,8 +1,8 @@
-"""How long a call's answers took, from its recording: each thing heard beside what the recording shows.  Pure.
+"""Measures how long a call's answers took, from its events and its recording.  Pure.
 
-The recording is Asterisk's own: the time from the caller's last sound reaching Asterisk to our first sound leaving
-it.  The way to the caller and back (network, his telephone's jitter buffer) comes on top; `ivr bench turns` measures
-at the caller's end.
+The recording is Asterisk's own.  It shows the time from the caller's last sound reaching Asterisk to the first
+sound of the answer leaving it.  The network and the telephone's jitter buffer come on top; `ivr bench turns`
+measures at the caller's end.
 """
 
 from __future__ import annotations
@@ -13,12 +13,13 @@ from ivr.core import events
 from ivr.reporting.recording_analysis import AnalysedTurn, Analysis
 
 NEAR_S = 0.6
-"""So near to each other (seconds) are one moment in the call's log and in its recording."""
+"""Largest distance, in seconds, between a moment in the events and the same moment in the recording."""
 NO_GREETING = -1.0
+"""RecordingMeasured.greeting_s when the service said nothing."""
 
 
 def measured(story: Sequence[events.Stamped], analysis: Analysis) -> Iterator[events.Event]:
-    """What is noted of a call: MouthToEar for each answer, then RecordingMeasured."""
+    """The events that a measurement adds to a call: a MouthToEar for each answer, then a RecordingMeasured."""
     answers = list(answered(story, analysis))
     yield from answers
     greeting_s = NO_GREETING if analysis.greeting_s is None else round(analysis.greeting_s, 3)
@@ -26,7 +27,7 @@ def measured(story: Sequence[events.Stamped], analysis: Analysis) -> Iterator[ev
 
 
 def answered(story: Sequence[events.Stamped], analysis: Analysis) -> Iterator[events.MouthToEar]:
-    """The answers of ours that the recording shows; messages and talks with advisers are not among them."""
+    """The service's answers that the recording shows, without messages and talks with advisers."""
     said = [item.event.start_s for item in story if isinstance(item.event, events.Said)]
     heard = [item.event.end_s for item in story if isinstance(item.event, events.Heard)]
     for number, end_s in enumerate(heard, 1):
@@ -41,6 +42,6 @@ def _is_ours(turn: AnalysedTurn, said: Sequence[float]) -> bool:
 
 
 def waits(story: Sequence[events.Stamped]) -> list[tuple[float, float]]:
-    """When each measured answer began (seconds), and how long after the caller's last sound that was."""
+    """When each measured answer began (seconds from the answer of the call), and its mouth-to-ear time (seconds)."""
     found = [item.event for item in story if isinstance(item.event, events.MouthToEar)]
     return [(event.caller_end_s + event.seconds, event.seconds) for event in found]

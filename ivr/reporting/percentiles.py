@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Percentiles:
-    """Of times in seconds."""
+    """The percentiles of ``count`` times, in seconds."""
 
     count: int
     p50: float
@@ -18,7 +18,7 @@ class Percentiles:
 
     @classmethod
     def of(cls, times: Sequence[float]) -> Percentiles:
-        """Percentiles by linear interpolation; one value is all of them."""
+        """Percentiles of ``times`` (seconds) by linear interpolation; one time is all of them, none gives 0."""
         if len(times) < 2:
             only = times[0] if times else 0.0
             return cls(len(times), only, only, only)

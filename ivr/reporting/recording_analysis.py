@@ -1,7 +1,6 @@
-"""What happened in a recorded call, measured in its audio alone: who spoke when, and how long answers took.
-Pure.
+"""Measures a recorded call in its audio alone: who spoke when, and how long answers took.  Pure.
 
-Speech is found by energy: a telephone leg between computers is digitally silent when nobody speaks, and the
+Speech is detected by energy: a telephone leg between computers is digitally silent when nobody speaks, and the
 thresholds follow each channel's own level and background.
 """
 
@@ -15,15 +14,15 @@ import numpy as np
 from ivr.core.audio import RATE, to_samples
 
 HOP_S = 0.005
-"""Resolution of all times here, in seconds."""
+"""Resolution of all times in this module, in seconds."""
 QUIETEST_DB = -50.0
-"""Below this (dB against full scale) nothing is speech."""
+"""Nothing below this level (dBFS) is speech."""
 BELOW_SPEECH_DB, ABOVE_NOISE_DB = 30.0, 6.0
-"""Speech is at most this far below the channel's loud parts, and at least so far above its background."""
+"""Speech is at most this far below the channel's loud parts, and at least this far above its background."""
 JOIN_S = 0.3
-"""Shorter pauses belong to the utterance."""
+"""Shorter pauses (seconds) belong to the utterance."""
 SHORTEST_S = 0.04
-"""Shorter sounds are clicks."""
+"""Shorter sounds (seconds) are clicks."""
 
 
 @dataclass(frozen=True)
@@ -36,8 +35,9 @@ class SpeechSpan:
 
 @dataclass(frozen=True)
 class AnalysedTurn:
-    """A caller's turn and its answer: end of his speech, start of the service's next speech (None: no
-    answer).
+    """A caller's turn: the end of their speech and the start of the answer (None without one).
+
+    Both are in seconds from the answer of the call.
     """
 
     caller_end: float
@@ -51,7 +51,7 @@ class AnalysedTurn:
 
 @dataclass(frozen=True)
 class Analysis:
-    """Both sides' utterances, the turns, and the seconds until the service first spoke (None: never)."""
+    """Both sides' utterances, the turns, and the seconds until the service first spoke (None if it never did)."""
 
     caller: tuple[SpeechSpan, ...]
     service: tuple[SpeechSpan, ...]
@@ -59,7 +59,7 @@ class Analysis:
     greeting_s: float | None
 
     def events(self) -> list[tuple[str, float]]:
-        """Starts and ends of speech as (event, seconds), in order of time."""
+        """The starts and ends of speech as (event, seconds), in order of time."""
         found = [
             (f"{who}_speech_{edge}", round(getattr(span, edge), 3))
             for who, spans in (("caller", self.caller), ("service", self.service))
@@ -70,13 +70,13 @@ class Analysis:
 
 
 def analyse(caller: bytes, service: bytes, rate: int = RATE) -> Analysis:
-    """Analyse two aligned legs (s16le mono at ``rate`` Hz) whose first sample is the moment of the answer."""
+    """Analyse two aligned legs, s16le mono at ``rate`` Hz, whose first sample is the moment of the answer."""
     said, heard = speech(caller, rate), speech(service, rate)
     return Analysis(said, heard, turns(said, heard), heard[0].start if heard else None)
 
 
 def speech(pcm: bytes, rate: int = RATE) -> tuple[SpeechSpan, ...]:
-    """Utterances in one leg."""
+    """The utterances in one leg, s16le mono at ``rate`` Hz."""
     levels = _levels(pcm, rate)
     loud = levels > threshold_db(levels)
     edges = np.flatnonzero(np.diff(np.concatenate(([False], loud, [False])).astype(np.int8)))
@@ -85,7 +85,7 @@ def speech(pcm: bytes, rate: int = RATE) -> tuple[SpeechSpan, ...]:
 
 
 def threshold_db(levels: np.ndarray) -> float:
-    """Level above which a hop of this channel is speech, dB against full scale."""
+    """The level (dBFS) above which a hop of this channel is speech; ``levels``: of all its hops (dBFS)."""
     active = levels[levels > QUIETEST_DB - 10]
     if not active.size:
         return QUIETEST_DB
@@ -95,7 +95,7 @@ def threshold_db(levels: np.ndarray) -> float:
 
 
 def turns(caller: Sequence[SpeechSpan], service: Sequence[SpeechSpan]) -> tuple[AnalysedTurn, ...]:
-    """The caller's turns: utterances of his with no start of the service's in between are one turn."""
+    """The caller's turns; utterances without a start of the service's speech between them are one turn."""
     starts = [span.start for span in service]
     found: dict[float | None, AnalysedTurn] = {}
     for span in caller:
@@ -105,7 +105,7 @@ def turns(caller: Sequence[SpeechSpan], service: Sequence[SpeechSpan]) -> tuple[
 
 
 def barge_ins(found: Analysis) -> tuple[float, ...]:
-    """For each time that the caller spoke into the service's words: seconds from his first sound to its last."""
+    """For each barge-in: seconds from the caller's first sound to the service's last."""
     return tuple(
         round(span.end - said.start, 3)
         for said in found.caller
@@ -115,7 +115,7 @@ def barge_ins(found: Analysis) -> tuple[float, ...]:
 
 
 def _levels(pcm: bytes, rate: int) -> np.ndarray:
-    """RMS of every hop, dB against full scale; -120 for digital silence."""
+    """RMS of every hop in dBFS; -120 for digital silence."""
     hop = round(rate * HOP_S)
     samples = to_samples(pcm).astype(np.float64) / 32768
     whole = samples[: samples.size // hop * hop].reshape(-1, hop)

@@ -1,4 +1,4 @@
-"""A report as lines of text.  Pure."""
+"""The report as lines of text.  Pure."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ COLUMNS = (
 
 
 def report(title: str, rows: Sequence[tuple[str, Kpis]]) -> Iterator[str]:
-    """All of it."""
+    """The lines of the report; ``rows``: of ``TrafficReport.figures``, that of all calls first."""
     total = rows[0][1]
     yield title
     yield ""
@@ -56,12 +56,12 @@ def _persons(total: Kpis) -> Iterator[str]:
         (total.ended[QueueExit.MESSAGE], "took the message box instead"),
         (total.ended[QueueExit.TIMEOUT], "waited to the limit"),
         (total.ended[QueueExit.DECLINED], "nobody took the call"),
-        (total.ended[QueueExit.EMPTY], "nobody was there"),
+        (total.ended[QueueExit.EMPTY], "nobody was on duty"),
     ):
         yield f"  {words:38}{count:6} {percent(count / total.asked if total.asked else None):>8}"
     level, staffed = percent(total.service_level), percent(total.service_level_staffed)
     yield f"{f'service level: answered within {WITHIN_S:.0f} s':40}{total.in_time:6} {level:>8}"
-    yield f"{f'  but for hung up within {SHORT_S:.0f} s, nobody there':40}{'':6} {staffed:>8}"
+    yield f"{f'  without hung up in {SHORT_S:.0f} s, nobody on duty':40}{'':6} {staffed:>8}"
     waits, gave_up = total.waited_s, total.gave_up_s
     yield f"waiting until answered   p50 {seconds(rank(waits, 0.5))}   p95 {seconds(rank(waits, 0.95))}"
     yield f"waiting until hung up    p50 {seconds(rank(gave_up, 0.5))}   p95 {seconds(rank(gave_up, 0.95))}"
@@ -82,10 +82,10 @@ def _row(row: Kpis) -> str:
 
 
 def percent(value: float | None) -> str:
-    """A share for people."""
+    """A share (0 to 1) as a percentage, or ``NONE``."""
     return NONE if value is None else f"{value:.1%}"
 
 
 def seconds(value: float | None, digits: int = 0) -> str:
-    """A time for people."""
+    """A time with its unit and so many ``digits``, or ``NONE``."""
     return NONE if value is None else f"{value:.{digits}f} s"

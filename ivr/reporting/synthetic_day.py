@@ -1,7 +1,8 @@
-"""A day at the telephone that never was: callers arrive, ask, wait, talk and give up, and all of it becomes events.
+"""Generates the events of a synthetic day: callers arrive, ask for a person, wait, talk and give up.
 
-Arrivals are a Poisson process whose rate changes with the hour; talks and patience are exponential; advisers take
-who waits longest.  The same seed gives the same day.  It tries the report on figures that theory knows (erlang.py).
+Arrivals are a Poisson process whose rate changes with the hour.  Talks and patience are exponential, and advisers
+take the caller who has waited longest.  The same seed gives the same day.  Its figures are known from theory
+(erlang.py), so that they test the report.
 """
 
 from __future__ import annotations
@@ -17,16 +18,18 @@ from ivr.core.pbx_names import queue_of
 from ivr.core.vocabulary import CallOutcome, LanguageSource, MessageEnd, Party, PersonReason, QueueExit
 
 PROFILE = (0.5, 0.9, 1.3, 1.2, 0.8, 0.9, 1.2, 1.3, 1.1, 0.8)
-"""Calls of each hour from opening on, against the mean hour: a late morning and an afternoon peak."""
+"""Calls of each hour from opening on, relative to the mean hour: peaks in the late morning and the afternoon."""
 LANGUAGES = {"fr": 45, "en": 30, "es": 10, "de": 8, "it": 7}
 NANO = 1_000_000_000
 
 
 @dataclass(frozen=True)
 class SyntheticDay:
-    """What the day is like.  Times in seconds; ``opens`` in seconds since 1970; ``calls`` expected in all.
+    """The parameters of a day; times are in seconds.
 
-    Who asks for a person does so ``asks_after_s`` (mean) after the answer; ``limit_s`` ends every waiting.
+    ``opens``: seconds since 1970; ``calls``: expected number; ``profile``: calls of each hour relative to the mean;
+    ``wants_person``: share of callers who ask for a person, ``asks_after_s`` (mean) after the answer; ``talk_s`` and
+    ``patience_s``: means; ``limit_s``: ends every wait.
     """
 
     opens: float
@@ -43,7 +46,7 @@ class SyntheticDay:
 
 @dataclass(frozen=True)
 class SyntheticCaller:
-    """One caller as he was drawn; ``asks`` and ``arrives`` in seconds since opening."""
+    """One caller with all that is random about them; ``asks`` and ``arrives`` in seconds since opening."""
 
     id: str
     arrives: float
@@ -58,7 +61,7 @@ class SyntheticCaller:
 
 @dataclass(frozen=True)
 class SyntheticWait:
-    """What came of a wish for a person: ``adviser`` from 1, 0 when none answered."""
+    """The result of a request for a person: ``adviser`` counts from 1, 0 when none answered."""
 
     waited_s: float
     adviser: int
@@ -66,14 +69,14 @@ class SyntheticWait:
 
 
 def simulate(day: SyntheticDay, seed: int) -> list[Stamped]:
-    """The day's events, call after call."""
+    """The events of ``day``, call after call; the same ``seed`` gives the same events."""
     callers = draw(day, random.Random(seed))
     waits = serve(day, callers)
     return [item for caller in callers for item in _story(day, caller, waits.get(caller.id))]
 
 
 def draw(day: SyntheticDay, dice: random.Random) -> list[SyntheticCaller]:
-    """The day's callers in the order of their arrival."""
+    """Draw the day's callers, in the order of their arrival."""
     mean = day.calls / sum(day.profile)
     arrivals = [
         (hour + part) * day.hour_s
@@ -84,7 +87,7 @@ def draw(day: SyntheticDay, dice: random.Random) -> list[SyntheticCaller]:
 
 
 def _poisson(expected: float, dice: random.Random) -> Iterator[float]:
-    """Arrivals in an interval of length 1: exponential gaps."""
+    """Arrivals in an interval of length 1, with exponential gaps."""
     at = dice.expovariate(expected) if expected else 1.0
     while at < 1.0:
         yield at
@@ -106,7 +109,7 @@ def _caller(day: SyntheticDay, number: int, at: float, dice: random.Random) -> S
 
 
 def serve(day: SyntheticDay, callers: Sequence[SyntheticCaller]) -> dict[str, SyntheticWait]:
-    """Who waits how long, by the caller's id: first come, first served."""
+    """The result of each request for a person by the caller's id; callers are served first come, first served."""
     free = [(0.0, adviser) for adviser in range(1, day.advisers + 1)]
     heapq.heapify(free)
     waits: dict[str, SyntheticWait] = {}
@@ -126,7 +129,7 @@ def serve(day: SyntheticDay, callers: Sequence[SyntheticCaller]) -> dict[str, Sy
 
 
 def _story(day: SyntheticDay, caller: SyntheticCaller, waiting: SyntheticWait | None) -> Iterator[Stamped]:
-    """One call's events."""
+    """The events of one call."""
     answered = int((day.opens + caller.arrives) * NANO)
 
     def at(t: float, event: events.Event, place: int) -> Stamped:
@@ -137,10 +140,10 @@ def _story(day: SyntheticDay, caller: SyntheticCaller, waiting: SyntheticWait | 
     asks = end = caller.asks - caller.arrives
     outcome = CallOutcome.ANSWERED if caller.satisfied else CallOutcome.ABANDONED
     if waiting is not None:
-        tale = list(_waited(day, caller, waiting))
-        for place, (t, event) in enumerate(tale, 2):
+        waited = list(_waited(day, caller, waiting))
+        for place, (t, event) in enumerate(waited, 2):
             yield at(asks + t, event, place)
-        end, outcome = asks + tale[-1][0], _outcome(day, waiting)
+        end, outcome = asks + waited[-1][0], _outcome(day, waiting)
     by = Party.SERVICE if outcome is CallOutcome.MESSAGE else Party.CALLER
     yield at(end, events.CallFinished(outcome, by, round(end, 3)), 20)
     for turn, seconds in enumerate(caller.answers_s, 1):
@@ -150,7 +153,7 @@ def _story(day: SyntheticDay, caller: SyntheticCaller, waiting: SyntheticWait | 
 def _waited(
     day: SyntheticDay, caller: SyntheticCaller, waiting: SyntheticWait
 ) -> Iterator[tuple[float, events.Event]]:
-    """Seconds since he asked, and what happened."""
+    """The events of the wait, each with its seconds since the request."""
     waited_s = round(waiting.waited_s, 1)
     yield 0.0, events.PersonWanted(PersonReason.ASKED)
     yield 0.0, events.Queued(queue_of(caller.lang), waiting.position, 0.0)

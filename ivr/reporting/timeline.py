@@ -1,4 +1,4 @@
-"""A call as a person likes to read it: who spoke when, what was heard, what was decided and why."""
+"""A call as a timeline for people: who spoke when, what was recognised, what was decided and why."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from ivr.core import events as kinds
 from ivr.core.pseudonyms import shown
 
 Row = tuple[float, str, str, str]
-"""Time (s), who, what, style."""
+"""Time (seconds from the answer), who, what, style."""
 AnswerWait = tuple[float, float]
-"""When an answer began (s), and how long after the caller's last sound that was (s)."""
+"""When an answer began, and its mouth-to-ear time (both in seconds)."""
 NEAR_S = 0.6
-"""So near to each other are the beginnings of one answer in our log and in the recording."""
+"""Largest distance, in seconds, between the start of an answer in the events and in the recording."""
 
 
 def timeline(title: str, story: Sequence[kinds.Stamped], waits: Sequence[AnswerWait] = ()) -> RenderableType:
-    """The story of one call.
+    """A table of one call, to be printed by rich.
 
-    ``waits``: mouth-to-ear times measured in the recording, told beside the answers.
+    ``story``: the call's events in their order; ``waits``: mouth-to-ear times that are shown beside the answers.
     """
     table = Table(box=None, show_header=False, padding=(0, 1))
     table.add_column(justify="right", style="dim", no_wrap=True)
@@ -34,7 +34,7 @@ def timeline(title: str, story: Sequence[kinds.Stamped], waits: Sequence[AnswerW
 
 
 def rows(story: Sequence[kinds.Stamped], waits: Sequence[AnswerWait] = ()) -> Iterator[Row]:
-    """One row a thing that happened, at the time it happened."""
+    """A row for each thing that happened, at the time at which it happened; the arguments are those of timeline."""
     awaiting = False
     for item in story:
         event = item.event
@@ -59,7 +59,7 @@ def rows(story: Sequence[kinds.Stamped], waits: Sequence[AnswerWait] = ()) -> It
 
 
 def describe(event: kinds.Event) -> tuple[str, str, str] | None:
-    """Who, what and style of the events that carry no times of their own."""
+    """Who, what and style of an event without times of its own; None for events that are not shown."""
     match event:
         case kinds.CallStarted(part=0):
             return "", f"call from {shown(event.number) or 'a withheld number'}", "dim"
@@ -85,9 +85,9 @@ def describe(event: kinds.Event) -> tuple[str, str, str] | None:
             | kinds.PersonAnswered()
             | kinds.PersonLeft()
         ):
-            return "", _way_to_a_person(event), "magenta"
+            return "", _transfer(event), "magenta"
         case kinds.QueueLeft():
-            return "", f"waits no more after {event.waited_s:.0f} s: {event.why}", "magenta"
+            return "", f"stops waiting after {event.waited_s:.0f} s: {event.why}", "magenta"
         case kinds.MessageLeft():
             return "", f"message {event.message}, {event.seconds:.1f} s ({event.why})", "yellow"
         case kinds.MessageTranscribed():
@@ -105,7 +105,7 @@ def describe(event: kinds.Event) -> tuple[str, str, str] | None:
     return None
 
 
-def _way_to_a_person(event: kinds.Event) -> str:
+def _transfer(event: kinds.Event) -> str:
     match event:
         case kinds.PersonWanted():
             return f"wants a person ({event.why})"

@@ -29,7 +29,7 @@ from ivr.core.vocabulary import CallOutcome, Party, QueueExit
 from ivr.reporting import latency
 from ivr.reporting.recording_analysis import analyse
 from ivr.store import content_versions, queries, recordings
-from ivr.store.database import open_store
+from ivr.store.database import Store
 from ivr.store.journal import RETRY_S, Journal
 from ivr.store.messages import VoicemailSpool
 
@@ -48,12 +48,16 @@ class Collector:
     """Works every few seconds; each step can be repeated after a crash.
 
     ari: client that tells which channels exist.
+    store: the process's handle of the database.
     journal: takes the events of this process.
     pending: messages that Asterisk has recorded.
     """
 
-    def __init__(self, settings: Settings, ari: Ari, journal: Journal, pending: VoicemailSpool) -> None:
-        self._settings, self._ari, self._journal, self._pending = settings, ari, journal, pending
+    def __init__(
+        self, settings: Settings, ari: Ari, store: Store, journal: Journal, pending: VoicemailSpool
+    ) -> None:
+        self._settings, self._ari = settings, ari
+        self._store, self._journal, self._pending = store, journal, pending
         self._numbers = events.Sequence()
         self._content_versions_noted = False
         self._now = asyncio.get_running_loop().time
@@ -97,16 +101,12 @@ class Collector:
         if not self._journal.drain():
             self._gone = {}  # their ends may still wait in the journal of this or another process
             return
-        engine = open_store(self._settings.database)
-        try:
-            unfinished = queries.unfinished(engine, time.time() - DAY_S, self._settings.instance)
-            for call_id in self._left(call_id for call_id in unfinished if call_id not in alive):
-                told = queries.events_of(engine, call_id)
-                # a recording is kept after the end, and does not tell when that was
-                story = [item for item in told if not isinstance(item.event, events.RecordingKept)] or told
-                self._note(call_id, _ending(story))
-        finally:
-            engine.dispose()
+        running = queries.running_calls(self._store, time.time() - DAY_S, self._settings.instance)
+        for call_id in self._left(call_id for call_id in running if call_id not in alive):
+            told = queries.events_of(self._store, call_id)
+            # a recording is kept after the end, and does not tell when that was
+            story = [item for item in told if not isinstance(item.event, events.RecordingKept)] or told
+            self._note(call_id, _ending(story))
 
     def _left(self, gone: Iterable[str]) -> list[str]:
         """Calls whose channel has been gone for ``GRACE_S``, so that no worker will report their end.
@@ -121,24 +121,16 @@ class Collector:
         """Store the list of content versions, once: this process restarts with each new version."""
         if self._content_versions_noted:
             return
-        engine = open_store(self._settings.database)
-        try:
-            published = [asdict(one) for one in versions.listed(self._settings)]
-            content_versions.note(engine, self._settings.instance, published)
-            self._content_versions_noted = True
-        finally:
-            engine.dispose()
+        published = [asdict(one) for one in versions.listed(self._settings)]
+        content_versions.record(self._store, self._settings.instance, published)
+        self._content_versions_noted = True
 
     def _measure(self) -> None:
         """Measure in recordings of finished calls how long callers waited for answers."""
-        engine = open_store(self._settings.database)
-        try:
-            since, ours = time.time() - DAY_S, self._settings.instance
-            for call in queries.unmeasured(engine, since, ours)[:MEASURED_AT_ONCE]:
-                for event in self._measured(queries.events_of(engine, call["id"]), call["recording"]):
-                    self._note(call["id"], event)
-        finally:
-            engine.dispose()
+        since, ours = time.time() - DAY_S, self._settings.instance
+        for call in queries.unmeasured(self._store, since, ours)[:MEASURED_AT_ONCE]:
+            for event in self._measured(queries.events_of(self._store, call.id), call.recording):
+                self._note(call.id, event)
         self._journal.drain()  # otherwise the next round measures them again
 
     def _measured(self, story: list[events.Stamped], file: str) -> list[events.Event]:
@@ -179,9 +171,10 @@ def _hung_up_on_adviser(kinds: list[events.Event]) -> bool:
 async def _collecting(settings: Settings) -> None:
     """Work until SIGTERM or SIGINT."""
     stop = entrypoint.stop_on_signals()
-    journal = Journal(settings.state_dir.spool, settings.database, settings.pseudonyms)
+    store = Store(settings.database)
+    journal = Journal(settings.state_dir.spool, store, settings.pseudonyms)
     async with Ari(settings.ari_url, ARI_USER, settings.secrets["ARI_PASSWORD"], settings.app) as ari:
-        collector = Collector(settings, ari, journal, VoicemailSpool(settings))
+        collector = Collector(settings, ari, store, journal, VoicemailSpool(settings))
         async with asyncio.TaskGroup() as tasks:
             parts = [tasks.create_task(part) for part in (journal.run(), collector.run())]
             await stop.wait()

@@ -5,7 +5,6 @@ They cover the store, recordings, messages, the journal, Asterisk's spool and th
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import re
@@ -16,16 +15,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Engine
-
 from ivr.content.callflow import load_callflow
 from ivr.core.errors import UsageError
 from ivr.core.paths import proposals
 from ivr.core.settings import Settings
 from ivr.store import data_subject, recordings, retention
-from ivr.store.access import store
 from ivr.store.data_subject import DataSubjectRecords, SubjectNumber
-from ivr.store.journal import RETRY_S, ROTATE_S
+from ivr.store.journal import RETRY_S, ROTATE_S, drained_store
 from ivr.store.messages import VoicemailSpool
 from ivr.store.purge import purge as purge_now
 
@@ -43,15 +39,6 @@ def number(settings: Settings, text: str) -> SubjectNumber:
     return SubjectNumber(text, load_callflow(settings.root).trunk.country, settings.pseudonyms)
 
 
-@contextlib.contextmanager
-def _opened(settings: Settings) -> Iterator[Engine]:
-    engine = store(settings)
-    try:
-        yield engine
-    finally:
-        engine.dispose()
-
-
 def export(settings: Settings, text: str, out: Path) -> int:
     """Write all data of a number into a new folder: ``data.json`` and the recordings.
 
@@ -63,9 +50,9 @@ def export(settings: Settings, text: str, out: Path) -> int:
     asked = number(settings, text)
     if out.exists():
         raise UsageError(f"{out} is there already: name a folder that is not")
-    with _opened(settings) as engine:
-        found = data_subject.find(engine, asked)
-        told = data_subject.told(engine, found)
+    with drained_store(settings) as store:
+        found = data_subject.find(store, asked)
+        told = data_subject.export(store, found)
     out.mkdir(parents=True, mode=0o700)
     (out / "data.json").write_text(json.dumps(told, ensure_ascii=False, indent=1), "utf-8")
     copied = 0
@@ -87,12 +74,12 @@ def erase(settings: Settings, text: str) -> int:
     Returns 1 when a call is held, or data could not be deleted; otherwise 0.  Raises UsageError while a call runs.
     """
     asked = number(settings, text)
-    with _opened(settings) as engine:
-        found = data_subject.find(engine, asked)
+    with drained_store(settings) as store:
+        found = data_subject.find(store, asked)
         if found.running:
             raise UsageError(f"call {found.running[0]} goes on: erase when it is over")
         kept = set(found.held)
-        mentions = data_subject.erase(engine, found, asked)
+        mentions = data_subject.erase(store, found, asked)
     _delete_files(settings, found, kept)
     copies = _delete_golden(settings, asked, kept)
     messages = _delete_spooled(settings, asked)
@@ -107,23 +94,23 @@ def erase(settings: Settings, text: str) -> int:
 def purge(settings: Settings) -> int:
     """Delete now what is past its retention; returns 0."""
     days = load_callflow(settings.root).retention.model_dump()
-    with _opened(settings) as engine:
-        _say(purge_now(settings, engine, days))
+    with drained_store(settings) as store:
+        _say(purge_now(settings, store, days))
     return 0
 
 
 def hold(settings: Settings, call_id: str, why: str) -> int:
     """Keep a call beyond its retention, for the reason ``why``; an empty one releases it.  Returns 0."""
-    with _opened(settings) as engine:
-        _say({"call": retention.hold(engine, call_id, why), "held": why})
+    with drained_store(settings) as store:
+        _say({"call": retention.hold(store, call_id, why), "held": why})
     return 0
 
 
 def holds(settings: Settings) -> int:
     """Print the calls that are held; returns 0."""
-    with _opened(settings) as engine:
-        for row in retention.held(engine):
-            _say({"call": row["id"], "held": row["held"]})
+    with drained_store(settings) as store:
+        for row in retention.held(store):
+            _say({"call": row.id, "held": row.held})
     return 0
 
 
@@ -141,14 +128,14 @@ def found_in(folder: Path, asked: SubjectNumber) -> Iterator[Path]:
 def _delete_files(settings: Settings, found: DataSubjectRecords, kept: set[str]) -> None:
     from ivr.evaluation.replay.erasure import forget  # slow to load
 
-    for row in found.calls:
-        if row["id"] not in kept:
-            recordings.forget(settings, row["id"])
-            forget(settings, row["id"])
-            recordings.delete(settings, row["recording"])
-    for row in found.messages:
-        if row["call_id"] not in kept:
-            recordings.delete(settings, row["file"])
+    for call in found.calls:
+        if call.id not in kept:
+            recordings.forget(settings, call.id)
+            forget(settings, call.id)
+            recordings.delete(settings, call.recording)
+    for message in found.messages:
+        if message.call_id not in kept:
+            recordings.delete(settings, message.file)
 
 
 def _delete_golden(settings: Settings, asked: SubjectNumber, kept: set[str]) -> int:

@@ -21,7 +21,7 @@ from ivr.core.periodic import file_lock, run_periodically
 from ivr.core.settings import Settings
 from ivr.speech.stt_remote import RemoteRecogniser
 from ivr.store import queries
-from ivr.store.database import open_store
+from ivr.store.database import Store
 from ivr.store.journal import Journal
 
 log = logging.getLogger(__name__)
@@ -43,9 +43,14 @@ class Transcriber:
     """
 
     def __init__(
-        self, settings: Settings, journal: Journal, recogniser: RemoteRecogniser, content: Content
+        self,
+        settings: Settings,
+        store: Store,
+        journal: Journal,
+        recogniser: RemoteRecogniser,
+        content: Content,
     ) -> None:
-        self._settings, self._journal = settings, journal
+        self._settings, self._store, self._journal = settings, store, journal
         self._recogniser, self._content = recogniser, content
         self._numbers = events.Sequence()
         self._lock = settings.state_dir.lock("transcriber")
@@ -67,17 +72,15 @@ class Transcriber:
             log.warning("database away (%s)", type(error).__name__)
 
     async def _transcribe(self) -> None:
-        engine = open_store(self._settings.database)
-        try:
-            waiting = await asyncio.to_thread(queries.untranscribed, engine, self._settings.instance)
-        finally:
-            engine.dispose()
+        waiting = await asyncio.to_thread(queries.untranscribed, self._store, self._settings.instance)
         for message in waiting:
-            text, confidence = await self._text_of(message["file"], message["lang"])
+            if message.call_id is None:
+                continue  # retention deleted its call, so no event can tell of it
+            text, confidence = await self._text_of(message.file, message.lang)
             spotters = (self._content.emergency, self._content.urgency)
-            urgent = ", ".join(urgent_words(text, message["lang"], *spotters))
-            found = events.MessageTranscribed(message["id"], text, round(confidence, 3), urgent[:255])
-            self._note(message["call_id"], found)
+            urgent = ", ".join(urgent_words(text, message.lang, *spotters))
+            found = events.MessageTranscribed(message.id, text, round(confidence, 3), urgent[:255])
+            self._note(message.call_id, found)
         if waiting:
             await asyncio.to_thread(self._journal.drain)
 

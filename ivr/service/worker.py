@@ -45,6 +45,7 @@ from ivr.speech.stt_remote import RemoteRecogniser
 from ivr.speech.vad import BatchedVad, Vad
 from ivr.store.audio_capture import AudioCapture, NoCapture, no_capture
 from ivr.store.callback_quota import CallbackQuota
+from ivr.store.database import Store
 from ivr.store.journal import Journal
 from ivr.store.messages import VoicemailSpool
 
@@ -92,7 +93,8 @@ class Worker:
         """
         self._retire = retire
         settings = self._settings
-        journal = Journal(settings.state_dir.spool, settings.database, settings.pseudonyms)
+        store = Store(settings.database)
+        journal = Journal(settings.state_dir.spool, store, settings.pseudonyms)
         pending = VoicemailSpool(settings)
         ari = Ari(settings.ari_url, ARI_USER, settings.secrets["ARI_PASSWORD"], settings.app)
         async with (
@@ -104,9 +106,7 @@ class Worker:
             link = AriLink(ari, admit=self._admit)
             if not await self._understands(classifier, stop):
                 log.error("ALARM: no classifier answers; callers are offered keys until one does")
-            quota = CallbackQuota(
-                settings.database, settings.pseudonyms, self._content.callflow.trunk.country
-            )
+            quota = CallbackQuota(store, settings.pseudonyms, self._content.callflow.trunk.country)
             content = dataclasses.replace(self._content, callbacks_asked=quota.count)
             dependencies = CallDependencies(
                 ari=ari,
@@ -124,7 +124,7 @@ class Worker:
                 open_capture=self._open_capture(),
                 estimate_wait=QueueForecast(settings, content.callflow).estimate,
             )
-            transcriber = Transcriber(settings, journal, self._recogniser, content)
+            transcriber = Transcriber(settings, store, journal, self._recogniser, content)
             async with asyncio.TaskGroup() as tasks:
                 parts = [tasks.create_task(part) for part in (
                     journal.run(), transcriber.run(), quota.run(), link.run(), self._tell_crowded(ari),

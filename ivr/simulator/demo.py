@@ -27,7 +27,7 @@ from ivr.speech import stt
 from ivr.speech.caller_voices import caller_wav
 from ivr.speech.engines import choose
 from ivr.store import queries
-from ivr.store.access import store
+from ivr.store.database import Store
 
 STORED_S = 20.0
 """Longest wait for a call's recording to be stored."""
@@ -80,16 +80,17 @@ async def run(settings: Settings) -> int:
     async with service_and_phone(settings, console) as phone:
         content, recogniser = await loading
         console.print("Two callers at once, one in French, one in English\n")
-        begun = time.time()
+        begun, store = time.time(), Store(settings.database)
         calls = [phone.call(_spec(settings, scene)) for scene in SCENES]
         for scene, report in zip(SCENES, await asyncio.gather(*calls), strict=True):
             text = await transcribe_answer(recogniser, report, scene.lang)
             correct = nearest_answer(content, settings, scene.lang, text) == scene.intent
             right += correct
-            await _print_timeline(console, settings, scene, begun, report)
+            await _print_timeline(console, store, scene, begun, report)
             verdict = "the right answer" if correct else "NOT the right answer"
             console.print(f"       heard back: “{text}”\n       [bold]{verdict}[/] ({scene.intent})\n")
     await recogniser.close()
+    store.close()
     console.print(f"{right} of {len(SCENES)} questions rightly answered.")
     console.print(f"Stereo recordings (left the caller, right the service): {settings.state_dir.recordings}")
     console.print(
@@ -156,15 +157,14 @@ def _spec(settings: Settings, scene: Scene) -> CallSpec:
 
 
 async def _print_timeline(
-    console: Console, settings: Settings, scene: Scene, begun: float, report: CallReport
+    console: Console, store: Store, scene: Scene, begun: float, report: CallReport
 ) -> None:
     """Print the call's timeline, once its recording is stored."""
     deadline = time.monotonic() + STORED_S
     while True:
-        engine = await asyncio.to_thread(store, settings)
-        newest = queries.recent_calls(engine, 5)
-        row = next((row for row in newest if row["started"] >= begun and row["lang"] == scene.lang), None)
-        if row is not None and row["recording"] or time.monotonic() > deadline:
+        newest = await asyncio.to_thread(queries.recent_calls, store, 5)
+        row = next((row for row in newest if row.started >= begun and row.lang == scene.lang), None)
+        if row is not None and row.recording or time.monotonic() > deadline:
             break
         await asyncio.sleep(0.5)
     if row is None:
@@ -175,5 +175,5 @@ async def _print_timeline(
         for turn in report.analysis.turns
         if turn.answer_start is not None and turn.mouth_to_ear_s is not None
     ]
-    story = await asyncio.to_thread(queries.events_of, engine, row["id"])
-    console.print(timeline(f"Call {row['id']}: {scene.lang}, from {scene.number}", story, waits))
+    story = await asyncio.to_thread(queries.events_of, store, row.id)
+    console.print(timeline(f"Call {row.id}: {scene.lang}, from {scene.number}", story, waits))

@@ -1,8 +1,8 @@
-"""Tapes: what our ear got of a caller, byte for byte, as slin16.
+"""Captures the caller's audio as the listener gets it, byte for byte, as slin16.
 
-Asterisk's recording is not that: where this machine is late, it leaves out or fills in other samples than the ear.
-A tape is written by the worker while the call goes on, one file for each part of the call, and joined to
-``<call>.ear.flac`` beside the recording afterwards.
+Asterisk's recording differs from it: when this machine is late, Asterisk drops or inserts other samples than the
+listener does.  The worker writes a capture while the call goes on, one file for each part of the call.  Afterwards
+the parts are joined to ``<call>.ear.flac`` beside the recording.
 """
 
 from __future__ import annotations
@@ -20,13 +20,14 @@ from ivr.core.settings import Settings
 log = logging.getLogger(__name__)
 
 BLOCK = 25 * FRAME_BYTES
-"""Written at a time (0.5 s): what a worker that is killed loses."""
+"""Bytes written at a time (0.5 s), which is what a killed worker loses."""
 
 
 class AudioCapture:
-    """One part of a call: ``add`` what the ear gets, then ``close``; ``drop`` deletes it.  Never raises OSError."""
+    """The capture of one part of a call: ``add`` audio, then ``close``, or ``drop`` it.  Never raises OSError."""
 
     def __init__(self, settings: Settings, call_id: str, seq: int) -> None:
+        """``seq``: orders the parts of a call; it is the number of the part's first event."""
         self._path = settings.state_dir.captures / f"{call_id}-{seq}.pcm"
         self._waiting = bytearray()
         self._file: FileIO | None = None
@@ -38,7 +39,7 @@ class AudioCapture:
             self._fail(error)
 
     def add(self, pcm: bytes) -> None:
-        """Audio, any length."""
+        """Write slin16 of any length."""
         if self._file is None:
             return
         self._waiting += pcm
@@ -46,14 +47,14 @@ class AudioCapture:
             self._flush()
 
     def close(self) -> None:
-        """It is whole.  Safe to call twice."""
+        """Write the rest and close the file.  Safe to call twice."""
         self._flush()
         if self._file is not None:
             self._file.close()
             self._file = None
 
     def drop(self) -> None:
-        """The caller does not want to be recorded."""
+        """Delete the capture, because the caller refused recording."""
         self._waiting.clear()
         self.close()
         self._path.unlink(missing_ok=True)
@@ -68,8 +69,10 @@ class AudioCapture:
             self._fail(error)
 
     def _fail(self, error: OSError) -> None:
-        """A hole would shift all that follows: better no tape from here on."""
-        log.error("ALARM: %s: what is heard from here on is not kept: %s", self._path, error.strerror)
+        """End the capture: a gap would shift all that follows."""
+        log.error(
+            "ALARM: %s: from here on the caller's audio is not captured: %s", self._path, error.strerror
+        )
         self._waiting.clear()
         if self._file is not None:
             self._file.close()
@@ -77,7 +80,7 @@ class AudioCapture:
 
 
 class NoCapture:
-    """Where nothing is recorded."""
+    """Captures nothing, where recording is off."""
 
     def add(self, pcm: bytes) -> None: ...
     def close(self) -> None: ...
@@ -85,42 +88,41 @@ class NoCapture:
 
 
 def no_capture(call_id: str, seq: int) -> NoCapture:
-    """Keeps nothing."""
+    """Stands in for ``AudioCapture`` where recording is off."""
     return NoCapture()
 
 
-def ear_of(recording: Path) -> Path:
-    """The file beside a recording in which the tapes of its call are."""
+def capture_of(recording: Path) -> Path:
+    """The file beside a recording that holds the joined captures of its call."""
     return recording.with_suffix(".ear.flac")
 
 
 def running(settings: Settings, call_id: str) -> bool:
-    """Whether a worker is still at a tape of this call."""
-    return any(map(_is_locked, _tapes(settings, call_id)))
+    """Whether a worker still writes a capture of this call."""
+    return any(map(_is_locked, _captures(settings, call_id)))
 
 
 def join(settings: Settings, call_id: str, recording: Path) -> str:
-    """Write ``ear_of`` a recording; returns its parts as RecordingKept names them.  ``forget`` comes afterwards."""
-    parts = {int(path.stem.rpartition("-")[2]): path.read_bytes() for path in _tapes(settings, call_id)}
+    """Join the captures of a call to ``capture_of(recording)``.
+
+    Returns the parts as ``RecordingKept.ear`` names them: ``<seq>+<frames>``, separated by commas, empty without
+    audio. The captures stay until ``forget``.
+    """
+    parts = {int(path.stem.rpartition("-")[2]): path.read_bytes() for path in _captures(settings, call_id)}
     whole = {seq: pcm[: len(pcm) // FRAME_BYTES * FRAME_BYTES] for seq, pcm in sorted(parts.items())}
     if not any(whole.values()):
         return ""
-    write_flac(ear_of(recording), [b"".join(whole.values())], RATE)
+    write_flac(capture_of(recording), [b"".join(whole.values())], RATE)
     return ",".join(f"{seq}+{len(pcm) // FRAME_BYTES}" for seq, pcm in whole.items())
 
 
 def forget(settings: Settings, call_id: str) -> None:
-    """Delete the tapes of a call."""
-    for path in _tapes(settings, call_id):
+    """Delete the captures of a call."""
+    for path in _captures(settings, call_id):
         path.unlink(missing_ok=True)
 
 
-def call_ids(settings: Settings) -> set[str]:
-    """The calls of which there are tapes."""
-    return {path.stem.rpartition("-")[0] for path in settings.state_dir.captures.glob("*.pcm")}
-
-
-def _tapes(settings: Settings, call_id: str) -> Iterator[Path]:
+def _captures(settings: Settings, call_id: str) -> Iterator[Path]:
     return settings.state_dir.captures.glob(f"{call_id}-*.pcm")
 
 

@@ -1,4 +1,4 @@
-"""How often a number has asked for a callback today, known to a call without asking the database."""
+"""How many callbacks a number has asked for today, known to a call without a question to the database."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from ivr.core.pseudonyms import Pseudonyms
 from ivr.store import callbacks
-from ivr.store.database import open_store
+from ivr.store.database import Store
 
 log = logging.getLogger(__name__)
 
@@ -20,20 +20,21 @@ DAY_S = 86_400.0
 
 
 class CallbackQuota:
-    """A copy of the counts, a few seconds old; while the database is away the last one that was read."""
+    """A copy of the counts, a few seconds old; while the database is away, the last one that was read."""
 
-    def __init__(self, address: str, pseudonyms: Pseudonyms, country: str) -> None:
-        self._address, self._pseudonyms, self._country = address, pseudonyms, country
-        self._for: Counter[str] = Counter()
-        self._from: Counter[str] = Counter()
+    def __init__(self, store: Store, pseudonyms: Pseudonyms, country: str) -> None:
+        """``country``: the country code of national numbers, for example ``+33``."""
+        self._store, self._pseudonyms, self._country = store, pseudonyms, country
+        self._by_number: Counter[str] = Counter()
+        self._by_caller: Counter[str] = Counter()
 
     def count(self, number: str) -> int:
-        """Callbacks of the last 24 hours that were asked for from ``number`` (``+33...``), or are to it."""
+        """Callbacks of the last 24 hours to ``number`` (``+33...``) or asked for from it, whichever is more."""
         callers = self._pseudonyms.all_of(number, self._country)
-        return max(self._for[number], sum(self._from[caller] for caller in callers))
+        return max(self._by_number[number], sum(self._by_caller[caller] for caller in callers))
 
     async def run(self) -> None:
-        """Until cancelled."""
+        """Read the counts every few seconds, until cancelled."""
         while True:
             try:
                 await asyncio.to_thread(self.read)
@@ -42,9 +43,5 @@ class CallbackQuota:
             await asyncio.sleep(EVERY_S)
 
     def read(self) -> None:
-        """Read the counts; blocks."""
-        engine = open_store(self._address)
-        try:
-            self._for, self._from = callbacks.asked(engine, time.time() - DAY_S)
-        finally:
-            engine.dispose()
+        """Read the counts; blocks.  Raises SQLAlchemyError when the database is away."""
+        self._by_number, self._by_caller = callbacks.counts(self._store, time.time() - DAY_S)

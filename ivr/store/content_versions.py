@@ -1,4 +1,4 @@
-"""Generations of the content, as calls name them by number: when published, why, and what was measured then."""
+"""Versions of the content, which calls name by number: when each was published, why, and what was measured then."""
 
 from __future__ import annotations
 
@@ -8,15 +8,17 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from ivr.store.database import Store
 from ivr.store.tables import generations
 
 
-def note(engine: sa.Engine, instance: str, published: Iterable[Mapping[str, Any]]) -> int:
-    """Store those that are not there yet (``number``, ``at``, ``note``, ``facts``); returns how many.
+def record(store: Store, instance: str, published: Iterable[Mapping[str, Any]]) -> int:
+    """Store the versions that are not stored yet, and return how many those were.
 
-    What was published stays in the store when its files are gone.
+    ``published``: each version's ``number``, ``at`` (seconds since 1970), ``note`` and ``facts`` (what was measured).
+    A version stays in the store when its files are gone.
     """
-    with engine.begin() as connection:
+    with store.begin() as connection:
         chosen = sa.select(generations.c.number).where(generations.c.instance == instance)
         known = set(connection.scalars(chosen))
         new = [item for item in published if item["number"] not in known]

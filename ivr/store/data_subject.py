@@ -1,25 +1,27 @@
-"""All that the store holds of one telephone number: found, told, deleted."""
+"""All that the store holds of one telephone number: found, exported, erased."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import sqlalchemy as sa
 
 from ivr.core.pseudonyms import Pseudonyms, forms, written
 from ivr.store import retention
+from ivr.store.database import Store
+from ivr.store.rows import CallbackRow, CallRow, MessageRow
 from ivr.store.tables import callbacks, calls, events, messages, metadata
 
-Row = dict[str, Any]
 ERASED = "[erased]"
 
 
 @dataclass(frozen=True)
 class SubjectNumber:
-    """A number, whichever way it is written: ``names`` it may stand under in the store, ``pattern`` in any file."""
+    """A telephone number in any spelling; ``country``: the country code of national numbers, for example ``+33``."""
 
     text: str = field(repr=False)
     country: str
@@ -27,108 +29,102 @@ class SubjectNumber:
 
     @property
     def names(self) -> list[str]:
-        """Pseudonyms and clear forms."""
+        """Under what the number may stand in the store: its pseudonyms and its clear forms."""
         return [*self.pseudonyms.all_of(self.text, self.country), *forms(self.text, self.country)]
 
     @property
-    def pattern(self) -> Any:
-        """Finds it in bytes."""
+    def pattern(self) -> re.Pattern[bytes]:
+        """Finds the number in the bytes of any file."""
         return written(self.text, self.country)
 
 
 @dataclass(frozen=True)
 class DataSubjectRecords:
-    """Rows of one person, each with all its columns; ``events``, ``turns`` and ``changes`` hang on them."""
+    """The rows of one person; ``events``, ``turns`` and ``changes`` belong to them."""
 
-    calls: Sequence[Row]
-    messages: Sequence[Row]
-    callbacks: Sequence[Row]
-
-    @property
-    def empty(self) -> bool:
-        """Whether there is nothing."""
-        return not (self.calls or self.messages or self.callbacks)
+    calls: Sequence[CallRow]
+    messages: Sequence[MessageRow]
+    callbacks: Sequence[CallbackRow]
 
     @property
     def held(self) -> list[str]:
         """Ids of calls that are under a legal hold."""
-        return [row["id"] for row in self.calls if row["held"]]
+        return [row.id for row in self.calls if row.held]
 
     @property
     def running(self) -> list[str]:
         """Ids of calls that go on."""
-        return [row["id"] for row in self.calls if not row["outcome"]]
+        return [row.id for row in self.calls if not row.outcome]
 
     def files(self) -> list[str]:
-        """Sound, relative to the state directory."""
-        found = [row["recording"] for row in self.calls] + [row["file"] for row in self.messages]
+        """The audio files, relative to the state directory."""
+        found = [row.recording for row in self.calls] + [row.file for row in self.messages]
         return [file for file in found if file]
 
 
-def find(engine: sa.Engine, number: SubjectNumber) -> DataSubjectRecords:
-    """What belongs to the number: calls from it, messages, callbacks to it, and the calls those came from."""
-    with engine.connect() as connection:
-        asked = _select(connection, callbacks, callbacks.c.number.in_(number.names))
-        left = _select(connection, messages, messages.c.number.in_(number.names))
-        named = {row["call_id"] for row in (*asked, *left)} - {None}
-        ours = _select(connection, calls, calls.c.number.in_(number.names) | calls.c.id.in_(named))
-        ids = [row["id"] for row in ours]
-        left = _select(
-            connection, messages, messages.c.number.in_(number.names) | messages.c.call_id.in_(ids)
-        )
-        asked = _select(
-            connection, callbacks, callbacks.c.number.in_(number.names) | callbacks.c.call_id.in_(ids)
-        )
-    return DataSubjectRecords(ours, left, asked)
+def find(store: Store, number: SubjectNumber) -> DataSubjectRecords:
+    """What belongs to the number: calls from it, messages, callbacks to it, and the calls in which those began."""
+    call_names, message_names, callback_names = (
+        table.c.number.in_(number.names) for table in (calls, messages, callbacks)
+    )
+    asked = store.rows(CallbackRow, sa.select(callbacks).where(callback_names))
+    left = store.rows(MessageRow, sa.select(messages).where(message_names))
+    named = {row.call_id for row in asked} | {row.call_id for row in left}
+    made = store.rows(CallRow, sa.select(calls).where(call_names | calls.c.id.in_(named - {None})))
+    ids = [row.id for row in made]
+    left = store.rows(MessageRow, sa.select(messages).where(message_names | messages.c.call_id.in_(ids)))
+    asked = store.rows(CallbackRow, sa.select(callbacks).where(callback_names | callbacks.c.call_id.in_(ids)))
+    return DataSubjectRecords(made, left, asked)
 
 
-def told(engine: sa.Engine, found: DataSubjectRecords) -> Row:
-    """All of it, for the person to read."""
-    with engine.connect() as connection:
+def export(store: Store, found: DataSubjectRecords) -> dict[str, Any]:
+    """All of it as JSON values, for the person to read."""
+    with store.connect() as connection:
         return {
-            "calls": [row | _parts(connection, "call_id", row["id"]) for row in found.calls],
-            "messages": [row | _parts(connection, "message_id", row["id"]) for row in found.messages],
-            "callbacks": [row | _parts(connection, "callback_id", row["id"]) for row in found.callbacks],
+            "calls": [asdict(row) | _parts(connection, "call_id", row.id) for row in found.calls],
+            "messages": [asdict(row) | _parts(connection, "message_id", row.id) for row in found.messages],
+            "callbacks": [asdict(row) | _parts(connection, "callback_id", row.id) for row in found.callbacks],
         }
 
 
-def erase(engine: sa.Engine, found: DataSubjectRecords, number: SubjectNumber) -> int:
-    """Delete it, but what is held; returns in how many other rows the number was mentioned, and is no more."""
+def erase(store: Store, found: DataSubjectRecords, number: SubjectNumber) -> int:
+    """Delete all of it but what is under a legal hold, and redact the number in other rows.
+
+    Returns in how many other rows the number stood.
+    """
     held = set(found.held)
-    with engine.begin() as connection:
-        for name in ("callbacks", "messages"):
-            rows: Sequence[Row] = getattr(found, name)
-            retention.delete(connection, name, [row["id"] for row in rows if row["call_id"] not in held])
-        retention.delete(connection, "calls", [row["id"] for row in found.calls if row["id"] not in held])
-        mentions = sum(_blot(connection, table, number, held) for table in metadata.sorted_tables)
-    overwrite(engine)
+    asked = [row.id for row in found.callbacks if row.call_id not in held]
+    left = [row.id for row in found.messages if row.call_id not in held]
+    with store.begin() as connection:
+        retention.delete(connection, "callbacks", asked)
+        retention.delete(connection, "messages", left)
+        retention.delete(connection, "calls", [row.id for row in found.calls if row.id not in held])
+        mentions = sum(_redact(connection, table, number, held) for table in metadata.sorted_tables)
+    overwrite(store)
     return mentions
 
 
-def overwrite(engine: sa.Engine) -> None:
-    """Give back the room of deleted rows, so that their bytes are gone too."""
-    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+def overwrite(store: Store) -> None:
+    """Give back the space of deleted rows, so that their bytes are gone too."""
+    with store.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.exec_driver_sql("VACUUM")
-        if engine.dialect.name == "sqlite":
+        if connection.dialect.name == "sqlite":
             connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
-def _select(connection: sa.Connection, table: sa.Table, which: sa.ColumnElement[bool]) -> list[Row]:
-    return [dict(row) for row in connection.execute(sa.select(table).where(which)).mappings()]
-
-
-def _parts(connection: sa.Connection, column: str, id: str) -> Row:
-    """The rows of other tables that hang on one; the events as what they say."""
-    found: Row = {}
+def _parts(connection: sa.Connection, column: str, id: str) -> dict[str, Any]:
+    """The rows of other tables that belong to one row; of events, their JSON."""
+    found: dict[str, Any] = {}
     for table in metadata.sorted_tables:
         if column in table.c and table.name not in ("messages", "callbacks"):
-            rows = _select(connection, table, table.c[column] == id)
+            chosen = sa.select(table).where(table.c[column] == id)
+            rows = [dict(row) for row in connection.execute(chosen).mappings()]
             if rows:
                 found[table.name] = [json.loads(row["body"]) for row in rows] if table is events else rows
     return found
 
 
-def _blot(connection: sa.Connection, table: sa.Table, number: SubjectNumber, held: set[str]) -> int:
+def _redact(connection: sa.Connection, table: sa.Table, number: SubjectNumber, held: set[str]) -> int:
     """Replace the number wherever a text of this table mentions it; returns in how many rows."""
     texts = [
         column for column in table.columns if isinstance(column.type, sa.String) and not column.primary_key
@@ -139,7 +135,7 @@ def _blot(connection: sa.Connection, table: sa.Table, number: SubjectNumber, hel
     for row in connection.execute(sa.select(table)).mappings():
         if row.get("call_id", row.get("id")) in held:
             continue
-        changed = dict(_blotted(row, texts, number))
+        changed = dict(_redacted(row, texts, number))
         if changed:
             keys = [column == row[column.name] for column in table.primary_key]
             connection.execute(table.update().where(*keys).values(**changed))
@@ -147,7 +143,9 @@ def _blot(connection: sa.Connection, table: sa.Table, number: SubjectNumber, hel
     return count
 
 
-def _blotted(row: Any, texts: Sequence[sa.Column[Any]], number: SubjectNumber) -> Iterator[tuple[str, str]]:
+def _redacted(
+    row: Mapping[Any, Any], texts: Sequence[sa.Column[Any]], number: SubjectNumber
+) -> Iterator[tuple[str, str]]:
     for column in texts:
         text = row[column.name]
         if text and number.pattern.search(text.encode()):

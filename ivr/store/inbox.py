@@ -1,7 +1,7 @@
-"""Messages as an inbox: who has taken what, what was done about it, by whom and when.
+"""Messages as an inbox: who has taken which message, and what was done about it, by whom and when.
 
-Legal changes are a table; everything else is refused.  A change is one UPDATE that holds only in the state it
-expects, so that of two people at once one wins.
+The legal changes are a table; all others are refused.  A change is one UPDATE that holds only in the state that it
+expects, so that one of two people who act at the same time wins.
 """
 
 from __future__ import annotations
@@ -9,22 +9,22 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import sqlalchemy as sa
 
 from ivr.core.errors import NotStored, Refused
+from ivr.store.database import Store
+from ivr.store.rows import MessageChangeRow, MessageRow
 from ivr.store.tables import message_changes, messages
 
-Row = Mapping[str, Any]
 NEW, TAKEN, ANSWERED = STATES = ("new", "taken", "answered")
 LONGEST_NAME, LONGEST_NOTE = 64, 4000
-"""Signs of a person's name and of a note."""
+"""Characters of a person's name and of a note."""
 
 
 @dataclass(frozen=True)
 class Change:
-    """From one state to another; ``own``: only for the one who has taken it."""
+    """A legal change from the state ``before`` to ``after``; ``own``: only the owner of the message may do it."""
 
     before: str
     after: str
@@ -33,7 +33,7 @@ class Change:
 
 CHANGES: Mapping[str, Change] = {
     "take": Change(NEW, TAKEN),
-    "release": Change(TAKEN, NEW),  # anybody may: the one who took it may have gone home
+    "release": Change(TAKEN, NEW),  # everybody may: the owner may have gone home
     "answer": Change(TAKEN, ANSWERED, own=True),
     "reopen": Change(ANSWERED, NEW),
 }
@@ -41,7 +41,10 @@ CHANGES: Mapping[str, Change] = {
 
 @dataclass(frozen=True)
 class MessageFilter:
-    """Which messages; what is None or empty does not matter.  ``since`` and ``until``: seconds since 1970."""
+    """Which messages are wanted; a field that is None or empty does not filter.
+
+    ``since`` and ``until``: left then or later, left before then (seconds since 1970).
+    """
 
     state: str = ""
     lang: str = ""
@@ -51,65 +54,79 @@ class MessageFilter:
     until: float | None = None
 
 
-def page(engine: sa.Engine, wanted: MessageFilter, limit: int, after: str = "") -> list[Row]:
-    """The newest first; those that follow the message ``after``.  Raises NotStored when that is not there."""
+def page(store: Store, wanted: MessageFilter, limit: int, after: str = "") -> list[MessageRow]:
+    """At most ``limit`` messages that pass the filter, newest first.
+
+    ``after``: the id of the last message of the page before; NotStored is raised when it is not stored.
+    """
     chosen = sa.select(messages).where(*_conditions(wanted))
     if after:
-        last = one(engine, after)
+        last = one(store, after)
         place = sa.tuple_(messages.c.left_at, messages.c.id)
-        chosen = chosen.where(place < sa.tuple_(sa.literal(last["left_at"]), sa.literal(last["id"])))
-    return _rows(engine, chosen.order_by(messages.c.left_at.desc(), messages.c.id.desc()).limit(limit))
+        chosen = chosen.where(place < sa.tuple_(sa.literal(last.left_at), sa.literal(last.id)))
+    newest_first = chosen.order_by(messages.c.left_at.desc(), messages.c.id.desc())
+    return store.rows(MessageRow, newest_first.limit(limit))
 
 
-def one(engine: sa.Engine, message_id: str) -> Row:
+def one(store: Store, message_id: str) -> MessageRow:
     """One message; raises NotStored."""
-    found = _rows(engine, sa.select(messages).where(messages.c.id == message_id))
+    found = store.rows(MessageRow, sa.select(messages).where(messages.c.id == message_id))
     if not found:
         raise NotStored(f"no message {message_id}")
     return found[0]
 
 
-def history(engine: sa.Engine, message_id: str) -> list[Row]:
+def history(store: Store, message_id: str) -> list[MessageChangeRow]:
     """What was done and noted about a message, oldest first."""
     chosen = sa.select(message_changes).where(message_changes.c.message_id == message_id)
-    return _rows(engine, chosen.order_by(message_changes.c.id))
+    return store.rows(MessageChangeRow, chosen.order_by(message_changes.c.id))
 
 
-def change(engine: sa.Engine, message_id: str, what: str, by: str, note: str = "") -> None:
-    """``what`` of CHANGES, by a person; raises Refused or NotStored, and then nothing was changed."""
+def counts(store: Store) -> dict[str, int]:
+    """The number of messages in each state; a state without messages is left out."""
+    chosen = sa.select(messages.c.state, sa.func.count()).group_by(messages.c.state)
+    with store.connect() as connection:
+        return {state: count for state, count in connection.execute(chosen)}
+
+
+def change(store: Store, message_id: str, what: str, by: str, note: str = "") -> None:
+    """Change a message's state.
+
+    ``what``: a name in CHANGES; ``by``: the person; ``note``: a remark that goes into the history.  Raises NotStored,
+    or Refused when the message is not in the state before; then nothing was changed.
+    """
     step = CHANGES[what]
     wanted = (messages.c.id == message_id) & (messages.c.state == step.before)
     if step.own:
         wanted &= messages.c.owner == by
     owner = by if step.after == TAKEN else messages.c.owner if step.after == ANSWERED else ""
-    with engine.begin() as connection:
+    with store.begin() as connection:
         done = connection.execute(messages.update().where(wanted).values(state=step.after, owner=owner))
         if done.rowcount == 1:
-            _write_down(connection, message_id, what, by, note)
+            _record(connection, message_id, what, by, note)
             return
-    raise Refused(_why_not(one(engine, message_id), what, by))
+    raise Refused(_why_not(one(store, message_id), what, by))
 
 
-def add_note(engine: sa.Engine, message_id: str, by: str, note: str) -> None:
-    """Note something about a message, whatever its state; raises NotStored."""
-    one(engine, message_id)
-    with engine.begin() as connection:
-        _write_down(connection, message_id, "note", by, note)
+def add_note(store: Store, message_id: str, by: str, note: str) -> None:
+    """Add a note by a person to a message's history, in any state; raises NotStored."""
+    one(store, message_id)
+    with store.begin() as connection:
+        _record(connection, message_id, "note", by, note)
 
 
-def _why_not(now: Row, what: str, by: str) -> str:
-    """One line for the person who was refused."""
-    state, owner = now["state"], now["owner"]
-    if state == TAKEN:
-        whose = "you have taken it already" if owner == by else f"{owner} has taken it"
-        mend = "release it first" if what == "answer" else "answer or release it"
-        return f"{what} is not possible: {whose}; {mend}"
-    if state == ANSWERED:
-        return f"{what} is not possible: {owner} has answered it; reopen it first"
+def _why_not(message: MessageRow, what: str, by: str) -> str:
+    """One line for the person whose change was refused."""
+    if message.state == TAKEN:
+        whose = "you have taken it already" if message.owner == by else f"{message.owner} has taken it"
+        hint = "release it first" if what == "answer" else "answer or release it"
+        return f"{what} is not possible: {whose}; {hint}"
+    if message.state == ANSWERED:
+        return f"{what} is not possible: {message.owner} has answered it; reopen it first"
     return f"{what} is not possible: nobody has taken it; take it first"
 
 
-def _write_down(connection: sa.Connection, message_id: str, what: str, by: str, note: str) -> None:
+def _record(connection: sa.Connection, message_id: str, what: str, by: str, note: str) -> None:
     row = {"message_id": message_id, "at": time.time(), "by": by, "what": what, "note": note}
     connection.execute(message_changes.insert().values(**row))
 
@@ -125,8 +142,3 @@ def _conditions(wanted: MessageFilter) -> list[sa.ColumnElement[bool]]:
     if wanted.until is not None:
         found.append(messages.c.left_at < wanted.until)
     return found
-
-
-def _rows(engine: sa.Engine, statement: sa.Select[Any]) -> list[Row]:
-    with engine.connect() as connection:
-        return [dict(row) for row in connection.execute(statement).mappings()]

@@ -1,9 +1,9 @@
 """The spool between calls and the database.
 
-``append`` writes one line to a file and returns: a call never waits for the database, and a process that is
-killed loses nothing that it had appended.  On a full disk lines wait in memory.  ``drain`` moves lines into the
-database in order; a file whose lines are all stored is deleted.  Files of dead processes are drained first, those of
-living ones by themselves.
+``append`` writes one line to a file and returns: a call never waits for the database, and a process that is killed
+loses nothing that it had appended.  On a full disk lines wait in memory.  ``drain`` moves lines into the database in
+order, and deletes a file whose lines are all stored.  It drains the files of dead processes first.  A living process
+drains its own file alone.
 """
 
 from __future__ import annotations
@@ -17,27 +17,31 @@ import os
 import threading
 import time
 from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
 from io import FileIO
 from pathlib import Path
 from typing import BinaryIO
 
-import sqlalchemy as sa
 from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
 
 from ivr.core import events
 from ivr.core.errors import StoreError
 from ivr.core.pseudonyms import Pseudonyms
-from ivr.store.database import open_store
+from ivr.core.settings import Settings
+from ivr.store.database import Store
 from ivr.store.writer import write
 
 log = logging.getLogger(__name__)
 
 ROTATE_S = 5.0
-"""A file whose events are all stored is replaced by a new one after so long: what callers said and their numbers do
-not stay in it."""
+"""Seconds after which a file whose events are all stored is replaced, so that no words and numbers stay in it."""
 DRAIN_S = 0.5
+"""Seconds between two drains."""
 RETRY_S = 5.0
+"""Seconds until the next drain while the database is away."""
 BATCH = 500
+"""Events that are stored in one transaction, roughly."""
 WAITING = 20_000
 """Events that wait in memory while the disk is full: some 500 calls, 5 MB."""
 
@@ -45,23 +49,25 @@ WAITING = 20_000
 class Journal:
     """One process's spool file in ``folder`` and the database behind it."""
 
-    def __init__(self, folder: Path, address: str, pseudonyms: Pseudonyms) -> None:
+    def __init__(self, folder: Path, store: Store, pseudonyms: Pseudonyms) -> None:
+        """``folder``: of the spool files of all processes of this instance; it is made if it is missing."""
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
         self.path, self._file = _own_file(folder)
         self._changing = threading.Lock()
         self._begun = time.monotonic()
-        self._address, self._pseudonyms = address, pseudonyms
-        self._engine: sa.Engine | None = None
+        self._database, self._pseudonyms = store, pseudonyms
         self._offsets: dict[Path, int] = {}
         self._waiting: deque[bytes] = deque()  # lines that are not written yet
         self._full = self._losing = self._torn = False
         self._draining = threading.Lock()
 
     def append(self, stamped: events.Stamped) -> None:
-        """Write one event.  On a full disk the call goes on, the event waits, and an alarm is logged once."""
+        """Write one event; never raises OSError.  On a full disk the event waits, and an alarm is logged once."""
         line = json.dumps(events.to_json(stamped), ensure_ascii=False).encode() + b"\n"
-        with self._changing:  # held elsewhere for as long as it takes to exchange files, never for a database
+        with (
+            self._changing
+        ):  # others hold it while they exchange files, never while they wait for the database
             self._waiting.append(line)
             self._write_waiting()
 
@@ -80,8 +86,8 @@ class Journal:
             self._lose_oldest()
 
     def _write_line(self, line: bytes) -> None:
-        """Raises OSError when it is not written whole."""
-        if self._torn:  # the disk was full in mid-line: what follows is a line of its own
+        """Write a line; raises OSError when only a part of it was written."""
+        if self._torn:  # the disk was full within a line: what follows is a line of its own
             line = b"\n" + line
         written = self._file.write(line) or 0
         if written < len(line):
@@ -97,7 +103,7 @@ class Journal:
             self._losing = True
 
     async def run(self) -> None:
-        """Drain until cancelled, then once more."""
+        """Drain every ``DRAIN_S`` seconds until cancelled, then once more, and close."""
         try:
             while True:
                 stored = await asyncio.to_thread(self.drain)
@@ -107,7 +113,7 @@ class Journal:
             self.close()
 
     def drain(self) -> bool:
-        """Move what is spooled into the database; False when the database is away."""
+        """Move what is spooled into the database; returns False when the database is away.  Blocks."""
         try:
             with self._changing:
                 self._write_waiting()
@@ -117,7 +123,7 @@ class Journal:
                 self._rotate()
         except (SQLAlchemyError, StoreError, OSError) as error:
             log.warning("database away (%s), events wait in %s", type(error).__name__, self.folder)
-            self._forget_engine()
+            self._database.close()
             return False
         return True
 
@@ -131,10 +137,9 @@ class Journal:
         if os.fstat(self._file.fileno()).st_size <= self._offsets.get(self.path, 0):
             self.path.unlink(missing_ok=True)
         self._file.close()
-        self._forget_engine()
 
     def _rotate(self) -> None:
-        """Go on in a new file when all of this one is stored; an event that comes meanwhile is in one of the two."""
+        """Go on in a new file when all of this one is stored; an event that comes meanwhile is in one of both."""
         stored = self._offsets.get(self.path, 0)
         if self._file.closed or not stored or time.monotonic() - self._begun < ROTATE_S:
             return
@@ -150,15 +155,10 @@ class Journal:
         self._offsets.pop(old, None)
         self._begun = time.monotonic()
 
-    def _forget_engine(self) -> None:
-        if self._engine is not None:
-            self._engine.dispose()
-        self._engine = None
-
     def _drain_file(self, path: Path) -> None:
         start = self._offsets.get(path, 0)
         with open(path, "rb") as file:
-            if path != self.path and not _is_left(file):
+            if path != self.path and not _is_abandoned(file):
                 return
             file.seek(start)
             while lines := _whole_lines(file.readlines(BATCH * 200)):
@@ -169,36 +169,50 @@ class Journal:
             self._offsets.pop(path, None)
 
     def _store(self, path: Path, lines: list[bytes], start: int) -> int:
-        if self._engine is None:
-            self._engine = open_store(self._address)
         items = [item for line in lines if (item := _read(path, line)) is not None]
         try:
-            write(self._engine, items, self._pseudonyms)
+            write(self._database, items, self._pseudonyms)
         except (IntegrityError, DataError):
-            for item in items:  # one that the database does not take must not hold up the others
-                self._write_alone(self._engine, item)
+            for item in items:  # an event that the database refuses must not hold up the others
+                self._write_alone(item)
         return start + sum(map(len, lines))
 
-    def _write_alone(self, engine: sa.Engine, item: events.Stamped) -> None:
+    def _write_alone(self, item: events.Stamped) -> None:
         try:
-            write(engine, [item], self._pseudonyms)
+            write(self._database, [item], self._pseudonyms)
         except (IntegrityError, DataError) as error:
             log.error("ALARM: call %s: a %s event is left out: %s", item.call_id, item.event.kind, error.orig)
 
 
+@contextmanager
+def drained_store(settings: Settings) -> Iterator[Store]:
+    """The database as a command uses it: what earlier processes left in the spool is stored first.
+
+    The connections are closed at the end of the block.
+    """
+    store = Store(settings.database)
+    try:
+        journal = Journal(settings.state_dir.spool, store, settings.pseudonyms)
+        journal.drain()
+        journal.close()
+        yield store
+    finally:
+        store.close()
+
+
 def _own_file(folder: Path) -> tuple[Path, FileIO]:
-    """A new file, locked for as long as this process lives."""
+    """A new file, locked until this process ends."""
     while True:
         path = folder / f"{time.time_ns():020d}-{os.getpid()}.jsonl"
         file = FileIO(path, "a")
         fcntl.flock(file, fcntl.LOCK_EX)
         if os.fstat(file.fileno()).st_nlink:
             return path, file
-        file.close()  # another process took it for one that was left behind
+        file.close()  # another process took it for the file of a dead process
 
 
 def _whole_lines(lines: list[bytes]) -> list[bytes]:
-    """Without a last line that is still being written."""
+    """The lines without a last one that is still being written."""
     return lines if not lines or lines[-1].endswith(b"\n") else lines[:-1]
 
 
@@ -212,8 +226,8 @@ def _read(path: Path, line: bytes) -> events.Stamped | None:
         return None
 
 
-def _is_left(file: BinaryIO) -> bool:
-    """Whether the process that wrote this file is gone: its lock went with it."""
+def _is_abandoned(file: BinaryIO) -> bool:
+    """Whether the process that wrote this file is dead: its lock went with it."""
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

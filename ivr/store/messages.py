@@ -1,9 +1,9 @@
-"""Messages on their way from Asterisk's spool to the store.
+"""Moves messages from Asterisk's spool to the store.
 
-Before a recording starts a note is written (``pending/<name>.json``).  A message is collected when the caller
-has sent it, or when his channel is gone and he had not discarded it: so a hang-up, a crash of ours or of
-Asterisk loses nothing.  The dialplan's fallback writes the same note by itself, named after the channel and beside
-the recording (context ``fallback`` of ``extensions.conf``).
+A note is written before a recording starts (``pending/<name>.json``).  A message is collected when the caller has
+sent it, or when the caller's channel is gone and the message was not discarded.  So a hang-up or a crash, of
+Accueil or of Asterisk, loses nothing.  The dialplan's fallback writes the same note itself, named after the channel
+and beside the recording (context ``fallback`` of ``extensions.conf``).
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ from ivr.core.vocabulary import MessageEnd
 log = logging.getLogger(__name__)
 
 SHORTEST_S = 1.0
-"""A file with less sound (seconds) is a hang-up, not a message."""
+"""A recording with less sound (seconds) is a hang-up and not a message."""
 FULL_BYTES = 32_000
-"""Two seconds of a message."""
+"""Bytes of two seconds of a message: with less free space the disk counts as full."""
 
 
 @dataclass(frozen=True)
 class Collected:
-    """A message moved to its place, and the call it belongs to (empty: none of ours)."""
+    """A message that was moved to its place; ``call_id`` may be empty, ``at``: seconds since 1970."""
 
     call_id: str
     at: float
@@ -43,7 +43,7 @@ class Collected:
 
 @dataclass(frozen=True)
 class _Note:
-    """What is known of a recording; ``at``: seconds since 1970."""
+    """The content of a note; ``at``: seconds since 1970."""
 
     at: float
     call: str = ""
@@ -53,7 +53,7 @@ class _Note:
 
 
 class VoicemailSpool:
-    """Notes of recordings that run or wait to be collected."""
+    """The messages in Asterisk's spool, and the notes about them."""
 
     def __init__(self, settings: Settings) -> None:
         self.spool = settings.pbx / "spool/recording"
@@ -64,25 +64,25 @@ class VoicemailSpool:
         self.notes.mkdir(parents=True, exist_ok=True)
 
     def begin(self, call_id: str, number: str, lang: str) -> str:
-        """Note a recording about to start; returns its name."""
+        """Write the note of a recording that is about to start; returns the recording's name."""
         name = f"{time.strftime('%Y%m%d-%H%M%S')}-{time.time_ns() % 1_000_000_000:09d}"
         note = {"call": call_id, "number": number, "lang": lang, "at": time.time(), "sent": False}
         self._write(name, note)
         return name
 
     def keep(self, name: str) -> None:
-        """The caller has sent it."""
+        """Record that the caller has sent the message."""
         path = self.notes / f"{name}.json"
         if path.exists():
             self._write(name, json.loads(path.read_text("utf-8")) | {"sent": True})
 
     def discard(self, name: str) -> None:
-        """It was recorded again, or there was nothing in it."""
+        """Delete a recording and its note: the caller recorded again, or said nothing."""
         (self.notes / f"{name}.json").unlink(missing_ok=True)
         (self.spool / f"{name}.wav").unlink(missing_ok=True)
 
     def audio(self, name: str) -> bytes:
-        """The recording as slin16; empty when it cannot be read."""
+        """A recording as slin16; empty when it cannot be read."""
         try:
             return read_audio(self.spool / f"{name}.wav")
         except (AudioError, OSError) as error:
@@ -90,7 +90,7 @@ class VoicemailSpool:
             return b""
 
     def length(self, name: str) -> float | None:
-        """Seconds of sound in a recording, as the collector counts them; None where that cannot be told."""
+        """Seconds of sound in a recording, as the collector counts them; None when it cannot be read."""
         source = self.spool / f"{name}.wav"
         try:
             return _length(source) if source.exists() else None
@@ -98,26 +98,30 @@ class VoicemailSpool:
             return None
 
     def disk_full(self) -> bool:
-        """Whether there is no room left where Asterisk records: what it has recorded may be cut short."""
+        """Whether the disk on which Asterisk records is full, so that a recording may be cut short."""
         try:
             return shutil.disk_usage(self.spool).free < FULL_BYTES
-        except FileNotFoundError:  # Asterisk's disk is not one of this machine
+        except FileNotFoundError:  # Asterisk's disk belongs to another machine
             return False
 
     def waiting(self) -> list[Path]:
-        """The notes there are; to be asked for before the channels are, so that each note's channel is known.
+        """The notes, also those of the fallback that were never written beside their recordings.
 
-        A note of the fallback may be missing: then its recording stands alone.
+        List them before the channels: then the channel of each message that is being recorded is among the channels.
         """
-        theirs = {path.with_suffix(".json") for path in self.fallback.glob("*.*")}
-        return [*sorted(self.notes.glob("*.json")), *sorted(theirs)]
+        fallback = {path.with_suffix(".json") for path in self.fallback.glob("*.*")}
+        return [*sorted(self.notes.glob("*.json")), *sorted(fallback)]
 
     def sound(self, note: Path) -> Path:
-        """Where Asterisk records what that note is about."""
+        """The file into which Asterisk records the message of a note."""
         return (self.fallback if self._is_fallback(note) else self.spool) / f"{note.stem}.wav"
 
     def collect(self, alive: Collection[str], waiting: Iterable[Path] | None = None) -> Iterator[Collected]:
-        """Move finished messages to their place; ``alive`` are the ids of channels that still exist."""
+        """Move finished messages to their place; yields each.
+
+        ``alive``: ids of the channels that exist; ``waiting``: the notes to look at, by default those of
+        ``waiting()``. A note is deleted after its message was taken, so that a crash in between collects it again.
+        """
         for path in self.waiting() if waiting is None else waiting:
             note = self._fallback_note(path) if self._is_fallback(path) else _read_note(path)
             if note is not None and (note.sent or note.call not in alive):
@@ -127,7 +131,7 @@ class VoicemailSpool:
         return note.parent == self.fallback
 
     def _fallback_note(self, path: Path) -> _Note:
-        """Its file's name is the call's, whatever it tells."""
+        """The note of the fallback, whose file is named after the call."""
         note = _read_note(path) or _Note(self.sound(path).stat().st_mtime)
         return replace(note, call=path.stem)
 
@@ -145,7 +149,7 @@ class VoicemailSpool:
         source.unlink(missing_ok=True)
 
     def _move(self, source: Path, name: str) -> str:
-        """Copy, sync, rename; returns the path relative to the state directory."""
+        """Copy, sync and rename a sound; returns its path relative to the state directory."""
         target = self.kept / f"{name}.wav"
         draft = target.with_suffix(".part")
         try:
@@ -165,11 +169,11 @@ class VoicemailSpool:
 
 
 def _read_note(path: Path) -> _Note | None:
-    """A note; one that a crash left unreadable says that the recording is there, and no more."""
+    """Read a note; of one that a crash left unreadable only the time is known.  None when it is gone."""
     try:
         at = path.stat().st_mtime
         text = path.read_text("utf-8", "replace")
-    except FileNotFoundError:  # discarded meanwhile
+    except FileNotFoundError:  # it was discarded meanwhile
         return None
     try:
         note = _Note(**{"at": at, **json.loads(text)})
@@ -180,15 +184,15 @@ def _read_note(path: Path) -> _Note | None:
 
 
 def _name(at: float, call_id: str) -> str:
-    """The same each time, and another for each call."""
+    """A name that depends on the time and the call alone."""
     number = int.from_bytes(hashlib.blake2s(call_id.encode(), digest_size=4).digest())
     return f"{time.strftime('%Y%m%d-%H%M%S', time.localtime(at))}-{number % 1_000_000_000:09d}"
 
 
 def _length(path: Path) -> float:
-    """Seconds of sound in a WAV, its header mended first; 0 when there is none.
+    """Seconds of sound in a WAV, whose header is repaired first; 0 when there is none.
 
-    Raises OSError, on a full disk for instance: then nothing is known, and nothing may be thrown away.
+    Raises OSError, for example on a full disk; the length is then unknown, and the file must stay.
     """
     if not path.exists():
         return 0.0

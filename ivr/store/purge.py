@@ -1,4 +1,4 @@
-"""The purge: what is past its retention is deleted from the store and from the disk."""
+"""The purge deletes what is past its retention, from the store and from the disk."""
 
 from __future__ import annotations
 
@@ -13,41 +13,41 @@ import sqlalchemy as sa
 from ivr.core.paths import proposals
 from ivr.core.settings import Settings
 from ivr.store import audio_capture, recordings, retention
+from ivr.store.database import Store
 from ivr.store.tables import calls, messages
 
 log = logging.getLogger(__name__)
 
 DAY_S = 86_400.0
-_WAITED = re.compile(rb"\|ENTERQUEUE\|[^|\n]*\|([^|\n]*[^|\nx][^|\n]*)\|")
+_QUEUED_NUMBER = re.compile(rb"\|ENTERQUEUE\|[^|\n]*\|([^|\n]*[^|\nx][^|\n]*)\|")
 
 
-def purge(
-    settings: Settings, engine: sa.Engine, days: Mapping[str, float], now: float = 0.0
-) -> dict[str, int]:
-    """Delete what is older than its ``days`` (kinds: ``ivr.content.callflow.Retention``); returns how many of each.
+def purge(settings: Settings, store: Store, days: Mapping[str, float], now: float = 0.0) -> dict[str, int]:
+    """Delete what is past its retention, and return how many of each kind.
 
-    ``now``: seconds since 1970, default the clock.  Doing it twice, or being killed in it, does no harm: a file
-    whose row is gone is found by its age.
+    ``days``: the retention of each kind (the fields of ``ivr.content.callflow.Retention``); ``now``: seconds since
+    1970, 0 for the clock.  A purge that is killed or run again does no harm: a file whose row is gone is found by its
+    age.
     """
     before = {kind: (now or time.time()) - length * DAY_S for kind, length in days.items()}
     instance = settings.instance
-    recorded = retention.recordings(engine, before["recordings"], instance)
-    messages_ = retention.left_messages(engine, before["messages"], instance)
-    for file in [*recorded, *messages_]:
+    recorded = retention.recordings(store, before["recordings"], instance)
+    voicemails = retention.left_messages(store, before["messages"], instance)
+    for file in [*recorded, *voicemails]:
         recordings.delete(settings, file)
     found = {
         "recordings": len(recorded),
-        "messages": len(messages_),
-        "transcripts": retention.words(engine, before["transcripts"]),
-        "calls": retention.whole_calls(engine, before["calls"]),
-        "numbers": retention.numbers(engine, before["numbers"], settings.pseudonyms),
+        "messages": len(voicemails),
+        "transcripts": retention.words(store, before["transcripts"]),
+        "calls": retention.whole_calls(store, before["calls"]),
+        "numbers": retention.numbers(store, before["numbers"], settings.pseudonyms),
         "proposals": _proposals(proposals(settings), before["transcripts"]),
-        "stray files": _strays(settings, engine, before),
+        "stray files": _strays(settings, store, before),
     }
     try:
         for path in (settings.pbx / "log").glob("queue_log*"):
-            veil_queue_log(path)
-    except OSError as error:  # Asterisk's disk may be another's
+            redact_queue_log(path)
+    except OSError as error:  # the disk may belong to another machine
         log.warning("the numbers in Asterisk's queue log stay: %s", error)
     if any(found.values()):
         log.info("retention: %s", ", ".join(f"{count} {kind}" for kind, count in found.items() if count))
@@ -55,29 +55,29 @@ def purge(
 
 
 def _proposals(folder: Path, before: float) -> int:
-    """Sentences of callers that were proposed as examples: what an administrator took is in ``nlu/``."""
+    """Delete old proposals of callers' sentences as examples; those that were accepted are in ``nlu/``."""
     old = [path for path in folder.glob("*.yml") if path.stat().st_mtime < before]
     for path in old:
         path.unlink(missing_ok=True)
     return len(old)
 
 
-def veil_queue_log(path: Path) -> None:
-    """Overwrite the numbers of those who waited in a queue: nobody needs them there, and places stay as they are."""
+def redact_queue_log(path: Path) -> None:
+    """Overwrite the numbers of queued callers in Asterisk's queue log, which nobody needs; no byte moves."""
     if not path.exists():
         return
-    with path.open("r+b") as file:  # Asterisk goes on writing at its end
-        for match in _WAITED.finditer(file.read()):
+    with path.open("r+b") as file:  # Asterisk appends to it meanwhile
+        for match in _QUEUED_NUMBER.finditer(file.read()):
             file.seek(match.start(1))
             file.write(b"x" * len(match[1]))
 
 
-def _strays(settings: Settings, engine: sa.Engine, before: Mapping[str, float]) -> int:
-    """Sound past its time that no row names: a crash, or a row that was deleted elsewhere."""
-    with engine.connect() as connection:
+def _strays(settings: Settings, store: Store, before: Mapping[str, float]) -> int:
+    """Delete old audio that no row names, left by a crash or by a row deleted elsewhere; returns how many files."""
+    with store.connect() as connection:
         known = set(connection.scalars(sa.select(calls.c.recording)))
         known |= set(connection.scalars(sa.select(messages.c.file)))
-    known |= {str(audio_capture.ear_of(Path(file))) for file in known if file}
+    known |= {str(audio_capture.capture_of(Path(file))) for file in known if file}
     count = 0
     state = settings.state_dir
     folders = {  # and the retention period of files in them that no row names

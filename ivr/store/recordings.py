@@ -1,6 +1,6 @@
-"""Recordings: Asterisk's two mono files become one FLAC of two channels, left the caller, right the service.
+"""Joins Asterisk's two mono files of a call to one FLAC: left channel the caller, right channel the service.
 
-Of a caller who refused to be recorded they are deleted; a mark on the disk says so until they are, whoever dies.
+The files of a caller who refused recording are deleted.  A mark on the disk ensures that, whichever process dies.
 """
 
 from __future__ import annotations
@@ -19,18 +19,25 @@ from ivr.store import audio_capture
 log = logging.getLogger(__name__)
 
 MARKED_S = 3600
-"""A refusal is remembered so long (seconds), and for as long as the call goes on."""
+"""Seconds for which the mark of a refusal is kept after the call."""
 
 
 def waiting(settings: Settings) -> list[Path]:
-    """The recordings there are; to be asked for before the channels are, so that each one's channel is known."""
+    """The recordings in Asterisk's spool (the caller's files).
+
+    List them before the channels: then the channel of each recording that goes on is among the channels.
+    """
     return sorted((settings.pbx / "spool/monitor").glob("*-in.wav16"))
 
 
 def collect(
     settings: Settings, alive: Collection[str], spooled: Iterable[Path] | None = None
 ) -> Iterator[tuple[str, RecordingKept]]:
-    """(call id, event) for each call that is over and whose files are there."""
+    """Join the recordings of calls that are over; yields each call's id and event.
+
+    ``alive``: ids of the channels that exist; ``spooled``: the files to look at, by default those of ``waiting``.
+    The files in the spool are deleted after each event was taken.
+    """
     refused = _refusals(settings, alive)
     for caller in waiting(settings) if spooled is None else spooled:
         call_id = caller.name.removesuffix("-in.wav16")
@@ -56,12 +63,12 @@ def _join(settings: Settings, call_id: str, caller: Path, service: Path) -> Reco
     longest = max(map(len, sides))
     target = settings.state_dir.recordings / f"{call_id}.flac"
     write_flac(target, [side.ljust(longest, b"\0") for side in sides], RATE)
-    ear = audio_capture.join(settings, call_id, target)
-    return RecordingKept(settings.state_dir.name_of(target), round(longest / 2 / RATE, 2), ear)
+    capture = audio_capture.join(settings, call_id, target)
+    return RecordingKept(settings.state_dir.name_of(target), round(longest / 2 / RATE, 2), capture)
 
 
 def refuse(settings: Settings, call_id: str) -> None:
-    """The caller does not want to be recorded: delete what there is, and what may still come of this call."""
+    """Delete the recording of a call whose caller refused it, and mark the call, so that later files go too."""
     marks = _refused(settings)
     marks.mkdir(parents=True, exist_ok=True)
     (marks / call_id).touch()
@@ -69,26 +76,26 @@ def refuse(settings: Settings, call_id: str) -> None:
 
 
 def forget(settings: Settings, call_id: str) -> None:
-    """Delete what Asterisk and our ear have recorded of a call, and what is not joined yet."""
+    """Delete the files of a call that are not joined yet: Asterisk's and the captures."""
     audio_capture.forget(settings, call_id)
     for side in ("in", "out"):
         (settings.pbx / "spool/monitor" / f"{call_id}-{side}.wav16").unlink(missing_ok=True)
 
 
 def delete(settings: Settings, file: str) -> None:
-    """Delete a recording (``file`` relative to the state directory), with what the ear got."""
+    """Delete a recording (``file`` relative to the state directory) and its capture."""
     for path in sounds(settings, file):
         path.unlink(missing_ok=True)
 
 
 def sounds(settings: Settings, file: str) -> list[Path]:
-    """The files that are there of a recording."""
+    """The existing files of a recording (``file`` relative to the state directory): itself and its capture."""
     path = settings.state_dir.stored(file)
-    return [one for one in (path, audio_capture.ear_of(path)) if file and one.exists()]
+    return [one for one in (path, audio_capture.capture_of(path)) if file and one.exists()]
 
 
 def _refusals(settings: Settings, alive: Collection[str]) -> set[str]:
-    """The calls that are marked; a mark is of no more use some time after its call."""
+    """The calls that are marked as refused; marks that are no longer needed are deleted."""
     marks = {path.name: path for path in _refused(settings).glob("*")}
     for call_id, path in marks.items():
         if call_id not in alive and time.time() - path.stat().st_mtime > MARKED_S:
@@ -102,7 +109,7 @@ def _refused(settings: Settings) -> Path:
 
 
 def _side(path: Path, call_id: str) -> bytes:
-    """One side; silence where there is nothing to be read, as of a caller who sent no sound."""
+    """One side as slin16; empty when it cannot be read, for example because the caller sent no sound."""
     try:
         repair_wav(path)
         return read_audio(path)

@@ -1,6 +1,7 @@
-"""What retention removes from the store.  A call that is held keeps everything; times are seconds since 1970.
+"""What retention removes from the store.
 
-Each function returns what it removed: files for the caller of the function to delete, or a count.
+A call that is held keeps everything.  ``before`` is in seconds since 1970 in every function.  Each returns what it
+removed: the files that its caller has to delete, or a count.
 """
 
 from __future__ import annotations
@@ -14,34 +15,37 @@ import sqlalchemy as sa
 from ivr.core.errors import UsageError
 from ivr.core.pseudonyms import Pseudonyms, is_pseudonym
 from ivr.store import queries
+from ivr.store.database import Store
+from ivr.store.rows import CallRow
 from ivr.store.tables import callbacks, calls, events, labels, message_changes, messages, metadata, turns
 
 WORDS = ("text", "digit")
 """Fields of events that hold what was said or keyed in."""
 
 
-def hold(engine: sa.Engine, call_id: str, why: str) -> str:
-    """Keep a call whatever its age (``why`` empty: no more); returns its id.  Raises UsageError."""
-    found = queries.call(engine, call_id)
+def hold(store: Store, call_id: str, why: str) -> str:
+    """Keep a call at any age, and return its id.
+
+    ``call_id``: the id or a unique beginning of it; ``why``: the reason, empty to hold the call no longer.  Raises
+    UsageError when there is no such call.
+    """
+    found = queries.call(store, call_id)
     if found is None:
         raise UsageError(f"no call {call_id}: see `ivr calls`")
-    with engine.begin() as connection:
-        connection.execute(calls.update().where(calls.c.id == found["id"]).values(held=why[:255]))
-    return str(found["id"])
+    with store.begin() as connection:
+        connection.execute(calls.update().where(calls.c.id == found.id).values(held=why[:255]))
+    return found.id
 
 
-def held(engine: sa.Engine) -> list[queries.Row]:
+def held(store: Store) -> list[CallRow]:
     """The calls that are held."""
-    with engine.connect() as connection:
-        return [
-            dict(row) for row in connection.execute(sa.select(calls).where(calls.c.held != "")).mappings()
-        ]
+    return store.rows(CallRow, sa.select(calls).where(calls.c.held != ""))
 
 
-def recordings(engine: sa.Engine, before: float, instance: str) -> list[str]:
-    """Forget the recordings of calls that began earlier; returns their files, on this instance's disk."""
+def recordings(store: Store, before: float, instance: str) -> list[str]:
+    """Remove the recordings of calls that began earlier; returns their files, on the disk of this ``instance``."""
     old = (calls.c.started < before) & (calls.c.held == "") & (calls.c.recording != "")
-    with engine.begin() as connection:
+    with store.begin() as connection:
         found = connection.execute(sa.select(calls.c.id, calls.c.recording).where(old)).all()
         ours = {row.id: row.recording for row in found if queries.is_of(row.id, instance)}
         for call_id in ours:
@@ -51,64 +55,63 @@ def recordings(engine: sa.Engine, before: float, instance: str) -> list[str]:
     return list(ours.values())
 
 
-def left_messages(engine: sa.Engine, before: float, instance: str) -> list[str]:
-    """Delete messages left earlier, answered or not; returns their files."""
+def left_messages(store: Store, before: float, instance: str) -> list[str]:
+    """Delete messages that were left earlier, in any state; returns their files, on the disk of this ``instance``."""
     held_calls = sa.select(calls.c.id).where(calls.c.held != "")
-    old = messages.c.left_at < before
-    with engine.begin() as connection:
-        chosen = sa.select(messages.c.id, messages.c.call_id, messages.c.file).where(old)
-        free = sa.or_(messages.c.call_id.is_(None), messages.c.call_id.not_in(held_calls))
-        found = [
-            row
-            for row in connection.execute(chosen.where(free))
-            if queries.is_of(row.call_id or "", instance)
-        ]
+    free = sa.or_(messages.c.call_id.is_(None), messages.c.call_id.not_in(held_calls))
+    chosen = sa.select(messages.c.id, messages.c.call_id, messages.c.file)
+    with store.begin() as connection:
+        old = connection.execute(chosen.where(messages.c.left_at < before, free)).all()
+        found = [row for row in old if queries.is_of(row.call_id or "", instance)]
         for row in found:
             delete(connection, "messages", [row.id])
     return [row.file for row in found]
 
 
-def words(engine: sa.Engine, before: float) -> int:
+def words(store: Store, before: float) -> int:
     """Blank what was said in calls that began earlier; returns how many calls."""
     old = (calls.c.started < before) & (calls.c.held == "") & (calls.c.wordless == 0)
-    with engine.begin() as connection:
+    with store.begin() as connection:
         found = list(connection.scalars(sa.select(calls.c.id).where(old)))
         for call_id in found:
             blank(connection, call_id)
     return len(found)
 
 
-def whole_calls(engine: sa.Engine, before: float) -> int:
-    """Delete calls that began earlier, with all that belongs to them but messages, and callbacks that ended."""
+def whole_calls(store: Store, before: float) -> int:
+    """Delete calls that began earlier, and callbacks that ended earlier; returns how many calls.
+
+    All that belongs to a call goes with it, except its messages.
+    """
     old = (calls.c.started < before) & (calls.c.held == "")
     ended = callbacks.c.state.in_(("done", "closed")) & (callbacks.c.ended_at < before)
-    with engine.begin() as connection:
+    with store.begin() as connection:
         delete(connection, "callbacks", list(connection.scalars(sa.select(callbacks.c.id).where(ended))))
         found = list(connection.scalars(sa.select(calls.c.id).where(old)))
         delete(connection, "calls", found)
     return len(found)
 
 
-def numbers(engine: sa.Engine, before: float, pseudonyms: Pseudonyms) -> int:
-    """Put the pseudonym for the clear number of messages answered, and callbacks ended, earlier than that."""
+def numbers(store: Store, before: float, pseudonyms: Pseudonyms) -> int:
+    """Replace the clear numbers of messages answered and callbacks ended earlier by pseudonyms; returns how many."""
     touched = sa.select(sa.func.max(message_changes.c.at)).where(
         message_changes.c.message_id == messages.c.id
     )
     answered = (messages.c.state == "answered") & (touched.scalar_subquery() < before)
     settled = callbacks.c.state.in_(("done", "closed")) & (callbacks.c.ended_at < before)
     count = 0
-    with engine.begin() as connection:
+    with store.begin() as connection:
         for table, over in ((messages, answered), (callbacks, settled)):
             for row in connection.execute(sa.select(table.c.id, table.c.number).where(over)).all():
                 if row.number and not is_pseudonym(row.number):
-                    veiled = {"number": pseudonyms.of(row.number)}
-                    connection.execute(table.update().where(table.c.id == row.id).values(**veiled))
+                    pseudonym = {"number": pseudonyms.of(row.number)}
+                    connection.execute(table.update().where(table.c.id == row.id).values(**pseudonym))
                     count += 1
     return count
 
 
 def blank(connection: sa.Connection, call_id: str) -> None:
-    """Take the words out of a call's events and turns; labels, which are words, go with them."""
+    """Remove the words from a call's events and turns, and its labels, which are words too."""
     chosen = sa.select(events.c.seq, events.c.body).where(events.c.call_id == call_id)
     for row in connection.execute(chosen).all():
         body: dict[str, Any] = json.loads(row.body)
@@ -122,9 +125,9 @@ def blank(connection: sa.Connection, call_id: str) -> None:
 
 
 def delete(connection: sa.Connection, table: str, ids: Iterable[str]) -> None:
-    """Delete rows by their id, and the rows of other tables that stand for a part of them.
+    """Delete the rows of ``table`` with these ids, and the rows of other tables that are a part of them.
 
-    A row that only mentions one (a message its call, whose column may be empty) stays without it.
+    A row that only mentions one of them stays, without the mention: a message names its call in a nullable column.
     """
     wanted = list(ids)
     if not wanted:
@@ -134,11 +137,11 @@ def delete(connection: sa.Connection, table: str, ids: Iterable[str]) -> None:
         column = other.c.get(f"{table.removesuffix('s')}_id")
         if column is None or other is target:
             continue
-        mine = column.in_(wanted)
+        parts = column.in_(wanted)
         if column.nullable:
-            connection.execute(other.update().where(mine).values({column.name: None}))
+            connection.execute(other.update().where(parts).values({column.name: None}))
         elif "id" in other.c:
-            delete(connection, other.name, list(connection.scalars(sa.select(other.c.id).where(mine))))
+            delete(connection, other.name, list(connection.scalars(sa.select(other.c.id).where(parts))))
         else:
-            connection.execute(other.delete().where(mine))
+            connection.execute(other.delete().where(parts))
     connection.execute(target.delete().where(target.c.id.in_(wanted)))

@@ -1,8 +1,8 @@
-"""The database's schema brought to this program's revision, once, whoever comes first.
+"""Brings the database's schema to this program's revision; the first of several processes does it.
 
-Until the first release there is one revision, ``initial``, made anew from ``tables.py`` by ``make migration``; its
-name ends in a sum of what it does.  A database made by an earlier ``initial`` (or before there were revisions) is
-given the tables, columns and indexes that it lacks; nothing is taken away.
+Until the first release there is one revision, ``initial``, which ``make migration`` generates from ``tables.py``.
+Its name ends in a checksum of its statements.  A database of an earlier ``initial``, or from before the first
+revision, is given the tables, columns and indexes that it lacks.  Nothing is removed.
 """
 
 from __future__ import annotations
@@ -20,19 +20,19 @@ from ivr.store.tables import metadata
 
 FOLDER = Path(__file__).parent / "migrations"
 LOCK = 0x4163_6375_6569_6C
-"""Number of PostgreSQL's advisory lock ("Accueil")."""
+"""The number of PostgreSQL's advisory lock ("Accueil" in ASCII)."""
 LOCK_S = 60
-"""Longest wait (seconds) for another process that is migrating."""
+"""Longest wait (seconds) for another process that migrates."""
 
 
 def migrate(engine: sa.Engine) -> None:
-    """Bring the schema to ``HEAD``; raises StoreError when the database is of a later version of the program."""
+    """Bring the schema to ``HEAD``; raises StoreError when a later version of the program made it."""
     if _revision(engine) == HEAD:
         return
     with engine.connect() as connection:
         _lock(connection)
         found = _revision_of(connection)
-        if found != HEAD:  # nobody else did it while we waited
+        if found != HEAD:  # no other process did it during the wait
             _check(found)
             if found or sa.inspect(connection).has_table("events"):
                 _complete(connection)
@@ -42,8 +42,8 @@ def migrate(engine: sa.Engine) -> None:
 
 
 def config(connection: sa.Connection | None = None) -> Any:
-    """Alembic's configuration, which needs no file."""
-    from alembic.config import Config  # takes a third of a second: only those who migrate wait for it
+    """Alembic's configuration, made without a file, for migrations on ``connection``."""
+    from alembic.config import Config  # it loads in a third of a second, and is seldom needed
 
     logging.getLogger("alembic").setLevel(logging.WARNING)
     made = Config()
@@ -54,12 +54,12 @@ def config(connection: sa.Connection | None = None) -> Any:
 
 
 def _revision(engine: sa.Engine) -> str:
-    """The database's revision; empty when it has none yet."""
+    """The database's revision; empty when it has none."""
     with engine.connect() as connection:
         try:
             return _revision_of(connection)
         except DatabaseError:
-            return ""  # no such table: or, if the database is away, the next question says so
+            return ""  # no such table; if the database is away, the next statement raises
 
 
 def _revision_of(connection: sa.Connection) -> str:
@@ -69,7 +69,7 @@ def _revision_of(connection: sa.Connection) -> str:
 
 
 def _lock(connection: sa.Connection) -> None:
-    """One process at a time; given back at the end of the transaction."""
+    """Lock out other migrations until the end of the transaction."""
     if connection.dialect.name == "sqlite":
         connection.exec_driver_sql(f"PRAGMA busy_timeout={LOCK_S * 1000}")
         connection.exec_driver_sql("BEGIN IMMEDIATE")
@@ -92,7 +92,7 @@ def _upgrade(connection: sa.Connection) -> None:
 
 
 def _complete(connection: sa.Connection) -> None:
-    """Add what a database of before the first release lacks, then call it this revision."""
+    """Add what an older database lacks, then stamp it with this revision."""
     from alembic import command
     from alembic.autogenerate import produce_migrations
     from alembic.migration import MigrationContext
@@ -112,7 +112,7 @@ def _complete(connection: sa.Connection) -> None:
 
 
 def _filled(column: sa.Column[Any]) -> sa.Column[Any]:
-    """The column with something to put into the rows that are there already."""
+    """The column with a default for the rows that exist."""
     value = column.default.arg if isinstance(column.default, sa.ColumnDefault) else None
     if not column.nullable and column.server_default is None:
         empty = "" if isinstance(column.type, sa.String) else "0"

@@ -1,6 +1,6 @@
-"""The store's tables.  SQLAlchemy Core; SQLite or PostgreSQL by address.
+"""The tables of the store, for SQLite and PostgreSQL.
 
-After a change here: ``make migration``.
+After a change here, run ``make migration`` and adjust ``rows.py``.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ calls = Table(
     Column("recording", String(255), nullable=False, default="", doc="relative to the state directory"),
     Column("generation", Integer, nullable=False, default=0, doc="of the content; 0: the files as edited"),
     Column("recogniser", String(64), nullable=False, default=""),
-    Column("refused", Integer, nullable=False, default=0, doc="1: recording refused, nothing kept but counts"),
-    Column("held", String(255), nullable=False, default="", doc="why retention leaves this call alone"),
-    Column("wordless", Integer, nullable=False, default=0, doc="1: retention has removed what was said"),
+    Column("refused", Integer, nullable=False, default=0, doc="1: recording refused, only counts are kept"),
+    Column("held", String(255), nullable=False, default="", doc="the reason of a legal hold"),
+    Column("wordless", Integer, nullable=False, default=0, doc="1: retention has removed the words"),
     sa.Index("calls_started", "started"),
 )  # fmt: skip
 
@@ -44,9 +44,9 @@ turns = Table(
     Column("n", Integer, nullable=False, primary_key=True, autoincrement=False, doc="from 1"),
     Column("kind", String(8), nullable=False, doc="speech, key, silence"),
     Column("start_s", Float, nullable=False, doc="seconds since the answer"),
-    Column("end_s", Float, nullable=False, doc="end of his last sound, of his key, of our waiting"),
+    Column("end_s", Float, nullable=False, doc="end of the caller's sound, of the key or wait"),
     Column("lang", String(8), nullable=False, default=""),
-    Column("heard", Text, nullable=False, default="", doc="words, or the key"),
+    Column("heard", Text, nullable=False, default="", doc="the words, or the key"),
     Column("engine", String(64), nullable=False, default=""),
     Column("confidence", Float, nullable=False, default=0.0, doc="the recogniser's"),
     Column("intent", String(64), nullable=False, default=""),
@@ -54,10 +54,10 @@ turns = Table(
     Column("second", String(64), nullable=False, default=""),
     Column("second_confidence", Float, nullable=False, default=0.0),
     Column("decision", String(32), nullable=False, default=""),
-    Column("decided", String(64), nullable=False, default="", doc="the intent that was acted on"),
-    Column("answer", String(255), nullable=False, default="", doc="keys of what we said then, by spaces"),
+    Column("decided", String(64), nullable=False, default="", doc="the intent that the service acted on"),
+    Column("answer", String(255), nullable=False, default="", doc="keys of its prompts, by spaces"),
     Column("answer_text", Text, nullable=False, default=""),
-    Column("answer_s", Float, nullable=True, doc="when we began to say it, seconds since the answer of the call"),
+    Column("answer_s", Float, nullable=True, doc="its start, seconds since the answer of the call"),
     Column("mouth_to_ear_s", Float, nullable=True, doc="measured in the recording"),
     Column("generation", Integer, nullable=False, default=0),
 )  # fmt: skip
@@ -68,7 +68,7 @@ generations = Table(
     Column("number", Integer, nullable=False, primary_key=True, autoincrement=False),
     Column("at", Float, nullable=False, doc="seconds since 1970"),
     Column("note", Text, nullable=False, default=""),
-    Column("facts", Text, nullable=False, default="{}", doc="what was measured on publishing, as JSON"),
+    Column("facts", Text, nullable=False, default="{}", doc="what publishing measured, as JSON"),
 )  # fmt: skip
 
 messages = Table(
@@ -76,7 +76,7 @@ messages = Table(
     Column("id", String(96), primary_key=True),
     Column("call_id", String(64), ForeignKey("calls.id"), nullable=True),
     Column("left_at", Float, nullable=False, doc="seconds since 1970"),
-    Column("number", String(64), nullable=False, default="", doc="clear while it is needed, then the pseudonym"),
+    Column("number", String(64), nullable=False, default="", doc="clear while needed, then the pseudonym"),
     Column("lang", String(8), nullable=False, default=""),
     Column("seconds", Float, nullable=False, default=0.0),
     Column("file", String(255), nullable=False),
@@ -84,11 +84,11 @@ messages = Table(
     Column("transcript", Text, nullable=False, default=""),
     Column("confidence", Float, nullable=False, default=0.0),
     Column("transcribed", Integer, nullable=False, default=0),
-    Column("urgency", String(255), nullable=False, default="", doc="urgent words found in it, by commas"),
+    Column("urgency", String(255), nullable=False, default="", doc="urgent words found in it, separated by commas"),
     Column("state", String(16), nullable=False, default="new", doc="new, taken, answered: see inbox.py"),
     Column("owner", String(64), nullable=False, default=""),
     Column("announced", Integer, nullable=False, default=0, doc="1: the staff's notifications are in the outbox"),
-    Column("reminded", Integer, nullable=False, default=0, doc="so many reminders were put into the outbox"),
+    Column("reminded", Integer, nullable=False, default=0, doc="number of reminders put into the outbox"),
     sa.Index("messages_left_at", "left_at"),
 )  # fmt: skip
 
@@ -104,7 +104,7 @@ message_changes = Table(
 
 deliveries = Table(
     "deliveries", metadata,
-    Column("id", String(36), primary_key=True, doc="the same at every attempt: receivers know doubles by it"),
+    Column("id", String(36), primary_key=True, doc="the same at every attempt, so that receivers detect doubles"),
     Column("kind", String(32), nullable=False, doc="message.new, message.reminder"),
     Column("message_id", String(96), ForeignKey("messages.id", ondelete="CASCADE"), nullable=False, index=True),
     Column("channel", String(16), nullable=False, doc="mail, webhook"),
@@ -121,18 +121,18 @@ deliveries = Table(
 callbacks = Table(
     "callbacks", metadata,
     Column("id", String(32), primary_key=True),
-    Column("call_id", String(64), ForeignKey("calls.id", ondelete="SET NULL"), nullable=True, doc="he asked in it"),
+    Column("call_id", String(64), ForeignKey("calls.id", ondelete="SET NULL"), nullable=True, doc="of the request"),
     Column("asked_at", Float, nullable=False, doc="seconds since 1970"),
-    Column("number", String(64), nullable=False, doc="clear while it is needed, then the pseudonym"),
+    Column("number", String(64), nullable=False, doc="clear while needed, then the pseudonym"),
     Column("lang", String(8), nullable=False, default=""),
-    Column("topic", String(64), nullable=False, default="", doc="the intent he last asked about"),
-    Column("start", Float, nullable=False, doc="of the window promised, seconds since 1970"),
+    Column("topic", String(64), nullable=False, default="", doc="the intent last asked about"),
+    Column("start", Float, nullable=False, doc="of the promised window, seconds since 1970"),
     Column("end", Float, nullable=False),
     Column("state", String(16), nullable=False, default="open", doc="open, calling, done, closed"),
-    Column("owner", String(64), nullable=False, default="", doc="a person has taken it; or the adviser who called"),
-    Column("attempts", Integer, nullable=False, default=0, doc="so often the caller's telephone was rung"),
-    Column("moves", Integer, nullable=False, default=0, doc="so often the window passed and the next one came"),
-    Column("next_at", Float, nullable=False, default=0.0, doc="not called before, seconds since 1970"),
+    Column("owner", String(64), nullable=False, default="", doc="who took it, or the adviser who called"),
+    Column("attempts", Integer, nullable=False, default=0, doc="attempts in which the caller's telephone rang"),
+    Column("moves", Integer, nullable=False, default=0, doc="moves to the next window"),
+    Column("next_at", Float, nullable=False, default=0.0, doc="earliest next call, seconds since 1970"),
     Column("outcome", Text, nullable=False, default="", doc="how it ended, in words"),
     Column("ended_at", Float, nullable=True, doc="seconds since 1970"),
     sa.Index("callbacks_state", "state", "start"),
@@ -153,10 +153,10 @@ callback_attempts = Table(
 labels = Table(
     "labels", metadata,
     Column("call_id", String(64), ForeignKey("calls.id", ondelete="CASCADE"), nullable=False, primary_key=True),
-    Column("n", Integer, nullable=False, primary_key=True, autoincrement=False, doc="the turn's"),
+    Column("n", Integer, nullable=False, primary_key=True, autoincrement=False, doc="the turn's number"),
     Column("labeller", String(64), nullable=False, primary_key=True),
-    Column("words", Text, nullable=False, default="", doc="what was really said; empty: nothing"),
-    Column("intent", String(64), nullable=False, default="", doc="what was meant; oos: nothing of ours"),
+    Column("words", Text, nullable=False, default="", doc="what was really said, empty for nothing"),
+    Column("intent", String(64), nullable=False, default="", doc="what was meant; oos: out of scope"),
     Column("note", Text, nullable=False, default=""),
     Column("at", Float, nullable=False, doc="seconds since 1970"),
 )  # fmt: skip

@@ -1,6 +1,6 @@
-"""Events into the tables: each exactly once, however often it is offered.
+"""Writes events into the tables: each event once, even when it is offered several times.
 
-Telephone numbers become pseudonyms on the way; only a message keeps its caller's, for as long as it is needed.
+Telephone numbers become pseudonyms here.  Messages and callbacks alone keep the clear number while it is needed.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from ivr.core import events as kinds
 from ivr.core.pseudonyms import Pseudonyms, canonical
 from ivr.core.vocabulary import CallOutcome, Party
 from ivr.store import callbacks, turns
+from ivr.store.database import Store
 from ivr.store.tables import calls, events, messages
 
 COUNTED = (
@@ -22,26 +23,30 @@ COUNTED = (
     kinds.PersonLeft, kinds.QueueLeft, kinds.CallbackWanted, kinds.MessageLeft, kinds.MessageTranscribed,
     kinds.CallFinished,
 )  # fmt: skip
-"""What is taken of a call whose caller refused to be recorded: no words of the talk, no number.  A message or a
-callback is another matter: he asks for it of his own will."""
-ABOUT_THE_CALLER = ("number", "text")
+"""Events that are stored of a call whose caller refused recording: neither words of the talk nor the number.
 
+Messages and callbacks are among them, because the caller asks for them."""
+ABOUT_THE_CALLER = ("number", "text")
+"""Fields that are blanked in the events of such a call."""
 
 _THIS: sa.BindParameter[str] = sa.bindparam("this")
-"""A call's id.  Statements are built once: to build one takes longer than SQLite takes for it."""
+"""A call's id.  Statements are built once: building one takes longer than SQLite takes to run it."""
 _NUMBERS = sa.select(events.c.seq).where(events.c.call_id == _THIS)
 _STORY = sa.select(events.c.body).where(events.c.call_id == _THIS).order_by(events.c.seq)
 _CALL = sa.select(calls.c.refused).where(calls.c.id == _THIS)
 _EVENT = events.insert()
 
 
-def write(engine: sa.Engine, stamped: Iterable[kinds.Stamped], pseudonyms: Pseudonyms) -> int:
-    """Store them in one transaction; returns how many were new."""
+def write(store: Store, stamped: Iterable[kinds.Stamped], pseudonyms: Pseudonyms) -> int:
+    """Store events of any calls in one transaction; returns how many were new.
+
+    Raises sqlalchemy's IntegrityError or DataError when the database refuses one; then none is stored.
+    """
     by_call: dict[str, list[kinds.Stamped]] = {}
     for item in stamped:
         by_call.setdefault(item.call_id, []).append(item)
-    with engine.begin() as connection:
-        return sum(_write_call(connection, call_id, told, pseudonyms) for call_id, told in by_call.items())
+    with store.begin() as connection:
+        return sum(_write_call(connection, call_id, items, pseudonyms) for call_id, items in by_call.items())
 
 
 def story(connection: sa.Connection, call_id: str) -> list[kinds.Stamped]:
@@ -50,10 +55,10 @@ def story(connection: sa.Connection, call_id: str) -> list[kinds.Stamped]:
 
 
 def _write_call(
-    connection: sa.Connection, call_id: str, told: Iterable[kinds.Stamped], pseudonyms: Pseudonyms
+    connection: sa.Connection, call_id: str, items: Iterable[kinds.Stamped], pseudonyms: Pseudonyms
 ) -> int:
     stored = set(connection.scalars(_NUMBERS, {"this": call_id}))
-    new = {item.seq: item for item in told if item.seq not in stored}
+    new = {item.seq: item for item in items if item.seq not in stored}
     if not new:
         return 0
     refused = _refused(connection, next(iter(new.values())))
@@ -76,7 +81,7 @@ def _row(item: kinds.Stamped, pseudonyms: Pseudonyms, *, refused: bool) -> dict[
 
 
 def _follow(connection: sa.Connection, item: kinds.Stamped, pseudonyms: Pseudonyms, *, refused: bool) -> None:
-    """What an event changes beside the table of events."""
+    """Write what an event changes in other tables than that of events."""
     match item.event:
         case kinds.CallStarted(part=0) as begun:
             _update(
@@ -86,7 +91,7 @@ def _follow(connection: sa.Connection, item: kinds.Stamped, pseudonyms: Pseudony
         case kinds.LanguageChosen(lang=lang):
             _update(connection, item, lang=lang)
         case kinds.RecordingRefused():
-            _forget(connection, item)
+            _blank(connection, item)
         case kinds.CallFinished() as ending:
             _finish(connection, item, ending)
             _credit_message(connection, item)
@@ -94,12 +99,12 @@ def _follow(connection: sa.Connection, item: kinds.Stamped, pseudonyms: Pseudony
             _update(connection, item, recording=file)
         case kinds.MessageLeft() as message:
             _message(connection, item, message)
-            if not refused:  # no worker was there to see him come
+            if not refused:  # the dialplan alone had the call: no worker told the number
                 unseen = (calls.c.id == item.call_id) & (calls.c.number == "")
                 connection.execute(calls.update().where(unseen).values(number=pseudonyms.of(message.number)))
             _credit_message(connection, item)
         case kinds.CallbackWanted() as wanted:
-            callbacks.want(connection, item.call_id, item.at, wanted)
+            callbacks.add(connection, item.call_id, item.at, wanted)
         case kinds.MessageTranscribed() as heard:
             values = {"transcript": heard.text, "confidence": heard.confidence, "urgency": heard.urgency}
             ours = messages.c.id == heard.message
@@ -107,7 +112,7 @@ def _follow(connection: sa.Connection, item: kinds.Stamped, pseudonyms: Pseudony
 
 
 def _body(item: kinds.Stamped, pseudonyms: Pseudonyms, *, refused: bool) -> dict[str, Any]:
-    """The event as JSON, with a pseudonym for the number; of a call that is only counted, neither that nor words."""
+    """The event as JSON, with a pseudonym for the number; of a refused call, without number and words."""
     body = kinds.to_json(item)
     if refused:
         return body | {name: "" for name in ABOUT_THE_CALLER if name in body}
@@ -115,22 +120,22 @@ def _body(item: kinds.Stamped, pseudonyms: Pseudonyms, *, refused: bool) -> dict
 
 
 def _refused(connection: sa.Connection, item: kinds.Stamped) -> bool:
-    """A row for the call, made by whichever of its events comes first; returns whether he refused recording."""
+    """Make a row for the call if there is none; returns whether its caller refused recording."""
     found = connection.execute(_CALL, {"this": item.call_id}).first()
     if found is None:
         connection.execute(calls.insert().values(id=item.call_id, started=item.at))
     return bool(found and found.refused)
 
 
-def _forget(connection: sa.Connection, item: kinds.Stamped) -> None:
-    """Remove what is stored of the call so far, but for its counts."""
+def _blank(connection: sa.Connection, item: kinds.Stamped) -> None:
+    """Remove what is stored of the call so far, except the COUNTED events."""
     others = (events.c.call_id == item.call_id) & events.c.kind.not_in([kind.kind for kind in COUNTED])
     connection.execute(events.delete().where(others))
     _update(connection, item, refused=1, number="", recording="")
 
 
 def _message(connection: sa.Connection, item: kinds.Stamped, left: kinds.MessageLeft) -> None:
-    """A row for the message; one collected again after a crash is there already."""
+    """Make a row for the message, unless it was collected before a crash and has one."""
     if connection.execute(sa.select(messages.c.id).where(messages.c.id == left.message)).first() is not None:
         return
     row = {"number": canonical(left.number), "lang": left.lang, "seconds": left.seconds, "file": left.file}
@@ -139,7 +144,7 @@ def _message(connection: sa.Connection, item: kinds.Stamped, left: kinds.Message
 
 
 def _finish(connection: sa.Connection, item: kinds.Stamped, ending: kinds.CallFinished) -> None:
-    """How it ended; what was concluded from outside ("dialplan") never overrules who was there."""
+    """Store how the call ended; an ending deduced by the collector ("dialplan") never replaces a worker's."""
     row = {"outcome": ending.outcome, "ended_by": ending.by, "seconds": ending.seconds}
     this = calls.c.id == item.call_id
     unless_known = calls.c.outcome == "" if ending.by == Party.DIALPLAN else sa.true()
@@ -147,7 +152,7 @@ def _finish(connection: sa.Connection, item: kinds.Stamped, ending: kinds.CallFi
 
 
 def _credit_message(connection: sa.Connection, item: kinds.Stamped) -> None:
-    """A caller who hung up in mid-message has left what he said: he did not abandon us."""
+    """Give a call with a message the outcome ``message``, also when the caller hung up while recording it."""
     left = sa.select(messages.c.id).where(messages.c.call_id == item.call_id)
     ours = (
         (calls.c.id == item.call_id)

@@ -37,7 +37,7 @@ async def open_desk(settings: Settings) -> AsyncIterator[Desk]:
         finally:
             serving.cancel()
             await asyncio.wait({serving})
-            context.engine.dispose()
+            context.store.close()
 
 
 async def until_up(client: httpx.AsyncClient) -> None:

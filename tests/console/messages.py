@@ -6,11 +6,11 @@ import time
 from pathlib import Path
 
 import numpy as np
-import sqlalchemy as sa
 
 from ivr.core import events
 from ivr.core.audio import PHONE_RATE, write_wav
 from ivr.core.settings import Settings
+from ivr.store.database import Store
 from ivr.store.writer import write
 from tests.store.calls import PSEUDONYMS
 
@@ -18,7 +18,7 @@ NUMBER = "+34912345678"
 
 
 def leave(
-    engine: sa.Engine,
+    store: Store,
     id: str,
     text: str | None = "me llamo Ana",
     *,
@@ -34,16 +34,16 @@ def leave(
     if text is not None:
         told.append(events.MessageTranscribed(id, text, 0.8, urgency))
     write(
-        engine,
+        store,
         [events.Stamped(call_id, begun + place, float(place), item) for place, item in enumerate(told)],
         PSEUDONYMS,
     )
 
 
-def transcribe(engine: sa.Engine, id: str, text: str, urgency: str = "") -> None:
+def transcribe(store: Store, id: str, text: str, urgency: str = "") -> None:
     """Its transcript comes."""
     event = events.MessageTranscribed(id, text, 0.8, urgency)
-    write(engine, [events.Stamped(f"call-{id}", time.time_ns(), 9.0, event)], PSEUDONYMS)
+    write(store, [events.Stamped(f"call-{id}", time.time_ns(), 9.0, event)], PSEUDONYMS)
 
 
 def record(settings: Settings, id: str, seconds: float = 2.0) -> Path:

@@ -126,7 +126,7 @@ def account(
 def _messages(
     drill: Drill, traces: Sequence[CallTrace], injections: Sequence[Injection], event_log: EventLog
 ) -> Messages:
-    kept = {row["number"]: float(row["seconds"]) for row in event_log.messages()}
+    kept = {row.number: row.seconds for row in event_log.messages()}
     said = {trace.number: _said_s(drill, injections, trace) for trace in traces}
     left = [trace for trace in traces if said[trace.number] >= NO_MESSAGE_S]
     refused = [trace for trace in left if _was_told(event_log, trace)]

@@ -7,7 +7,6 @@ import contextlib
 import json
 from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
@@ -16,8 +15,9 @@ from ivr.core import events
 from ivr.core.errors import StoreError
 from ivr.core.settings import Settings
 from ivr.store import queries, tables
-from ivr.store.database import open_store
+from ivr.store.database import Store
 from ivr.store.messages import VoicemailSpool
+from ivr.store.rows import MessageRow
 
 EVERY_S = 0.4
 
@@ -27,7 +27,7 @@ class EventLog:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._engine: sa.Engine | None = None
+        self._store = Store(settings.database)
         self._events: dict[str, dict[int, events.Stamped]] = defaultdict(dict)
         self._numbers: dict[str, str] = {}
         self._thread = ThreadPoolExecutor(1, "event_log")
@@ -51,7 +51,7 @@ class EventLog:
                 if seq not in self._events.get(call_id, ()):
                     self._take(events.from_json(json.loads(body)))
         except (SQLAlchemyError, StoreError, OSError):
-            self._forget_engine()
+            self._store.close()
             return False
         return True
 
@@ -62,9 +62,9 @@ class EventLog:
         found = [stamped for call_id in calls for stamped in self._events[call_id].values()]
         return sorted(found, key=lambda stamped: stamped.seq)
 
-    def messages(self) -> list[dict[str, Any]]:
+    def messages(self) -> list[MessageRow]:
         """All messages in the store."""
-        return [dict(row) for row in queries.all_messages(self._open())]
+        return queries.all_messages(self._store)
 
     def uncollected(self) -> int:
         """Number of messages that wait in Asterisk's spool."""
@@ -73,12 +73,12 @@ class EventLog:
     def close(self) -> None:
         """Stop reading."""
         self._thread.shutdown(cancel_futures=True)
-        self._forget_engine()
+        self._store.close()
 
     def _stored(self) -> list[tuple[str, int, str]]:
         """All events, every time: those of a worker with a wrong clock arrive in no order."""
         table = tables.events
-        with self._open().connect() as connection:
+        with self._store.connect() as connection:
             rows = connection.execute(sa.select(table.c.call_id, table.c.seq, table.c.body)).all()
         return [(row[0], row[1], row[2]) for row in rows]
 
@@ -86,13 +86,3 @@ class EventLog:
         if isinstance(stamped.event, events.CallStarted | events.MessageLeft):
             self._numbers[stamped.call_id] = self._settings.pseudonyms.of(stamped.event.number)
         self._events[stamped.call_id].setdefault(stamped.seq, stamped)
-
-    def _open(self) -> sa.Engine:
-        if self._engine is None:
-            self._engine = open_store(self._settings.database)
-        return self._engine
-
-    def _forget_engine(self) -> None:
-        if self._engine is not None:
-            self._engine.dispose()
-        self._engine = None

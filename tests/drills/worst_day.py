@@ -156,7 +156,7 @@ async def _collected(testbed: Testbed, traces: Sequence[CallTrace]) -> None:
     while time.monotonic() < deadline:
         await asyncio.sleep(2.0)
         with contextlib.suppress(SQLAlchemyError, StoreError):  # the database may still be down
-            kept = {row["number"] for row in await asyncio.to_thread(testbed.event_log.messages)}
+            kept = {row.number for row in await asyncio.to_thread(testbed.event_log.messages)}
             if left <= kept or not testbed.event_log.uncollected() and time.monotonic() > deadline - 40:
                 break
     await asyncio.sleep(5.0)
@@ -168,7 +168,7 @@ def _write_details(
     """Write every call's trace and the worker's log to a file, if the drill failed or with ``keep``."""
     if found.passed and not keep:
         return
-    kept = {row["number"]: row["seconds"] for row in testbed.event_log.messages()}
+    kept = {row.number: row.seconds for row in testbed.event_log.messages()}
     lines = []
     for trace in traces:
         lines.append(f"{_line(trace)}  kept {kept.get(trace.number, '-')}")

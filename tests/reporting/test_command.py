@@ -16,6 +16,7 @@ from ivr.core.errors import UsageError
 from ivr.core.settings import Settings
 from ivr.reporting import command
 from ivr.reporting.call_facts import calls_of
+from ivr.store.database import Store
 from ivr.store.journal import Journal
 from tests.conftest import ROOT
 from tests.store.calls import stamped
@@ -61,7 +62,8 @@ def test_the_hour_of_the_document(office: Settings, hour: Path, capsys: pytest.C
 
 
 def test_calls_of_the_store_since_then(office: Settings, capsys: pytest.CaptureFixture[str]) -> None:
-    journal = Journal(office.state / "spool", office.database, office.pseudonyms)
+    store = Store(office.database)
+    journal = Journal(office.state / "spool", store, office.pseudonyms)
     now = events.Sequence().next()
     for number, days in enumerate((0, 1, 6.9, 7.1, 40)):
         story = (events.CallStarted("+331", "s", "t"), events.LanguageChosen("fr", "key"), events.PersonWanted("key"),
@@ -70,6 +72,7 @@ def test_calls_of_the_store_since_then(office: Settings, capsys: pytest.CaptureF
             journal.append(item)
     assert journal.drain()
     journal.close()
+    store.close()
     total = report(office, capsys)[0]
     assert (total["calls"], total["service_level"], total["wait_p95_s"]) == (3, 1.0, 8.0)
     assert report(office, capsys, since="8w")[0]["calls"] == 5

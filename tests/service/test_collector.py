@@ -22,8 +22,9 @@ from ivr.core.periodic import EVERY_S
 from ivr.service.collector import GRACE_S, Collector
 from ivr.service.transcriber import MOST_S, Transcriber
 from ivr.store import queries, tables
-from ivr.store.database import open_store
+from ivr.store.database import Store
 from ivr.store.journal import Journal
+from ivr.store.rows import CallRow, MessageRow
 from tests.call.audio.listener_peers import Reader, speech
 from tests.conftest import ROOT
 from tests.fakes.asterisk import PASSWORD, USER, FakeAsterisk
@@ -55,10 +56,11 @@ class Round:
 
     def __init__(self, spool: Spool, fake: FakeAsterisk, ari: Ari) -> None:
         self.spool, self.fake, self.recogniser = spool, fake, Shared()
-        self.journal = Journal(spool.settings.state / "spool", spool.settings.database, PSEUDONYMS)
+        self.store = Store(spool.settings.database)
+        self.journal = Journal(spool.settings.state_dir.spool, self.store, PSEUDONYMS)
         content = Content.load(replace(spool.settings, root=ROOT))
-        self.collector = Collector(spool.settings, ari, self.journal, spool.pending)
-        self.transcriber = Transcriber(spool.settings, self.journal, self.recogniser, content)
+        self.collector = Collector(spool.settings, ari, self.store, self.journal, spool.pending)
+        self.transcriber = Transcriber(spool.settings, self.store, self.journal, self.recogniser, content)
 
     async def go(self, times: int = 1) -> None:
         """Collect, and store what came of it."""
@@ -73,23 +75,17 @@ class Round:
             self.journal.append(item)
         self.journal.drain()
 
-    def call(self, call_id: str) -> queries.Row:
-        engine = open_store(self.spool.settings.database)
-        found = queries.call(engine, call_id)
-        engine.dispose()
+    def call(self, call_id: str) -> CallRow:
+        found = queries.call(self.store, call_id)
         assert found is not None
         return found
 
     def measured(self, call_id: str) -> list[events.Event]:
-        engine = open_store(self.spool.settings.database)
-        story = [item.event for item in queries.events_of(engine, call_id)]
-        engine.dispose()
+        story = [item.event for item in queries.events_of(self.store, call_id)]
         return [event for event in story if isinstance(event, events.MouthToEar | events.RecordingMeasured)]
 
-    def messages(self) -> list[queries.Row]:
-        engine = open_store(self.spool.settings.database)
-        found = queries.all_messages(engine)
-        engine.dispose()
+    def messages(self) -> list[MessageRow]:
+        found = queries.all_messages(self.store)
         return found
 
 
@@ -107,7 +103,7 @@ async def test_a_message_is_stored_and_then_transcribed(tmp_path: Path) -> None:
         here.spool.record(wav_bytes(speech("please call me back tomorrow")))
         await here.go(2)
         [message] = here.messages()
-        assert (message["call_id"], message["transcript"]) == ("c1", "please call me back tomorrow")
+        assert (message.call_id, message.transcript) == ("c1", "please call me back tomorrow")
         assert here.recogniser.offered == [(("fr",), "")]
 
 
@@ -117,7 +113,7 @@ async def test_urgent_words_of_a_message_are_found(tmp_path: Path) -> None:
         here.spool.record(wav_bytes(speech("j'ai perdu mon passeport, urgent, urgent")))
         await here.go(2)
         [message] = here.messages()
-        assert message["urgency"] == "passeport, urgent"
+        assert message.urgency == "passeport, urgent"
 
 
 async def test_a_long_message_is_transcribed_to_its_end(tmp_path: Path) -> None:
@@ -126,7 +122,7 @@ async def test_a_long_message_is_transcribed_to_its_end(tmp_path: Path) -> None:
     async with instance(tmp_path) as here:
         here.spool.record(wav_bytes(speech(words)))
         await here.go(2)
-        said = here.messages()[0]["transcript"].split()
+        said = here.messages()[0].transcript.split()
         assert max(here.recogniser.fed) <= MOST_S and list(dict.fromkeys(said)) == words.split()
 
 
@@ -139,7 +135,7 @@ async def test_a_message_is_not_listened_to_while_callers_wait_for_their_words(t
         assert here.messages() and not here.recogniser.decoded
         here.recogniser.unasked.set()
         await going
-        assert here.messages()[0]["transcript"] == "please call me back tomorrow"
+        assert here.messages()[0].transcript == "please call me back tomorrow"
 
 
 async def test_a_message_that_cannot_be_recognised_is_kept_and_tried_no_more(tmp_path: Path) -> None:
@@ -147,7 +143,7 @@ async def test_a_message_that_cannot_be_recognised_is_kept_and_tried_no_more(tmp
         here.recogniser.fails = True
         here.spool.record(wav(3.0))
         await here.go(4)
-        assert [(row["transcript"], row["transcribed"]) for row in here.messages()] == [("", 1)]
+        assert [(row.transcript, row.transcribed) for row in here.messages()] == [("", 1)]
         assert len(here.recogniser.decoded) == 1
 
 
@@ -158,7 +154,7 @@ async def test_messages_are_collected_behind_a_recogniser_that_hangs(tmp_path: P
         await here.go(2)
         here.spool.record(wav(4.0), "c2")
         await here.go(2)
-        assert [row["seconds"] for row in here.messages()] == pytest.approx([3.0, 4.0], abs=0.01)
+        assert [row.seconds for row in here.messages()] == pytest.approx([3.0, 4.0], abs=0.01)
 
 
 async def test_a_message_of_the_fallback_becomes_a_call_of_its_own(tmp_path: Path) -> None:
@@ -166,7 +162,7 @@ async def test_a_message_of_the_fallback_becomes_a_call_of_its_own(tmp_path: Pat
         here.spool.leave_at_fallback(wav(4.0), note=FALLBACK_NOTE.replace('"es"', '""'))
         await here.go(2)
         [message] = here.messages()
-        assert message["number"] == "+34912345678" and message["call_id"] == "fake-1795510790.7"
+        assert message.number == "+34912345678" and message.call_id == "fake-1795510790.7"
         assert here.recogniser.offered[0][0] == ("de", "en", "es", "fr", "it"), "in whatever language"
 
 
@@ -176,7 +172,7 @@ async def test_nothing_is_taken_from_a_call_that_goes_on(tmp_path: Path) -> None
         here.happened(caller.id, STARTED)
         here.spool.record(wav(3.0), caller.id)
         await here.go(3)
-        assert here.messages() == [] and here.call(caller.id)["outcome"] == ""
+        assert here.messages() == [] and here.call(caller.id).outcome == ""
         here.fake.hang_up(caller)
         await here.go(2)
         assert len(here.messages()) == 1
@@ -206,7 +202,7 @@ async def test_a_call_that_nobody_saw_end_is_ended(
         await here.go()
         await asyncio.sleep(GRACE_S)
         await here.go()
-        assert (here.call("c1")["outcome"], here.call("c1")["ended_by"]) == (outcome, "dialplan")
+        assert (here.call("c1").outcome, here.call("c1").ended_by) == (outcome, "dialplan")
 
 
 async def test_a_call_whose_own_ending_may_be_on_its_way_is_given_time(tmp_path: Path) -> None:
@@ -215,11 +211,11 @@ async def test_a_call_whose_own_ending_may_be_on_its_way_is_given_time(tmp_path:
         await here.go()
         await asyncio.sleep(GRACE_S - 0.1)
         await here.go()
-        assert here.call("c1")["outcome"] == ""
+        assert here.call("c1").outcome == ""
         here.happened("c1", events.CallFinished("answered", "service", 60.0), first=events.Sequence().next())
         await asyncio.sleep(GRACE_S)
         await here.go(2)
-        assert (here.call("c1")["outcome"], here.call("c1")["ended_by"]) == ("answered", "service")
+        assert (here.call("c1").outcome, here.call("c1").ended_by) == ("answered", "service")
 
 
 async def test_a_call_that_begins_during_a_round_goes_on(tmp_path: Path) -> None:
@@ -232,7 +228,7 @@ async def test_a_call_that_begins_during_a_round_goes_on(tmp_path: Path) -> None
         here.fake.channels[caller.id] = caller
         await asyncio.sleep(GRACE_S)
         await here.go()
-        assert here.call(caller.id)["outcome"] == ""
+        assert here.call(caller.id).outcome == ""
 
 
 async def test_recordings_are_joined_and_noted(tmp_path: Path) -> None:
@@ -241,7 +237,7 @@ async def test_recordings_are_joined_and_noted(tmp_path: Path) -> None:
         for side in ("in", "out"):
             (here.spool.monitor / f"c1-{side}.wav16").write_bytes(wav(2.0))
         await here.go()
-        file = here.call("c1")["recording"]
+        file = here.call("c1").recording
         assert (here.spool.settings.state / file).stat().st_size > 10_000
 
 
@@ -314,10 +310,8 @@ async def test_what_was_published_is_noted_once(tmp_path: Path) -> None:
         told = {"number": 7, "at": 1795302000.0, "note": "new prices", "facts": {"right": 0.93}}
         (folder / "manifest.json").write_text(json.dumps(told))
         await here.go(2)
-        engine = open_store(here.spool.settings.database)
-        with engine.connect() as connection:
+        with here.store.connect() as connection:
             [row] = connection.execute(sa.select(tables.generations)).mappings()
-        engine.dispose()
         assert dict(row) == {**told, "instance": "fake", "facts": '{"right": 0.93}'}
 
 
@@ -333,5 +327,5 @@ async def test_a_round_that_fails_unforeseen_does_not_end_the_calls(tmp_path: Pa
         here.recogniser.fails = False
         await asyncio.sleep(2 * EVERY_S)
         here.journal.drain()
-        assert here.messages()[0]["transcript"] == "please call me back tomorrow"
+        assert here.messages()[0].transcript == "please call me back tomorrow"
         transcribing.cancel()

@@ -94,7 +94,7 @@ async def test_asterisk_writes_on_in_new_files(asterisk: Asterisk, settings: Set
     assert _names(reader) == ["second"]
     assert _names(reader) == ["third"]
     assert _names(reader) == []
-    context.engine.dispose()
+    context.store.close()
 
 
 async def _queue_line(settings: Settings, name: str) -> None:

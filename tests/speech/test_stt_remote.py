@@ -27,7 +27,7 @@ from ivr.service.recogniser_process import RecogniserProcess
 from ivr.speech import stt_remote
 from ivr.speech.stt import Recogniser
 from ivr.speech.stt_remote import RemoteRecogniser
-from ivr.store.database import open_store
+from ivr.store.database import Store
 from tests.speech.engines import ROOT, Ear
 
 
@@ -178,10 +178,10 @@ async def test_the_next_worker_is_heard_at_once(settings: Settings, whisper_ear:
 
 
 async def test_the_console_sees_whether_it_is_there(settings: Settings) -> None:
-    engine = open_store(settings.database)
+    store = Store(settings.database)
 
     async def seen() -> str:
-        return (await health.look(settings, engine))["recogniser"]
+        return (await health.look(settings, store))["recogniser"]
 
     assert await seen() == "does not answer"
     async with running(settings) as (its, _):
@@ -189,7 +189,7 @@ async def test_the_console_sees_whether_it_is_there(settings: Settings) -> None:
         os.kill(its.pid, signal.SIGSTOP)
         assert await seen() == "does not answer"
     assert await seen() == "does not answer" and not settings.recogniser_socket.is_symlink()
-    engine.dispose()
+    store.close()
 
 
 async def test_the_console_asks_the_newest(settings: Settings) -> None:

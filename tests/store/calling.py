@@ -13,6 +13,7 @@ import time
 from pathlib import Path
 
 from ivr.core.events import Sequence, Stamped
+from ivr.store.database import Store
 from ivr.store.journal import Journal
 from tests.store.calls import PSEUDONYMS, SAMPLES
 
@@ -29,7 +30,7 @@ async def call(journal: Journal, name: str, length_s: float) -> None:
 
 
 async def main(folder: str, database: str, per_minute: str) -> None:
-    journal = Journal(Path(folder), database, PSEUDONYMS)
+    journal = Journal(Path(folder), Store(database), PSEUDONYMS)
     pause_s = 60.0 / float(per_minute)
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)

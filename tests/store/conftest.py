@@ -6,9 +6,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-import sqlalchemy as sa
 
-from ivr.store.database import open_store
+from ivr.store.database import Store
 from tests.postgres import Server, server
 
 Databases = Callable[[], str]
@@ -34,8 +33,8 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
 
 
 @pytest.fixture
-def store(database: str) -> Iterator[sa.Engine]:
-    """The same, with our tables in it."""
-    engine = open_store(database)
-    yield engine
-    engine.dispose()
+def store(database: str) -> Iterator[Store]:
+    """A handle of that database."""
+    opened = Store(database)
+    yield opened
+    opened.close()

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ivr.store import queries
-from ivr.store.database import open_store
+from ivr.store.database import Store
 from tests.conftest import ROOT
 from tests.postgres import Server
 from tests.store.calls import SAMPLES
@@ -69,7 +69,7 @@ def _count(process: subprocess.Popen[str], taken: dict[str, int]) -> None:
 def _read(database: str, found: Outcome) -> None:
     """The stored events by their place in SAMPLES, in the order of the store."""
     places = {event.kind: place for place, event in enumerate(SAMPLES)}
-    engine = open_store(database)
+    store = Store(database)
     for name in found.taken:
-        found.stored[name] = [places[item.event.kind] for item in queries.events_of(engine, name)]
-    engine.dispose()
+        found.stored[name] = [places[item.event.kind] for item in queries.events_of(store, name)]
+    store.close()

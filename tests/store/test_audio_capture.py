@@ -47,7 +47,7 @@ def test_the_parts_of_a_call_are_kept_one_after_the_other_and_not_a_sample_is_ch
     monitored(spool)
     [(_, kept)] = recordings.collect(spool.settings, ())
     assert kept.ear == "9+70,10+120"
-    channels, rate = read_channels(audio_capture.ear_of(spool.settings.state / kept.file))
+    channels, rate = read_channels(audio_capture.capture_of(spool.settings.state / kept.file))
     assert (channels, rate) == ([second + first], 16_000)
     assert list((spool.settings.state_dir.captures).iterdir()) == []
 

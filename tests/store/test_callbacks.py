@@ -14,6 +14,7 @@ from ivr.core.events import CallbackWanted, CallStarted, Stamped
 from ivr.store import callbacks
 from ivr.store.callback_quota import CallbackQuota
 from ivr.store.callbacks import CLOSED, DONE, OPEN, Settled
+from ivr.store.database import Store
 from ivr.store.writer import write
 from tests.store.calls import PSEUDONYMS
 
@@ -21,7 +22,7 @@ NUMBER, OTHER = "+33612345678", "+33140205050"
 
 
 def ask(
-    store: sa.Engine, id: str, number: str = NUMBER, caller: str = "0612345678", at: float | None = None
+    store: Store, id: str, number: str = NUMBER, caller: str = "0612345678", at: float | None = None
 ) -> None:
     """A call from ``caller`` in which somebody asks to be called at ``number``."""
     now = int((time.time() if at is None else at) * 1e9)
@@ -33,36 +34,36 @@ def ask(
         write(store, story, PSEUDONYMS)
 
 
-def test_the_event_makes_a_task_with_the_number_in_clear_and_nowhere_else(store: sa.Engine) -> None:
+def test_the_event_makes_a_task_with_the_number_in_clear_and_nowhere_else(store: Store) -> None:
     ask(store, "c1")
     row = callbacks.one(store, "c1")
-    assert (row["number"], row["lang"], row["start"], row["end"]) == (NUMBER, "fr", 1000.0, 4600.0)
-    assert (row["state"], row["owner"], row["attempts"], row["call_id"]) == (OPEN, "", 0, "call-c1")
+    assert (row.number, row.lang, row.start, row.end) == (NUMBER, "fr", 1000.0, 4600.0)
+    assert (row.state, row.owner, row.attempts, row.call_id) == (OPEN, "", 0, "call-c1")
     with store.connect() as connection:
         bodies = " ".join(connection.scalars(sa.text("SELECT body FROM events")))
     assert NUMBER not in bodies and "612345678" not in bodies
 
 
-def test_a_beginning_that_is_unique_is_enough(store: sa.Engine) -> None:
+def test_a_beginning_that_is_unique_is_enough(store: Store) -> None:
     ask(store, "abc1")
     ask(store, "abd1")
-    assert callbacks.one(store, "abc")["id"] == "abc1"
+    assert callbacks.one(store, "abc").id == "abc1"
     for wrong in ("ab", "x", "", "%"):
         with pytest.raises(NotStored):
             callbacks.one(store, wrong)
 
 
-def test_open_ones_first_by_their_window_then_ended_ones(store: sa.Engine) -> None:
+def test_open_ones_first_by_their_window_then_ended_ones(store: Store) -> None:
     for id in ("a", "b", "c"):
         ask(store, id)
     callbacks.move(store, "a", 9000.0, 9900.0)
     callbacks.finish(store, "b", "Ana", "spoke with her", done=True)
-    assert [row["id"] for row in callbacks.every(store)] == ["c", "a", "b"]
-    assert [row["id"] for row in callbacks.every(store, DONE)] == ["b"]
-    assert [row["id"] for row in callbacks.waiting(store)] == ["c", "a"]
+    assert [row.id for row in callbacks.listed(store)] == ["c", "a", "b"]
+    assert [row.id for row in callbacks.listed(store, DONE)] == ["b"]
+    assert [row.id for row in callbacks.pending(store)] == ["c", "a"]
 
 
-def test_of_two_who_take_it_one_gets_it(store: sa.Engine) -> None:
+def test_of_two_who_take_it_one_gets_it(store: Store) -> None:
     ask(store, "c1")
     refused: list[str] = []
 
@@ -77,11 +78,11 @@ def test_of_two_who_take_it_one_gets_it(store: sa.Engine) -> None:
         thread.start()
     for thread in threads:
         thread.join()
-    owner = callbacks.one(store, "c1")["owner"]
+    owner = callbacks.one(store, "c1").owner
     assert owner in ("Ana", "Ben", "Cleo") and refused == [f"take is not possible: {owner} has taken it"] * 2
 
 
-def test_a_person_and_the_engine_do_not_both_call(store: sa.Engine) -> None:
+def test_a_person_and_the_engine_do_not_both_call(store: Store) -> None:
     ask(store, "c1")
     attempt = callbacks.begin(store, "c1", "desk", 1.0)
     assert attempt is not None and callbacks.begin(store, "c1", "other", 1.0) is None
@@ -98,15 +99,15 @@ def test_a_person_and_the_engine_do_not_both_call(store: sa.Engine) -> None:
     assert callbacks.begin(store, "c1", "desk", 60.0) is None
 
 
-def test_settling_twice_counts_once(store: sa.Engine) -> None:
+def test_settling_twice_counts_once(store: Store) -> None:
     ask(store, "c1")
     attempt = callbacks.begin(store, "c1", "desk", 1.0)
     assert attempt is not None
     for result in ("no-answer", "talked"):
         callbacks.settle(store, "c1", attempt, Settled(result, OPEN, next_at=50.0))
     row = callbacks.one(store, "c1")
-    assert (row["state"], row["attempts"], row["next_at"]) == (OPEN, 1, 50.0)
-    assert [tried["result"] for tried in callbacks.attempts_of(store, "c1")] == ["no-answer"]
+    assert (row.state, row.attempts, row.next_at) == (OPEN, 1, 50.0)
+    assert [tried.result for tried in callbacks.attempts_of(store, "c1")] == ["no-answer"]
 
 
 @pytest.mark.parametrize("change", [
@@ -114,19 +115,19 @@ def test_settling_twice_counts_once(store: sa.Engine) -> None:
     lambda store: callbacks.release(store, "c1"),
     lambda store: callbacks.finish(store, "c1", "Ana", "again", done=True),
 ])  # fmt: skip
-def test_what_has_ended_stays_so(store: sa.Engine, change: Callable[[sa.Engine], None]) -> None:
+def test_what_has_ended_stays_so(store: Store, change: Callable[[Store], None]) -> None:
     ask(store, "c1")
     callbacks.finish(store, "c1", "Ana", "wrong number", done=False)
     with pytest.raises(Refused, match="it is closed"):
         change(store)
     row = callbacks.one(store, "c1")
-    assert (row["state"], row["owner"], row["outcome"]) == (CLOSED, "Ana", "wrong number")
+    assert (row.state, row.owner, row.outcome) == (CLOSED, "Ana", "wrong number")
 
 
 def test_the_limit_counts_the_called_number_and_the_caller_whichever_way_his_was_shown(
-    store: sa.Engine, database: str
+    store: Store, database: str
 ) -> None:
-    asked = CallbackQuota(database, PSEUDONYMS, "+33")
+    asked = CallbackQuota(store, PSEUDONYMS, "+33")
     ask(store, "c1", caller="0612345678")
     ask(store, "c2", caller="+33612345678", number=OTHER)
     ask(store, "c3", caller="0033612345678", number=OTHER)

@@ -13,7 +13,7 @@ import pytest
 import sqlalchemy as sa
 
 from ivr.core.events import CallStarted, Fault, KeyPressed, Said, Stamped
-from ivr.store.database import open_store
+from ivr.store.database import Store
 from ivr.store.journal import WAITING, Journal
 from ivr.store.queries import events_of
 from tests.conftest import ROOT
@@ -21,36 +21,32 @@ from tests.store.calls import PSEUDONYMS, kept, stamped
 
 
 @pytest.fixture
-def journal(tmp_path: Path, database: str) -> Iterator[Journal]:
-    opened = Journal(tmp_path / "spool", database, PSEUDONYMS)
+def journal(tmp_path: Path, store: Store) -> Iterator[Journal]:
+    opened = Journal(tmp_path / "spool", store, PSEUDONYMS)
     yield opened
     opened.close()
 
 
-def stored(database: str, call_id: str = "c1") -> list[Stamped]:
-    engine = open_store(database)
-    try:
-        return events_of(engine, call_id)
-    finally:
-        engine.dispose()
+def stored(store: Store, call_id: str = "c1") -> list[Stamped]:
+    return events_of(store, call_id)
 
 
 def test_what_is_appended_is_in_the_file_at_once_and_in_the_database_after_a_drain(
-    journal: Journal, database: str
+    journal: Journal, store: Store
 ) -> None:
     for item in stamped():
         journal.append(item)
     assert len(journal.path.read_bytes().splitlines()) == len(stamped())
-    assert stored(database) == []
+    assert stored(store) == []
     assert journal.drain()
-    assert stored(database) == kept(stamped())
+    assert stored(store) == kept(stamped())
 
 
-def test_draining_again_stores_nothing_twice(journal: Journal, database: str) -> None:
+def test_draining_again_stores_nothing_twice(journal: Journal, store: Store) -> None:
     for item in stamped():
         journal.append(item)
         journal.drain()
-    assert stored(database) == kept(stamped())
+    assert stored(store) == kept(stamped())
 
 
 def test_a_journal_that_is_stored_leaves_no_file(journal: Journal) -> None:
@@ -60,92 +56,91 @@ def test_a_journal_that_is_stored_leaves_no_file(journal: Journal) -> None:
     assert list(journal.folder.iterdir()) == []
 
 
-def test_a_journal_that_is_not_stored_stays_for_the_next_process(journal: Journal, database: str) -> None:
+def test_a_journal_that_is_not_stored_stays_for_the_next_process(journal: Journal, store: Store) -> None:
     journal.append(stamped()[0])
     journal.close()
-    successor = Journal(journal.folder, database, PSEUDONYMS)
+    successor = Journal(journal.folder, store, PSEUDONYMS)
     successor.drain()
     successor.close()
-    assert stored(database) == kept(stamped()[:1]) and list(journal.folder.iterdir()) == []
+    assert stored(store) == kept(stamped()[:1]) and list(journal.folder.iterdir()) == []
 
 
-def test_the_file_of_a_process_that_lives_is_left_to_it(journal: Journal, database: str) -> None:
+def test_the_file_of_a_process_that_lives_is_left_to_it(journal: Journal, store: Store) -> None:
     journal.append(stamped()[0])
-    other = Journal(journal.folder, database, PSEUDONYMS)
+    other = Journal(journal.folder, store, PSEUDONYMS)
     other.drain()
     other.close()
-    assert stored(database) == [] and journal.path.exists()
+    assert stored(store) == [] and journal.path.exists()
 
 
-def test_a_line_that_is_being_written_is_waited_for(journal: Journal, database: str) -> None:
+def test_a_line_that_is_being_written_is_waited_for(journal: Journal, store: Store) -> None:
     journal.append(stamped()[0])
     line = journal.path.read_bytes()
     with journal.path.open("ab") as half:
         half.write(line.replace(b'"c1"', b'"c2"')[:40])
     journal.drain()
-    assert stored(database, "c2") == []
+    assert stored(store, "c2") == []
     with journal.path.open("ab") as rest:
         rest.write(line.replace(b'"c1"', b'"c2"')[40:])
     journal.drain()
-    assert len(stored(database, "c2")) == 1
+    assert len(stored(store, "c2")) == 1
 
 
 def test_a_line_that_is_no_event_is_logged_and_holds_up_nobody(
-    journal: Journal, database: str, caplog: pytest.LogCaptureFixture
+    journal: Journal, store: Store, caplog: pytest.LogCaptureFixture
 ) -> None:
     for garbage in (b"no json\n", b"[]\n", b'{"kind": "nonsense"}\n', b"\xff\xfe\n", b"\n"):
         with journal.path.open("ab") as file:
             file.write(garbage)
         journal.append(stamped()[0])
     assert journal.drain()
-    assert stored(database) == kept(stamped()[:1])
+    assert stored(store) == kept(stamped()[:1])
     assert len([record for record in caplog.records if "is not an event" in record.getMessage()]) == 4
 
 
 def test_an_event_that_the_database_refuses_is_logged_and_holds_up_nobody(
-    journal: Journal, database: str, caplog: pytest.LogCaptureFixture
+    journal: Journal, store: Store, caplog: pytest.LogCaptureFixture
 ) -> None:
-    engine = open_store(database)
     refuse = {
         "sqlite": "CREATE TRIGGER no_keys BEFORE INSERT ON events WHEN new.kind = 'key'"
         " BEGIN SELECT RAISE(ABORT, 'no_keys'); END",
         "postgresql": "ALTER TABLE events ADD CONSTRAINT no_keys CHECK (kind <> 'key')",
     }
-    with engine.begin() as connection:
-        connection.execute(sa.text(refuse[engine.dialect.name]))
-    engine.dispose()
+    with store.begin() as connection:
+        connection.execute(sa.text(refuse[store.engine.dialect.name]))
     happened = stamped("c1", CallStarted("", "", "w"), KeyPressed("1"), Said("a", "a", "fr", 0, 1, 1, False))
     for item in happened:
         journal.append(item)
     assert journal.drain()
-    assert stored(database) == [happened[0], happened[2]]
+    assert stored(store) == [happened[0], happened[2]]
     assert "ALARM" in caplog.text and "no_keys" in caplog.text
 
 
 def test_a_database_that_is_away_loses_nothing_and_comes_back(tmp_path: Path) -> None:
     away = tmp_path / "not" / "there"
-    database = f"sqlite:///{away / 'ivr.sqlite'}"
-    journal = Journal(tmp_path / "spool", database, PSEUDONYMS)
+    store = Store(f"sqlite:///{away / 'ivr.sqlite'}")
+    journal = Journal(tmp_path / "spool", store, PSEUDONYMS)
     for item in stamped():
         journal.append(item)
     assert journal.drain() is False
     away.mkdir(parents=True)
     assert journal.drain() is True
     journal.close()
-    assert stored(database) == kept(stamped())
+    assert stored(store) == kept(stamped())
+    store.close()
 
 
 @pytest.mark.virtual_time
-async def test_the_task_drains_twice_a_second_and_once_more_at_its_end(tmp_path: Path, database: str) -> None:
-    journal = Journal(tmp_path / "spool", database, PSEUDONYMS)
+async def test_the_task_drains_twice_a_second_and_once_more_at_its_end(tmp_path: Path, store: Store) -> None:
+    journal = Journal(tmp_path / "spool", store, PSEUDONYMS)
     running = asyncio.create_task(journal.run())
     journal.append(stamped()[0])
     await asyncio.sleep(2.0)
-    assert stored(database) == kept(stamped()[:1])
+    assert stored(store) == kept(stamped()[:1])
     journal.append(stamped()[1])
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
-    assert stored(database) == kept(stamped()[:2])
+    assert stored(store) == kept(stamped()[:2])
 
 
 # processes that die, disks that are full
@@ -160,7 +155,7 @@ def writing(*arguments: str) -> subprocess.Popen[str]:
 
 @pytest.mark.parametrize("events_before", [1, 777])
 def test_kill_9_in_mid_write_loses_nothing_and_doubles_nothing(
-    tmp_path: Path, database: str, events_before: int
+    tmp_path: Path, store: Store, database: str, events_before: int
 ) -> None:
     spool = tmp_path / "spool"
     process = writing(str(spool), database)
@@ -170,30 +165,32 @@ def test_kill_9_in_mid_write_loses_nothing_and_doubles_nothing(
     taken += [int(line) for line in process.stdout.read().splitlines()]
     assert process.stderr.read() == "" and process.wait() == -9
     process.stdout.close(), process.stderr.close()
-    survivor = Journal(spool, database, PSEUDONYMS)
+    survivor = Journal(spool, store, PSEUDONYMS)
     assert survivor.drain()
     survivor.close()
-    numbers = [item.seq for item in stored(database)]
+    numbers = [item.seq for item in stored(store)]
     assert numbers[: len(taken)] == taken, "an event that was taken is lost, or out of order"
     assert len(numbers) <= len(taken) + 1, "only the one in progress may come on top"
     assert len(numbers) == len(set(numbers))
     assert list(spool.iterdir()) == []
 
 
-def test_what_a_full_disk_does_not_take_waits_and_is_stored_in_order(tmp_path: Path, database: str) -> None:
+def test_what_a_full_disk_does_not_take_waits_and_is_stored_in_order(
+    tmp_path: Path, store: Store, database: str
+) -> None:
     """Events 100 to 199 find room for 1,000 bytes only, so that one of them is cut in the middle."""
     process = writing(str(tmp_path / "spool"), database, "1000")
     _, log = process.communicate(timeout=60)
     assert process.returncode == 0
     assert log.count("events wait in memory") == log.count("there is room again") == 1
     assert "being lost" not in log
-    assert [item.seq for item in stored(database)] == list(range(300))
+    assert [item.seq for item in stored(store)] == list(range(300))
 
 
 def test_a_full_disk_takes_the_oldest_when_too_many_wait(
-    tmp_path: Path, database: str, caplog: pytest.LogCaptureFixture
+    tmp_path: Path, store: Store, caplog: pytest.LogCaptureFixture
 ) -> None:
-    journal = Journal(tmp_path, database, PSEUDONYMS)
+    journal = Journal(tmp_path, store, PSEUDONYMS)
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, limits[1]))
     try:
@@ -204,4 +201,4 @@ def test_a_full_disk_takes_the_oldest_when_too_many_wait(
     assert caplog.text.count("ALARM: events are being lost") == 1
     assert journal.drain()
     journal.close()
-    assert [item.seq for item in stored(database)] == list(range(30, WAITING + 30))
+    assert [item.seq for item in stored(store)] == list(range(30, WAITING + 30))

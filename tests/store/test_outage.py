@@ -8,7 +8,7 @@ import subprocess
 from pathlib import Path
 
 from ivr.store import queries
-from ivr.store.database import open_store
+from ivr.store.database import Store
 from ivr.store.journal import Journal
 from tests.postgres import server
 from tests.store.calls import PSEUDONYMS
@@ -18,7 +18,9 @@ from tests.store.test_journal import writing
 KILLS = 8
 
 
-def test_a_writer_killed_at_random_points_loses_and_doubles_nothing(tmp_path: Path, database: str) -> None:
+def test_a_writer_killed_at_random_points_loses_and_doubles_nothing(
+    tmp_path: Path, store: Store, database: str
+) -> None:
     """It is killed while it appends and while it stores; its successor goes on after what was taken."""
     chance, spool, taken = random.Random(5), tmp_path / "spool", 0
     for _ in range(KILLS):
@@ -31,12 +33,10 @@ def test_a_writer_killed_at_random_points_loses_and_doubles_nothing(tmp_path: Pa
             taken = int(line) + 1
         assert process.wait() == -signal.SIGKILL and process.stderr.read() == ""
         process.stdout.close(), process.stderr.close()
-    survivor = Journal(spool, database, PSEUDONYMS)
+    survivor = Journal(spool, store, PSEUDONYMS)
     assert survivor.drain()
     survivor.close()
-    engine = open_store(database)
-    numbers = [item.seq for item in queries.events_of(engine, "c1")]
-    engine.dispose()
+    numbers = [item.seq for item in queries.events_of(store, "c1")]
     assert numbers[:taken] == list(range(taken)) and len(numbers) in (taken, taken + 1)
     assert list(spool.iterdir()) == []
 
@@ -54,7 +54,8 @@ def test_a_call_does_not_wait_for_a_database_that_hangs(tmp_path: Path) -> None:
     """The server is stopped in mid-air (SIGSTOP): no refusal, no answer.  Events are taken all the same."""
     with server() as running:
         address = running.database()
-        open_store(address).dispose()
+        store = Store(address)
+        store.connect().close()
         running.pause()
         try:
             process: subprocess.Popen[str] = writing(str(tmp_path / "spool"), address, "hang")
@@ -65,9 +66,8 @@ def test_a_call_does_not_wait_for_a_database_that_hangs(tmp_path: Path) -> None:
             process.stdout.close(), process.stderr.close()
         finally:
             running.resume()
-        survivor = Journal(tmp_path / "spool", address, PSEUDONYMS)
+        survivor = Journal(tmp_path / "spool", store, PSEUDONYMS)
         assert survivor.drain()
         survivor.close()
-        engine = open_store(address)
-        assert [item.seq for item in queries.events_of(engine, "c1")][:1000] == taken
-        engine.dispose()
+        assert [item.seq for item in queries.events_of(store, "c1")][:1000] == taken
+        store.close()

@@ -13,27 +13,27 @@ from alembic.script import ScriptDirectory
 
 from ivr.core.errors import StoreError
 from ivr.store import queries, schema
-from ivr.store.database import open_store
+from ivr.store.database import Store
 from ivr.store.migrations import HEAD
 from ivr.store.tables import metadata
 from ivr.store.writer import write
 from tests.conftest import ROOT
 from tests.store.calls import PSEUDONYMS, kept, stamped
 
-OPEN = "import sys; from ivr.store.tables import open_store; open_store(sys.argv[1]).dispose()"
+OPEN = "import sys; from ivr.store.database import Store; Store(sys.argv[1]).connect().close()"
 
 
-def differences(engine: sa.Engine) -> list[object]:
-    with engine.connect() as connection:
+def differences(store: Store) -> list[object]:
+    with store.connect() as connection:
         return list(compare_metadata(MigrationContext.configure(connection), metadata))
 
 
-def revision(engine: sa.Engine) -> str:
-    with engine.connect() as connection:
+def revision(store: Store) -> str:
+    with store.connect() as connection:
         return str(connection.scalar(sa.text("SELECT version_num FROM alembic_version")))
 
 
-def test_the_revisions_make_what_tables_py_says(store: sa.Engine) -> None:
+def test_the_revisions_make_what_tables_py_says(store: Store) -> None:
     assert differences(store) == [], "run `make migration`"
     assert revision(store) == HEAD
 
@@ -49,16 +49,16 @@ def test_many_processes_that_begin_at_once_all_find_the_schema(database: str) ->
     ]
     errors = [process.communicate()[1] for process in opening]
     assert [process.returncode for process in opening] == [0] * 4, "".join(errors)
-    engine = open_store(database)
-    assert differences(engine) == []
-    engine.dispose()
+    store = Store(database)
+    assert differences(store) == []
+    store.close()
 
 
 @pytest.mark.parametrize("stamp", ["", "initial_0123456789ab"], ids=["no revision", "an earlier initial one"])
 def test_a_database_of_before_is_completed_and_keeps_what_is_in_it(database: str, stamp: str) -> None:
-    engine = open_store(database)
-    write(engine, stamped(), PSEUDONYMS)
-    with engine.begin() as connection:
+    store = Store(database)
+    write(store, stamped(), PSEUDONYMS)
+    with store.begin() as connection:
         connection.execute(sa.text("DROP TABLE turns"))
         connection.execute(sa.text("ALTER TABLE calls DROP COLUMN outcome"))
         connection.execute(sa.text("DELETE FROM alembic_version"))
@@ -66,23 +66,23 @@ def test_a_database_of_before_is_completed_and_keeps_what_is_in_it(database: str
             connection.execute(sa.text("INSERT INTO alembic_version VALUES (:stamp)"), {"stamp": stamp})
         else:
             connection.execute(sa.text("DROP TABLE alembic_version"))
-    engine.dispose()
-    engine = open_store(database)
-    assert differences(engine) == [] and revision(engine) == HEAD
-    [row] = queries.recent_calls(engine)
-    assert (row["id"], row["outcome"], queries.turns_of(engine, "c1")) == ("c1", "", [])
-    assert queries.events_of(engine, "c1") == kept(stamped())
-    engine.dispose()
+    store.close()
+    store = Store(database)
+    assert differences(store) == [] and revision(store) == HEAD
+    [row] = queries.recent_calls(store)
+    assert (row.id, row.outcome, queries.turns_of(store, "c1")) == ("c1", "", [])
+    assert queries.events_of(store, "c1") == kept(stamped())
+    store.close()
 
 
 def test_a_database_of_a_later_version_is_left_alone(database: str) -> None:
-    engine = open_store(database)
-    with engine.begin() as connection:
+    store = Store(database)
+    with store.begin() as connection:
         connection.execute(sa.text("UPDATE alembic_version SET version_num = '0042_later'"))
     with pytest.raises(StoreError, match="later version"):
-        open_store(database)
-    assert revision(engine) == "0042_later"
-    engine.dispose()
+        Store(database).connect()
+    assert revision(store) == "0042_later"
+    store.close()
 
 
 def test_a_migration_that_fails_half_way_leaves_nothing(database: str) -> None:
@@ -93,6 +93,6 @@ def test_a_migration_that_fails_half_way_leaves_nothing(database: str) -> None:
             sa.schema.CreateTable(sa.Table(other.name, sa.MetaData(), sa.Column("x", sa.Text)))
         )
     with pytest.raises(sa.exc.DatabaseError):
-        open_store(database)
+        Store(database).connect()
     assert sa.inspect(engine).get_table_names() == ["messages"]
     engine.dispose()

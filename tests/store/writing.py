@@ -14,13 +14,14 @@ import threading
 from pathlib import Path
 
 from ivr.core.events import Fault, Stamped
+from ivr.store.database import Store
 from ivr.store.journal import Journal
 from tests.store.calls import PSEUDONYMS
 
 
 def main(folder: str, database: str, limit: str = "", start: str = "0") -> None:
     logging.basicConfig(stream=sys.stderr, format="%(message)s")
-    journal = Journal(Path(folder), database, PSEUDONYMS)
+    journal = Journal(Path(folder), Store(database), PSEUDONYMS)
     if beside := limit == "hang":
         threading.Thread(target=journal.drain, daemon=True).start()
         limit = ""

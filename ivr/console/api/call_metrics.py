@@ -5,12 +5,11 @@ from __future__ import annotations
 import threading
 import time
 
-import sqlalchemy as sa
 from prometheus_client import CollectorRegistry, Counter, Histogram
 
 from ivr.core import events
 from ivr.store import queries
-from ivr.store.tables import calls
+from ivr.store.database import Store
 
 SETTLED_S = 30.0
 """So long after its end a call's recording has been measured."""
@@ -58,21 +57,15 @@ class CallMetrics:
             registry=registry,
         )  # fmt: skip
 
-    def update(self, engine: sa.Engine, now: float | None = None) -> None:
+    def update(self, store: Store, now: float | None = None) -> None:
         """Count the calls that have settled since the last time.  Blocks."""
         now = time.time() if now is None else now
-        ended = calls.c.started + calls.c.seconds
-        chosen = sa.select(calls.c.id, calls.c.started, calls.c.lang, calls.c.outcome).where(
-            calls.c.outcome != "", calls.c.started > now - DAY_S, ended > self._since, ended < now - SETTLED_S
-        )
         with self._lock:
-            with engine.connect() as connection:
-                found = connection.execute(chosen).all()
-            for row in found:
+            for row in queries.ended_calls(store, self._since, now - SETTLED_S, now - DAY_S):
                 if row.id not in self._counted:
                     self._counted[row.id] = row.started
                     self._calls.labels(row.lang, row.outcome).inc()
-                    self._count(queries.events_of(engine, row.id), row.lang)
+                    self._count(queries.events_of(store, row.id), row.lang)
             self._counted = {one: at for one, at in self._counted.items() if at > now - DAY_S}
 
     def _count(self, story: list[events.Stamped], lang: str) -> None:

@@ -6,6 +6,7 @@ The number stands in answers, never in an address: addresses are logged by every
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import asdict
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query
@@ -15,7 +16,8 @@ from ivr.console.api.messages import Name, moment
 from ivr.console.api.problems import REFUSALS
 from ivr.console.context import Here
 from ivr.store import callbacks
-from ivr.store.callbacks import LONGEST_OUTCOME, Row
+from ivr.store.callbacks import LONGEST_OUTCOME
+from ivr.store.rows import CallbackRow
 
 router = APIRouter(prefix="/callbacks", tags=["callbacks"], responses=REFUSALS)
 
@@ -75,16 +77,16 @@ def every(
     here: Here, state: CallbackState | None = None, limit: Annotated[int, Query(ge=1, le=1000)] = 200
 ) -> list[CallbackSummary]:
     """All of them, or those of one state."""
-    return [CallbackSummary(**_facts(row)) for row in callbacks.every(here.engine, state or "", limit)]
+    return [CallbackSummary(**_facts(row)) for row in callbacks.listed(here.store, state or "", limit)]
 
 
 @router.get("/{id}", summary="One callback with its attempts")
 def callback(here: Here, id: str) -> WholeCallback:
     """One callback."""
-    row = callbacks.one(here.engine, id)
+    row = callbacks.one(here.store, id)
     tried = [
-        Attempt(**{**dict(attempt), "at": moment(attempt["at"])})
-        for attempt in callbacks.attempts_of(here.engine, row["id"])
+        Attempt(at=moment(one.at), adviser=one.adviser, result=one.result, seconds=one.seconds)
+        for one in callbacks.attempts_of(here.store, row.id)
     ]
     return WholeCallback(**_facts(row), tried=tried)
 
@@ -92,33 +94,32 @@ def callback(here: Here, id: str) -> WholeCallback:
 @router.post("/{id}/take", summary="Call back yourself: no adviser is rung for it any more")
 def take(here: Here, id: str, body: Taking) -> WholeCallback:
     """Of two people at once one gets it."""
-    callbacks.take(here.engine, id, body.by)
+    callbacks.take(here.store, id, body.by)
     return callback(here, id)
 
 
 @router.post("/{id}/release", summary="Give it back: advisers are rung for it again")
 def release(here: Here, id: str) -> WholeCallback:
     """Anybody may: the one who took it may have gone home."""
-    callbacks.release(here.engine, id)
+    callbacks.release(here.store, id)
     return callback(here, id)
 
 
 @router.post("/{id}/done", summary="The caller was called back")
 def done(here: Here, id: str, body: Finish) -> WholeCallback:
     """And how it went."""
-    callbacks.finish(here.engine, id, body.by, body.outcome, done=True)
+    callbacks.finish(here.store, id, body.by, body.outcome, done=True)
     return callback(here, id)
 
 
 @router.post("/{id}/close", summary="The caller will not be called back, and why")
 def close(here: Here, id: str, body: Finish) -> WholeCallback:
     """And why."""
-    callbacks.finish(here.engine, id, body.by, body.outcome, done=False)
+    callbacks.finish(here.store, id, body.by, body.outcome, done=False)
     return callback(here, id)
 
 
-def _facts(row: Row) -> dict[str, Any]:
+def _facts(row: CallbackRow) -> dict[str, Any]:
     """A row as the fields of a Callback."""
-    same = ("id", "number", "lang", "topic", "state", "owner", "attempts", "outcome")
-    times = {name: moment(row[name]) for name in ("asked_at", "start", "end")}
-    return {**{name: row[name] for name in same}, **times, "call": row["call_id"] or ""}
+    times = {"asked_at": moment(row.asked_at), "start": moment(row.start), "end": moment(row.end)}
+    return {**asdict(row), **times, "call": row.call_id or ""}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import asdict
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
@@ -13,6 +14,7 @@ from ivr.console.context import Here
 from ivr.core.events import to_json
 from ivr.core.pseudonyms import shown
 from ivr.store import queries
+from ivr.store.rows import CallRow
 
 router = APIRouter(prefix="/calls", tags=["calls"], responses=REFUSALS)
 
@@ -38,21 +40,18 @@ class CallTimeline(CallSummary):
 @router.get("", summary="The newest calls")
 def calls(here: Here, limit: Annotated[int, Query(ge=1, le=200)] = 50) -> list[CallSummary]:
     """The newest first."""
-    return [CallSummary(**_facts(row)) for row in queries.recent_calls(here.engine, limit)]
+    return [CallSummary(**_facts(row)) for row in queries.recent_calls(here.store, limit)]
 
 
 @router.get("/{id}", summary="One call as a timeline")
 def call(here: Here, id: str) -> CallTimeline:
     """All that happened in a call; ``t`` is seconds from the answer."""
-    row = queries.call(here.engine, id)
-    if row is None or row["id"] != id:
+    row = queries.call(here.store, id)
+    if row is None or row.id != id:
         raise Problem(404, f"no call {id}")
-    return CallTimeline(**_facts(row), events=[to_json(item) for item in queries.events_of(here.engine, id)])
+    return CallTimeline(**_facts(row), events=[to_json(item) for item in queries.events_of(here.store, id)])
 
 
-def _facts(row: queries.Row) -> dict[str, Any]:
-    return {
-        **row,
-        "number": shown(row["number"]),
-        "started": dt.datetime.fromtimestamp(row["started"], dt.UTC),
-    }
+def _facts(row: CallRow) -> dict[str, Any]:
+    started = dt.datetime.fromtimestamp(row.started, dt.UTC)
+    return {**asdict(row), "number": shown(row.number), "started": started}

@@ -21,6 +21,7 @@ from ivr.core.errors import AmiError
 from ivr.core.pbx_names import language_of
 from ivr.core.pseudonyms import shown
 from ivr.store import queries
+from ivr.store.rows import EventRow
 
 router = APIRouter(prefix="/desk", tags=["desk"], responses=REFUSALS)
 LOOK_S, ALIVE_S, RECENT_S = 0.3, 15.0, 30
@@ -126,20 +127,20 @@ async def set_state(here: Here, name: Annotated[str, Path()], wanted: AdviserSta
 @router.get("/calls/{call}", summary="Who is on the line")
 def on_the_line(here: Here, call: str) -> OnTheLine:
     """Transcript, intent and earlier calls of that number today; the id is in the header X-Accueil-Call."""
-    row = queries.call(here.engine, call)
-    if row is None or row["id"] != call:
+    row = queries.call(here.store, call)
+    if row is None or row.id != call:
         raise Problem(404, f"no call {call}")
-    story = [item.event for item in queries.events_of(here.engine, call)]
+    story = [item.event for item in queries.events_of(here.store, call)]
     understood = [event for event in story if isinstance(event, events.Understood)]
     wanted = [event for event in story if isinstance(event, events.PersonWanted)]
-    earlier = queries.earlier(here.engine, row, _midnight(here))
+    earlier = queries.earlier_calls(here.store, row, _midnight(here))
     return OnTheLine(
-        call=call, number=shown(row["number"]), lang=row["lang"], why=wanted[-1].why if wanted else "",
+        call=call, number=shown(row.number), lang=row.lang, why=wanted[-1].why if wanted else "",
         intent=understood[-1].intent if understood else "",
         confidence=understood[-1].confidence if understood else 0.0,
         transcript=[line for event in story if (line := _line(event)) is not None],
         earlier=[
-            Earlier(id=one["id"], started=dt.datetime.fromtimestamp(one["started"], dt.UTC), outcome=one["outcome"])
+            Earlier(id=one.id, started=dt.datetime.fromtimestamp(one.started, dt.UTC), outcome=one.outcome)
             for one in earlier
         ],
     )  # fmt: skip
@@ -162,9 +163,9 @@ async def _stream(context: Context, adviser: str) -> AsyncIterator[str]:
         fresh = [row for row in recent if _key(row) not in seen]
         seen = {_key(row) for row in recent}
         for row in fresh:
-            body: dict[str, Any] = json.loads(row["body"])
+            body: dict[str, Any] = json.loads(row.body)
             if not adviser or body.get("adviser", adviser) == adviser:
-                yield f"event: {row['kind']}\ndata: {json.dumps(body)}\n\n"
+                yield f"event: {row.kind}\ndata: {json.dumps(body)}\n\n"
         quiet = 0.0 if fresh else quiet + LOOK_S
         if quiet > ALIVE_S:
             quiet = 0.0
@@ -172,13 +173,13 @@ async def _stream(context: Context, adviser: str) -> AsyncIterator[str]:
         await asyncio.sleep(LOOK_S)
 
 
-def _recent(context: Context) -> list[queries.Row]:
+def _recent(context: Context) -> list[EventRow]:
     """Of the last seconds: events of several processes reach the store in no strict order."""
-    return queries.happened(context.engine, PUSHED, time.time_ns() - RECENT_S * 1_000_000_000)
+    return queries.events_since(context.store, PUSHED, time.time_ns() - RECENT_S * 1_000_000_000)
 
 
-def _key(row: queries.Row) -> tuple[str, int]:
-    return row["call_id"], row["seq"]
+def _key(row: EventRow) -> tuple[str, int]:
+    return row.call_id, row.seq
 
 
 def _line(event: events.Event) -> QueueState | None:

@@ -7,17 +7,16 @@ import shutil
 from pathlib import Path
 
 import httpx
-import sqlalchemy as sa
 from fastapi import APIRouter
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel
-from sqlalchemy.exc import SQLAlchemyError
 
 from ivr.asterisk.ari import Ari
 from ivr.asterisk.config import ARI_USER
 from ivr.console.context import Here
 from ivr.core.errors import AriError
 from ivr.core.settings import Settings
+from ivr.store.database import Store
 
 ANSWER_S = 2.0
 """Seconds that each part may take to answer."""
@@ -45,21 +44,21 @@ def healthz() -> dict[str, str]:
 @router.get("/readyz", summary="Whether a call could be taken now", responses={503: {"model": Readiness}})
 async def readyz(here: Here) -> JSONResponse:
     """Asks every part; 503 when one is away that a call needs."""
-    parts = await look(here.settings, here.engine)
+    parts = await look(here.settings, here.store)
     ready = all(state == "ok" for part, state in parts.items() if part not in WITHOUT)
     found = Readiness(ready=ready, parts=parts)
     return JSONResponse(found.model_dump(), 200 if ready else 503)
 
 
-async def look(settings: Settings, engine: sa.Engine) -> dict[str, str]:
+async def look(settings: Settings, store: Store) -> dict[str, str]:
     """Every part's state, asked at the same time."""
-    line, recogniser, rasa, classifier, disk, store = await asyncio.gather(
+    line, recogniser, rasa, classifier, disk, stored = await asyncio.gather(
         _line(settings),
         _recogniser(settings),
         _classifier(settings.rasa),
         _classifier("http://classifier", settings.classifier_socket),
         asyncio.to_thread(_disk, settings),
-        asyncio.to_thread(_store, engine),
+        asyncio.to_thread(store.answers),
     )
     return {
         **line,
@@ -67,7 +66,7 @@ async def look(settings: Settings, engine: sa.Engine) -> dict[str, str]:
         "rasa": rasa,
         "classifier": classifier,
         "disk": disk,
-        "store": store,
+        "store": "ok" if stored else "away",
     }
 
 
@@ -113,12 +112,3 @@ def _disk(settings: Settings) -> str:
     except OSError as error:
         return str(error.strerror)
     return "ok" if free > ROOM_BYTES else f"{free // 1024 // 1024} MB left"
-
-
-def _store(engine: sa.Engine) -> str:
-    try:
-        with engine.connect() as connection:
-            connection.execute(sa.select(1))
-    except SQLAlchemyError:
-        return "away"
-    return "ok"

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -19,7 +20,8 @@ from ivr.console.context import Context, Here
 from ivr.content.callflow import Language
 from ivr.core import pseudonyms
 from ivr.store import inbox, outbox
-from ivr.store.inbox import LONGEST_NAME, LONGEST_NOTE, MessageFilter, Row
+from ivr.store.inbox import LONGEST_NAME, LONGEST_NOTE, MessageFilter
+from ivr.store.rows import MessageRow
 
 router = APIRouter(prefix="/messages", tags=["messages"], responses=REFUSALS)
 
@@ -121,20 +123,20 @@ def messages(
     wanted = MessageFilter(
         state or "", lang or "", owner or "", urgent, _stamp(here, since), _stamp(here, until)
     )
-    found = inbox.page(here.engine, wanted, limit + 1, after)
+    found = inbox.page(here.store, wanted, limit + 1, after)
     given = found[:limit]
     return Page(messages=[shown(row) for row in given],
-                next=given[-1]["id"] if len(found) > limit else None)  # fmt: skip
+                next=given[-1].id if len(found) > limit else None)  # fmt: skip
 
 
 @router.get("/{id}", summary="One message with its history")
 def message(here: Here, id: str) -> WholeMessage:
     """One message."""
-    row = inbox.one(here.engine, id)
+    row = inbox.one(here.store, id)
     history = [
-        HistoryEntry(**{**entry, "at": moment(entry["at"])}) for entry in inbox.history(here.engine, id)
+        HistoryEntry(**{**asdict(entry), "at": moment(entry.at)}) for entry in inbox.history(here.store, id)
     ]
-    notified = [Delivery(**delivery) for delivery in outbox.deliveries_of(here.engine, id)]
+    notified = [Delivery(**asdict(delivery)) for delivery in outbox.deliveries_of(here.store, id)]
     return WholeMessage(**_facts(row), history=history, notified=notified)
 
 
@@ -146,20 +148,20 @@ def message(here: Here, id: str) -> WholeMessage:
 )
 def sound(here: Here, id: str) -> FileResponse:
     """The sound as it was recorded."""
-    path = _sound(here, inbox.one(here.engine, id))
+    path = _sound(here, inbox.one(here.store, id))
     return FileResponse(path, media_type=MEDIA.get(path.suffix, "application/octet-stream"))
 
 
 @router.post("/{id}/notes", status_code=201, summary="Write a note")
 def note(here: Here, id: str, body: NewNote) -> WholeMessage:
     """A note, with its author and the time."""
-    inbox.add_note(here.engine, id, body.by, body.note)
+    inbox.add_note(here.store, id, body.by, body.note)
     return message(here, id)
 
 
 def _change(what: str) -> Callable[..., WholeMessage]:
     def changed(here: Here, id: str, body: Deed) -> WholeMessage:
-        inbox.change(here.engine, id, what, body.by, body.note)
+        inbox.change(here.store, id, what, body.by, body.note)
         return message(here, id)
 
     changed.__name__ = what
@@ -176,22 +178,22 @@ for _what in inbox.CHANGES:
     router.post(f"/{{id}}/{_what}", summary=SUMMARIES[_what])(_change(_what))
 
 
-def shown(row: Row) -> MessageSummary:
+def shown(row: MessageRow) -> MessageSummary:
     """A row as clients see it."""
     return MessageSummary(**_facts(row))
 
 
-def _facts(row: Row) -> dict[str, Any]:
+def _facts(row: MessageRow) -> dict[str, Any]:
     """A row as the fields of a Message."""
-    ready = bool(row["transcribed"])
+    ready = bool(row.transcribed)
     return {
-        **{name: row[name] for name in ("id", "lang", "seconds", "state", "owner")},
-        "number": pseudonyms.shown(row["number"]),
-        "call": row["call_id"] or "",
-        "left_at": moment(row["left_at"]),
-        "how": row["why"],
-        "transcript": MessageTranscript(text=row["transcript"], confidence=row["confidence"], ready=ready),
-        "urgency": row["urgency"].split(", ") if row["urgency"] else [],
+        **{name: getattr(row, name) for name in ("id", "lang", "seconds", "state", "owner")},
+        "number": pseudonyms.shown(row.number),
+        "call": row.call_id or "",
+        "left_at": moment(row.left_at),
+        "how": row.why,
+        "transcript": MessageTranscript(text=row.transcript, confidence=row.confidence, ready=ready),
+        "urgency": row.urgency.split(", ") if row.urgency else [],
     }
 
 
@@ -206,8 +208,8 @@ def _stamp(here: Context, at: dt.datetime | None) -> float | None:
     return (at if at.tzinfo else at.replace(tzinfo=here.callflow.hours.zone)).timestamp()
 
 
-def _sound(here: Context, row: Row) -> Path:
-    path: Path = here.settings.state_dir.stored(row["file"])
-    if not row["file"] or not path.is_file():
-        raise Problem(404, f"the sound of message {row['id']} is not kept any more")
+def _sound(here: Context, row: MessageRow) -> Path:
+    path: Path = here.settings.state_dir.stored(row.file)
+    if not row.file or not path.is_file():
+        raise Problem(404, f"the sound of message {row.id} is not kept any more")
     return path

@@ -11,7 +11,6 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated
 
-import sqlalchemy as sa
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import Response
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, generate_latest
@@ -25,7 +24,7 @@ from ivr.console.api.problems import REFUSALS
 from ivr.console.context import Context, Here
 from ivr.core.errors import IvrError
 from ivr.core.settings import Settings
-from ivr.store.tables import calls, messages
+from ivr.store import inbox, queries
 
 log = logging.getLogger(__name__)
 
@@ -55,7 +54,7 @@ class Metrics:
     async def read(self, context: Context) -> bytes:
         """All of it in Prometheus's text format; what cannot be had now is left out."""
         settings = context.settings
-        parts = await look(settings, context.engine)
+        parts = await look(settings, context.store)
         _fill(self._part, {(part,): float(state == "ok") for part, state in parts.items()})
         await self._read_floor(settings)
         self._spool.set(await asyncio.to_thread(_size, settings.state_dir.spool))
@@ -76,15 +75,12 @@ class Metrics:
         self._longest.set(max((one.seconds for one in waiting), default=0))
 
     def _read_store(self, context: Context) -> None:
-        self.meter.update(context.engine)
-        with context.engine.connect() as connection:
-            begun = calls.c.started > time.time() - DAY_S
-            last = sa.select(calls.c.recogniser, calls.c.generation).order_by(calls.c.started.desc()).limit(1)
-            row = connection.execute(last).first()
-            self._running.set(connection.scalar(_count(calls, begun & (calls.c.outcome == ""))) or 0)
-            states = sa.select(messages.c.state, sa.func.count()).group_by(messages.c.state)
-            _fill(self._messages, {(state,): float(n) for state, n in connection.execute(states)})
-        in_use = (str(row.generation), row.recogniser) if row else ("", "")
+        store = context.store
+        self.meter.update(store)
+        self._running.set(len(queries.running_calls(store, time.time() - DAY_S)))
+        _fill(self._messages, {(state,): float(count) for state, count in inbox.counts(store).items()})
+        last = queries.recent_calls(store, 1)
+        in_use = (str(last[0].generation), last[0].recogniser) if last else ("", "")
         _fill(self._info, {(__version__, *in_use): 1.0})
 
 
@@ -98,10 +94,6 @@ def board(request: Request) -> Metrics:
 async def metrics(here: Here, board: Annotated[Metrics, Depends(board)]) -> Response:
     """Counts of calls and times, and the state of every part."""
     return Response(await board.read(here), media_type=CONTENT_TYPE_LATEST)
-
-
-def _count(table: sa.Table, where: sa.ColumnElement[bool]) -> sa.Select[int]:
-    return sa.select(sa.func.count()).select_from(table).where(where)
 
 
 def _counted(labels: Iterable[tuple[str, ...]]) -> dict[tuple[str, ...], float]:

@@ -33,7 +33,8 @@ from ivr.core.errors import AmiError, AriError, AriUnavailable
 from ivr.core.pbx_names import topic_sound
 from ivr.core.vocabulary import AdviserState
 from ivr.store import callbacks
-from ivr.store.callbacks import CALLING, DONE, OPEN, Row, Settled
+from ivr.store.callbacks import CALLING, DONE, OPEN, Settled
+from ivr.store.rows import CallbackRow
 
 log = logging.getLogger(__name__)
 
@@ -67,22 +68,22 @@ class CallbackDialler:
 
     async def once(self) -> None:
         """One round: settle what is over, then decide about the others."""
-        tasks = await asyncio.to_thread(callbacks.waiting, self._context.engine)
+        tasks = await asyncio.to_thread(callbacks.pending, self._context.store)
         if not tasks:
             return
         try:
             async with queues.connect(self._context.settings) as ami:
                 present = {channel.id for channel in await self._ari.channels()}
                 for task in tasks:
-                    if task["state"] == CALLING:
+                    if task.state == CALLING:
                         await self._follow(task, present, ami)
                 await self._decide(tasks, ami)
         except (AriError, AmiError) as error:
             log.warning("callbacks wait: Asterisk does not answer (%s)", error)
 
-    async def _decide(self, tasks: list[Row], ami: Ami) -> None:
-        by_id = {task["id"]: task for task in tasks}
-        engine = self._context.engine
+    async def _decide(self, tasks: list[CallbackRow], ami: Ami) -> None:
+        by_id = {task.id: task for task in tasks}
+        store = self._context.store
         for decision in callback_schedule.due(tasks, self._context.now(), self._rules, self._open_on):
             match decision:
                 case callback_schedule.PlaceCall(id=id):
@@ -91,23 +92,23 @@ class CallbackDialler:
                 case callback_schedule.Move(id=id, window=window):
                     log.warning("callback %s: its window has passed; it moves to the next one", id)
                     start, end = window.start.timestamp(), window.end.timestamp()
-                    await asyncio.to_thread(callbacks.move, engine, id, start, end)
+                    await asyncio.to_thread(callbacks.move, store, id, start, end)
                 case callback_schedule.Close(id=id, why=why):
                     log.warning("callback %s is closed: %s", id, why)
-                    await asyncio.to_thread(callbacks.close, engine, id, why)
+                    await asyncio.to_thread(callbacks.close, store, id, why)
 
     # one call
 
-    async def _call(self, task: Row, ami: Ami) -> None:
+    async def _call(self, task: CallbackRow, ami: Ami) -> None:
         """Ring a free adviser who speaks the caller's language; without one the task waits."""
-        adviser = await self._free(task["lang"], ami)
+        adviser = await self._free(task.lang, ami)
         if adviser is None:
             return
-        engine, now = self._context.engine, self._context.now().timestamp()
-        attempt = await asyncio.to_thread(callbacks.begin, engine, task["id"], adviser.name, now)
+        store, now = self._context.store, self._context.now().timestamp()
+        attempt = await asyncio.to_thread(callbacks.begin, store, task.id, adviser.name, now)
         if attempt is None:
             return
-        log.info("callback %s: ringing %s", task["id"], adviser.name)
+        log.info("callback %s: ringing %s", task.id, adviser.name)
         try:
             await self._ari.originate_into(
                 DialplanContext.CALLBACK,
@@ -119,26 +120,26 @@ class CallbackDialler:
         except AriUnavailable:
             raise  # nobody knows whether it rings: the next round sees
         except AriError as error:
-            log.error("callback %s: %s could not be rung (%s)", task["id"], adviser.name, error)
+            log.error("callback %s: %s could not be rung (%s)", task.id, adviser.name, error)
             await self._settle(task, attempt, "no-adviser")
 
-    def _variables(self, task: Row, attempt: int, adviser: Adviser) -> dict[str, str]:
-        number = task["number"]
+    def _variables(self, task: CallbackRow, attempt: int, adviser: Adviser) -> dict[str, str]:
+        number = task.number
         assert self._rules.allows(number) and re.fullmatch(r"\+\d+", number), "checked when it was due"
-        topic = task["topic"] if re.fullmatch(r"[a-z0-9._-]+", task["topic"]) else ""
+        topic = task.topic if re.fullmatch(r"[a-z0-9._-]+", task.topic) else ""
         return {
             ChannelVariable.CALLBACK: _key(task, attempt),
             ChannelVariable.CALLBACK_NUMBER: number,
-            ChannelVariable.CALLBACK_LANG: task["lang"],
+            ChannelVariable.CALLBACK_LANG: task.lang,
             ChannelVariable.CALLBACK_TOPIC: f"&{topic_sound(topic)}" if topic else "",
             ChannelVariable.CALLBACK_RING: str(int(self._rules.caller_ring_s)),
             CHANNEL_LANGUAGE: adviser.languages[0],
         }
 
-    async def _follow(self, task: Row, present: set[str], ami: Ami) -> None:
+    async def _follow(self, task: CallbackRow, present: set[str], ami: Ami) -> None:
         """A call that was begun, by us or by a process before us: settle it when it is over."""
-        tried = await asyncio.to_thread(callbacks.attempts_of, self._context.engine, task["id"])
-        attempt = tried[-1]["id"]
+        tried = await asyncio.to_thread(callbacks.attempts_of, self._context.store, task.id)
+        attempt = tried[-1].id
         if _channel(task, attempt) in present:
             return
         written = await _written(ami, _key(task, attempt))
@@ -148,15 +149,15 @@ class CallbackDialler:
         if written:
             await ami.action("DBDel", Family=AstDbFamily.CALLBACK, Key=_key(task, attempt))
 
-    async def _settle(self, task: Row, attempt: int, result: str, seconds: float = 0.0) -> None:
-        log.info("callback %s: %s", task["id"], result)
+    async def _settle(self, task: CallbackRow, attempt: int, result: str, seconds: float = 0.0) -> None:
+        log.info("callback %s: %s", task.id, result)
         pause = dt.timedelta(minutes=self._rules.pause_min)
         settled = (
             Settled(result, DONE, seconds, outcome="talked with the adviser")
             if result == "talked"
             else Settled(result, OPEN, next_at=(self._context.now() + pause).timestamp())
         )
-        await asyncio.to_thread(callbacks.settle, self._context.engine, task["id"], attempt, settled)
+        await asyncio.to_thread(callbacks.settle, self._context.store, task.id, attempt, settled)
 
     async def _free(self, lang: str, ami: Ami) -> Adviser | None:
         """The first adviser of that language who is available while no caller waits for him."""
@@ -179,9 +180,9 @@ async def _written(ami: Ami, key: str) -> str:
     return found[0].get("Val", "") if found else ""
 
 
-def _channel(task: Row, attempt: int) -> str:
-    return f"callback-{task['id']}-{attempt}"
+def _channel(task: CallbackRow, attempt: int) -> str:
+    return f"callback-{task.id}-{attempt}"
 
 
-def _key(task: Row, attempt: int) -> str:
-    return f"{task['id']}-{attempt}"
+def _key(task: CallbackRow, attempt: int) -> str:
+    return f"{task.id}-{attempt}"

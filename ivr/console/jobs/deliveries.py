@@ -14,7 +14,7 @@ from typing import Protocol
 from ivr.console.context import Context
 from ivr.core.errors import NotDelivered, NotStored
 from ivr.store import inbox, outbox
-from ivr.store.outbox import Row
+from ivr.store.rows import DeliveryRow, MessageRow
 
 log = logging.getLogger(__name__)
 
@@ -33,7 +33,7 @@ class Sender(Protocol):
     def channel(self) -> str:
         """Its name in the outbox."""
 
-    async def send(self, delivery: Row, message: Row) -> None:
+    async def send(self, delivery: DeliveryRow, message: MessageRow) -> None:
         """Deliver; raises NotDelivered with a reason that holds nothing of the caller's."""
 
 
@@ -41,7 +41,7 @@ class Deliveries:
     """Sends what is due on one channel; a slow one does not hold up the other."""
 
     def __init__(self, context: Context, sender: Sender) -> None:
-        self._engine, self._sender = context.engine, sender
+        self._store, self._sender = context.store, sender
         self.name = f"{sender.channel} deliveries"
 
     async def run(self) -> None:
@@ -52,35 +52,35 @@ class Deliveries:
 
     async def once(self) -> None:
         """One attempt at a few that are due."""
-        found = await asyncio.to_thread(outbox.due, self._engine, self._sender.channel, time.time(), AT_ONCE)
+        found = await asyncio.to_thread(outbox.due, self._store, self._sender.channel, time.time(), AT_ONCE)
         async with asyncio.TaskGroup() as tasks:
             for delivery in found:
                 tasks.create_task(self._attempt(delivery))
 
-    async def _attempt(self, delivery: Row) -> None:
-        if not await asyncio.to_thread(outbox.claim, self._engine, delivery, time.time()):
+    async def _attempt(self, delivery: DeliveryRow) -> None:
+        if not await asyncio.to_thread(outbox.claim, self._store, delivery, time.time()):
             return  # another process has it
         try:
-            message = await asyncio.to_thread(inbox.one, self._engine, delivery["message_id"])
+            message = await asyncio.to_thread(inbox.one, self._store, delivery.message_id)
             await self._sender.send(delivery, message)
         except NotStored:
-            await asyncio.to_thread(outbox.failed, self._engine, delivery["id"], "the message is gone", None)
+            await asyncio.to_thread(outbox.failed, self._store, delivery.id, "the message is gone", None)
         except NotDelivered as error:
             await self._again(delivery, str(error))
         else:
-            await asyncio.to_thread(outbox.sent, self._engine, delivery["id"])
+            await asyncio.to_thread(outbox.sent, self._store, delivery.id)
 
-    async def _again(self, delivery: Row, error: str) -> None:
-        attempts, now = delivery["attempts"] + 1, time.time()
+    async def _again(self, delivery: DeliveryRow, error: str) -> None:
+        attempts, now = delivery.attempts + 1, time.time()
         again: float | None = now + pause(attempts)
-        if now - delivery["created"] > GIVE_UP_S:
+        if now - delivery.created > GIVE_UP_S:
             again = None
             log.error(
-                "ALARM: notification %s is given up after %d attempts: %s", delivery["id"], attempts, error
+                "ALARM: notification %s is given up after %d attempts: %s", delivery.id, attempts, error
             )
         else:
-            log.warning("notification %s failed, attempt %d: %s", delivery["id"], attempts, error)
-        await asyncio.to_thread(outbox.failed, self._engine, delivery["id"], error, again)
+            log.warning("notification %s failed, attempt %d: %s", delivery.id, attempts, error)
+        await asyncio.to_thread(outbox.failed, self._store, delivery.id, error, again)
 
 
 def pause(attempts: int) -> float:

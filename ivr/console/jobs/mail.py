@@ -15,7 +15,7 @@ from ivr.console.context import Context
 from ivr.content.callflow.notify import MailSettings as MailSettings
 from ivr.core.errors import NotDelivered
 from ivr.core.pseudonyms import shown
-from ivr.store.outbox import Row
+from ivr.store.rows import DeliveryRow, MessageRow
 
 log = logging.getLogger(__name__)
 
@@ -37,14 +37,14 @@ class MailJob:
         self._state = context.settings.state_dir
         self._zone = context.callflow.hours.zone
 
-    async def send(self, delivery: Row, message: Row) -> None:
+    async def send(self, delivery: DeliveryRow, message: MessageRow) -> None:
         """Hand over one mail; raises NotDelivered."""
         if not self._mail.host:
             raise NotDelivered("notify.mail.host is empty now")
         await asyncio.to_thread(self._send, delivery, message)
 
-    def _send(self, delivery: Row, message: Row) -> None:
-        sound = self._state.stored(message["file"]) if self._mail.sound == "attached" else None
+    def _send(self, delivery: DeliveryRow, message: MessageRow) -> None:
+        sound = self._state.stored(message.file) if self._mail.sound == "attached" else None
         composed = compose(self._mail, delivery, message, self._zone, sound)
         try:
             with self._connect() as smtp:
@@ -69,45 +69,45 @@ class MailJob:
 
 
 def compose(
-    mail: MailSettings, delivery: Row, message: Row, zone: dt.tzinfo, sound: Path | None
+    mail: MailSettings, delivery: DeliveryRow, message: MessageRow, zone: dt.tzinfo, sound: Path | None
 ) -> EmailMessage:
     """The mail; the same id at every attempt, so that a mail server or a reader knows doubles."""
-    left = dt.datetime.fromtimestamp(message["left_at"], zone)
+    left = dt.datetime.fromtimestamp(message.left_at, zone)
     composed = EmailMessage()
     composed["Subject"] = _subject(delivery, message)
-    composed["From"], composed["To"] = mail.sender, delivery["target"]
-    composed["Date"] = format_datetime(dt.datetime.fromtimestamp(delivery["created"], dt.UTC))
-    composed["Message-ID"] = f"<{delivery['id']}@{mail.sender.rpartition('@')[2]}>"
+    composed["From"], composed["To"] = mail.sender, delivery.target
+    composed["Date"] = format_datetime(dt.datetime.fromtimestamp(delivery.created, dt.UTC))
+    composed["Message-ID"] = f"<{delivery.id}@{mail.sender.rpartition('@')[2]}>"
     composed["Auto-Submitted"] = "auto-generated"  # RFC 3834: nobody's holiday notice answers it
-    if message["urgency"]:
+    if message.urgency:
         composed["Importance"], composed["X-Priority"] = "high", "1"
     composed.set_content("\n".join(_lines(mail, message, left)) + "\n")
     if sound is not None:
-        _attach(composed, sound, message["id"])
+        _attach(composed, sound, message.id)
     return composed
 
 
-def _subject(delivery: Row, message: Row) -> str:
-    urgent = f"URGENT ({message['urgency']}): " if message["urgency"] else ""
-    what = "still unanswered" if delivery["kind"] == "message.reminder" else "new message"
-    return f"{urgent}{what}, {message['lang'] or 'language unknown'}, {message['seconds']:.0f} s"
+def _subject(delivery: DeliveryRow, message: MessageRow) -> str:
+    urgent = f"URGENT ({message.urgency}): " if message.urgency else ""
+    what = "still unanswered" if delivery.kind == "message.reminder" else "new message"
+    return f"{urgent}{what}, {message.lang or 'language unknown'}, {message.seconds:.0f} s"
 
 
-def _lines(mail: MailSettings, message: Row, left: dt.datetime) -> list[str]:
-    words = message["transcript"] or "(none: please listen)"
+def _lines(mail: MailSettings, message: MessageRow, left: dt.datetime) -> list[str]:
+    words = message.transcript or "(none: please listen)"
     lines = [
-        f"From:      {shown(message['number']) or 'number withheld'}",
+        f"From:      {shown(message.number) or 'number withheld'}",
         f"Left:      {left:%A %d %B %Y, %H:%M}",
-        f"Language:  {message['lang'] or 'unknown'}",
-        f"Length:    {message['seconds']:.0f} s",
-        *([f"Urgent:    {message['urgency']}"] if message["urgency"] else []),
+        f"Language:  {message.lang or 'unknown'}",
+        f"Length:    {message.seconds:.0f} s",
+        *([f"Urgent:    {message.urgency}"] if message.urgency else []),
         "",
         "Automatic transcript, may be wrong:",
         words,
         "",
-        f"Message {message['id']}",
+        f"Message {message.id}",
     ]
-    return [*lines, f"Open it: {mail.link}{message['id']}"] if mail.link else lines
+    return [*lines, f"Open it: {mail.link}{message.id}"] if mail.link else lines
 
 
 def _attach(composed: EmailMessage, sound: Path, name: str) -> None:

@@ -12,7 +12,8 @@ import time
 from ivr.console.context import Context
 from ivr.content.callflow.opening import open_seconds
 from ivr.store import outbox
-from ivr.store.outbox import Row, Target
+from ivr.store.outbox import Target
+from ivr.store.rows import MessageRow
 
 EVERY_S = 2.0
 ROUNDS = 15
@@ -40,23 +41,23 @@ class StaffNotifier:
 
     def announce(self) -> None:
         """Tell of messages that nobody was told of; with nobody to tell, they count as told of."""
-        for message in outbox.unannounced(self._context.engine, time.time() - TRANSCRIPT_S):
-            outbox.announce(self._context.engine, message, self._targets(message))
+        for message in outbox.unannounced(self._context.store, time.time() - TRANSCRIPT_S):
+            outbox.announce(self._context.store, message, self._targets(message))
 
     def remind(self) -> None:
         """Tell again of messages that have waited too long."""
-        for message in outbox.unanswered(self._context.engine, self._notify.reminders):
-            patience = self._notify.remind_h * HOUR_S * (message["reminded"] + 1)
+        for message in outbox.unanswered(self._context.store, self._notify.reminders):
+            patience = self._notify.remind_h * HOUR_S * (message.reminded + 1)
             if self._waited(message) >= patience:
-                outbox.remind(self._context.engine, message, self._targets(message))
+                outbox.remind(self._context.store, message, self._targets(message))
 
-    def _waited(self, message: Row) -> float:
+    def _waited(self, message: MessageRow) -> float:
         """Seconds in which somebody could have answered: those of opening hours, all of them for an urgent one."""
         now = time.time()
-        if message["urgency"]:
-            return float(now - message["left_at"])
-        left, asked = (dt.datetime.fromtimestamp(at, dt.UTC) for at in (message["left_at"], now))
+        if message.urgency:
+            return now - message.left_at
+        left, asked = (dt.datetime.fromtimestamp(at, dt.UTC) for at in (message.left_at, now))
         return open_seconds(self._context.callflow.hours, left, asked)
 
-    def _targets(self, message: Row) -> list[Target]:
-        return self._notify.targets(message["lang"], urgent=bool(message["urgency"]))
+    def _targets(self, message: MessageRow) -> list[Target]:
+        return self._notify.targets(message.lang, urgent=bool(message.urgency))

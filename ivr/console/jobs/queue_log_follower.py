@@ -38,7 +38,7 @@ class QueueLogFollower:
 
     def __init__(self, context: Context) -> None:
         settings = context.settings
-        self._settings = settings
+        self._settings, self._store = settings, context.store
         self._path = settings.pbx / "log/queue_log"
         self._aside = settings.pbx / "log/queue_log.1"
         self._mark = settings.state_dir.queue_log_place
@@ -51,7 +51,7 @@ class QueueLogFollower:
         self._reading, self._place = QueueLogParser(self._names), 0
         self._file = _inode(self._aside)
         settings = self._settings
-        journal = Journal(settings.state_dir.spool, settings.database, settings.pseudonyms)
+        journal = Journal(settings.state_dir.spool, self._store, settings.pseudonyms)
         draining = asyncio.create_task(journal.run())
         done = self._done()
         try:

@@ -23,5 +23,5 @@ class RetentionJob:
         here = self._context
         while True:
             days = here.callflow.retention.model_dump()
-            await asyncio.to_thread(purge, here.settings, here.engine, days)
+            await asyncio.to_thread(purge, here.settings, here.store, days)
             await asyncio.sleep(EVERY_S)

@@ -14,14 +14,13 @@ from collections.abc import Iterator
 from typing import Any
 
 import httpx
-import sqlalchemy as sa
 
 from ivr import __version__
 from ivr.console.api.call_metrics import DAY_S, SETTLED_S
 from ivr.console.context import Context
 from ivr.core import events
 from ivr.store import queries
-from ivr.store.tables import calls
+from ivr.store.rows import CallRow
 
 log = logging.getLogger(__name__)
 
@@ -58,7 +57,7 @@ class TracesJob:
         now = time.time() if now is None else now
         self._sent = {one: at for one, at in self._sent.items() if at > now - DAY_S}
         for row in await asyncio.to_thread(self._settled, now):
-            story = await asyncio.to_thread(queries.events_of, self._context.engine, row.id)
+            story = await asyncio.to_thread(queries.events_of, self._context.store, row.id)
             body = document(self._context.settings.instance, list(spans(row.id, story)))
             try:
                 (
@@ -69,13 +68,9 @@ class TracesJob:
                 return
             self._sent[row.id] = row.started
 
-    def _settled(self, now: float) -> list[sa.Row[str, float]]:
-        ended = calls.c.started + calls.c.seconds
-        chosen = sa.select(calls.c.id, calls.c.started).where(
-            calls.c.outcome != "", calls.c.started > now - DAY_S, ended > self._since, ended < now - SETTLED_S
-        )
-        with self._context.engine.connect() as connection:
-            return [row for row in connection.execute(chosen) if row.id not in self._sent]
+    def _settled(self, now: float) -> list[CallRow]:
+        ended = queries.ended_calls(self._context.store, self._since, now - SETTLED_S, now - DAY_S)
+        return [row for row in ended if row.id not in self._sent]
 
 
 def document(instance: str, found: list[OtlpSpan]) -> dict[str, Any]:

@@ -15,7 +15,7 @@ import httpx
 from ivr.console.api.messages import moment, shown
 from ivr.console.context import Context
 from ivr.core.errors import NotDelivered
-from ivr.store.outbox import Row
+from ivr.store.rows import DeliveryRow, MessageRow
 
 TIMEOUT_S = 10.0
 SIGNATURE = "Accueil-Signature"
@@ -32,7 +32,7 @@ class WebhookJob:
         self._url = context.callflow.notify.webhook
         self._secret = context.settings.secrets["WEBHOOK_SECRET"]
 
-    async def send(self, delivery: Row, message: Row) -> None:
+    async def send(self, delivery: DeliveryRow, message: MessageRow) -> None:
         """Post one notification; raises NotDelivered unless the answer is 2xx.  Redirects are not followed."""
         if not self._url:
             raise NotDelivered("notify.webhook is empty now")
@@ -40,7 +40,7 @@ class WebhookJob:
         headers = {
             "Content-Type": "application/json",
             SIGNATURE: sign(self._secret, body, int(time.time())),
-            "Idempotency-Key": delivery["id"],
+            "Idempotency-Key": delivery.id,
         }
         try:
             async with httpx.AsyncClient(timeout=TIMEOUT_S) as client:
@@ -51,12 +51,12 @@ class WebhookJob:
             raise NotDelivered(f"webhook: HTTP {answer.status_code}")
 
 
-def compose(delivery: Row, message: Row) -> bytes:
+def compose(delivery: DeliveryRow, message: MessageRow) -> bytes:
     """The body: what happened, and the message as the API shows it now."""
     told = {
-        "id": delivery["id"],
-        "type": delivery["kind"],
-        "created": moment(delivery["created"]).isoformat(),
+        "id": delivery.id,
+        "type": delivery.kind,
+        "created": moment(delivery.created).isoformat(),
         "message": shown(message).model_dump(mode="json"),
     }
     return json.dumps(told, ensure_ascii=False).encode()

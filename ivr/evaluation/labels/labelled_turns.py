@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import combinations, groupby
-from typing import Any
 
 from ivr.content.intents import OUT_OF_SCOPE
 from ivr.core.text import normalise
 from ivr.core.vocabulary import Decision
 from ivr.nlu.gate import ACTS
+from ivr.store.rows import SpokenTurn, StoredLabel
 
 DECLINED = (Decision.REPROMPT, Decision.HANDOFF, "")
 
@@ -89,18 +89,18 @@ class LabelledTurn:
         return self.truth is not None and self.decision in ACTS and self.decided != self.truth.meant
 
 
-def turn_of(row: Mapping[str, Any], labels: Sequence[Label] = ()) -> LabelledTurn:
+def turn_of(row: SpokenTurn, labels: Sequence[Label] = ()) -> LabelledTurn:
     """A turn from a row of the store."""
     names = LabelledTurn.__dataclass_fields__.keys() - {"labels"}
-    return LabelledTurn(**{name: row[name] for name in names}, labels=tuple(labels))
+    return LabelledTurn(**{name: getattr(row, name) for name in names}, labels=tuple(labels))
 
 
-def turns_of(rows: Iterable[Mapping[str, Any]]) -> list[LabelledTurn]:
+def turns_of(rows: Iterable[StoredLabel]) -> list[LabelledTurn]:
     """Labels beside their turns, those of one turn together, as labelled turns."""
     found = []
-    for _, group in groupby(rows, key=lambda row: (row["call_id"], row["n"])):
+    for _, group in groupby(rows, key=lambda row: (row.call_id, row.n)):
         same = list(group)
-        labels = [Label(row["labeller"], row["words"], row["meant"], row["note"]) for row in same]
+        labels = [Label(row.labeller, row.words, row.meant, row.note) for row in same]
         found.append(turn_of(same[0], labels))
     return found
 

@@ -11,8 +11,6 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-import sqlalchemy as sa
-
 from ivr.content.callflow import load_callflow
 from ivr.content.faq import load_faq
 from ivr.content.intents import OUT_OF_SCOPE
@@ -25,7 +23,8 @@ from ivr.evaluation.labels.labelled_turns import Label, LabelledTurn, agreements
 from ivr.evaluation.labels.sampling import next_turn
 from ivr.evaluation.labels.scoring import Score, scores
 from ivr.store import labels
-from ivr.store.access import opened
+from ivr.store.database import Store
+from ivr.store.journal import drained_store
 
 AROUND_S = 0.4
 """Sound before and after a turn that is written out with it."""
@@ -36,9 +35,9 @@ def show_next(
 ) -> int:
     """Print the turn that this person labels next, and write its sound; 1 when nothing is left."""
     span = _seconds(_span(settings, since))
-    with opened(settings) as engine:
-        rows, known = labels.spoken_turns(engine, *span), turns_of(labels.all_labels(engine, *span))
-    turns = [turn_of(row) for row in rows if not lang or row["lang"] == lang]
+    with drained_store(settings) as store:
+        rows, known = labels.spoken_turns(store, *span), turns_of(labels.all_labels(store, *span))
+    turns = [turn_of(row) for row in rows if not lang or row.lang == lang]
     labelled = {(turn.call_id, turn.n): [label.labeller for label in turn.labels] for turn in known}
     turn = next_turn(turns, labelled, person)
     if turn is None:
@@ -56,8 +55,8 @@ def set_label(
     settings: Settings, name: str, person: str, *, words: str | None, intent: str, right: bool, note: str
 ) -> None:
     """Keep what was really said and meant; ``right``: as it was heard and understood."""
-    with opened(settings) as engine:
-        turn = _turn(engine, name)
+    with drained_store(settings) as store:
+        turn = _turn(store, name)
         if words is None and not right:
             raise UsageError('--words "...": write what was said ("" where nobody spoke), or --right')
         meant = intent or (turn.intent if right else "")
@@ -65,7 +64,7 @@ def set_label(
         if said and meant not in {*load_faq(settings.root).intents, OUT_OF_SCOPE}:
             raise UsageError(f"--intent {meant or '...'}: write an intent of nlu/faq, or {OUT_OF_SCOPE}")
         label = Label(person, said, meant if said else "", note)
-        labels.set_label(engine, turn.call_id, turn.n, **asdict(label), at=time.time())
+        labels.set_label(store, turn.call_id, turn.n, **asdict(label), at=time.time())
 
 
 def show_list(settings: Settings, since: str, *, disputed: bool, as_json: bool) -> None:
@@ -102,13 +101,13 @@ def show_scores(settings: Settings, since: str, *, as_json: bool) -> None:
 
 
 def _labelled(settings: Settings, since: str) -> list[LabelledTurn]:
-    with opened(settings) as engine:
-        return turns_of(labels.all_labels(engine, *_seconds(_span(settings, since))))
+    with drained_store(settings) as store:
+        return turns_of(labels.all_labels(store, *_seconds(_span(settings, since))))
 
 
-def _turn(engine: sa.Engine, name: str) -> LabelledTurn:
+def _turn(store: Store, name: str) -> LabelledTurn:
     call_id, mark, number = name.rpartition("/")
-    row = labels.spoken_turn(engine, call_id, int(number)) if mark and number.isdecimal() else None
+    row = labels.spoken_turn(store, call_id, int(number)) if mark and number.isdecimal() else None
     if row is None:
         raise UsageError(f"no turn {name} in which something was heard: see `ivr labels next`")
     return turn_of(row)

@@ -26,15 +26,15 @@ from ivr.evaluation.labels.proposal import (
 )
 from ivr.evaluation.labels.yaml_insert import with_example, with_question
 from ivr.store import labels
-from ivr.store.access import opened
+from ivr.store.journal import drained_store
 
 
 def promote(settings: Settings, since: str, out: Path | None) -> None:
     """Write the proposal."""
     now = timespan.now(load_callflow(settings.root).hours.timezone)
     span = timespan.since(since, now)
-    with opened(settings) as engine:
-        rows = labels.all_labels(engine, span.start.timestamp(), span.end.timestamp())
+    with drained_store(settings) as store:
+        rows = labels.all_labels(store, span.start.timestamp(), span.end.timestamp())
     items = propose(turns_of(rows), _content(settings))
     path = out or proposals(settings) / f"{now:%Y%m%d-%H%M}.yml"
     path.parent.mkdir(parents=True, exist_ok=True)

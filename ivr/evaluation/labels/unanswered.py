@@ -19,7 +19,7 @@ from ivr.evaluation.labels.embeddings import vectors
 from ivr.evaluation.labels.unanswered_turns import Declined, declined
 from ivr.reporting.html import render, write
 from ivr.store import labels
-from ivr.store.access import opened
+from ivr.store.journal import drained_store
 
 WEEK_S = 7 * 86_400.0
 MOST = 4000
@@ -70,8 +70,8 @@ def show(settings: Settings, since: str, least: int, html: Path | None, *, as_js
     """Group the turns since then; groups of fewer than ``least`` are counted but not shown."""
     span = timespan.since(since, timespan.now(load_callflow(settings.root).hours.timezone))
     start, end = span.start.timestamp(), span.end.timestamp()
-    with opened(settings) as engine:
-        asked = list(declined(labels.spoken_turns(engine, start, end)))[-MOST:]
+    with drained_store(settings) as store:
+        asked = list(declined(labels.spoken_turns(store, start, end)))[-MOST:]
     found = groups(asked, start, end)
     shown = [group for group in found if group.count >= least]
     title = f"What callers asked and we did not answer, {span}"

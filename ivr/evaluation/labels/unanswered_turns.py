@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from typing import Any
 
 from ivr.content.intents import OUT_OF_SCOPE, ControlIntent
 from ivr.core.vocabulary import Decision
+from ivr.store.rows import SpokenTurn
 
 FEWEST_WORDS = 2
 """A single word is mostly noise."""
@@ -31,31 +31,29 @@ class Declined:
     near: str
 
 
-def declined(rows: Sequence[Mapping[str, Any]]) -> Iterator[Declined]:
+def declined(rows: Sequence[SpokenTurn]) -> Iterator[Declined]:
     """From all spoken turns, calls together and in order; calls for a person and small talk are not among them."""
-    for _, group in groupby(rows, key=lambda row: row["call_id"]):
+    for _, group in groupby(rows, key=lambda row: row.call_id):
         call = list(group)
         for number, row in enumerate(call):
             why = _why(row, call[number + 1] if number + 1 < len(call) else None)
-            if why and len(row["heard"].split()) >= FEWEST_WORDS:
-                at = row["started"] + row["start_s"]
-                near = "" if row["intent"] == OUT_OF_SCOPE else row["intent"]
-                yield Declined(
-                    row["call_id"], at, row["start_s"], row["lang"], row["heard"], why, near or row["second"]
-                )
+            if why and len(row.heard.split()) >= FEWEST_WORDS:
+                at = row.started + row.start_s
+                near = "" if row.intent == OUT_OF_SCOPE else row.intent
+                yield Declined(row.call_id, at, row.start_s, row.lang, row.heard, why, near or row.second)
 
 
-def _why(row: Mapping[str, Any], following: Mapping[str, Any] | None) -> str:
+def _why(row: SpokenTurn, following: SpokenTurn | None) -> str:
     """Empty where the caller was answered, or asked for nothing, or where understanding was away."""
-    if not row["intent"]:
+    if not row.intent:
         return ""
-    match row["decision"]:
+    match row.decision:
         case Decision.REPROMPT:
             return "declined"
-        case Decision.HANDOFF if row["intent"] != ControlIntent.HUMAN:
+        case Decision.HANDOFF if row.intent != ControlIntent.HUMAN:
             return "person"
         case Decision.CONFIRM | Decision.EITHER if (
-            following is not None and following["intent"] == ControlIntent.NO
+            following is not None and following.intent == ControlIntent.NO
         ):
             return "denied"
     return ""

@@ -20,7 +20,7 @@ from ivr.evaluation.replay.dialogue_replay import DialogueReplayer, heard_then
 from ivr.evaluation.replay.diff import Attribution, DiffStep, ReplayReport
 from ivr.evaluation.replay.engines import ReplayEngines
 from ivr.evaluation.replay.recording import CallRecording
-from ivr.store.audio_capture import ear_of
+from ivr.store.audio_capture import capture_of
 
 SPARE_S = 0.5
 """Seconds after the last turn that was taken: today's ear may be a little slower."""
@@ -45,7 +45,7 @@ class _Sounds:
     """What the ear got in each part of a call, or else what Asterisk recorded of it."""
 
     def __init__(self, story: CallHistory, recording: Path) -> None:
-        tape = ear_of(recording)
+        tape = capture_of(recording)
         self._story, self._recording = story, recording
         self._tapes = CallRecording.tapes(tape, story.ear) if story.ear and tape.exists() else {}
 

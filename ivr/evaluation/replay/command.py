@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import re
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -14,8 +13,9 @@ from typing import Any
 
 from rich.console import Console
 from rich.table import Table
-from sqlalchemy import Engine
 
+from ivr.content.callflow import load_callflow
+from ivr.core import timespan
 from ivr.core.errors import UsageError
 from ivr.core.settings import Settings
 from ivr.evaluation.replay import diff, golden, jobs, report
@@ -23,11 +23,11 @@ from ivr.evaluation.replay.jobs import ReplayJob, Result, Row
 from ivr.evaluation.replay.ray_pool import RayPool
 from ivr.nlu import serving
 from ivr.store import queries
-from ivr.store.access import store
+from ivr.store.database import Store
+from ivr.store.journal import drained_store
+from ivr.store.rows import CallRow
 
 ENGINES = ("", "auto", "vosk", "whisper")
-DAY_S = 86_400.0
-UNITS = {"m": 60.0, "h": 3600.0, "d": DAY_S, "w": 7 * DAY_S}
 
 
 @dataclass(frozen=True)
@@ -100,38 +100,27 @@ def replayed(settings: Settings, wanted: ReplaySelection, todo: Sequence[ReplayJ
 
 def chosen(settings: Settings, wanted: ReplaySelection) -> list[ReplayJob]:
     """The calls that were named, or all since then that were recorded."""
-    engine = store(settings)
-    try:
+    with drained_store(settings) as store:
         if wanted.calls:
-            return [_named(engine, settings, call_id) for call_id in wanted.calls]
-        begun = time.time() - seconds(wanted.since)
-        rows = [row for row in queries.recent_calls(engine, 1_000_000) if row["started"] >= begun]
-        return [job(engine, settings, row) for row in reversed(rows) if row["recording"]]
-    finally:
-        engine.dispose()
+            return [_named(store, settings, call_id) for call_id in wanted.calls]
+        now = timespan.now(load_callflow(settings.root).hours.timezone)
+        rows = queries.calls_since(store, timespan.since(wanted.since, now).start.timestamp())
+        return [job(store, settings, row) for row in rows if row.recording]
 
 
-def seconds(since: str) -> float:
-    """``7d``, ``36h``, ``90m``, ``2w`` in seconds."""
-    found = re.fullmatch(r"(\d+)([mhdw])", since)
-    if found is None:
-        raise UsageError(f"--since {since}: write for example 90m, 36h, 7d or 2w")
-    return int(found[1]) * UNITS[found[2]]
-
-
-def _named(engine: Engine, settings: Settings, call_id: str) -> ReplayJob:
-    row = queries.call(engine, call_id)
+def _named(store: Store, settings: Settings, call_id: str) -> ReplayJob:
+    row = queries.call(store, call_id)
     if row is None:
         raise UsageError(f"no call {call_id}: see `ivr calls`")
-    if not row["recording"]:
+    if not row.recording:
         raise UsageError(f"call {call_id} has no recording: nothing to replay")
-    return job(engine, settings, row)
+    return job(store, settings, row)
 
 
-def job(engine: Engine, settings: Settings, row: queries.Row) -> ReplayJob:
+def job(store: Store, settings: Settings, row: CallRow) -> ReplayJob:
     """A recorded call as a job."""
     return ReplayJob(
-        row["id"], tuple(queries.events_of(engine, row["id"])), settings.state_dir.stored(row["recording"])
+        row.id, tuple(queries.events_of(store, row.id)), settings.state_dir.stored(row.recording)
     )
 
 
@@ -181,11 +170,8 @@ def _show_checks(checks: Sequence[golden.Check], wanted: ReplaySelection, took_s
 
 def add_golden(settings: Settings, call_id: str, name: str, note: str) -> None:
     """Keep a recorded call in a golden set."""
-    engine = store(settings)
-    try:
-        kept = _named(engine, settings, call_id)
-    finally:
-        engine.dispose()
+    with drained_store(settings) as store:
+        kept = _named(store, settings, call_id)
     turns = golden.add(settings, name, kept, note)
     sys.stderr.write(
         f"{kept.call_id} is in {name}: {len(turns)} turns; edit {settings.state_dir.golden_set(name)}\n"

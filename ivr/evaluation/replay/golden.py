@@ -34,7 +34,7 @@ from ivr.core.yamlfile import Strict, dump, load
 from ivr.evaluation.replay.call_history import HistoryTurn, read
 from ivr.evaluation.replay.dialogue_replay import then
 from ivr.evaluation.replay.jobs import ReplayJob, Result, Row
-from ivr.store.audio_capture import ear_of
+from ivr.store.audio_capture import capture_of
 
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,40}")
 
@@ -145,8 +145,8 @@ def add(settings: Settings, name: str, job: ReplayJob, note: str = "") -> dict[i
     path.parent.mkdir(parents=True, exist_ok=True)
     events, sound = copies(path.parent, job.call_id)
     _copy_sound(job.recording, sound)
-    if ear_of(job.recording).exists():
-        shutil.copyfile(ear_of(job.recording), ear_of(sound))
+    if capture_of(job.recording).exists():
+        shutil.copyfile(capture_of(job.recording), capture_of(sound))
     lines = (json.dumps(to_json(item), ensure_ascii=False) for item in job.events)
     events.write_text("\n".join(lines) + "\n", "utf-8")
     turns = {turn.number: _expected(turn) for turn in read(job.call_id, job.events).turns}
@@ -164,7 +164,7 @@ def remove(settings: Settings, name: str, call_id: str) -> None:
     suite = load_suite(settings, name)
     for path in copies(suite.folder, call_id):
         path.unlink(missing_ok=True)
-        ear_of(path).unlink(missing_ok=True)
+        capture_of(path).unlink(missing_ok=True)
     if call_id in suite.calls:
         _write(_file(settings, name), {one: call for one, call in suite.calls.items() if one != call_id})
 

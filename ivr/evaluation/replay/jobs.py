@@ -30,7 +30,7 @@ from ivr.evaluation.replay import call_replay
 from ivr.evaluation.replay.call_history import read
 from ivr.evaluation.replay.engines import ReplayEngines
 from ivr.nlu import training
-from ivr.store.audio_capture import ear_of
+from ivr.store.audio_capture import capture_of
 
 log = logging.getLogger(__name__)
 
@@ -96,7 +96,7 @@ def at_hand(job: ReplayJob) -> Iterator[Path]:
         return
     with tempfile.TemporaryDirectory(prefix="replay-") as folder, contextlib.ExitStack() as files:
         path = Path(folder) / job.recording.name
-        for name, content in ((path, job.sound), (ear_of(path), job.ear)):
+        for name, content in ((path, job.sound), (capture_of(path), job.ear)):
             if content:
                 file = files.enter_context(open(os.memfd_create(name.name), "wb", buffering=0))
                 file.write(content)
@@ -249,5 +249,5 @@ def with_sound(job: ReplayJob) -> ReplayJob:
 
 
 def _ear(job: ReplayJob) -> bytes:
-    path = ear_of(job.recording)
+    path = capture_of(job.recording)
     return path.read_bytes() if path.exists() else b""

@@ -1,6 +1,6 @@
-"""``make migration``: write the initial revision anew from ``ivr/store/tables.py``.
+"""``make migration``: generates the initial revision from ``ivr/store/tables.py``.
 
-For as long as nothing was released: after that, a change is a revision of its own.
+After the first release, a change will be a revision of its own.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def main() -> None:
 
 
 def _body() -> str:
-    """The statements that make every table in an empty database."""
+    """The statements that make all tables in an empty database."""
     with sa.create_engine("sqlite://").connect() as connection:
         script = produce_migrations(MigrationContext.configure(connection), metadata)
     assert script.upgrade_ops is not None

@@ -1,4 +1,4 @@
-"""Alembic's environment: runs the revisions on the connection that ``ivr.store.schema`` holds locked."""
+"""Alembic's environment: runs the revisions on the connection that ``ivr.store.schema`` has locked."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from ivr.store.tables import metadata
 context.configure(
     connection=context.config.attributes["connection"],
     target_metadata=metadata,
-    transactional_ddl=True,  # on SQLite too: half a migration is rolled back
+    transactional_ddl=True,  # on SQLite too, so that a failed migration is rolled back
 )
 with context.begin_transaction():
     context.run_migrations()

@@ -10,11 +10,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import sqlalchemy as sa
 
 from ivr.core.settings import Settings, load
 from ivr.store import inbox
-from ivr.store.database import open_store
+from ivr.store.database import Store
 from tests.conftest import ROOT
 from tests.console.messages import leave, record
 
@@ -25,14 +24,14 @@ def settings(tmp_path: Path) -> Settings:
 
 
 @pytest.fixture
-def store(settings: Settings) -> Iterator[sa.Engine]:
+def store(settings: Settings) -> Iterator[Store]:
     """Two messages of different days."""
     settings.state.mkdir(parents=True)
-    engine = open_store(settings.database)
-    leave(engine, "20261123-1", ago_s=90_000.0)
-    leave(engine, "20261124-1", "my passport", lang="en", urgency="passport")
-    yield engine
-    engine.dispose()
+    opened = Store(settings.database)
+    leave(opened, "20261123-1", ago_s=90_000.0)
+    leave(opened, "20261124-1", "my passport", lang="en", urgency="passport")
+    yield opened
+    opened.close()
 
 
 def ivr(settings: Settings, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -41,7 +40,7 @@ def ivr(settings: Settings, *arguments: str) -> subprocess.CompletedProcess[str]
     return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
 
 
-def test_messages_are_listed_oldest_first_and_by_state(settings: Settings, store: sa.Engine) -> None:
+def test_messages_are_listed_oldest_first_and_by_state(settings: Settings, store: Store) -> None:
     inbox.change(store, "20261124-1", "take", "Ana")
     for arguments in ((), ("list",)):
         listed = [json.loads(line) for line in ivr(settings, *arguments, "--json").stdout.splitlines()]
@@ -53,17 +52,15 @@ def test_messages_are_listed_oldest_first_and_by_state(settings: Settings, store
     assert shown[3].strip() == "automatic transcript: my passport"
 
 
-def test_the_beginning_of_an_id_is_enough_where_it_is_the_only_one(
-    settings: Settings, store: sa.Engine
-) -> None:
+def test_the_beginning_of_an_id_is_enough_where_it_is_the_only_one(settings: Settings, store: Store) -> None:
     done = ivr(settings, "take", "20261124", "--by", "Ana", "--note", "at once")
     assert (done.returncode, done.stdout) == (0, "") and "20261124-1: taken by Ana" in done.stderr
     both = ivr(settings, "take", "202611", "--by", "Ana")
     assert (both.returncode, both.stdout) == (2, "") and "no message 202611" in both.stderr
-    assert inbox.history(store, "20261124-1")[0]["note"] == "at once"
+    assert inbox.history(store, "20261124-1")[0].note == "at once"
 
 
-def test_what_is_refused_is_one_line_and_exit_1(settings: Settings, store: sa.Engine) -> None:
+def test_what_is_refused_is_one_line_and_exit_1(settings: Settings, store: Store) -> None:
     ivr(settings, "take", "20261124-1", "--by", "Ana")
     late = ivr(settings, "take", "20261124-1", "--by", "Ben")
     assert late.returncode == 1 and late.stdout == ""
@@ -71,11 +68,11 @@ def test_what_is_refused_is_one_line_and_exit_1(settings: Settings, store: sa.En
     ivr(settings, "note", "20261124-1", "no answer yet", "--by", "Ben")
     assert ivr(settings, "answer", "20261124-1", "--by", "Ana").returncode == 0
     ivr(settings, "reopen", "20261124-1", "--by", "Ben")
-    told = [(entry["by"], entry["what"]) for entry in inbox.history(store, "20261124-1")]
+    told = [(entry.by, entry.what) for entry in inbox.history(store, "20261124-1")]
     assert told == [("Ana", "take"), ("Ben", "note"), ("Ana", "answer"), ("Ben", "reopen")]
 
 
-def test_a_sound_is_written_out(settings: Settings, store: sa.Engine, tmp_path: Path) -> None:
+def test_a_sound_is_written_out(settings: Settings, store: Store, tmp_path: Path) -> None:
     content = record(settings, "20261124-1").read_bytes()
     out = tmp_path / "out.wav"
     assert ivr(settings, "play", "20261124-1", "--out", str(out)).returncode == 0

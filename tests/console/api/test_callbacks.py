@@ -11,10 +11,10 @@ from tests.store.test_callbacks import NUMBER, ask
 
 
 async def test_a_callback_has_all_that_a_person_needs_to_call(desk: Desk) -> None:
-    ask(desk.context.engine, "c1")
-    attempt = callbacks.begin(desk.context.engine, "c1", "desk", 1000.0)
+    ask(desk.context.store, "c1")
+    attempt = callbacks.begin(desk.context.store, "c1", "desk", 1000.0)
     assert attempt is not None
-    callbacks.settle(desk.context.engine, "c1", attempt, Settled("no-answer", "open", next_at=1900.0))
+    callbacks.settle(desk.context.store, "c1", attempt, Settled("no-answer", "open", next_at=1900.0))
     found = (await desk.http.get("/callbacks/c1")).json()
     assert (found["number"], found["lang"], found["state"], found["attempts"]) == (NUMBER, "fr", "open", 1)
     assert found["start"] == "1970-01-01T00:16:40Z" and found["call"] == "call-c1"
@@ -23,8 +23,8 @@ async def test_a_callback_has_all_that_a_person_needs_to_call(desk: Desk) -> Non
 
 
 async def test_taken_done_and_then_nothing_more(desk: Desk) -> None:
-    ask(desk.context.engine, "c1")
-    ask(desk.context.engine, "c2")
+    ask(desk.context.store, "c1")
+    ask(desk.context.store, "c2")
     taken = await desk.http.post("/callbacks/c1/take", json={"by": "Ana"})
     assert (taken.status_code, taken.json()["owner"]) == (200, "Ana")
     other = await desk.http.post("/callbacks/c1/take", json={"by": "Ben"})
@@ -39,7 +39,7 @@ async def test_taken_done_and_then_nothing_more(desk: Desk) -> None:
 
 
 async def test_given_back(desk: Desk) -> None:
-    ask(desk.context.engine, "c1")
+    ask(desk.context.store, "c1")
     await desk.http.post("/callbacks/c1/take", json={"by": "Ana"})
     assert (await desk.http.post("/callbacks/c1/release")).json()["owner"] == ""
 
@@ -48,7 +48,7 @@ async def test_given_back(desk: Desk) -> None:
     "body", [{}, {"by": "Ana"}, {"by": "Ana", "outcome": "  "}, {"by": "", "outcome": "x"}]
 )
 async def test_who_closes_says_who_he_is_and_why(desk: Desk, body: dict[str, str]) -> None:
-    ask(desk.context.engine, "c1")
+    ask(desk.context.store, "c1")
     assert (await desk.http.post("/callbacks/c1/close", json=body)).status_code == 422
 
 

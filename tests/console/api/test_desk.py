@@ -26,7 +26,7 @@ def call(desk: Desk, call_id: str, *happened: events.Event, ago_s: float = 0.0) 
         events.Stamped(call_id, begun + index * 1000, float(index), event)
         for index, event in enumerate((started, *happened))
     ]
-    write(desk.context.engine, story, PSEUDONYMS)
+    write(desk.context.store, story, PSEUDONYMS)
 
 
 async def pushes(desk: Desk, query: str = "") -> AsyncIterator[tuple[str, dict[str, object]]]:

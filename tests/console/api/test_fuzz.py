@@ -37,7 +37,7 @@ def client(settings: Settings) -> Iterator[TestClient]:
     token = {"Authorization": f"Bearer {settings.secrets['CONSOLE_TOKEN']}"}
     with TestClient(create_app(context), headers=token) as found:
         yield found
-    context.engine.dispose()
+    context.store.close()
 
 
 def bodies(operation: dict[str, Any], schemas: dict[str, Any]) -> st.SearchStrategy[bytes | None]:

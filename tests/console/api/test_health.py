@@ -10,12 +10,12 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 import httpx
-import sqlalchemy as sa
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
 from ivr.console.api import health
 from ivr.console.api.call_metrics import SETTLED_S, CallMetrics
+from ivr.store.database import Store
 from ivr.store.writer import write
 from tests.conftest import ROOT
 from tests.console.house import Desk
@@ -32,7 +32,7 @@ def samples(text: str) -> Samples:
     }
 
 
-def counted(meter: CallMetrics, registry: CollectorRegistry, store: sa.Engine, now: float) -> Samples:
+def counted(meter: CallMetrics, registry: CollectorRegistry, store: Store, now: float) -> Samples:
     meter.update(store, now)
     return samples(generate_latest(registry).decode())
 
@@ -88,7 +88,7 @@ async def test_the_classifier_process_is_a_part_that_calls_can_do_without(desk: 
 
 
 async def test_metrics_name_the_parts_and_the_messages(desk: Desk) -> None:
-    await asyncio.to_thread(write, desk.context.engine, stamped("c1"), PSEUDONYMS)
+    await asyncio.to_thread(write, desk.context.store, stamped("c1"), PSEUDONYMS)
     answer = await desk.http.get("/metrics")
     assert answer.headers["content-type"].startswith("text/plain")
     found = samples(answer.text)
@@ -97,7 +97,7 @@ async def test_metrics_name_the_parts_and_the_messages(desk: Desk) -> None:
     assert ("accueil_calls_running", ()) in found and "+34" not in answer.text
 
 
-def test_each_call_is_counted_once_when_it_has_settled(store: sa.Engine) -> None:
+def test_each_call_is_counted_once_when_it_has_settled(store: Store) -> None:
     now = time.time()
     registry = CollectorRegistry()
     meter = CallMetrics(registry, since=now)
@@ -118,7 +118,7 @@ def test_each_call_is_counted_once_when_it_has_settled(store: sa.Engine) -> None
     )
 
 
-def test_calls_from_before_are_not_counted_again_after_a_restart(store: sa.Engine) -> None:
+def test_calls_from_before_are_not_counted_again_after_a_restart(store: Store) -> None:
     now = time.time()
     registry = CollectorRegistry()
     write(store, stamped("c1", first=int((now - 600) * SECOND)), PSEUDONYMS)

@@ -11,8 +11,8 @@ from typing import Any
 
 import httpx
 import pytest
-import sqlalchemy as sa
 
+from ivr.store.database import Store
 from tests.console.house import Desk
 from tests.console.messages import NUMBER, leave, record
 
@@ -32,7 +32,7 @@ def ids(page: Any) -> list[str]:
 
 
 async def test_a_message_has_all_that_a_person_needs_to_answer_it(desk: Desk) -> None:
-    leave(desk.context.engine, "m1", "he perdido el pasaporte", urgency="pasaporte, perdido")
+    leave(desk.context.store, "m1", "he perdido el pasaporte", urgency="pasaporte, perdido")
     message = (await desk.http.get("/messages/m1")).json()
     assert message["transcript"] == {
         "automatic": True, "text": "he perdido el pasaporte", "confidence": 0.8, "ready": True,
@@ -51,13 +51,13 @@ async def test_a_message_has_all_that_a_person_needs_to_answer_it(desk: Desk) ->
 
 
 async def test_a_transcript_that_is_to_come_is_said_to_come(desk: Desk) -> None:
-    leave(desk.context.engine, "m1", None)
+    leave(desk.context.store, "m1", None)
     assert (await desk.http.get("/messages/m1")).json()["transcript"]["ready"] is False
 
 
 async def test_the_list_is_filtered_and_paged(desk: Desk) -> None:
     for number in range(5):
-        leave(desk.context.engine, f"m{number}", lang="fr" if number % 2 else "en", ago_s=100.0 - number)
+        leave(desk.context.store, f"m{number}", lang="fr" if number % 2 else "en", ago_s=100.0 - number)
     page = await get(desk, limit="2")
     assert (ids(page), page["next"]) == (["m4", "m3"], "m3")
     page = await get(desk, limit="3", after=page["next"])
@@ -71,7 +71,7 @@ async def test_the_list_is_filtered_and_paged(desk: Desk) -> None:
 
 
 async def test_a_message_is_taken_noted_and_answered_and_all_of_it_is_kept(desk: Desk) -> None:
-    leave(desk.context.engine, "m1")
+    leave(desk.context.store, "m1")
     taken = (await post(desk, "m1/take", by="  Ana ")).json()
     assert (taken["state"], taken["owner"]) == ("taken", "Ana")
     noted = await post(desk, "m1/notes", by="Ben", note="she speaks French too")
@@ -87,7 +87,7 @@ async def test_a_message_is_taken_noted_and_answered_and_all_of_it_is_kept(desk:
 
 
 async def test_two_take_it_at_once_and_one_is_told_who_was_quicker(desk: Desk) -> None:
-    leave(desk.context.engine, "m1")
+    leave(desk.context.store, "m1")
     names = [f"P{number}" for number in range(6)]
     answers = await asyncio.gather(*(post(desk, "m1/take", by=name) for name in names))
     assert sorted(answer.status_code for answer in answers) == [200, *[409] * 5]
@@ -111,7 +111,7 @@ async def test_two_take_it_at_once_and_one_is_told_who_was_quicker(desk: Desk) -
 async def test_what_cannot_be_used_is_refused_by_its_name(
     desk: Desk, path: str, body: dict[str, str], where: str
 ) -> None:
-    leave(desk.context.engine, "m1")
+    leave(desk.context.store, "m1")
     answer = await post(desk, path, **body)
     assert (answer.status_code, answer.json()["status"]) == (422, 422)
     assert answer.json()["detail"].startswith(where)
@@ -137,7 +137,7 @@ async def test_what_is_not_there_is_not_found(desk: Desk) -> None:
 
 
 async def test_the_sound_is_given_whole_and_in_parts(desk: Desk) -> None:
-    leave(desk.context.engine, "m1")
+    leave(desk.context.store, "m1")
     content = record(desk.context.settings, "m1").read_bytes()
     whole = await desk.http.get("/messages/m1/sound")
     assert whole.content == content and whole.headers["content-type"] == "audio/wav"
@@ -149,7 +149,7 @@ async def test_the_sound_is_given_whole_and_in_parts(desk: Desk) -> None:
 
 
 async def test_a_sound_that_is_not_kept_any_more_is_said(desk: Desk) -> None:
-    leave(desk.context.engine, "m1")
+    leave(desk.context.store, "m1")
     answer = await desk.http.get("/messages/m1/sound")
     assert answer.status_code == 404 and "not kept" in answer.json()["detail"]
 
@@ -158,20 +158,20 @@ async def test_a_sound_that_is_not_kept_any_more_is_said(desk: Desk) -> None:
 
 
 async def test_a_store_that_is_away_is_said_and_comes_back(desk: Desk) -> None:
-    leave(desk.context.engine, "m1")
-    if desk.context.engine.dialect.name != "sqlite":
+    leave(desk.context.store, "m1")
+    if desk.context.store.engine.dialect.name != "sqlite":
         pytest.skip("how PostgreSQL goes and comes is shown in tests/store")
-    with away(desk.context.engine):
+    with away(desk.context.store):
         answer = await desk.http.get("/messages")
         assert answer.status_code == 503 and "store is away" in answer.json()["detail"]
     assert ids(await get(desk)) == ["m1"]
 
 
 @contextlib.contextmanager
-def away(engine: sa.Engine) -> Iterator[None]:
+def away(store: Store) -> Iterator[None]:
     """SQLite's file cannot be opened."""
-    file = Path(str(engine.url.database))
-    engine.dispose()
+    file = Path(str(store.engine.url.database))
+    store.close()
     file.rename(f"{file}.away")
     file.mkdir()
     yield

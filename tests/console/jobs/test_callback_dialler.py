@@ -11,7 +11,6 @@ import shutil
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -28,7 +27,8 @@ from ivr.service.pbx_parameters import pbx_parameters
 from ivr.simulator.adviser import AdviserPlan, Reaction, SimulatedAdviser
 from ivr.simulator.softphone import Credentials, Softphone
 from ivr.store import callbacks
-from ivr.store.database import open_store
+from ivr.store.database import Store
+from ivr.store.rows import CallbackRow
 from ivr.store.tables import callbacks as table
 from ivr.store.writer import write
 from tests.asterisk.peers import tone
@@ -102,21 +102,21 @@ class Town:
         wanted = CallbackWanted(id, number, "en", start, start + 3600, "louvre.price")
         story = [Stamped(f"call-{id}", 1, 0.0, CallStarted(number, "accueil", "accueil-1")),
                  Stamped(f"call-{id}", 2, 9.0, wanted)]  # fmt: skip
-        write(self.context.engine, story, self.context.settings.pseudonyms)
+        write(self.context.store, story, self.context.settings.pseudonyms)
         return id
 
-    async def when(self, id: str, state: str, timeout_s: float = 40.0) -> dict[str, Any]:
+    async def when(self, id: str, state: str, timeout_s: float = 40.0) -> CallbackRow:
         """The callback, once it is in that state."""
 
-        async def there() -> dict[str, Any] | None:
-            row = await asyncio.to_thread(callbacks.one, self.context.engine, id)
-            return dict(row) if row["state"] == state else None
+        async def there() -> CallbackRow | None:
+            row = await asyncio.to_thread(callbacks.one, self.context.store, id)
+            return row if row.state == state else None
 
         return await until(there, f"{id} is not {state}", timeout_s)
 
     def tried(self, id: str) -> list[str]:
         """How its attempts ended."""
-        return [row["result"] for row in callbacks.attempts_of(self.context.engine, id)]
+        return [row.result for row in callbacks.attempts_of(self.context.store, id)]
 
 
 @asynccontextmanager
@@ -131,12 +131,12 @@ async def open_town(root: Path) -> AsyncIterator[Town]:
         sound(settings.pbx / f"share/sounds/fr/desk/{file}.wav", WHISPER_HZ)
     sound(settings.pbx / "share/sounds/fr/desk/unanswered.wav", NO_ANSWER_HZ)
     settings.state.mkdir(parents=True, exist_ok=True)
-    context = Context(settings, callflow, open_store(settings.database))
+    context = Context(settings, callflow, Store(settings.database))
     try:
         async with operator, Asterisk(settings) as asterisk, Softphone(settings) as phone:
             yield Town(context, asterisk, phone, operator)
     finally:
-        context.engine.dispose()
+        context.store.close()
         remove(settings)
 
 
@@ -174,9 +174,9 @@ async def test_adviser_and_caller_are_connected_and_hear_each_other(town: Town, 
     assert share(talk.heard, WHISPER_HZ) > 0.5 and share(answered.heard, WHISPER_HZ) == 0
     assert share(talk.heard, CALLER_HZ) > 0.7, "the adviser does not hear the caller"
     assert share(answered.heard, ADVISER_HZ) > 0.7, "the caller does not hear the adviser"
-    assert (done["owner"], done["attempts"]) == ("desk", 1)
-    [tried] = callbacks.attempts_of(town.context.engine, id)
-    assert tried["result"] == "talked" and 2 <= tried["seconds"] <= 8
+    assert (done.owner, done.attempts) == ("desk", 1)
+    [tried] = callbacks.attempts_of(town.context.store, id)
+    assert tried.result == "talked" and 2 <= tried.seconds <= 8
     assert "0 results" in await town.asterisk.command("database show callback")
 
 
@@ -190,7 +190,7 @@ async def test_three_times_no_answer_closes_it_with_a_reason(town: Town) -> None
             closed = await town.when(id, "closed", 80)
     assert town.operator.called == [number] * 3
     assert share(told.heard, NO_ANSWER_HZ) > 0.3
-    assert (closed["attempts"], closed["outcome"]) == (3, "no answer, 3 attempts")
+    assert (closed.attempts, closed.outcome) == (3, "no answer, 3 attempts")
     assert town.tried(id) == ["busy", "no-answer", "no-answer"]
 
 
@@ -215,8 +215,8 @@ async def test_without_the_adviser_s_key_the_caller_is_not_rung(
         async with town.at_the_desk(plan):
             await until(ended, "nobody was rung")
     assert town.operator.called == [] and town.tried(id)[0] == result
-    assert callbacks.one(town.context.engine, id)["attempts"] == 0
-    with town.context.engine.begin() as connection:
+    assert callbacks.one(town.context.store, id).attempts == 0
+    with town.context.store.begin() as connection:
         connection.execute(table.update().where(table.c.id == id).values(state="closed"))
 
 
@@ -231,10 +231,10 @@ async def test_the_engine_killed_in_mid_call_harms_nobody_and_the_next_one_write
             await asyncio.wait_for(telephone.rung.wait(), 30)
         answered = await telephone.next_call()
     assert answered.answered and answered.ended_by == "adviser", "the call was cut"
-    assert callbacks.one(town.context.engine, id)["state"] == "calling"
+    assert callbacks.one(town.context.store, id).state == "calling"
     async with town.working():
         done = await town.when(id, "done")
-    assert done["attempts"] == 1 and town.tried(id) == ["talked"]
+    assert done.attempts == 1 and town.tried(id) == ["talked"]
 
 
 async def test_asterisk_killed_in_mid_call_and_he_is_called_again(town: Town, tmp_path: Path) -> None:

@@ -9,7 +9,6 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-import sqlalchemy as sa
 
 from ivr.console.jobs import callback_schedule
 from ivr.content.callflow import CallbackSettings, Hours, Weekly
@@ -17,6 +16,7 @@ from ivr.content.callflow.opening import intervals
 from ivr.core.events import CallbackWanted, CallStarted, Stamped
 from ivr.store import callbacks
 from ivr.store.callbacks import Settled
+from ivr.store.database import Store
 from ivr.store.writer import write
 from tests.store.calls import PSEUDONYMS
 
@@ -31,7 +31,7 @@ def at(text: str) -> dt.datetime:
     return dt.datetime.fromisoformat(text).replace(tzinfo=PARIS)
 
 
-def ask(store: sa.Engine, id: str = "c1", start: str = "2026-11-24T11:00", end: str = "2026-11-24T12:00",
+def ask(store: Store, id: str = "c1", start: str = "2026-11-24T11:00", end: str = "2026-11-24T12:00",
         number: str = NUMBER) -> None:  # fmt: skip
     """Somebody asks for a callback in a call of his."""
     wanted = CallbackWanted(id, number, "en", at(start).timestamp(), at(end).timestamp(), "louvre.price")
@@ -44,7 +44,7 @@ def ask(store: sa.Engine, id: str = "c1", start: str = "2026-11-24T11:00", end: 
 class Day:
     """A clock that jumps a minute at a time; ``answers`` says how each attempt ends, None: no adviser is free."""
 
-    store: sa.Engine
+    store: Store
     now: dt.datetime
     answers: Callable[[int], str | None]
     rules: CallbackSettings = RULES
@@ -53,7 +53,7 @@ class Day:
 
     def run(self, until: str) -> None:
         while self.now < at(until):
-            tasks = callbacks.waiting(self.store)
+            tasks = callbacks.pending(self.store)
             for decision in callback_schedule.due(
                 tasks, self.now, self.rules, lambda day: intervals(HOURS, day)
             ):
@@ -88,24 +88,24 @@ class Day:
 
 
 def day(
-    store: sa.Engine, *results: str | None, rules: CallbackSettings = RULES, start: str = "2026-11-24T10:00"
+    store: Store, *results: str | None, rules: CallbackSettings = RULES, start: str = "2026-11-24T10:00"
 ) -> Day:
     """Attempts end so, one after the other, and then ever as the last."""
     return Day(store, at(start), lambda nth: results[min(nth, len(results) - 1)], rules)
 
 
-def test_nothing_happens_before_the_window_and_once_he_was_reached(store: sa.Engine) -> None:
+def test_nothing_happens_before_the_window_and_once_he_was_reached(store: Store) -> None:
     ask(store)
     passing = day(store, "talked")
     passing.run("2026-11-26T10:00")
     assert passing.log == [("24 11:00", "talked")]
     row = callbacks.one(store, "c1")
-    assert (row["state"], row["attempts"], row["owner"]) == ("done", 1, "desk")
+    assert (row.state, row.attempts, row.owner) == ("done", 1, "desk")
     [tried] = callbacks.attempts_of(store, "c1")
-    assert (tried["result"], tried["seconds"]) == ("talked", 63.0)
+    assert (tried.result, tried.seconds) == ("talked", 63.0)
 
 
-def test_three_attempts_with_pauses_then_closed_with_a_reason(store: sa.Engine) -> None:
+def test_three_attempts_with_pauses_then_closed_with_a_reason(store: Store) -> None:
     ask(store)
     passing = day(store, "no-answer", "busy", "no-answer")
     passing.run("2026-11-26T10:00")
@@ -113,19 +113,19 @@ def test_three_attempts_with_pauses_then_closed_with_a_reason(store: sa.Engine) 
         ("24 11:00", "no-answer"), ("24 11:15", "busy"), ("24 11:30", "no-answer"),
         ("24 11:31", "no answer, 3 attempts"),
     ]  # fmt: skip
-    assert callbacks.one(store, "c1")["state"] == "closed"
+    assert callbacks.one(store, "c1").state == "closed"
 
 
-def test_an_adviser_who_does_not_take_it_costs_the_caller_no_attempt(store: sa.Engine) -> None:
+def test_an_adviser_who_does_not_take_it_costs_the_caller_no_attempt(store: Store) -> None:
     ask(store)
     passing = day(store, "no-adviser", "declined", "interrupted", "talked")
     passing.run("2026-11-26T10:00")
     assert [what for _, what in passing.log] == ["no-adviser", "declined", "interrupted", "talked"]
-    assert callbacks.one(store, "c1")["attempts"] == 1
+    assert callbacks.one(store, "c1").attempts == 1
 
 
 def test_a_window_that_passes_without_a_free_adviser_is_followed_by_the_next_and_then_closed(
-    store: sa.Engine,
+    store: Store,
 ) -> None:
     ask(store)
     passing = day(store, None)
@@ -136,7 +136,7 @@ def test_a_window_that_passes_without_a_free_adviser_is_followed_by_the_next_and
     ]  # fmt: skip
 
 
-def test_what_is_left_on_saturday_evening_is_called_on_monday(store: sa.Engine) -> None:
+def test_what_is_left_on_saturday_evening_is_called_on_monday(store: Store) -> None:
     ask(store, start="2026-11-28T17:00", end="2026-11-28T18:00")
     passing = day(
         store, "no-answer", "talked", rules=CallbackSettings(pause_min=120), start="2026-11-28T10:00"
@@ -147,7 +147,7 @@ def test_what_is_left_on_saturday_evening_is_called_on_monday(store: sa.Engine) 
     ]  # fmt: skip
 
 
-def test_nobody_is_rung_outside_the_hours_even_inside_a_window(store: sa.Engine) -> None:
+def test_nobody_is_rung_outside_the_hours_even_inside_a_window(store: Store) -> None:
     ask(store, start="2026-11-24T17:00", end="2026-11-24T20:00")
     passing = day(store, "no-answer", "talked", rules=CallbackSettings(pause_min=90))
     passing.run("2026-11-26T10:00")
@@ -156,24 +156,24 @@ def test_nobody_is_rung_outside_the_hours_even_inside_a_window(store: sa.Engine)
     ]  # fmt: skip
 
 
-def test_a_change_of_the_clock_does_not_shift_a_window(store: sa.Engine) -> None:
+def test_a_change_of_the_clock_does_not_shift_a_window(store: Store) -> None:
     ask(store, start="2026-10-26T09:00", end="2026-10-26T10:00")
     passing = day(store, "talked", start="2026-10-24T20:00")
     passing.run("2026-10-27T10:00")
     assert passing.log == [("26 09:00", "talked")]
 
 
-def test_what_a_person_has_taken_is_his(store: sa.Engine) -> None:
+def test_what_a_person_has_taken_is_his(store: Store) -> None:
     ask(store)
     callbacks.take(store, "c1", "Ana")
     passing = day(store, "talked")
     passing.run("2026-11-27T10:00")
-    assert passing.log == [] and callbacks.one(store, "c1")["state"] == "open"
+    assert passing.log == [] and callbacks.one(store, "c1").state == "open"
 
 
 @pytest.mark.parametrize("number", ["+33892700900", "+18765551234", "112", PSEUDONYMS.of(NUMBER)])
 def test_a_number_that_may_not_be_called_is_not_called_whatever_stands_in_the_store(
-    store: sa.Engine, number: str
+    store: Store, number: str
 ) -> None:
     ask(store, number=number)
     passing = day(store, "talked")
@@ -183,11 +183,11 @@ def test_a_number_that_may_not_be_called_is_not_called_whatever_stands_in_the_st
     ]
 
 
-def test_the_earlier_window_first(store: sa.Engine) -> None:
+def test_the_earlier_window_first(store: Store) -> None:
     ask(store, "late", "2026-11-24T11:30", "2026-11-24T12:30")
     ask(store, "early")
     now = at("2026-11-24T11:45")
     decisions: list[Any] = callback_schedule.due(
-        callbacks.waiting(store), now, RULES, lambda day: intervals(HOURS, day)
+        callbacks.pending(store), now, RULES, lambda day: intervals(HOURS, day)
     )
     assert [decision.id for decision in decisions] == ["early", "late"]

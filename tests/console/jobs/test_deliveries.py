@@ -26,7 +26,7 @@ from ivr.content.callflow.notify import Notify
 from ivr.core.settings import Settings
 from ivr.service.child_process import ChildProcess
 from ivr.store import outbox
-from ivr.store.outbox import Row
+from ivr.store.rows import DeliveryRow
 from ivr.store.tables import deliveries
 from tests.conftest import ROOT
 from tests.console.messages import NUMBER, leave, record
@@ -41,14 +41,14 @@ def context(settings: Settings, database: str) -> Iterator[Context]:
     """A console's context; tests say who is notified."""
     opened = open_context(dataclasses.replace(settings, database_url=database))
     yield opened
-    opened.engine.dispose()
+    opened.store.close()
 
 
 def telling(context: Context, **notify: Any) -> Context:
     """A message is there, and such is ``notify``."""
     flow = context.callflow.model_copy(update={"notify": Notify.model_validate(notify)})
     context = dataclasses.replace(context, callflow=flow)
-    leave(context.engine, "m1", TEXT, urgency="pasaporte")
+    leave(context.store, "m1", TEXT, urgency="pasaporte")
     StaffNotifier(context).announce()
     return context
 
@@ -59,14 +59,14 @@ def by_mail(context: Context, port: int, **mail: Any) -> Context:
     return telling(context, mail={**usual, "recipients": ["desk@example.org"], **mail})
 
 
-def in_outbox(context: Context) -> Row:
-    (row,) = outbox.deliveries_of(context.engine, "m1")
+def in_outbox(context: Context) -> DeliveryRow:
+    (row,) = outbox.deliveries_of(context.store, "m1")
     return row
 
 
 def hurry(context: Context, **values: float) -> None:
     """The pause is over."""
-    with context.engine.begin() as connection:
+    with context.store.begin() as connection:
         connection.execute(deliveries.update().values(**{"due": 0.0, **values}))
 
 
@@ -78,7 +78,7 @@ async def test_a_mail_holds_what_a_person_needs_and_the_sound(context: Context) 
     with postbox() as box:
         context = by_mail(context, box.port, link="https://desk.example.org/messages/")
         await Deliveries(context, MailJob(context)).once()
-    assert in_outbox(context)["state"] == "sent" and box.to == ["desk@example.org"]
+    assert in_outbox(context).state == "sent" and box.to == ["desk@example.org"]
     (mail,) = box.mails
     assert mail["Subject"] == "URGENT (pasaporte): new message, es, 2 s"
     assert (mail["From"], mail["Auto-Submitted"]) == ("line@example.org", "auto-generated")
@@ -116,14 +116,14 @@ async def test_a_server_that_does_not_take_it_is_asked_again(context: Context, m
         sending = Deliveries(context, MailJob(context))
         await sending.once()
         row = in_outbox(context)
-        assert (row["state"], row["attempts"], box.mails) == ("waiting", 1, [])
-        assert said in row["error"] and 0 < row["due"] - time.time() <= FIRST_S
+        assert (row.state, row.attempts, box.mails) == ("waiting", 1, [])
+        assert said in row.error and 0 < row.due - time.time() <= FIRST_S
         await sending.once()
         assert box.tries == 1, "not before the pause is over"
         hurry(context)
         await sending.once()
-    assert in_outbox(context)["state"] == "sent"
-    assert [mail["Message-ID"] for mail in box.mails] == [f"<{row['id']}@example.org>"]
+    assert in_outbox(context).state == "sent"
+    assert [mail["Message-ID"] for mail in box.mails] == [f"<{row.id}@example.org>"]
 
 
 async def test_a_server_that_is_not_there_is_asked_again(context: Context) -> None:
@@ -131,7 +131,7 @@ async def test_a_server_that_is_not_there_is_asked_again(context: Context) -> No
         gone = box.port
     context = by_mail(context, gone)
     await Deliveries(context, MailJob(context)).once()
-    assert "ConnectionRefusedError" in in_outbox(context)["error"]
+    assert "ConnectionRefusedError" in in_outbox(context).error
 
 
 @pytest.mark.parametrize(("password", "state"), [("right", "sent"), ("wrong", "waiting")])
@@ -145,7 +145,7 @@ async def test_the_password_goes_over_tls_alone(
         context = by_mail(context, box.port, security="starttls", username="line")
         await Deliveries(context, MailJob(context)).once()
     row = in_outbox(context)
-    assert row["state"] == state and (state == "sent" or "535" in row["error"])
+    assert row.state == state and (state == "sent" or "535" in row.error)
     assert set(box.logins) == {("line", password)}
 
 
@@ -153,7 +153,7 @@ async def test_a_server_with_a_strange_certificate_gets_nothing(context: Context
     with postbox(tls=certificate(tmp_path)) as box:
         context = by_mail(context, box.port, security="starttls", username="line")
         await Deliveries(context, MailJob(context)).once()
-    assert "certificate" in in_outbox(context)["error"].lower() and box.logins == [] and box.mails == []
+    assert "certificate" in in_outbox(context).error.lower() and box.logins == [] and box.mails == []
 
 
 # webhook
@@ -176,14 +176,14 @@ async def test_a_webhook_is_tried_until_it_answers_and_always_tells_the_same(
         context = telling(context, webhook=served.url)
         await deliver(context, served, 5)
         row = in_outbox(context)
-        assert (row["state"], row["attempts"], row["error"]) == ("waiting", 5, "webhook: HTTP 404")
+        assert (row.state, row.attempts, row.error) == ("waiting", 5, "webhook: HTTP 404")
         await deliver_more(context, served)
-    assert (in_outbox(context)["state"], in_outbox(context)["error"]) == ("sent", "")
+    assert (in_outbox(context).state, in_outbox(context).error) == ("sent", "")
     secret = context.settings.secrets["WEBHOOK_SECRET"]
     for posted in served.posted:
         assert verify(secret, posted.body, posted.headers[SIGNATURE.lower()], time.time())
         assert posted.body == served.posted[0].body
-        assert posted.headers["idempotency-key"] == posted.told["id"] == row["id"]
+        assert posted.headers["idempotency-key"] == posted.told["id"] == row.id
     told = served.posted[0].told
     assert (told["type"], told["message"]["id"], told["message"]["urgency"]) == (
         "message.new",
@@ -240,7 +240,7 @@ async def test_after_three_days_it_is_given_up_aloud_and_nothing_of_the_callers_
         hurry(context, created=time.time() - GIVE_UP_S - 1)
         await Deliveries(context, WebhookJob(context)).once()
         row = in_outbox(context)
-        assert (row["state"], row["attempts"]) == ("given-up", 2) and "ALARM" in caplog.text
+        assert (row.state, row.attempts) == ("given-up", 2) and "ALARM" in caplog.text
         hurry(context)
         await Deliveries(context, WebhookJob(context)).once()
         assert len(served.posted) == 2
@@ -250,12 +250,12 @@ async def test_after_three_days_it_is_given_up_aloud_and_nothing_of_the_callers_
 async def test_a_message_that_is_gone_is_told_to_nobody(context: Context) -> None:
     async with hook() as served:
         context = telling(context, webhook=served.url)
-        with context.engine.begin() as connection:  # as SQLite leaves it: no foreign keys there
+        with context.store.begin() as connection:  # as SQLite leaves it: no foreign keys there
             if connection.dialect.name == "postgresql":
                 pytest.skip("PostgreSQL takes the deliveries along")
             connection.execute(sa.text("DELETE FROM messages"))
         await Deliveries(context, WebhookJob(context)).once()
-        assert served.posted == [] and in_outbox(context)["state"] == "given-up"
+        assert served.posted == [] and in_outbox(context).state == "given-up"
 
 
 # the process
@@ -280,7 +280,7 @@ async def test_a_console_that_is_killed_while_it_delivers_delivers_after_its_ret
         root = root_with(tmp_path / "root", f"  webhook: {served.url}\n")
         settings = dataclasses.replace(settings, root=root, database_url=database)
         context = open_context(settings)
-        leave(context.engine, "m1", TEXT)
+        leave(context.store, "m1", TEXT)
         console = ChildProcess(settings, "ivr.console", "console")
         console.supervise()
         try:
@@ -292,7 +292,7 @@ async def test_a_console_that_is_killed_while_it_delivers_delivers_after_its_ret
             await until(lambda: is_sent(context), "it was not written down")
         finally:
             await console.stop()
-            context.engine.dispose()
+            context.store.close()
     assert served.posted[0].told["id"] == served.posted[1].told["id"]
     log = (settings.state / "logs/console.log").read_text()
     assert NUMBER not in log and TEXT not in log and "Traceback" not in log
@@ -303,4 +303,4 @@ async def arrived(served: Hook, count: int) -> bool:
 
 
 async def is_sent(context: Context) -> bool:
-    return str(in_outbox(context)["state"]) == "sent"
+    return in_outbox(context).state == "sent"

@@ -42,7 +42,7 @@ def context(settings: Settings, database: str) -> Iterator[Context]:
     """An office that never closes."""
     opened = open_context(dataclasses.replace(settings, database_url=database))
     yield at_hours(opened, ALWAYS, NOTIFY)
-    opened.engine.dispose()
+    opened.store.close()
 
 
 def at_hours(context: Context, weekly: Weekly, notify: Notify) -> Context:
@@ -53,12 +53,12 @@ def at_hours(context: Context, weekly: Weekly, notify: Notify) -> Context:
 
 def told(context: Context, id: str = "m1", kind: str = "message.new") -> Counter[str]:
     """Who is told, and how often."""
-    found = outbox.deliveries_of(context.engine, id)
-    return Counter(row["target"] or row["channel"] for row in found if row["kind"] == kind)
+    found = outbox.deliveries_of(context.store, id)
+    return Counter(row.target or row.channel for row in found if row.kind == kind)
 
 
 def move_back(context: Context, id: str, seconds: float) -> None:
-    with context.engine.begin() as connection:
+    with context.store.begin() as connection:
         changed = sa.text("UPDATE messages SET left_at = left_at - :by WHERE id = :id")
         connection.execute(changed, {"by": seconds, "id": id})
 
@@ -76,7 +76,7 @@ def move_back(context: Context, id: str, seconds: float) -> None:
 def test_everybody_who_is_to_know_is_told_once(
     context: Context, lang: str, urgency: str, people: list[str]
 ) -> None:
-    leave(context.engine, "m1", lang=lang, urgency=urgency)
+    leave(context.store, "m1", lang=lang, urgency=urgency)
     announcer = StaffNotifier(context)
     for _ in range(3):
         announcer.announce()
@@ -84,23 +84,23 @@ def test_everybody_who_is_to_know_is_told_once(
 
 
 def test_people_are_told_when_the_transcript_is_there(context: Context) -> None:
-    leave(context.engine, "m1", None)
+    leave(context.store, "m1", None)
     StaffNotifier(context).announce()
     assert not told(context)
-    transcribe(context.engine, "m1", "mi pasaporte", "pasaporte")
+    transcribe(context.store, "m1", "mi pasaporte", "pasaporte")
     StaffNotifier(context).announce()
     assert told(context)["head@example.org"] == 1
 
 
 def test_a_recogniser_that_is_away_keeps_no_message_from_people(context: Context) -> None:
-    leave(context.engine, "m1", None, ago_s=TRANSCRIPT_S + 1)
+    leave(context.store, "m1", None, ago_s=TRANSCRIPT_S + 1)
     StaffNotifier(context).announce()
     assert told(context)["desk@example.org"] == 1
 
 
 def test_two_consoles_on_one_store_tell_once(context: Context) -> None:
     for number in range(5):
-        leave(context.engine, f"m{number}")
+        leave(context.store, f"m{number}")
     gate = threading.Barrier(3)
 
     def announce() -> None:
@@ -118,7 +118,7 @@ def test_two_consoles_on_one_store_tell_once(context: Context) -> None:
 
 
 def test_with_nobody_to_tell_old_messages_are_not_told_of_later(context: Context) -> None:
-    leave(context.engine, "m1")
+    leave(context.store, "m1")
     StaffNotifier(at_hours(context, ALWAYS, Notify())).announce()
     StaffNotifier(context).announce()
     assert not told(context)
@@ -130,7 +130,7 @@ def test_with_nobody_to_tell_old_messages_are_not_told_of_later(context: Context
 @pytest.fixture
 def announced(context: Context) -> Context:
     """A message that was announced just now."""
-    leave(context.engine, "m1")
+    leave(context.store, "m1")
     StaffNotifier(context).announce()
     return context
 
@@ -150,10 +150,10 @@ def test_an_unanswered_message_is_told_of_again_and_not_for_ever(announced: Cont
 
 
 def test_who_has_taken_it_is_reminded_too_who_has_answered_it_is_not(announced: Context) -> None:
-    inbox.change(announced.engine, "m1", "take", "Ana")
+    inbox.change(announced.store, "m1", "take", "Ana")
     move_back(announced, "m1", 3 * HOUR)
     assert reminded(announced) == 1
-    inbox.change(announced.engine, "m1", "answer", "Ana")
+    inbox.change(announced.store, "m1", "answer", "Ana")
     move_back(announced, "m1", 3 * HOUR)
     assert reminded(announced) == 1
 
@@ -165,7 +165,7 @@ def test_hours_in_which_nobody_is_there_do_not_count(announced: Context) -> None
 
 
 def test_for_an_urgent_message_all_hours_count(context: Context) -> None:
-    leave(context.engine, "m1", urgency="pasaporte")
+    leave(context.store, "m1", urgency="pasaporte")
     StaffNotifier(context).announce()
     move_back(context, "m1", 2.1 * HOUR)
     assert reminded(at_hours(context, NEVER, NOTIFY)) == 1
@@ -173,11 +173,11 @@ def test_for_an_urgent_message_all_hours_count(context: Context) -> None:
 
 
 def test_a_message_nobody_was_told_of_yet_is_not_reminded_of(context: Context) -> None:
-    leave(context.engine, "m1", ago_s=9 * HOUR)
+    leave(context.store, "m1", ago_s=9 * HOUR)
     assert reminded(context) == 0
 
 
 def test_each_delivery_has_an_id_of_its_own(announced: Context) -> None:
-    with announced.engine.connect() as connection:
+    with announced.store.connect() as connection:
         found = list(connection.scalars(sa.select(deliveries.c.id)))
     assert len(found) == len(set(found)) == 2

@@ -67,7 +67,7 @@ async def test_a_call_is_sent_once_when_the_collector_takes_it(desk: Desk) -> No
         traces = TracesJob(dataclasses.replace(desk.context, settings=settings))
         now = time.time()
         told = stamped("c1", first=int((now - 60) * SECOND))
-        await asyncio.to_thread(write, desk.context.engine, told, PSEUDONYMS)
+        await asyncio.to_thread(write, desk.context.store, told, PSEUDONYMS)
         await traces.send(client, now)
         assert not collector.bodies  # not settled yet
         collector.status = "503 Service Unavailable"

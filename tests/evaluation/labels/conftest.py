@@ -10,6 +10,7 @@ import pytest
 
 from ivr.core import events, settings
 from ivr.core.settings import Settings
+from ivr.store.database import Store
 from ivr.store.journal import Journal
 from tests.conftest import ROOT
 from tests.store.calls import stamped
@@ -32,7 +33,8 @@ def office(tmp_path: Path, database: str) -> Settings:
 @pytest.fixture
 def tell(office: Settings) -> Iterator[Tell]:
     """Put a call's events into the store; it began a minute ago, or ``days`` before."""
-    journal = Journal(office.state / "spool", office.database, office.pseudonyms)
+    store = Store(office.database)
+    journal = Journal(office.state / "spool", store, office.pseudonyms)
 
     def put(call_id: str, *happened: events.Event, days: float = 0.0) -> None:
         first = events.Sequence().next() - round((60 + days * 86_400) * 1e9)
@@ -42,6 +44,7 @@ def tell(office: Settings) -> Iterator[Tell]:
 
     yield put
     journal.close()
+    store.close()
 
 
 def asked(

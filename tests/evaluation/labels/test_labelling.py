@@ -8,7 +8,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine
 
 from ivr.content import heldout
 from ivr.content.faq import load_faq
@@ -19,7 +18,8 @@ from ivr.core.settings import Settings
 from ivr.evaluation.labels import labelling, promotion
 from ivr.evaluation.labels.proposal import side
 from ivr.store import retention
-from ivr.store.access import opened
+from ivr.store.database import Store
+from ivr.store.journal import drained_store
 from tests.evaluation.labels.conftest import Tell, asked
 from tests.store.spool import tone
 
@@ -78,14 +78,14 @@ def test_two_people_may_differ_and_it_shows(
 
 @pytest.mark.parametrize("remove", [retention.words, retention.whole_calls])
 def test_labels_go_with_the_words_of_their_call(
-    office: Settings, tell: Tell, remove: Callable[[Engine, float], int], capsys: pytest.CaptureFixture[str]
+    office: Settings, tell: Tell, remove: Callable[[Store, float], int], capsys: pytest.CaptureFixture[str]
 ) -> None:
     tell("t-1", *asked("le prix"), END, days=9)
     tell("t-2", *asked("le prix"), END)
     label(office, "t-1/1", right=True)
     label(office, "t-2/1", right=True)
-    with opened(office) as engine:
-        assert remove(engine, time.time() - 8 * 86_400) == 1
+    with drained_store(office) as store:
+        assert remove(store, time.time() - 8 * 86_400) == 1
     labelling.show_list(office, "30d", disputed=False, as_json=True)
     assert [row["turn"] for row in printed(capsys)] == ["t-2/1"]
 

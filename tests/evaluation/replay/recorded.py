@@ -203,6 +203,6 @@ async def record(
         kept = events.RecordingKept(recording.name, 1.0, ear)
         happened.append(events.Stamped(happened[0].call_id, happened[-1].seq + 1, 0.0, kept))
     else:
-        audio_capture.ear_of(recording).unlink()
+        audio_capture.capture_of(recording).unlink()
     story = read(happened[0].call_id, happened)
     return Recorded(story, happened, recording, known)

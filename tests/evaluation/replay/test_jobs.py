@@ -1,4 +1,4 @@
-"""Many calls: results kept under what made them; workers that die; how far back ``--since`` reaches."""
+"""Many calls: results kept under what made them; workers that die."""
 
 from __future__ import annotations
 
@@ -13,9 +13,8 @@ from ivr.core import events
 from ivr.core.errors import UsageError
 from ivr.core.settings import Settings, load
 from ivr.evaluation.replay import jobs
-from ivr.evaluation.replay.command import seconds
 from ivr.evaluation.replay.jobs import ReplayJob, Result
-from ivr.store.audio_capture import ear_of
+from ivr.store.audio_capture import capture_of
 from tests.conftest import ROOT
 from tests.store.calls import stamped
 
@@ -93,12 +92,12 @@ def test_errors_are_not_kept_and_a_recording_that_is_gone_is_told(settings: Sett
 
 def test_what_travelled_with_a_job_is_at_hand_and_on_no_disk(tmp_path: Path) -> None:
     one = job(tmp_path, "c1")
-    ear_of(one.recording).write_bytes(b"ear")
+    capture_of(one.recording).write_bytes(b"ear")
     sent = jobs.with_sound(one)
     with jobs.at_hand(one) as there:
         assert there == one.recording
     with jobs.at_hand(sent) as copy:
-        assert (copy.read_bytes(), ear_of(copy).read_bytes()) == (b"sound", b"ear")
+        assert (copy.read_bytes(), capture_of(copy).read_bytes()) == (b"sound", b"ear")
         assert all(file.is_symlink() for file in copy.parent.iterdir())
     assert not copy.parent.exists()
 
@@ -125,16 +124,3 @@ def test_a_worker_that_dies_costs_only_its_running_calls(
     results = list(jobs.pool(settings, "", todo, 2))
     assert sorted(one.call_id for one in results) == [f"c{number}" for number in range(5)]
     assert not any(one.error for one in results)
-
-
-@pytest.mark.parametrize(
-    ("since", "wanted"), [("90m", 5400), ("36h", 129600), ("7d", 604800), ("2w", 1209600)]
-)
-def test_how_far_back(since: str, wanted: float) -> None:
-    assert seconds(since) == wanted
-
-
-@pytest.mark.parametrize("since", ["", "7", "d", "7 d", "-1d", "7y"])
-def test_a_span_that_is_none(since: str) -> None:
-    with pytest.raises(UsageError, match="7d"):
-        seconds(since)

@@ -20,6 +20,7 @@ from ivr.simulator.scenario import CallSpec
 from ivr.simulator.sip_line import SipLine, open_line
 from ivr.simulator.softphone import Softphone
 from ivr.speech.caller_voices import caller_wav
+from ivr.store.rows import CallRow
 from tests.service.calls import sounds
 from tests.service.calls.store import Store, told
 
@@ -32,7 +33,7 @@ PATIENCE_S = 30.0
 class Record:
     """A call that is over: its row in the store, its events, and both legs as the caller had them."""
 
-    row: dict[str, object]
+    row: CallRow
     story: tuple[events.Stamped, ...]
     said: bytes
     heard: bytes
@@ -191,7 +192,7 @@ class Caller:
     async def call_id(self) -> str:
         """The service's name for this call."""
         row = await self._store.call(self.number)
-        return str(row["id"])
+        return row.id
 
     async def record(self, *, recording: bool = True) -> Record:
         """The whole call, when the service has written it up."""

@@ -5,18 +5,15 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterable
-from typing import Any, TypeVar
-
-from sqlalchemy import Engine
+from typing import TypeVar
 
 from ivr.core import events
 from ivr.core.settings import Settings
-from ivr.store import queries
-from ivr.store.database import open_store
+from ivr.store import database, queries
+from ivr.store.rows import CallRow, MessageRow
 
 T = TypeVar("T")
 E = TypeVar("E", bound=events.Event)
-Row = dict[str, Any]
 WRITTEN_S = 30.0
 """Longest wait for something to stand in the store: events come every half second, recordings and messages
 when the collector has been round."""
@@ -42,15 +39,15 @@ class Store:
     """The database of one service."""
 
     def __init__(self, settings: Settings) -> None:
-        self._engine: Engine = open_store(settings.database)
+        self._store = database.Store(settings.database)
         self._pseudonyms = settings.pseudonyms
         self._ids: dict[str, str] = {}
 
     def close(self) -> None:
         """Close its connections."""
-        self._engine.dispose()
+        self._store.close()
 
-    async def call(self, number: str) -> Row:
+    async def call(self, number: str) -> CallRow:
         """The latest call from that number."""
         return await until(lambda: self._call(number), f"no call from {number} in the store")
 
@@ -60,13 +57,13 @@ class Store:
             row = await self._call(number)
             if row is None:
                 return ()
-            self._ids[number] = row["id"]
-        return tuple(await asyncio.to_thread(queries.events_of, self._engine, self._ids[number]))
+            self._ids[number] = row.id
+        return tuple(await asyncio.to_thread(queries.events_of, self._store, self._ids[number]))
 
     async def stories(self) -> list[tuple[events.Stamped, ...]]:
         """The events of every call that is over."""
-        rows = await asyncio.to_thread(queries.recent_calls, self._engine, 200)
-        found = [tuple(await asyncio.to_thread(queries.events_of, self._engine, row["id"])) for row in rows]
+        rows = await asyncio.to_thread(queries.recent_calls, self._store, 200)
+        found = [tuple(await asyncio.to_thread(queries.events_of, self._store, row.id)) for row in rows]
         return [one for one in found if any(isinstance(item.event, events.CallFinished) for item in one)]
 
     async def event(
@@ -85,30 +82,30 @@ class Store:
 
     async def finished(
         self, number: str, *, recording: bool = True
-    ) -> tuple[Row, tuple[events.Stamped, ...]]:
+    ) -> tuple[CallRow, tuple[events.Stamped, ...]]:
         """The call's row and events when it has an outcome, and its recording too."""
 
-        async def whole() -> Row | None:
+        async def whole() -> CallRow | None:
             row = await self._call(number)
-            return row if row and row["outcome"] and (row["recording"] or not recording) else None
+            return row if row and row.outcome and (row.recording or not recording) else None
 
         row = await until(whole, f"the call from {number} has no outcome or recording")
         return row, await self.story(number)
 
-    async def messages(self, number: str) -> list[Row]:
+    async def messages(self, number: str) -> list[MessageRow]:
         """The messages from that number."""
-        found = await asyncio.to_thread(queries.all_messages, self._engine)
-        return [dict(row) for row in found if row["number"] == number]
+        found = await asyncio.to_thread(queries.all_messages, self._store)
+        return [row for row in found if row.number == number]
 
-    async def transcribed(self, number: str, count: int = 1) -> list[Row]:
+    async def transcribed(self, number: str, count: int = 1) -> list[MessageRow]:
         """The messages from that number, when there are so many and all are transcribed."""
 
-        async def there() -> list[Row] | None:
+        async def there() -> list[MessageRow] | None:
             found = await self.messages(number)
-            return found if len(found) >= count and all(row["transcribed"] for row in found) else None
+            return found if len(found) >= count and all(row.transcribed for row in found) else None
 
         return await until(there, f"no {count} transcribed message(s) from {number}")
 
-    async def _call(self, number: str) -> Row | None:
-        found = await asyncio.to_thread(queries.recent_calls, self._engine, 200)
-        return next((dict(row) for row in found if row["number"] == self._pseudonyms.of(number)), None)
+    async def _call(self, number: str) -> CallRow | None:
+        found = await asyncio.to_thread(queries.recent_calls, self._store, 200)
+        return next((row for row in found if row.number == self._pseudonyms.of(number)), None)

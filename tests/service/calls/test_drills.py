@@ -65,10 +65,10 @@ async def is_answered(service: RunningService, tourist: Tourist) -> None:
 async def message_is_kept(service: RunningService, number: str, least_s: float = 6.0) -> None:
     """The message is stored and listed, with its text, number, language and call."""
     (message,) = await service.store.transcribed(number)
-    assert message["seconds"] > least_s and "umbrella" in message["transcript"]
-    assert (message["lang"], message["why"]) == ("en", "fallback")
-    assert message["call_id"] == (await service.store.call(number))["id"]
-    assert message["id"] in {row["id"] for row in await service.rows("voicemails")}
+    assert message.seconds > least_s and "umbrella" in message.transcript
+    assert (message.lang, message.why) == ("en", "fallback")
+    assert message.call_id == (await service.store.call(number)).id
+    assert message.id in {row["id"] for row in await service.rows("voicemails")}
 
 
 async def asterisk_dies(drill: RunningService) -> None:
@@ -105,7 +105,7 @@ async def test_killed_in_mid_answer(drill: RunningService) -> None:
         await caller.hang_up()
     speaks_again_within(caller.heard(), moment, RESCUED_S)
     record = await caller.record()
-    assert (record.row["outcome"], record.row["lang"]) == ("answered", "en")
+    assert (record.row.outcome, record.row.lang) == ("answered", "en")
     assert decided.decision == "answer"
     await is_answered(drill, ENGLISH)
     await drill.empty()
@@ -221,7 +221,7 @@ async def test_killed_for_the_second_time_in_one_call(drill: RunningService) -> 
     await back
     await message_is_kept(drill, caller.number)
     record = await caller.record()
-    assert (record.row["outcome"], record.row["ended_by"]) == ("message", "dialplan")
+    assert (record.row.outcome, record.row.ended_by) == ("message", "dialplan")
     await is_answered(drill, ENGLISH)
     await drill.empty()
 
@@ -264,8 +264,8 @@ async def test_asterisk_is_killed_while_calls_run(drill: RunningService) -> None
         await asterisk_dies(drill)
     for caller in (one, other):
         record = await caller.record()
-        assert record.row["outcome"] and record.row["recording"]
-        kept = await asyncio.to_thread(read_audio, drill.settings.state / str(record.row["recording"]))
+        assert record.row.outcome and record.row.recording
+        kept = await asyncio.to_thread(read_audio, drill.settings.state / record.row.recording)
         assert seconds(kept) > 5.0
     await is_answered(drill, FRENCH)
     await drill.empty()
@@ -294,6 +294,6 @@ async def test_asterisk_is_killed_while_a_message_is_left(drill: RunningService)
         await caller.speak(await caller.words(words.MESSAGE_EN))
         await asterisk_dies(drill)
     (message,) = await drill.store.transcribed(caller.number)
-    assert message["seconds"] > 5.0 and "umbrella" in message["transcript"]
+    assert message.seconds > 5.0 and "umbrella" in message.transcript
     await is_answered(drill, ENGLISH)
     await drill.empty()

@@ -44,7 +44,7 @@ async def test_a_disk_that_fills_up_in_mid_message(night: RunningService) -> Non
         await caller.press("#")
         await caller.until_prompt("voicemail_review", "en")
     (earlier,) = await night.store.transcribed(caller.number)
-    path = night.settings.state / earlier["file"]
+    path = night.settings.state / earlier.file
     kept = await asyncio.to_thread(path.read_bytes)
     async with small_disk(night.settings.pbx / "spool/recording"):
         async with night.call("en", ENGLISH.prefix) as other:
@@ -60,11 +60,11 @@ async def test_a_disk_that_fills_up_in_mid_message(night: RunningService) -> Non
     assert await night.share(record.prompt("voicemail_failed"), record) > HEARD
     assert [fault.part for fault in record.all(events.Fault)] == ["voicemail"]
     assert "ALARM" in night.log()
-    assert "Miller" in cut_short["transcript"] and 2.0 < cut_short["seconds"] < 4.5
+    assert "Miller" in cut_short.transcript and 2.0 < cut_short.seconds < 4.5
     assert await asyncio.to_thread(path.read_bytes) == kept
     (still,) = await night.store.messages(caller.number)
     same = ("id", "call_id", "number", "lang", "seconds", "file", "transcript")
-    assert [still[name] for name in same] == [earlier[name] for name in same]
+    assert [getattr(still, name) for name in same] == [getattr(earlier, name) for name in same]
 
 
 async def leaves_a_message(caller: Caller) -> None:

@@ -55,8 +55,8 @@ async def test_nothing_is_left(service: RunningService, stage: Callable[[Caller]
         await all_gone(service, left)
     record = await caller.record()
     answered = stage is in_the_answer
-    assert record.row["outcome"] == ("answered" if answered else "abandoned")
-    assert record.row["ended_by"] == "caller"
+    assert record.row.outcome == ("answered" if answered else "abandoned")
+    assert record.row.ended_by == "caller"
     assert await service.store.messages(caller.number) == []
 
 
@@ -71,9 +71,9 @@ async def test_a_message_cut_short_by_hanging_up_is_kept(service: RunningService
         await all_gone(service, left)
     record = await caller.record()
     (message,) = await service.store.transcribed(caller.number)
-    assert (message["why"], message["lang"], message["call_id"]) == ("hang-up", "en", record.row["id"])
-    assert message["seconds"] > 7.0 and "umbrella" in message["transcript"]
-    assert record.row["outcome"] == "message"
+    assert (message.why, message.lang, message.call_id) == ("hang-up", "en", record.row.id)
+    assert message.seconds > 7.0 and "umbrella" in message.transcript
+    assert record.row.outcome == "message"
 
 
 async def parts_of(service: RunningService, caller: Caller) -> set[str]:

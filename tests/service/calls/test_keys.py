@@ -41,4 +41,4 @@ async def test_repeat_slower_menu_language(service: RunningService) -> None:
     for key in ("topics", "language_which", "language_changed"):
         assert await service.share(record.prompt(key), record) > HEARD, key
     chosen = [(event.lang, event.how) for event in record.all(events.LanguageChosen)]
-    assert chosen == [("en", "key"), ("de", "voice")] and record.row["lang"] == "de"
+    assert chosen == [("en", "key"), ("de", "voice")] and record.row.lang == "de"

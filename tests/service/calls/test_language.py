@@ -23,7 +23,7 @@ async def test_a_language_is_chosen_by_voice(service: RunningService, lang: str,
         await caller.hears_out()
     record = await caller.record()
     assert (chosen.lang, chosen.how) == (lang, "voice")
-    assert record.row["lang"] == lang
+    assert record.row.lang == lang
     asked = record.prompt("how_can_i_help")
     assert asked.lang == lang
     assert await service.share(asked, record) > HEARD
@@ -55,4 +55,4 @@ async def test_silence_hears_the_menu_twice_then_french_and_english_go_on(servic
     langs = [said.lang for said in record.all(events.Said)[:14]]
     assert langs[1:6] == langs[7:12] == ["fr", "en", "es", "de", "it"] and langs[12:] == ["fr", "en"]
     assert [said.interrupted for said in record.all(events.Said)[:14]] == [False] * 14
-    assert decided.intent == ENGLISH.intent and record.row["lang"] == "en"
+    assert decided.intent == ENGLISH.intent and record.row.lang == "en"

@@ -57,7 +57,7 @@ async def test_a_running_call_keeps_its_words_and_the_next_has_the_new_ones(
             said = record.prompt("anything_else")
             assert said.text == text
             assert await service.share(said, record) > HEARD
-            assert record.row["outcome"] == "answered"
+            assert record.row.outcome == "answered"
 
         async def gone() -> bool:
             return not await asyncio.to_thread(Path(f"/proc/{before}").exists)

@@ -37,8 +37,8 @@ async def test_a_tourist_is_answered(service: RunningService, tourist: Tourist) 
     record = await caller.record()
     assert sounds.first_sound(record.heard) is not None  # how soon it is: ivr bench turns
     await says_the_answer(service, record, tourist)
-    assert record.row["lang"] == tourist.lang and shown(record.row["number"]) == f"…{caller.number[-2:]}"
-    assert (record.row["outcome"], record.row["ended_by"]) == ("answered", "service")
+    assert record.row.lang == tourist.lang and shown(record.row.number) == f"…{caller.number[-2:]}"
+    assert (record.row.outcome, record.row.ended_by) == ("answered", "service")
     assert in_order(record.story, STORY), [item.event.kind for item in record.story]
     await is_recorded(service, record)
 
@@ -64,7 +64,7 @@ def in_order(story: tuple[events.Stamped, ...], kinds: list[type[events.Event]])
 async def is_recorded(service: RunningService, record: Record) -> None:
     """The service's stereo recording: left the caller, right the service, turn by turn as the caller had it."""
     (left, right), rate = await asyncio.to_thread(
-        read_channels, service.settings.state / str(record.row["recording"])
+        read_channels, service.settings.state / record.row.recording
     )
     assert rate == RATE
     kept, own = await asyncio.to_thread(analyse, left, right), await record.analysis()
@@ -119,7 +119,7 @@ async def test_calls_and_timeline_are_shown(service: RunningService) -> None:
     record = await caller.record()
     pseudonym = service.settings.pseudonyms.of(caller.number)
     row = next(row for row in await service.rows("calls") if row["number"] == pseudonym)
-    assert row["id"] == record.row["id"] and row["outcome"] == "abandoned" and row["ended_by"] == "caller"
+    assert row["id"] == record.row.id and row["outcome"] == "abandoned" and row["ended_by"] == "caller"
     story: list[dict[str, Any]] = await service.rows("calls", str(row["id"]))
     kinds = [item.event.kind for item in record.story]
     assert [item["kind"] for item in story][: len(kinds)] == kinds  # its recording may be measured by now

@@ -6,7 +6,8 @@ import pytest
 
 from ivr.core import events
 from ivr.store import queries
-from ivr.store.database import open_store
+from ivr.store.database import Store
+from ivr.store.rows import CallRow
 from tests.service.calls.running_service import RunningService
 from tests.service.calls.store import until
 from tests.service.calls.words import ENGLISH
@@ -39,17 +40,17 @@ async def test_a_refused_call_leaves_counts_alone(service: RunningService) -> No
         await caller.speak(await caller.words(ENGLISH.question))
         await caller.listen(3.0)
         await caller.hang_up()
-    engine = open_store(service.settings.database)
+    store = Store(service.settings.database)
 
-    async def ended() -> queries.Row | None:
-        row = queries.call(engine, call_id)
-        return row if row and row["outcome"] else None
+    async def ended() -> CallRow | None:
+        row = queries.call(store, call_id)
+        return row if row and row.outcome else None
 
     row = await until(ended, "the call was not counted")
-    assert (row["refused"], row["number"], row["recording"], row["lang"]) == (1, "", "", "en")
-    assert row["outcome"] == "answered" and row["seconds"] > 5
-    assert {item.event.kind for item in queries.events_of(engine, call_id)} == COUNTED
-    assert queries.turns_of(engine, call_id) == []
-    engine.dispose()
+    assert (row.refused, row.number, row.recording, row.lang) == (1, "", "", "en")
+    assert row.outcome == "answered" and row.seconds > 5
+    assert {item.event.kind for item in queries.events_of(store, call_id)} == COUNTED
+    assert queries.turns_of(store, call_id) == []
+    store.close()
     assert list(monitor.glob(f"{call_id}-*")) == [] == list(ears.glob(f"{call_id}-*"))
     assert not list((service.settings.state / "recordings").glob(f"{call_id}*"))

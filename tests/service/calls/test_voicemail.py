@@ -60,9 +60,9 @@ async def test_a_message_is_listened_to_recorded_again_and_sent(
     await beeps_at_once(record, 2)
     # of its four pieces one may hold a late frame
     assert await service.share(record.prompt("voicemail_sent"), record) > HEARD
-    assert record.row["outcome"] == "message"
+    assert record.row.outcome == "message"
     (message,) = await service.store.transcribed(caller.number)
-    assert (message["lang"], message["call_id"], message["why"]) == ("es", record.row["id"], "sent")
+    assert (message.lang, message.call_id, message.why) == ("es", record.row.id, "sent")
     out = service.settings.state / "message.wav"
     await is_listed(service, caller.number, second, out)
     assert await sounds.share_of(through_g711(parts[1]), read_audio(out)) > 0.8
@@ -97,5 +97,5 @@ async def test_after_hours_who_is_not_understood_twice_leaves_a_message(night: R
     assert await night.share(record.prompt("closed"), record) > HEARD
     await beeps_at_once(record, 1)
     (message,) = await night.store.transcribed(caller.number)
-    assert (message["lang"], message["call_id"]) == ("fr", record.row["id"])
-    assert "tour" in normalise(message["transcript"])
+    assert (message.lang, message.call_id) == ("fr", record.row.id)
+    assert "tour" in normalise(message.transcript)

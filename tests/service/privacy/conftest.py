@@ -9,11 +9,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-import sqlalchemy as sa
 
 from ivr.core import events as kinds
 from ivr.core.settings import Settings
-from ivr.store.database import open_store
+from ivr.store.database import Store
 from ivr.store.journal import Journal
 from tests.conftest import ROOT
 from tests.store.conftest import database, postgresql
@@ -34,7 +33,7 @@ class Office:
         self.settings: Settings = replace(
             self.spool.settings, root=ROOT, var=root / "var", database_url=database, secrets=secrets
         )
-        self.engine: sa.Engine = open_store(database)
+        self.store = Store(database)
         self._count = 0
 
     def call(self, number: str, *said: kinds.Event, days_ago: float = 0.0, recording: bool = True) -> str:
@@ -83,7 +82,7 @@ class Office:
 
     def append(self, *told: kinds.Stamped) -> None:
         """As a worker does it."""
-        journal = Journal(self.settings.state / "spool", self.settings.database, self.settings.pseudonyms)
+        journal = Journal(self.settings.state / "spool", self.store, self.settings.pseudonyms)
         for item in told:
             journal.append(item)
         assert journal.drain()
@@ -112,4 +111,4 @@ class Office:
 def office(tmp_path: Path, database: str) -> Iterator[Office]:
     made = Office(tmp_path, database)
     yield made
-    made.engine.dispose()
+    made.store.close()

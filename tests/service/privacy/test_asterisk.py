@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ivr.store.purge import veil_queue_log
+from ivr.store.purge import redact_queue_log
 from tests.conftest import ROOT
 
 TEMPLATES = ROOT / "dialplans/asterisk"
@@ -29,8 +29,8 @@ def test_no_call_records_and_no_verbose_log() -> None:
 def test_numbers_in_the_queue_log_are_overwritten_in_place(tmp_path: Path) -> None:
     log = tmp_path / "queue_log"
     log.write_bytes(QUEUE_LOG)
-    veil_queue_log(log)
+    redact_queue_log(log)
     assert log.read_bytes() == QUEUE_LOG.replace(b"+33612345678", b"x" * 12)
-    veil_queue_log(log)
-    veil_queue_log(tmp_path / "none yet")
+    redact_queue_log(log)
+    redact_queue_log(tmp_path / "none yet")
     assert log.read_bytes().count(b"x") == 12

@@ -38,8 +38,8 @@ def filled(office: Office) -> None:
         office.want(number, number)
         office.spooled(number)
     office.want(ANA, "+33155667788")
-    for row in queries.recent_calls(office.engine, 99):
-        office.replayed(row["id"], "mon numéro est le 06 12 34 56 78")
+    for row in queries.recent_calls(office.store, 99):
+        office.replayed(row.id, "mon numéro est le 06 12 34 56 78")
 
 
 def bytes_of(office: Office) -> dict[str, bytes]:
@@ -47,7 +47,7 @@ def bytes_of(office: Office) -> dict[str, bytes]:
     assert office.settings.pbx.is_relative_to(office.settings.var)
     assert office.settings.state.is_relative_to(office.settings.var)
     found = {str(path): path.read_bytes() for path in office.settings.var.rglob("*") if path.is_file()}
-    with office.engine.connect() as connection:
+    with office.store.connect() as connection:
         for table in metadata.tables.values():
             rows = connection.execute(sa.select(table)).all()
             found[table.name] = "\n".join(map(str, rows)).encode()
@@ -77,20 +77,20 @@ def test_after_erasure_no_byte_of_the_number_is_left(
 def test_erasure_leaves_the_others_alone(office: Office, capsys: pytest.CaptureFixture[str]) -> None:
     filled(office)
     theirs = [
-        row["id"]
-        for row in queries.recent_calls(office.engine, 99)
-        if row["number"] == office.settings.pseudonyms.of(BEN)
+        row.id
+        for row in queries.recent_calls(office.store, 99)
+        if row.number == office.settings.pseudonyms.of(BEN)
     ]
     data_subject_requests.erase(office.settings, ANA)
     capsys.readouterr()
-    assert [row["id"] for row in queries.recent_calls(office.engine, 99)] == theirs and len(theirs) == 3
-    [left] = queries.all_messages(office.engine)
-    assert left["number"] == BEN and BEN in left["transcript"]
+    assert [row.id for row in queries.recent_calls(office.store, 99)] == theirs and len(theirs) == 3
+    [left] = queries.all_messages(office.store)
+    assert left.number == BEN and BEN in left.transcript
     assert len(office.files()) == 4 and all((office.settings.state / row).exists() for row in office.files())
     assert len(list(office.spool.fallback.iterdir())) == 2 and len(office.spool.pending.waiting()) == 2
     log = (office.settings.state / "logs/worker.log").read_text()
     assert log.count("another line") == 2 and BEN in log
-    assert {turn["heard"] for row in theirs for turn in queries.turns_of(office.engine, row)} == {
+    assert {turn.heard for row in theirs for turn in queries.turns_of(office.store, row)} == {
         "bonjour", "mon numéro est le [erased]",
     }  # fmt: skip
 
@@ -124,7 +124,7 @@ def test_of_a_number_that_nobody_knows_there_is_nothing(
     assert output(capsys)["calls"] == 0
     assert (
         data_subject_requests.erase(office.settings, ANA) == 0
-        and len(queries.recent_calls(office.engine)) == 1
+        and len(queries.recent_calls(office.store)) == 1
     )
 
 
@@ -148,9 +148,9 @@ def test_what_is_held_for_the_law_is_not_erased_and_said(
     capsys.readouterr()
     assert data_subject_requests.erase(office.settings, ANA) == 1
     assert output(capsys)["held"] == [held]
-    assert [row["id"] for row in queries.recent_calls(office.engine)] == [held]
+    assert [row.id for row in queries.recent_calls(office.store)] == [held]
     assert office.files() == [f"recordings/{held}.flac"] and other != held
-    retention.hold(office.engine, held, "")
+    retention.hold(office.store, held, "")
     assert data_subject_requests.erase(office.settings, ANA) == 0 and office.files() == []
 
 
@@ -161,12 +161,12 @@ def test_golden_copies_go_too_even_of_calls_that_retention_has_deleted(
     folder.mkdir(parents=True)
     calls = {name: office.call(name) for name in (ANA, BEN)}
     for call_id in calls.values():
-        told = [json.dumps(kinds.to_json(item)) for item in queries.events_of(office.engine, call_id)]
+        told = [json.dumps(kinds.to_json(item)) for item in queries.events_of(office.store, call_id)]
         (folder / f"{call_id}.jsonl").write_text("\n".join(told))
         (folder / f"{call_id}.flac").write_bytes(b"sound")
     turns = "".join(f"  {call_id}:\n    turns: {{1: {{decision: answer}}}}\n" for call_id in calls.values())
     (folder / "qa.yml").write_text(f"calls:\n{turns}")
-    with office.engine.begin() as connection:
+    with office.store.begin() as connection:
         retention.delete(connection, "calls", calls.values())
     assert data_subject_requests.erase(office.settings, ANA) == 0 and output(capsys)["golden"] == 1
     assert sorted(path.name for path in folder.iterdir()) == [

@@ -25,7 +25,7 @@ SAID = kinds.Heard("bonjour", "fr", 0.9, "whisper", 1.0, 2.0, 0.3)
 
 
 def sweep(office: Office, days: RetentionSettings = DAYS) -> dict[str, int]:
-    return purge(office.settings, office.engine, days.model_dump())
+    return purge(office.settings, office.store, days.model_dump())
 
 
 def test_what_is_young_stays(office: Office) -> None:
@@ -33,63 +33,61 @@ def test_what_is_young_stays(office: Office) -> None:
     office.leave(ANA, days_ago=9)
     files = office.files()
     assert not any(sweep(office).values()) and office.files() == files
-    assert [
-        row["heard"] for row in queries.turns_of(office.engine, queries.recent_calls(office.engine)[-1]["id"])
-    ]
+    assert [row.heard for row in queries.turns_of(office.store, queries.recent_calls(office.store)[-1].id)]
 
 
 def test_a_recording_goes_first_and_the_call_is_still_told(office: Office) -> None:
     call_id = office.call(ANA, SAID, days_ago=11)
     assert sweep(office)["recordings"] == 1 and office.files() == []
-    row = queries.call(office.engine, call_id)
-    assert row is not None and row["recording"] == "" and row["outcome"] == "answered"
-    assert queries.turns_of(office.engine, call_id)[0]["heard"] == "bonjour"
+    row = queries.call(office.store, call_id)
+    assert row is not None and row.recording == "" and row.outcome == "answered"
+    assert queries.turns_of(office.store, call_id)[0].heard == "bonjour"
 
 
 def test_then_what_was_said_and_the_counts_stay(office: Office) -> None:
     call_id = office.call(ANA, SAID, kinds.KeyPressed("7"), days_ago=31)
-    with office.engine.begin() as connection:
+    with office.store.begin() as connection:
         row = {"call_id": call_id, "n": 1, "labeller": "zoé", "words": "bonsoir", "at": time.time()}
         connection.execute(labels.insert().values(**row))
     assert sweep(office)["transcripts"] == 1
-    told = queries.events_of(office.engine, call_id)
+    told = queries.events_of(office.store, call_id)
     assert "bonjour" not in str(told) and "7" not in [getattr(item.event, "digit", "") for item in told]
-    assert [turn["heard"] for turn in queries.turns_of(office.engine, call_id)] == ["", ""]
-    with office.engine.connect() as connection:
+    assert [turn.heard for turn in queries.turns_of(office.store, call_id)] == ["", ""]
+    with office.store.connect() as connection:
         assert connection.execute(sa.select(labels)).all() == []
-    assert [turn["kind"] for turn in queries.turns_of(office.engine, call_id)] == ["speech", "key"]
+    assert [turn.kind for turn in queries.turns_of(office.store, call_id)] == ["speech", "key"]
 
 
 def test_then_the_call_and_all_that_hangs_on_it(office: Office) -> None:
     call_id = office.call(ANA, SAID, days_ago=41)
     young = office.call(ANA, SAID)
     assert sweep(office)["calls"] == 1
-    assert [row["id"] for row in queries.recent_calls(office.engine)] == [young]
-    assert queries.events_of(office.engine, call_id) == [] == queries.turns_of(office.engine, call_id)
+    assert [row.id for row in queries.recent_calls(office.store)] == [young]
+    assert queries.events_of(office.store, call_id) == [] == queries.turns_of(office.store, call_id)
 
 
 def test_a_message_goes_with_its_sound_whatever_its_state(office: Office) -> None:
     name = office.leave(ANA, days_ago=21)
-    inbox.change(office.engine, name, "take", "zoé", "")
+    inbox.change(office.store, name, "take", "zoé", "")
     assert sweep(office)["messages"] == 1
-    assert queries.all_messages(office.engine) == [] and office.files() == []
+    assert queries.all_messages(office.store) == [] and office.files() == []
 
 
 def test_a_call_goes_though_its_message_is_kept_longer(office: Office) -> None:
     name = office.leave(ANA, days_ago=50)
     sweep(office, RetentionSettings(messages=60, calls=40))
-    [left] = queries.all_messages(office.engine)
-    assert (left["id"], left["call_id"], queries.recent_calls(office.engine)) == (name, None, [])
+    [left] = queries.all_messages(office.store)
+    assert (left.id, left.call_id, queries.recent_calls(office.store)) == (name, None, [])
 
 
 def test_a_number_is_clear_while_a_message_is_open_and_some_days_longer(office: Office) -> None:
     name = office.leave(ANA, days_ago=15)
-    assert sweep(office)["numbers"] == 0 and queries.all_messages(office.engine)[0]["number"] == ANA
+    assert sweep(office)["numbers"] == 0 and queries.all_messages(office.store)[0].number == ANA
     for what in ("take", "answer"):
-        inbox.change(office.engine, name, what, "zoé", "")
+        inbox.change(office.store, name, what, "zoé", "")
     assert sweep(office)["numbers"] == 0
     assert sweep(office, RetentionSettings(numbers=0))["numbers"] == 1
-    left = queries.all_messages(office.engine)[0]["number"]
+    left = queries.all_messages(office.store)[0].number
     assert is_pseudonym(left) and left == office.settings.pseudonyms.of(ANA)
     assert sweep(office, RetentionSettings(numbers=0))["numbers"] == 0
 
@@ -98,11 +96,11 @@ def test_a_number_to_call_back_is_clear_until_it_was_called(office: Office) -> N
     name = office.want(ANA, ANA)
 
     def number() -> str:
-        with office.engine.connect() as connection:
+        with office.store.connect() as connection:
             return str(connection.scalar(sa.select(callbacks.c.number)))
 
     assert sweep(office, RetentionSettings(numbers=0))["numbers"] == 0 and number() == ANA
-    with office.engine.begin() as connection:
+    with office.store.begin() as connection:
         done = {"state": "done", "ended_at": time.time() - 60}
         connection.execute(callbacks.update().where(callbacks.c.id == name).values(**done))
     assert sweep(office, RetentionSettings(numbers=0))["numbers"] == 1 and is_pseudonym(number())
@@ -110,11 +108,11 @@ def test_a_number_to_call_back_is_clear_until_it_was_called(office: Office) -> N
 
 def test_a_call_that_is_held_keeps_everything(office: Office) -> None:
     call_id = office.call(ANA, SAID, days_ago=99)
-    retention.hold(office.engine, call_id, "claim 2026-17")
+    retention.hold(office.store, call_id, "claim 2026-17")
     assert not any(sweep(office).values())
-    row = queries.call(office.engine, call_id)
-    assert row is not None and row["recording"] and office.files() == [row["recording"]]
-    assert [row["id"] for row in retention.held(office.engine)] == [call_id]
+    row = queries.call(office.store, call_id)
+    assert row is not None and row.recording and office.files() == [row.recording]
+    assert [row.id for row in retention.held(office.store)] == [call_id]
 
 
 def test_sound_that_no_row_names_goes_when_its_time_is_over(office: Office) -> None:
@@ -157,10 +155,10 @@ async def test_the_console_does_it_every_hour(office: Office) -> None:
 
     assert Job in JOBS
     call_id = office.call(ANA, SAID, days_ago=99)
-    job = asyncio.create_task(Job(Context(office.settings, load_callflow(ROOT), office.engine)).run())
+    job = asyncio.create_task(Job(Context(office.settings, load_callflow(ROOT), office.store)).run())
     await asyncio.sleep(5)
-    row = queries.call(office.engine, call_id)
-    assert row is not None and row["recording"] == ""
+    row = queries.call(office.store, call_id)
+    assert row is not None and row.recording == ""
     office.call(ANA, SAID, days_ago=99)
     await asyncio.sleep(3600)
     assert office.files() == []
