@@ -38,7 +38,7 @@ def play(settings: Settings, message: str, out: Path) -> None:
         row = _found(store, message)
     sound = settings.state_dir.stored(row.file)
     if not sound.is_file():
-        raise UsageError(f"the sound of message {row.id} is no longer kept")
+        raise UsageError(f"the sound of message {row.id} is not kept any more")
     shutil.copyfile(sound, out)
     sys.stderr.write(f"{out}\n")
 
