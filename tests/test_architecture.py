@@ -213,3 +213,10 @@ def test_modules_that_strings_name_exist(folder: str) -> None:
             assert there or re.search(rf"\b{last}\b", file.read_text("utf-8") if file.exists() else ""), (
                 f"{path} names {name}"
             )
+
+
+@pytest.mark.parametrize("module", [name for name in MODULES if room(name) != "store"])
+def test_sql_is_written_in_the_store_alone(module: str) -> None:
+    """Its errors may be caught anywhere."""
+    used = {name for name in imported(parse(MODULES[module])) if name.partition(".")[0] == "sqlalchemy"}
+    assert used <= {"sqlalchemy.exc"}

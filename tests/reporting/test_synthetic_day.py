@@ -11,9 +11,9 @@ import pytest
 from ivr.core import events
 from ivr.core.events import Stamped
 from ivr.reporting.call_facts import CallFacts, calls_of
-from ivr.reporting.erlang import erlang_a, erlang_c, erlang_c_within
 from ivr.reporting.kpis import Kpis
 from ivr.reporting.synthetic_day import SyntheticDay, SyntheticWait, draw, serve, simulate
+from tests.reporting.erlang import erlang_a, erlang_c, erlang_c_within
 
 FOR_EVER = 1e9
 

@@ -303,6 +303,15 @@ async def test_a_disk_that_takes_nothing_is_an_alarm_and_tried_again(
         assert len(here.messages()) == 1
 
 
+async def test_an_idle_service_keeps_its_connections_to_the_store(tmp_path: Path) -> None:
+    async with instance(tmp_path) as here:
+        await here.go()
+        opened: list[object] = []
+        sa.event.listen(here.store.engine, "connect", lambda connection, record: opened.append(connection))
+        await here.go(5)
+        assert opened == []
+
+
 async def test_what_was_published_is_noted_once(tmp_path: Path) -> None:
     async with instance(tmp_path) as here:
         folder = here.spool.settings.state / "generations/7"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import subprocess
 import sys
 
@@ -12,7 +13,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
 from ivr.core.errors import StoreError
-from ivr.store import queries, schema
+from ivr.store import queries, rows, schema, tables
 from ivr.store.database import Store
 from ivr.store.migrations import HEAD
 from ivr.store.tables import metadata
@@ -96,3 +97,16 @@ def test_a_migration_that_fails_half_way_leaves_nothing(database: str) -> None:
         Store(database).connect()
     assert sa.inspect(engine).get_table_names() == ["messages"]
     engine.dispose()
+
+
+@pytest.mark.parametrize(
+    ("table", "row"),
+    [
+        (tables.calls, rows.CallRow), (tables.events, rows.EventRow), (tables.turns, rows.TurnRow),
+        (tables.messages, rows.MessageRow), (tables.message_changes, rows.MessageChangeRow),
+        (tables.deliveries, rows.DeliveryRow), (tables.callbacks, rows.CallbackRow),
+        (tables.callback_attempts, rows.CallbackAttemptRow),
+    ],
+)  # fmt: skip
+def test_a_row_has_the_columns_of_its_table_in_their_order(table: sa.Table, row: type) -> None:
+    assert [field.name for field in dataclasses.fields(row)] == table.columns.keys()
