@@ -9,6 +9,7 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from ivr.content.callflow import Callflow, load_callflow
+from ivr.core import clock
 from ivr.core.settings import Settings
 from ivr.store.database import Store
 
@@ -23,7 +24,7 @@ class Context:
 
     def now(self) -> dt.datetime:
         """The time in the office's zone; ``IVR_TODAY`` stops it."""
-        return self.settings.now(self.callflow.hours.zone)
+        return clock.now(self.settings, self.callflow.hours.zone)
 
 
 def open_context(settings: Settings) -> Context:

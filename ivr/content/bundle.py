@@ -18,6 +18,7 @@ from ivr.content.faq import Faq, load_faq
 from ivr.content.keywords import KeywordSpotter, load_emergency, load_urgency
 from ivr.content.languages import LanguageNames, key_word
 from ivr.content.phrases import Phrases, load_phrases
+from ivr.core import clock
 from ivr.core.settings import Settings
 from ivr.core.yamlfile import Document, Finding
 
@@ -85,7 +86,7 @@ class Content:
             names=LanguageNames.load(root),
             emergency=load_emergency(root),
             urgency=load_urgency(root),
-            now=lambda: settings.now(flow.hours.zone),
+            now=lambda: clock.now(settings, flow.hours.zone),
         )
 
 

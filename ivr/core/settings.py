@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import os
 import secrets as _secrets
 from collections.abc import Mapping
@@ -130,12 +129,6 @@ class Settings:
     def rasa(self) -> str:
         """Base address of Rasa, the configured one or the embedded server's."""
         return self.rasa_url or f"http://127.0.0.1:{self.rasa_port}"
-
-    def now(self, zone: dt.tzinfo) -> dt.datetime:
-        """The time in ``zone``; IVR_TODAY (``2026-11-24T10:00``) stops the clock, for trials."""
-        if self.today:
-            return dt.datetime.fromisoformat(self.today).replace(tzinfo=zone)
-        return dt.datetime.now(zone)
 
 
 def load(environ: Mapping[str, str] | None = None, root: Path | None = None) -> Settings:

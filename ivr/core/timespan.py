@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime as dt
 import re
 from dataclasses import dataclass
-from zoneinfo import ZoneInfo
 
 from ivr.core.errors import UsageError
 
@@ -48,8 +47,3 @@ def since(text: str, now: dt.datetime) -> Timespan:
     if start >= now:
         raise UsageError(f"--since {text}: that day is still to come")
     return Timespan(start, now)
-
-
-def now(zone: str) -> dt.datetime:
-    """This moment in the time zone named ``zone``, for example ``Europe/Paris``."""
-    return dt.datetime.now(ZoneInfo(zone))

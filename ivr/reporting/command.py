@@ -13,7 +13,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from ivr.content.callflow import load_callflow
-from ivr.core import events, timespan
+from ivr.core import clock, events, timespan
 from ivr.core.errors import UsageError
 from ivr.core.settings import Settings
 from ivr.reporting import report_page, report_text
@@ -103,7 +103,7 @@ def read_events(lines: Iterable[str], name: str) -> list[CallEvents]:
 
 def _of_store(settings: Settings, since: str) -> TrafficReport:
     zone = _zone(settings)
-    span = timespan.since(since, dt.datetime.now(zone))
+    span = timespan.since(since, clock.wall(zone))
     with drained_store(settings) as store:
         found = calls_of(call_events(store, span.start.timestamp(), span.end.timestamp(), COUNTED))
     return TrafficReport(f"Calls of {span}", found, zone)
@@ -119,7 +119,7 @@ def _of_file(settings: Settings, path: Path) -> TrafficReport:
 
 
 def _zone(settings: Settings) -> ZoneInfo:
-    return ZoneInfo(load_callflow(settings.root).hours.timezone)
+    return load_callflow(settings.root).hours.zone
 
 
 def _write_csv(path: Path, rows: Sequence[tuple[str, Kpis]]) -> None:

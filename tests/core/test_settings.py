@@ -15,6 +15,7 @@ from ivr.service.child_process import environment
 WORDS = {
     "log_format": "json",
     "recogniser": "vosk",
+    "whisper_decoder": "faster-whisper",
     "rasa_url": "http://nlu:5005",
     "asterisk_url": "http://pbx:8088",
     "database_url": "postgresql://store/ivr",

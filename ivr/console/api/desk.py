@@ -16,7 +16,7 @@ from pydantic import BaseModel, Field
 from ivr.asterisk import queues
 from ivr.console.api.problems import REFUSALS, Problem
 from ivr.console.context import Context, Here
-from ivr.core import events, vocabulary
+from ivr.core import clock, events, vocabulary
 from ivr.core.errors import AmiError
 from ivr.core.pbx_names import language_of
 from ivr.core.pseudonyms import shown
@@ -198,5 +198,5 @@ def _names(context: Context) -> dict[str, str]:
 
 
 def _midnight(context: Context) -> float:
-    now = dt.datetime.now(context.callflow.hours.zone)
+    now = clock.wall(context.callflow.hours.zone)
     return now.replace(hour=0, minute=0, second=0, microsecond=0).timestamp()

@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 from ivr.content.callflow import load_callflow
 from ivr.content.faq import load_faq
 from ivr.content.intents import OUT_OF_SCOPE
-from ivr.core import timespan
+from ivr.core import clock, timespan
 from ivr.core.audio import WIDTH, read_channels, write_wav
 from ivr.core.errors import UsageError
 from ivr.core.settings import Settings
@@ -153,11 +153,11 @@ def _table(found: Sequence[Score]) -> Iterator[str]:
 
 
 def _span(settings: Settings, since: str) -> Timespan:
-    return timespan.since(since, timespan.now(str(_zone(settings))))
+    return timespan.since(since, clock.wall(load_callflow(settings.root).hours.zone))
 
 
 def _zone(settings: Settings) -> ZoneInfo:
-    return ZoneInfo(load_callflow(settings.root).hours.timezone)
+    return load_callflow(settings.root).hours.zone
 
 
 def _seconds(span: Timespan) -> tuple[float, float]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from ivr.content import heldout
 from ivr.content.callflow import load_callflow
 from ivr.content.faq import FOLDER, load_faq
-from ivr.core import timespan
+from ivr.core import clock, timespan
 from ivr.core.errors import ConfigError, UsageError
 from ivr.core.paths import proposals
 from ivr.core.settings import Settings
@@ -31,7 +31,7 @@ from ivr.store.journal import drained_store
 
 def promote(settings: Settings, since: str, out: Path | None) -> None:
     """Write the proposal."""
-    now = timespan.now(load_callflow(settings.root).hours.timezone)
+    now = clock.wall(load_callflow(settings.root).hours.zone)
     span = timespan.since(since, now)
     with drained_store(settings) as store:
         rows = labels.all_labels(store, span.start.timestamp(), span.end.timestamp())

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ivr.content.callflow import load_callflow
-from ivr.core import timespan
+from ivr.core import clock, timespan
 from ivr.core.settings import Settings
 from ivr.evaluation.labels.clustering import grouped
 from ivr.evaluation.labels.embeddings import vectors
@@ -68,7 +68,7 @@ def trend(week: int, count: int, weeks: float) -> str:
 
 def show(settings: Settings, since: str, least: int, html: Path | None, *, as_json: bool) -> None:
     """Group the turns since then; groups of fewer than ``least`` are counted but not shown."""
-    span = timespan.since(since, timespan.now(load_callflow(settings.root).hours.timezone))
+    span = timespan.since(since, clock.wall(load_callflow(settings.root).hours.zone))
     start, end = span.start.timestamp(), span.end.timestamp()
     with drained_store(settings) as store:
         asked = list(declined(labels.spoken_turns(store, start, end)))[-MOST:]

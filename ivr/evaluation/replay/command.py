@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.table import Table
 
 from ivr.content.callflow import load_callflow
-from ivr.core import timespan
+from ivr.core import clock, timespan
 from ivr.core.errors import UsageError
 from ivr.core.settings import Settings
 from ivr.evaluation.replay import diff, golden, jobs, report
@@ -103,7 +103,7 @@ def chosen(settings: Settings, wanted: ReplaySelection) -> list[ReplayJob]:
     with drained_store(settings) as store:
         if wanted.calls:
             return [_named(store, settings, call_id) for call_id in wanted.calls]
-        now = timespan.now(load_callflow(settings.root).hours.timezone)
+        now = clock.wall(load_callflow(settings.root).hours.zone)
         rows = queries.calls_since(store, timespan.since(wanted.since, now).start.timestamp())
         return [job(store, settings, row) for row in rows if row.recording]
 
