@@ -24,8 +24,6 @@ NOT_IMPORTED = {
 """Packages that are declared although no module of ``ivr`` imports them, and why."""
 QA = ("evaluation", "simulator")
 """Packages of ``ivr`` that may import what the extra ``qa`` installs."""
-TOOLS = {"aiosmtpd", "hypothesis", "pytest", "uv", "websockets", "wordfreq"}
-"""Packages of the extra ``dev`` that tests import."""
 
 
 def names(requirements: Iterable[str]) -> set[str]:
