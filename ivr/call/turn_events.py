@@ -5,11 +5,12 @@ from __future__ import annotations
 from ivr.call.audio.caller_turn import CallerTurn
 from ivr.call.audio.interpretation import Interpretation
 from ivr.call.audio.player import Playback
-from ivr.call.audio.turn_trace import TurnTrace, runs
+from ivr.call.audio.turn_trace import TurnTrace
 from ivr.call.dialogue import number_words
 from ivr.call.dialogue.caller import PromptPart
 from ivr.core import events
 from ivr.core.events import WITHHELD_NUMBER
+from ivr.core.run_lengths import write_runs
 
 NUMBER_WORDS = 2
 """The most digits in an answer that is recorded although a number was asked for."""
@@ -31,7 +32,7 @@ def said(part: PromptPart, played: Playback) -> events.Said:
 def listened(trace: TurnTrace) -> events.Listened:
     """Return the event with all that a replay of the turn needs."""
     decodes = ",".join(map(str, trace.decodes))
-    return events.Listened(trace.since, trace.until, *trace.voice, runs(trace.prompt), decodes)
+    return events.Listened(trace.since, trace.until, *trace.voice, write_runs(trace.prompt), decodes)
 
 
 def key_pressed(keys: str) -> events.KeyPressed:

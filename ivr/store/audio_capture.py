@@ -15,6 +15,7 @@ from io import FileIO
 from pathlib import Path
 
 from ivr.core.audio import FRAME_BYTES, RATE, write_flac
+from ivr.core.run_lengths import write_counts
 from ivr.core.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -113,7 +114,7 @@ def join(settings: Settings, call_id: str, recording: Path) -> str:
     if not any(whole.values()):
         return ""
     write_flac(capture_of(recording), [b"".join(whole.values())], RATE)
-    return ",".join(f"{seq}+{len(pcm) // FRAME_BYTES}" for seq, pcm in whole.items())
+    return write_counts({seq: len(pcm) // FRAME_BYTES for seq, pcm in whole.items()})
 
 
 def forget(settings: Settings, call_id: str) -> None:

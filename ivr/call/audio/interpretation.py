@@ -7,10 +7,11 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 
 from ivr.call.audio.turn_detector import FRAME_S
-from ivr.call.audio.turn_trace import Decode, DecodedSpan, TurnTraceBuilder, runs
+from ivr.call.audio.turn_trace import Decode, DecodedSpan, TurnTraceBuilder
 from ivr.content.bundle import Content
 from ivr.content.intents import OUT_OF_SCOPE
 from ivr.core.errors import RecogniserError
+from ivr.core.run_lengths import write_runs
 from ivr.nlu.classifier import Intent
 from ivr.nlu.gate import ACTS, decide
 from ivr.speech.stt import Transcript, Utterance
@@ -166,7 +167,7 @@ class Decoding:
         frame: the current frame.  over: called when the decode has ended and was not cancelled.
         """
         frames = (self.begin_at * FRAME_S, self.fed * FRAME_S)
-        self.span = DecodedSpan(*frames, f"{self.crc:08x}", runs(self.gaps))
+        self.span = DecodedSpan(*frames, f"{self.crc:08x}", write_runs(self.gaps))
         self.began = asyncio.get_running_loop().time()
         self.trace.decodes.append(Decode(frame))
         self.first = None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 
@@ -12,8 +11,8 @@ class DecodedSpan:
 
     from_s, to_s: its place in the call's audio, in seconds.
     sum: its CRC-32 in hexadecimal, by which a replay knows that it decodes the same audio.
-    gaps: its frames without any sound, in the format of ``runs``.  There the line was late or silent, and
-        the recording may not have these frames.
+    gaps: its frames without any sound, in the format of ``ivr.core.run_lengths``.  There the line was late or
+        silent, and the recording may not have these frames.
     """
 
     from_s: float = 0.0
@@ -103,14 +102,3 @@ class TurnTraceBuilder:
     def build(self, until: int, voice: tuple[int, int] = (0, 0)) -> TurnTrace:
         """Return the trace up to the frame ``until``; ``voice`` as in ``TurnTrace``."""
         return TurnTrace(self.since or until + 1, until, voice, tuple(self.prompt), tuple(self.decodes))
-
-
-def runs(places: Sequence[int]) -> str:
-    """Write rising numbers as runs: 3, 4, 5, 9 are ``3+3,9+1``."""
-    found: list[list[int]] = []
-    for place in places:
-        if found and place == sum(found[-1]):
-            found[-1][1] += 1
-        else:
-            found.append([place, 1])
-    return ",".join(f"{first}+{count}" for first, count in found)

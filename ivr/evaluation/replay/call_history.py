@@ -10,6 +10,7 @@ from ivr.content.intents import EMERGENCY
 from ivr.content.phrases import Phrase
 from ivr.core import events
 from ivr.core.events import Stamped
+from ivr.core.run_lengths import read_counts
 from ivr.core.vocabulary import FaultPart, Party, TransferStatus
 from ivr.nlu.classifier import Intent
 
@@ -138,7 +139,7 @@ def read(call_id: str, happened: Sequence[Stamped]) -> CallHistory:
         parts=tuple(parts),
         recording=kept[-1].file if kept else "",
         seconds=ended[-1].seconds if ended else 0.0,
-        ear=_frames(kept[-1].ear) if kept else {},
+        ear=read_counts(kept[-1].ear) if kept else {},
     )
 
 
@@ -174,11 +175,6 @@ def _part(number: int, stretch: Sequence[Stamped], lang: str, first: int) -> Cal
     begun = stretch[0].event
     given_back = isinstance(begun, events.CallStarted) and begun.part > 0
     return CallSegment(number, tuple(turns), lang, given_back_as, stretch[0].seq, given_back)
-
-
-def _frames(parts: str) -> dict[int, int]:
-    """Of RecordingKept's ``ear``."""
-    return {int(seq): int(count) for seq, _, count in (one.partition("+") for one in parts.split(",") if one)}
 
 
 def _opened(stretch: Iterable[Stamped], since: float) -> Iterator[_Open]:

@@ -11,6 +11,7 @@ from pathlib import Path
 from ivr.call.audio.turn_detector import FRAME_S
 from ivr.core.audio import FRAME_BYTES, RATE, frames, read_channels, resample
 from ivr.core.events import Heard
+from ivr.core.run_lengths import read_runs
 from ivr.speech.vad import Vad
 
 AHEAD = 1
@@ -82,16 +83,7 @@ class CallRecording:
 
 def gaps(heard: Heard) -> frozenset[int]:
     """The frames of a decoded stretch that held no sound at all, counted from its beginning."""
-    return numbers(heard.gaps)
-
-
-def numbers(runs: str) -> frozenset[int]:
-    """Of runs as events hold them: ``3+3,9+1`` are 3, 4, 5 and 9."""
-    found: set[int] = set()
-    for run in filter(None, runs.split(",")):
-        first, _, length = run.partition("+")
-        found.update(range(int(first), int(first) + int(length)))
-    return frozenset(found)
+    return read_runs(heard.gaps)
 
 
 def _with_gaps(sound: Sequence[bytes], silent: frozenset[int], count: int) -> bytes:

@@ -9,7 +9,7 @@ from ivr.call.audio.listener import HANG_S
 from ivr.call.audio.turn_detector import FRAME_S
 from ivr.call.audio.turn_trace import Decode
 from ivr.core import events
-from ivr.evaluation.replay.recording import numbers
+from ivr.core.run_lengths import read_runs
 
 THROWN_AWAY_S = HANG_S - 0.5
 """A decode that was thrown away took longer than the caller's pause; the ear gives up one that takes HANG_S."""
@@ -19,7 +19,7 @@ class Spoken:
     """A mouth that speaks in the frames in which it spoke then, until today's ear cuts it."""
 
     def __init__(self, course: events.Listened) -> None:
-        self._frames = numbers(course.prompt)
+        self._frames = read_runs(course.prompt)
         self._cut = False
         self.frame = course.since
         """The frame that the ear hears next."""

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ivr.call.audio.turn_trace import runs
 from ivr.core.audio import FRAME_BYTES, write_wav
 from ivr.core.events import Heard
+from ivr.core.run_lengths import write_runs
 from ivr.evaluation.replay.recording import AHEAD, CallRecording, gaps
 
 EMPTY = bytes(FRAME_BYTES)
@@ -46,7 +46,9 @@ def test_it_is_found_between_two_frames_too() -> None:
 def test_silence_that_the_line_put_in_is_put_in_again() -> None:
     line = noise(200)
     decoded = [*line[50:60], *[EMPTY] * 3, *line[60:70], *[EMPTY] * 3, *line[70:80]]
-    told = heard(decoded, 53, gaps=runs([place for place, frame in enumerate(decoded) if frame == EMPTY]))
+    told = heard(
+        decoded, 53, gaps=write_runs([place for place, frame in enumerate(decoded) if frame == EMPTY])
+    )
     assert told.gaps == "10+3,23+3"
     assert gaps(told) == {10, 11, 12, 23, 24, 25}
     assert CallRecording(line).stretch(told) == b"".join(decoded)
