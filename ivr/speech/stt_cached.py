@@ -14,7 +14,7 @@ from pathlib import Path
 
 from ivr.speech.stt import Recogniser, Transcript, Utterance, UtteranceBuffer
 
-VERSION = "4"
+VERSION = "5"
 """Count up when an engine decodes otherwise than before."""
 
 

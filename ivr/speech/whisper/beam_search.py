@@ -85,7 +85,7 @@ def _grown(live: _Live, after: Next, end: int, beam: int, ended: list[Text]) -> 
     texts: list[tuple[int, ...]] = []
     parents: list[int] = []
     kept: list[float] = []
-    for rank, place in enumerate(np.argsort(-scores, axis=None)):
+    for rank, place in enumerate(np.argsort(-scores, axis=None, kind="stable")):
         row, column = divmod(int(place), scores.shape[1])
         token = int(after.tokens[row, column])
         if token != end:

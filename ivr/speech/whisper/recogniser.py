@@ -27,12 +27,13 @@ from faster_whisper.transcribe import get_suppressed_tokens
 from ivr.core.audio import seconds, silence
 from ivr.core.errors import EngineError, RecogniserError, UnknownModel
 from ivr.speech.denoise import without_noise
+from ivr.speech.mel import log_mel
 from ivr.speech.priority_pool import PriorityPool
 from ivr.speech.stt import Transcript, UtteranceBuffer
 from ivr.speech.vad import has_speech
 from ivr.speech.whisper.beam_search import Rules, likeliest
 from ivr.speech.whisper.decoder import Decoder, EncodedAudio
-from ivr.speech.whisper.modelfile import variables
+from ivr.speech.whisper.modelfile import in_8_bits, variables
 from ivr.speech.whisper.vocabulary import reduced
 from ivr.speech.whisper.window import CUT, POSITIONS
 
@@ -117,7 +118,7 @@ class Whisper:
         """The half of the work that any reading begins with; blocks for 0.1 to 0.2 s."""
         if not has_speech(pcm):
             return Encoded(langs[0])
-        sound = self._whisper.encode(CUT.features(self._whisper.feature_extractor, pcm))
+        sound = self._whisper.encode(CUT.features(log_mel, pcm))
         heard = self._decoder.hear(np.asarray(sound)[0])
         return Encoded(self._language(heard, langs), heard, seconds(pcm))
 
@@ -141,7 +142,7 @@ class Whisper:
 
     def _warm_up(self, lang: str) -> None:
         """A first decode takes half as long again: no caller waits for it.  Of silence nothing is decoded else."""
-        sound = self._whisper.encode(CUT.features(self._whisper.feature_extractor, silence(1.0)))
+        sound = self._whisper.encode(CUT.features(log_mel, silence(1.0)))
         self.read(Encoded(lang, self._decoder.hear(np.asarray(sound)[0]), 1.0))
 
     def _language(self, heard: EncodedAudio, langs: tuple[str, ...]) -> str:
@@ -214,11 +215,18 @@ def _loaded(model: Path, root: Path) -> tuple[dict[str, bytes], Decoder]:
     """
     try:
         files = reduced(model, root, {POSITIONS: CUT.order()})
-        return files, Decoder(variables(files["model.bin"]))
+        decoder = Decoder(variables(files["model.bin"]))
+        files["model.bin"] = in_8_bits(files["model.bin"], _encodes)
+        return files, decoder
     except (OSError, ValueError, KeyError, struct.error) as error:
         raise UnknownModel(
             f"the Whisper model in {model} has an unknown shape ({error}): run `ivr models pull`"
         ) from error
+
+
+def _encodes(name: str) -> bool:
+    """Whether it is the matrix of a layer of the encoder."""
+    return name.startswith("encoder/layer_") and name.endswith("/weight")
 
 
 def rules(model: WhisperModel, decoder: Decoder, lang: str, hotwords: str) -> tuple[Tokenizer, Rules]:
