@@ -1,27 +1,39 @@
-"""Vosk: a small Kaldi model per language that decodes while the caller speaks."""
+"""Vosk: a small Kaldi model per language that decodes while the caller speaks.
+
+What Kaldi hears depends on the pieces in which it gets a sound, and on chance: it adds a little noise (dither), lest
+silence between computers be minus infinity.  Here it gets pieces of one length, and a noise that is always the same.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import json
 import logging
-from collections.abc import Mapping, Sequence
+import shutil
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import lru_cache
 from pathlib import Path
 from statistics import fmean
 from typing import Any, Final
 
+import numpy as np
+import onnxruntime  # noqa: F401  # before vosk: the sixth digit of what that finds depends on which is loaded first
 import vosk
 
-from ivr.core.audio import RATE
+from ivr.core.audio import RATE, WIDTH, Samples, to_samples
 from ivr.core.errors import RecogniserError
-from ivr.speech.stt import Transcript, UtteranceBuffer
+from ivr.speech.stt import MAX_BYTES, Transcript, UtteranceBuffer
 from ivr.speech.vad import has_speech
 
 log = logging.getLogger(__name__)
 
 WORKERS: Final = 4
 """Threads for all calls; the decoder releases the GIL.  One core holds about two decodes at a time."""
+
+PIECE: Final = RATE // 10 * WIDTH
+"""Bytes (0.1 s) that Kaldi gets at a time."""
 
 
 class Vosk:
@@ -49,9 +61,28 @@ def _load(path: Path) -> Any:
     if not path.is_dir():
         raise RecogniserError(f"no Vosk model in {path}: run `ivr models pull`")
     try:
-        return vosk.Model(str(path))
+        with tempfile.TemporaryDirectory(prefix="vosk-") as folder:
+            _linked(path.resolve(), Path(folder))
+            return vosk.Model(folder)
     except Exception as error:  # vosk raises nothing narrower
         raise RecogniserError(f"{path} is not a Vosk model: {error}") from error
+
+
+def _linked(model: Path, folder: Path) -> None:
+    """The model's files, with settings by which Kaldi adds no noise of its own."""
+    for part in model.iterdir():
+        if part.name != "conf":
+            (folder / part.name).symlink_to(part)
+    shutil.copytree(model / "conf", folder / "conf")
+    with (folder / "conf" / "mfcc.conf").open("a", encoding="utf-8") as file:
+        file.write("\n--dither=0\n")
+
+
+@lru_cache(maxsize=1)
+def _noise() -> Samples:
+    """As long as an utterance may be: as loud as Kaldi's own, and the same each time."""
+    drawn = np.random.default_rng(0).standard_normal(MAX_BYTES // WIDTH)
+    return np.rint(drawn).astype("<i2")
 
 
 class VoskLane:
@@ -65,30 +96,40 @@ class VoskLane:
         self._words: list[dict[str, Any]] = []
         self._last: Future[Any] | None = None
         self._waiting = bytearray()
+        self._at = 0
+        """Samples that the decoder has had."""
 
     def feed(self, pcm: bytes) -> None:
         """Adds audio; it is decoded in the pool while the caller goes on speaking."""
         self._waiting += pcm
-        if self._last is None or self._last.done():
-            self._last = self._threads.submit(self._accept, self._take())
+        if len(self._waiting) >= PIECE and (self._last is None or self._last.done()):
+            self._last = self._threads.submit(self._accept, self._whole())
 
     async def partial(self) -> Transcript:
         """The words so far, without waiting for a decode in progress longer than its chunk."""
-        return await self._run(self._partial)
+        return await self._run(self._partial, self._whole)
 
     async def final(self) -> Transcript:
         """All words of all audio fed; the decoder can go on afterwards."""
-        return await self._run(self._final)
+        return await self._run(self._final, self._all)
 
-    async def _run(self, job: Any) -> Transcript:
+    async def _run(self, job: Any, take: Callable[[], bytes]) -> Transcript:
         """Runs after the chunk in progress: a Kaldi decoder is not made for two threads."""
         while self._last is not None and not self._last.done():
             await asyncio.wrap_future(self._last)
-        future = self._last = self._threads.submit(job, self._take())
+        future = self._last = self._threads.submit(job, take())
         result: Transcript = await asyncio.wrap_future(future)
         return result
 
-    def _take(self) -> bytes:
+    def _whole(self) -> bytes:
+        """The whole pieces that wait."""
+        size = len(self._waiting) // PIECE * PIECE
+        chunk = bytes(self._waiting[:size])
+        del self._waiting[:size]
+        return chunk
+
+    def _all(self) -> bytes:
+        """All that waits."""
         chunk = bytes(self._waiting)
         self._waiting.clear()
         return chunk
@@ -98,8 +139,15 @@ class VoskLane:
             self._decoder = vosk.KaldiRecognizer(self._model, RATE)
             self._decoder.SetWords(True)  # without it there are no confidences
             self._decoder.SetPartialWords(True)
-        if chunk and self._decoder.AcceptWaveform(chunk):
-            self._keep(self._decoder.Result())
+        for start in range(0, len(chunk), PIECE):
+            if self._decoder.AcceptWaveform(self._noisy(chunk[start : start + PIECE])):
+                self._keep(self._decoder.Result())
+
+    def _noisy(self, piece: bytes) -> bytes:
+        samples = to_samples(piece).astype(np.int32)
+        noise = _noise()[self._at : self._at + samples.size]
+        self._at += samples.size
+        return bytes(np.clip(samples + noise, -32768, 32767).astype("<i2").tobytes())
 
     def _keep(self, result: str) -> None:
         self._words += json.loads(result).get("result", [])
