@@ -17,12 +17,12 @@ from typing import Any, Final
 
 import numpy as np
 import onnx
-from faster_whisper.feature_extractor import FeatureExtractor
 from onnx import TensorProto, helper, numpy_helper
 
 from ivr.core.audio import RATE, WIDTH, seconds, silence, to_floats
 from ivr.core.errors import EngineError
 from ivr.core.settings import Settings
+from ivr.speech.mel import log_mel
 from ivr.speech.network import on_one_thread, run
 from ivr.speech.stt import DOUBTFUL, Recogniser, Transcript, Utterance
 
@@ -46,6 +46,7 @@ STEP: Final = 10
 POSITIONS: Final = "inner.encoder.embed_positions.weight"
 COUNT: Final = "val_21"
 """Constants of the model: its table of positions, a row for each of 400 places, and how many places there are."""
+TO_8_BITS, FROM_8_BITS = "QuantizeLinear", "DequantizeLinear"
 
 
 class SmartTurn:
@@ -57,9 +58,9 @@ class SmartTurn:
 
     def __init__(self, model: Path) -> None:
         network = onnx.load(model)
+        _in_floats(network.graph)
         self._positions = _freed(network)
         self._session = on_one_thread(network.SerializeToString())
-        self._mel = FeatureExtractor(chunk_length=WINDOW_S)
 
     def finished(self, pcm: bytes) -> float:
         """The probability (0..1) that slin16, which ends in a short silence, is a whole turn; blocks for 20 to 80 ms.
@@ -67,10 +68,10 @@ class SmartTurn:
         Raises EngineError.
         """
         places = _places(seconds(pcm))
-        audio = to_floats(pcm[-WINDOW_BYTES:])
+        audio = to_floats(pcm[-WINDOW_BYTES:]).astype(np.float64)
         audio = np.pad(audio, (WINDOW_S * RATE - audio.size, 0))
         audio = (audio - audio.mean()) / np.sqrt(audio.var() + 1e-7)
-        mel = self._mel(audio)[None, :, FRAMES - 2 * places : FRAMES].astype(np.float32)
+        mel = log_mel(audio)[None, :, FRAMES - 2 * places : FRAMES]
         given = {"input_features": mel, POSITIONS: self._positions[-places:], COUNT: np.array([places])}
         return float(run(self._session, given)[0].reshape(-1)[0])
 
@@ -79,6 +80,44 @@ def _places(spoken_s: float) -> int:
     """So many of the last places are looked at where so many seconds were spoken."""
     steps = round(max(spoken_s + BEFORE_S, LEAST_S) * PLACES / WINDOW_S / STEP)
     return min(steps * STEP, PLACES)
+
+
+def _in_floats(graph: onnx.GraphProto) -> None:
+    """Takes all rounding to 8 bits out of the network; its weights keep the values that they have in 8 bits.
+
+    Rounded, the last digit of a feature, or of a sum, decides on which side of a step a number falls, and layer by
+    layer that grows: the same sound is finished by 0.3 more or less (docs/speech.md).
+    """
+    constants = {constant.name: constant for constant in graph.initializer}
+    rounded = {node.output[0]: node.input[0] for node in graph.node if node.op_type == TO_8_BITS}
+    plain: dict[str, str] = {}
+    kept = []
+    for node in graph.node:
+        if node.op_type == FROM_8_BITS and node.input[0] in constants:
+            whole, scale, *zero = (numpy_helper.to_array(constants[name]) for name in node.input)
+            along = [1] * whole.ndim
+            if scale.size > 1:
+                along[next((given.i for given in node.attribute if given.name == "axis"), 1)] = scale.size
+            values = whole.astype(np.float32)
+            for middle in zero:
+                values -= middle.astype(np.float32).reshape(along)
+            exact = np.asarray(values * scale.reshape(along))
+            graph.initializer.append(numpy_helper.from_array(exact, node.output[0]))
+        elif node.op_type == FROM_8_BITS:
+            source = rounded[node.input[0]]
+            plain[node.output[0]] = plain.get(source, source)
+        elif node.op_type != TO_8_BITS:
+            node.input[:] = [plain.get(name, name) for name in node.input]
+            kept.append(node)
+    found = {plain[output.name]: output.name for output in graph.output if output.name in plain}
+    for node in kept:
+        node.output[:] = [found.get(name, name) for name in node.output]
+        node.input[:] = [found.get(name, name) for name in node.input]
+    used = {name for node in kept for name in node.input}
+    needed = [constant for constant in graph.initializer if constant.name in used]
+    del graph.node[:], graph.initializer[:]
+    graph.node.extend(kept)
+    graph.initializer.extend(needed)
 
 
 def _freed(network: onnx.ModelProto) -> np.ndarray:

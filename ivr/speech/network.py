@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
 import onnxruntime
@@ -12,25 +10,12 @@ import onnxruntime
 from ivr.core.errors import EngineError
 
 
-def on_one_thread(model: str | bytes, *, exact: bool = True) -> onnxruntime.InferenceSession:
+def on_one_thread(model: str | bytes) -> onnxruntime.InferenceSession:
     """A session of the model at that path, or in these bytes: calls go on beside it, and another
-    thread is slower woken than a short look is taken.  ``exact``: its weights have 8 bits."""
+    thread is slower woken than a short look is taken."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
-    # Sums of quantised networks would overflow on processors that have AVX2 but no VNNI
-    # (onnxruntime.ai/docs/performance/model-optimizations/quantization.html, "When to use reduce-range");
-    # where there is VNNI, what keeps them from it takes twice the time for the same result
-    options.add_session_config_entry("session.x64quantprecision", str(int(exact and not has_vnni())))
     return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
-
-
-@lru_cache(maxsize=1)
-def has_vnni() -> bool:
-    """Whether this processor adds up products of 8 bits in 32 (VNNI), as far as Linux tells."""
-    try:
-        return "vnni" in Path("/proc/cpuinfo").read_text()
-    except OSError:
-        return False
 
 
 def run(session: onnxruntime.InferenceSession, inputs: Mapping[str, Any]) -> list[Any]:

@@ -13,10 +13,10 @@ log = logging.getLogger(__name__)
 
 MAX_SECONDS: Final = 30
 """Longest utterance that is kept; Whisper sees at most 30 s, and nobody asks for longer."""
-FINISHED: Final = 0.88
-DOUBTFUL: Final = 0.2
+FINISHED: Final = 0.84
+DOUBTFUL: Final = 0.1
 """From the first on a caller sounds finished, below the second as if he went on (docs/speech.md)."""
-SURELY_FINISHED: Final = 0.96
+SURELY_FINISHED: Final = 0.97
 CLEAR: Final = 0.9
 """Of one who has surely finished, and was heard that confidently, a second listening makes nothing else."""
 MAX_BYTES: Final = MAX_SECONDS * RATE * WIDTH

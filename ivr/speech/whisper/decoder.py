@@ -74,8 +74,8 @@ class Decoder:
         layers = len(
             {name.split("/")[1] for name in variables if name.startswith("decoder/layer_")} - {"layer_norm"}
         )
-        self._cross = on_one_thread(cross_attention(variables, layers, heads), exact=False)
-        self._decoder = on_one_thread(decoder(variables, layers, heads), exact=False)
+        self._cross = on_one_thread(cross_attention(variables, layers, heads))
+        self._decoder = on_one_thread(decoder(variables, layers, heads))
         self._cross_names = _pairs("cross", layers)
         self._past, self._present = _pairs("past", layers), _pairs("present", layers)
         nothing = value(np.zeros((1, heads, 0, size // heads), np.float32))

@@ -58,11 +58,11 @@ PART = "how much is the"
     [
         (WHOLE, 0.97, 0.9, EndOfTurnPolicy().quick_s),
         (WHOLE, 0.7, 0.9, EndOfTurnPolicy().complete_s),
-        (WHOLE, 0.1, 0.9, EndOfTurnPolicy().incomplete_s),
-        (PART, 0.965, 0.95, EndOfTurnPolicy().complete_s),
-        (PART, 0.965, 0.8, EndOfTurnPolicy().incomplete_s),
-        (PART, 0.95, 0.9, EndOfTurnPolicy().incomplete_s),
-        (PART, 0.1, 0.9, EndOfTurnPolicy().unfinished_s),
+        (WHOLE, 0.05, 0.9, EndOfTurnPolicy().incomplete_s),
+        (PART, 0.975, 0.95, EndOfTurnPolicy().complete_s),
+        (PART, 0.975, 0.8, EndOfTurnPolicy().incomplete_s),
+        (PART, 0.96, 0.9, EndOfTurnPolicy().incomplete_s),
+        (PART, 0.05, 0.9, EndOfTurnPolicy().unfinished_s),
     ],
 )
 async def test_who_sounds_finished_is_answered_sooner_and_who_does_not_is_waited_for(
