@@ -17,16 +17,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ivr.audio import read_audio
-from ivr.config import load
-from ivr.speech.endpoint import with_endpointing
+from ivr.speech.denoise import without_noise
+
+from ivr.core.audio import read_audio
+from ivr.core.settings import load
+from ivr.core.text import LANGUAGES
+from ivr.speech.end_of_turn import with_endpointing
 from ivr.speech.mel import log_mel
-from ivr.speech.noise import without_noise
-from ivr.speech.stt import ByLanguage, Recogniser, Transcript
+from ivr.speech.engines import ByLanguage
+from ivr.speech.stt import Recogniser, Transcript
 from ivr.speech.stt_vosk import Vosk
-from ivr.speech.stt_whisper import Whisper
-from ivr.speech.window import CUT
-from ivr.wording import LANGUAGES
+from ivr.speech.whisper.recogniser import Whisper
+from ivr.speech.whisper.window import CUT
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from faster_whisper.feature_extractor import FeatureExtractor
 
-from ivr.audio import read_audio, silence, to_floats
+from ivr.core.audio import read_audio, silence, to_floats
 from ivr.speech.mel import GRID, log_mel
-from tests.speech.conftest import GOLDEN
+from tests.speech.engines import GOLDEN
 
 
 @pytest.mark.parametrize("name", ["en-eiffel.wav", "en-museum.wav", "fr-louvre.wav"])

@@ -8,21 +8,22 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
+from ivr.content.faq import load_faq
 
-from ivr.audio import over_the_phone, read_audio, write_wav
-from ivr.callflow import GateSettings, load_callflow
-from ivr.config import Settings
-from ivr.faq import load_faq
-from ivr.gate import Decision, decide
-from ivr.nlu import Intent
-from ivr.setup.callers import speak
-from ivr.speech.endpoint import with_endpointing
-from ivr.speech.stt import CLEAR, DOUBTFUL, FINISHED, SURELY_FINISHED, ByLanguage, Transcript
+from ivr.content.callflow import GateSettings, load_callflow
+from ivr.core.audio import read_audio, through_g711, write_wav
+from ivr.core.settings import Settings
+from ivr.core.text import normalise
+from ivr.nlu.client import Intent
+from ivr.nlu.gate import Decision, decide
+from ivr.speech.caller_voices import speak
+from ivr.speech.end_of_turn import with_endpointing
+from ivr.speech.engines import ByLanguage
+from ivr.speech.stt import CLEAR, DOUBTFUL, FINISHED, SURELY_FINISHED, Transcript
 from ivr.speech.stt_vosk import Vosk
-from ivr.speech.stt_whisper import Whisper
-from ivr.wording import normalise
-from tests.speech.conftest import GOLDEN, ROOT
+from ivr.speech.whisper.recogniser import Whisper
 from tests.speech.elsewhere import Found, hear, heard_elsewhere
+from tests.speech.engines import GOLDEN, ROOT
 
 THREADS: list[Mapping[str, str]] = [
     {},
@@ -59,7 +60,7 @@ def sounds(tmp_path_factory: pytest.TempPathFactory, installed: Settings) -> Pat
         pcm = read_audio(GOLDEN / f"{name}.wav")
         write_wav(folder / f"{name}-broken.wav", pcm[: len(pcm) * 6 // 20 * 2])
     for lang, text in ASKED.items():
-        write_wav(folder / f"{lang}-asked.wav", over_the_phone(speak(lang, text, "low", installed)))
+        write_wav(folder / f"{lang}-asked.wav", through_g711(speak(lang, text, "low", installed)))
     return folder
 
 
