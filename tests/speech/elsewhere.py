@@ -17,14 +17,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ivr.speech.denoise import without_noise
-
 from ivr.core.audio import read_audio
 from ivr.core.settings import load
 from ivr.core.text import LANGUAGES
+from ivr.speech.denoise import without_noise
 from ivr.speech.end_of_turn import with_endpointing
-from ivr.speech.mel import log_mel
 from ivr.speech.engines import ByLanguage
+from ivr.speech.mel import log_mel
 from ivr.speech.stt import Recogniser, Transcript
 from ivr.speech.stt_vosk import Vosk
 from ivr.speech.whisper.recogniser import Whisper

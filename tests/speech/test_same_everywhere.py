@@ -8,13 +8,13 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
-from ivr.content.faq import load_faq
 
 from ivr.content.callflow import GateSettings, load_callflow
+from ivr.content.faq import load_faq
 from ivr.core.audio import read_audio, through_g711, write_wav
 from ivr.core.settings import Settings
 from ivr.core.text import normalise
-from ivr.nlu.client import Intent
+from ivr.nlu.classifier import Intent
 from ivr.nlu.gate import Decision, decide
 from ivr.speech.caller_voices import speak
 from ivr.speech.end_of_turn import with_endpointing

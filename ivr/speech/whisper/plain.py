@@ -12,10 +12,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from faster_whisper import WhisperModel
+from faster_whisper.feature_extractor import FeatureExtractor
 
 from ivr.core.audio import Floats, to_floats
 from ivr.core.errors import EngineError, RecogniserError
 from ivr.speech.denoise import without_noise
+from ivr.speech.mel import HOP, log_mel
 from ivr.speech.priority_pool import PriorityPool
 from ivr.speech.stt import Transcript, UtteranceBuffer
 from ivr.speech.vad import has_speech
@@ -29,6 +31,13 @@ from ivr.speech.whisper.recogniser import (
     favoured,
     once,
 )
+
+
+class _Features(FeatureExtractor):  # type: ignore[misc]  # faster-whisper has no types
+    """Whisper's features with the same numbers in every process (``ivr.speech.mel``)."""
+
+    def __call__(self, waveform: Floats, padding: int = HOP, chunk_length: int | None = None) -> Floats:
+        return log_mel(waveform)
 
 
 class PlainWhisper:
@@ -50,6 +59,7 @@ class PlainWhisper:
             )
         except (RuntimeError, ValueError, OSError) as error:
             raise RecogniserError(f"no Whisper model in {model} ({error}): run `ivr models pull`") from error
+        self._whisper.feature_extractor = _Features()
         self._workers = PriorityPool(WORKERS, "whisper")
 
     def utterance(self, langs: Sequence[str], hotwords: str = "") -> PlainUtterance:

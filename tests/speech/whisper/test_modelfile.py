@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from tests.speech.whisper.tokens import MODEL
 
 from ivr.speech.whisper.modelfile import in_8_bits, variables
+from tests.speech.whisper.tokens import MODEL
 
 CHOSEN = "encoder/layer_0/ffn/linear_0/weight"
 
