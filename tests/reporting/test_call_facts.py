@@ -62,7 +62,7 @@ def test_a_wish_after_a_talk_that_broke_off_is_another_one() -> None:
 
 
 def test_a_call_whose_end_of_waiting_was_not_seen_was_hung_up() -> None:
-    """Events are a second apart: he asked at 1 s, the call ended at 3 s."""
+    """Events are a second apart: the request comes at 1 s, the end of the call at 3 s."""
     call = told(STARTED, WISH, events.Queued("desk-fr", 1, 0.0), end("abandoned"))
     assert call.requests == (Request("asked", "hang-up", 2.0),)
 
@@ -78,7 +78,7 @@ def said(key: str) -> events.Said:
 
 
 def test_one_who_asked_when_nobody_was_there_did_not_hang_up() -> None:
-    """No queue, so no end of waiting: the service tells him that nobody is there, and takes a message."""
+    """No queue, so no end of a wait: the service says that nobody is on duty, and takes a message."""
     left = events.MessageLeft("m", "m.wav", "fr", "", 9.0, "sent")
     call = told(STARTED, WISH, said("closed"), left, end("message"))
     assert call.requests == (Request("asked", "empty", 1.0),)
@@ -90,7 +90,7 @@ def test_what_is_said_after_the_waiting_does_not_end_it_again() -> None:
 
 
 def test_the_queue_log_counts_whole_seconds() -> None:
-    """Answered in the second in which he asked: its stamp is earlier.  The end of the call was noted before it."""
+    """The answer comes in the second of the request, with an earlier time; the call's end was stored before it."""
     wish = Stamped("c1", BEGUN + 700_000_000, 0.7, WISH)
     answered = Stamped("c1", BEGUN + 12, 0.0, events.PersonAnswered("ana", 0.0))
     talk = Stamped("c1", BEGUN + 40 * SECOND, 40.0, events.PersonLeft("ana", 40.0, "adviser"))

@@ -41,7 +41,7 @@ def long_day(patience_s: float) -> list[SyntheticWait]:
 def test_erlang_c_is_the_textbooks() -> None:
     """20 erlang on 24 advisers: Koole, Call Center Optimization, 2013, and any Erlang C table."""
     assert erlang_c(20.0, 24) == pytest.approx(0.2981, abs=0.0005)
-    assert erlang_c(0.5, 1) == pytest.approx(0.5), "one adviser: the share of time that he is busy"
+    assert erlang_c(0.5, 1) == pytest.approx(0.5), "one adviser: the share of busy time"
     with pytest.raises(ValueError, match="cannot carry"):
         erlang_c(5.0, 5)
 

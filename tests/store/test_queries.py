@@ -250,7 +250,7 @@ def test_of_a_caller_who_refuses_to_be_recorded_only_counts_are_kept(store: Stor
 
 @pytest.mark.parametrize("place", [1, 8])
 def test_a_refusal_is_the_same_in_one_portion_as_event_by_event(store: Store, place: int) -> None:
-    """As after an outage: what was known of the call before is known, too, but not what he said."""
+    """As after an outage: earlier facts of the call stay, the caller's words do not."""
     happened = [*SAMPLES[:place], kinds.RecordingRefused(), *SAMPLES[place:]]
     write(store, stamped("c1", *happened))
     for item in stamped("c2", *happened):
