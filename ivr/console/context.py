@@ -1,4 +1,4 @@
-"""What every handler and every job of the console works with."""
+"""The context that every handler and job of the console works with."""
 
 from __future__ import annotations
 
@@ -16,29 +16,32 @@ from ivr.store.database import Store
 
 @dataclass(frozen=True)
 class Context:
-    """One console: its settings, the call flow in use, and the store."""
+    """The settings, the call flow in use, and the store."""
 
     settings: Settings
     callflow: Callflow
     store: Store
 
     def now(self) -> dt.datetime:
-        """The time in the office's zone; ``IVR_TODAY`` stops it."""
+        """The time in the office's zone; ``IVR_TODAY`` fixes it."""
         return clock.now(self.settings, self.callflow.hours.zone)
 
 
 def open_context(settings: Settings) -> Context:
-    """Raises ConfigError when the call flow is wrong, sqlalchemy's OperationalError when the store is away."""
+    """Open the store and load the call flow.
+
+    Raises ConfigError when the call flow has errors, SQLAlchemy's OperationalError when the store cannot be reached.
+    """
     settings.state.mkdir(parents=True, exist_ok=True)
     store = Store(settings.database)
     store.connect().close()
     return Context(settings, load_callflow(settings.root), store)
 
 
-def _of_the_app(request: Request) -> Context:
+def _app_context(request: Request) -> Context:
     context: Context = request.app.state.context
     return context
 
 
-Here = Annotated[Context, Depends(_of_the_app)]
-"""A handler's parameter: ``def handler(here: Here)``."""
+ConsoleContext = Annotated[Context, Depends(_app_context)]
+"""Type of a handler's parameter: ``def handler(context: ConsoleContext)``."""

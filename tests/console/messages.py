@@ -1,4 +1,4 @@
-"""Messages that callers left, as their calls' events make them."""
+"""Messages from callers, stored through the events of their calls."""
 
 from __future__ import annotations
 
@@ -26,28 +26,28 @@ def leave(
     urgency: str = "",
     ago_s: float = 0.0,
 ) -> None:
-    """A message left so long ago; ``text`` None: its transcript is still to come."""
+    """Store a message that was left ``ago_s`` seconds ago; with ``text`` None it has no transcript yet."""
     call_id = f"call-{id}"
     begun = time.time_ns() - round(ago_s * 1e9)
     left = events.MessageLeft(id, f"voicemail/{id}.wav", lang, NUMBER, 2.0, "sent")
-    told: list[events.Event] = [events.CallStarted(NUMBER, "accueil", "accueil-1"), left]
+    story: list[events.Event] = [events.CallStarted(NUMBER, "accueil", "accueil-1"), left]
     if text is not None:
-        told.append(events.MessageTranscribed(id, text, 0.8, urgency))
+        story.append(events.MessageTranscribed(id, text, 0.8, urgency))
     write(
         store,
-        [events.Stamped(call_id, begun + place, float(place), item) for place, item in enumerate(told)],
+        [events.Stamped(call_id, begun + place, float(place), item) for place, item in enumerate(story)],
         PSEUDONYMS,
     )
 
 
 def transcribe(store: Store, id: str, text: str, urgency: str = "") -> None:
-    """Its transcript comes."""
+    """Store the transcript of a message."""
     event = events.MessageTranscribed(id, text, 0.8, urgency)
     write(store, [events.Stamped(f"call-{id}", time.time_ns(), 9.0, event)], PSEUDONYMS)
 
 
 def record(settings: Settings, id: str, seconds: float = 2.0) -> Path:
-    """Its sound, on disk."""
+    """Write the recording of a message to disk."""
     path = settings.state / f"voicemail/{id}.wav"
     path.parent.mkdir(parents=True, exist_ok=True)
     t = np.arange(round(seconds * PHONE_RATE)) / PHONE_RATE

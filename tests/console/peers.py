@@ -1,4 +1,4 @@
-"""Real peers of notifications: a mail server and a web server that can be slow, rude or broken."""
+"""Real receivers of notifications: a mail server and a web server that can be slow, refuse or break."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
 from tests.conftest import free_ports
 
-How = Literal["take", "later", "never", "drop"]
+Reply = Literal["take", "later", "never", "drop"]
 
 
 @dataclass
 class Postbox:
-    """A mail server; ``moods`` says how it treats the next mails, then it takes all."""
+    """A mail server; ``replies`` are its reactions to the next mails, after which it accepts all."""
 
-    moods: list[How] = field(default_factory=list)
+    replies: list[Reply] = field(default_factory=list)
     mails: list[EmailMessage] = field(default_factory=list)
     to: list[str] = field(default_factory=list)
     tries: int = 0
@@ -36,14 +36,14 @@ class Postbox:
     logins: list[tuple[str, str]] = field(default_factory=list)
 
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
-        """aiosmtpd's name for it."""
+        """Handle one mail (aiosmtpd's hook)."""
         self.tries += 1
-        mood = self.moods.pop(0) if self.moods else "take"
-        if mood == "later":
+        reply = self.replies.pop(0) if self.replies else "take"
+        if reply == "later":
             return "451 4.3.0 try again later"
-        if mood == "never":
+        if reply == "never":
             return "554 5.7.1 not wanted here"
-        if mood == "drop":
+        if reply == "drop":
             assert server.transport is not None
             server.transport.abort()
             return "421 gone"
@@ -58,16 +58,16 @@ class Postbox:
     def login(
         self, server: SMTP, session: Session, envelope: Envelope, mechanism: str, data: Any
     ) -> AuthResult:
-        """Notes who logs in; takes one password alone."""
+        """Record a login and accept only one password."""
         assert isinstance(data, LoginPassword)
         self.logins.append((data.login.decode(), data.password.decode()))
         return AuthResult(success=data.password == b"right", handled=False)
 
 
 @contextlib.contextmanager
-def postbox(*moods: How, tls: Path | None = None) -> Iterator[Postbox]:
-    """A mail server on a free port; ``tls``: a folder with cert.pem and key.pem, then it wants TLS and a login."""
-    box = Postbox(list(moods))
+def postbox(*replies: Reply, tls: Path | None = None) -> Iterator[Postbox]:
+    """Run a mail server on a free port; with ``tls`` (a folder with cert.pem and key.pem) it wants TLS and login."""
+    box = Postbox(list(replies))
     options: dict[str, Any] = {}
     if tls is not None:
         context = SSLContext(PROTOCOL_TLS_SERVER)
@@ -88,7 +88,7 @@ def postbox(*moods: How, tls: Path | None = None) -> Iterator[Postbox]:
 
 
 def certificate(folder: Path) -> Path:
-    """A certificate of localhost, signed by itself."""
+    """Create a self-signed certificate for localhost."""
     names = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"]
     files = ["-keyout", folder / "key.pem", "-out", folder / "cert.pem"]
     command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", *names, *files]
@@ -98,50 +98,50 @@ def certificate(folder: Path) -> Path:
 
 @dataclass
 class Posted:
-    """One request."""
+    """One request to the web server."""
 
     headers: dict[str, str]
     body: bytes
 
     @property
-    def told(self) -> Any:
-        """What the body says."""
+    def content(self) -> Any:
+        """The JSON of the body."""
         return json.loads(self.body)
 
 
 @dataclass
 class Hook:
-    """A web server; ``moods``: a status to answer, ``drop`` the connection, or ``hang`` without an answer."""
+    """A web server; ``replies`` are statuses, ``drop`` (the connection) or ``hang`` (without an answer)."""
 
-    moods: list[int | Literal["drop", "hang"]] = field(default_factory=list)
+    replies: list[int | Literal["drop", "hang"]] = field(default_factory=list)
     posted: list[Posted] = field(default_factory=list)
     url: str = ""
     released: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """One connection, one request."""
+        """Serve one request per connection."""
         head = (await reader.readuntil(b"\r\n\r\n")).decode().splitlines()
         headers = {
             name.lower(): value.strip()
             for name, _, value in (line.partition(":") for line in head[1:] if line)
         }
         self.posted.append(Posted(headers, await reader.readexactly(int(headers["content-length"]))))
-        mood = self.moods.pop(0) if self.moods else 200
-        if mood == "hang":
+        reply = self.replies.pop(0) if self.replies else 200
+        if reply == "hang":
             await self.released.wait()
-        elif mood != "drop":
-            where = b"Location: /elsewhere\r\n" if mood == 302 else b""
+        elif reply != "drop":
+            where = b"Location: /elsewhere\r\n" if reply == 302 else b""
             writer.write(
-                b"HTTP/1.1 %d Said\r\n%sContent-Length: 0\r\nConnection: close\r\n\r\n" % (mood, where)
+                b"HTTP/1.1 %d Said\r\n%sContent-Length: 0\r\nConnection: close\r\n\r\n" % (reply, where)
             )
             await writer.drain()
         writer.close()
 
 
 @contextlib.asynccontextmanager
-async def hook(*moods: int | Literal["drop", "hang"]) -> AsyncIterator[Hook]:
-    """A web server on a free port."""
-    served = Hook(list(moods))
+async def hook(*replies: int | Literal["drop", "hang"]) -> AsyncIterator[Hook]:
+    """Run a web server on a free port."""
+    served = Hook(list(replies))
     server = await asyncio.start_server(served.serve, "127.0.0.1", 0)
     served.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/accueil"
     try:

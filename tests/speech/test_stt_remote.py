@@ -181,7 +181,7 @@ async def test_the_console_sees_whether_it_is_there(settings: Settings) -> None:
     store = Store(settings.database)
 
     async def seen() -> str:
-        return (await health.look(settings, store))["recogniser"]
+        return (await health.check_parts(settings, store))["recogniser"]
 
     assert await seen() == "does not answer"
     async with running(settings) as (its, _):

@@ -1,6 +1,6 @@
 """Callbacks over HTTP: list, read, take, release, done, close.
 
-The number stands in answers, never in an address: addresses are logged by everything on the way.
+Numbers appear in bodies only, never in an address, because servers and proxies log addresses.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field, StringConstraints
 
-from ivr.console.api.messages import Name, moment
+from ivr.console.api.messages import Name, to_datetime
 from ivr.console.api.problems import REFUSALS
-from ivr.console.context import Here
+from ivr.console.context import ConsoleContext
 from ivr.store import callbacks
 from ivr.store.callbacks import LONGEST_OUTCOME
 from ivr.store.rows import CallbackRow
@@ -28,98 +28,106 @@ CallbackOutcome = Annotated[
 
 
 class Attempt(BaseModel):
-    """One time an adviser's telephone was rung for it."""
+    """One attempt to call back, which rang an adviser's telephone."""
 
     at: dt.datetime
     adviser: str
-    result: str = Field(description=f"{', '.join(callbacks.RESULTS)}; empty: under way")
-    seconds: float = Field(description="of talk")
+    result: str = Field(description=f"{', '.join(callbacks.RESULTS)}; empty: in progress")
+    seconds: float = Field(description="length of the conversation")
 
 
 class CallbackSummary(BaseModel):
-    """Somebody who wants to be called back."""
+    """A caller's request to be called back."""
 
     id: str
-    call: str = Field(description="the call in which he asked, see /calls")
+    call: str = Field(description="the call in which they asked, see /calls")
     asked_at: dt.datetime
     number: str
     lang: str
-    topic: str = Field(description="the intent he last asked about, or empty")
-    start: dt.datetime = Field(description="the window that he was promised")
-    end: dt.datetime
+    topic: str = Field(description="the intent they last asked about, or empty")
+    start: dt.datetime = Field(description="start of the promised window")
+    end: dt.datetime = Field(description="end of the promised window")
     state: CallbackState
-    owner: str = Field(description="who has taken it, or the adviser who called; empty: the next free one")
-    attempts: int = Field(description="so often the caller's telephone was rung")
+    owner: str = Field(
+        description="who has taken it, or the adviser who called; empty: the next free adviser"
+    )
+    attempts: int = Field(description="number of times the caller's telephone rang")
     outcome: str
 
 
 class WholeCallback(CallbackSummary):
-    """A callback with all that was tried, oldest first."""
+    """A callback with its attempts, oldest first."""
 
     tried: list[Attempt]
 
 
 class Taking(BaseModel):
-    """Who calls back himself."""
+    """Who will call back."""
 
     by: Name
 
 
 class Finish(BaseModel):
-    """Who has ended it, and how."""
+    """Who has ended the callback, and how."""
 
     by: Name
     outcome: CallbackOutcome
 
 
-@router.get("", summary="Callbacks, open ones first, by their window")
-def every(
-    here: Here, state: CallbackState | None = None, limit: Annotated[int, Query(ge=1, le=1000)] = 200
+@router.get("", summary="Callbacks, open ones first, ordered by window")
+def list_callbacks(
+    context: ConsoleContext,
+    state: CallbackState | None = None,
+    limit: Annotated[int, Query(ge=1, le=1000)] = 200,
 ) -> list[CallbackSummary]:
-    """All of them, or those of one state."""
-    return [CallbackSummary(**_facts(row)) for row in callbacks.listed(here.store, state or "", limit)]
+    """Return all callbacks, or those in one state."""
+    return [CallbackSummary(**_facts(row)) for row in callbacks.listed(context.store, state or "", limit)]
 
 
 @router.get("/{id}", summary="One callback with its attempts")
-def callback(here: Here, id: str) -> WholeCallback:
-    """One callback."""
-    row = callbacks.one(here.store, id)
+def callback(context: ConsoleContext, id: str) -> WholeCallback:
+    """Return one callback."""
+    row = callbacks.one(context.store, id)
     tried = [
-        Attempt(at=moment(one.at), adviser=one.adviser, result=one.result, seconds=one.seconds)
-        for one in callbacks.attempts_of(here.store, row.id)
+        Attempt(at=to_datetime(one.at), adviser=one.adviser, result=one.result, seconds=one.seconds)
+        for one in callbacks.attempts_of(context.store, row.id)
     ]
     return WholeCallback(**_facts(row), tried=tried)
 
 
-@router.post("/{id}/take", summary="Call back yourself: no adviser is rung for it any more")
-def take(here: Here, id: str, body: Taking) -> WholeCallback:
-    """Of two people at once one gets it."""
-    callbacks.take(here.store, id, body.by)
-    return callback(here, id)
+@router.post("/{id}/take", summary="Take a callback: no adviser is rung for it")
+def take(context: ConsoleContext, id: str, body: Taking) -> WholeCallback:
+    """When two people take it at once, one of them gets it."""
+    callbacks.take(context.store, id, body.by)
+    return callback(context, id)
 
 
-@router.post("/{id}/release", summary="Give it back: advisers are rung for it again")
-def release(here: Here, id: str) -> WholeCallback:
-    """Anybody may: the one who took it may have gone home."""
-    callbacks.release(here.store, id)
-    return callback(here, id)
+@router.post("/{id}/release", summary="Give a callback back: advisers are rung for it again")
+def release(context: ConsoleContext, id: str) -> WholeCallback:
+    """Anyone may release it, because the person who took it may have left."""
+    callbacks.release(context.store, id)
+    return callback(context, id)
 
 
-@router.post("/{id}/done", summary="The caller was called back")
-def done(here: Here, id: str, body: Finish) -> WholeCallback:
-    """And how it went."""
-    callbacks.finish(here.store, id, body.by, body.outcome, done=True)
-    return callback(here, id)
+@router.post("/{id}/done", summary="Record that the caller was called back")
+def done(context: ConsoleContext, id: str, body: Finish) -> WholeCallback:
+    """Set the state to done, with the outcome."""
+    callbacks.finish(context.store, id, body.by, body.outcome, done=True)
+    return callback(context, id)
 
 
-@router.post("/{id}/close", summary="The caller will not be called back, and why")
-def close(here: Here, id: str, body: Finish) -> WholeCallback:
-    """And why."""
-    callbacks.finish(here.store, id, body.by, body.outcome, done=False)
-    return callback(here, id)
+@router.post("/{id}/close", summary="Record that the caller will not be called back")
+def close(context: ConsoleContext, id: str, body: Finish) -> WholeCallback:
+    """Set the state to closed, with the reason."""
+    callbacks.finish(context.store, id, body.by, body.outcome, done=False)
+    return callback(context, id)
 
 
 def _facts(row: CallbackRow) -> dict[str, Any]:
-    """A row as the fields of a Callback."""
-    times = {"asked_at": moment(row.asked_at), "start": moment(row.start), "end": moment(row.end)}
+    """The fields of a CallbackSummary."""
+    times = {
+        "asked_at": to_datetime(row.asked_at),
+        "start": to_datetime(row.start),
+        "end": to_datetime(row.end),
+    }
     return {**asdict(row), **times, "call": row.call_id or ""}

@@ -1,4 +1,4 @@
-"""The adviser's screen over HTTP: who is on the line, pushed when a telephone rings; the advisers' states."""
+"""The adviser's screen over HTTP: the call that rings, pushed events, and the advisers' states."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from pydantic import BaseModel, Field
 
 from ivr.asterisk import queues
 from ivr.console.api.problems import REFUSALS, Problem
-from ivr.console.context import Context, Here
+from ivr.console.context import ConsoleContext, Context
 from ivr.core import clock, events, vocabulary
 from ivr.core.errors import AmiError
 from ivr.core.pbx_names import language_of
@@ -24,13 +24,18 @@ from ivr.store import queries
 from ivr.store.rows import EventRow
 
 router = APIRouter(prefix="/desk", tags=["desk"], responses=REFUSALS)
-LOOK_S, ALIVE_S, RECENT_S = 0.3, 15.0, 30
-"""How often the store is looked at for a ringing telephone, and a sign of life sent; how far back is looked."""
+POLL_S = 0.3
+"""Interval at which the store is read for new events."""
+KEEP_ALIVE_S = 15.0
+"""Silence after which a comment is sent, so that proxies keep the connection."""
+RECENT_S = 30
+"""How far back events are read: events of several processes reach the store in no strict order."""
 PUSHED = {"queued", "ringing", "person-answered", "person-left", "queue-left"}
+"""Kinds of events that are pushed."""
 
 
 class AdviserOnDuty(BaseModel):
-    """An adviser and his state."""
+    """An adviser and their state."""
 
     name: str
     state: str = Field(description="available, paused, away, ringing, in-call, wrap-up or unreachable")
@@ -39,7 +44,7 @@ class AdviserOnDuty(BaseModel):
 
 
 class QueueEntry(BaseModel):
-    """A caller who waits."""
+    """A waiting caller."""
 
     call: str
     lang: str
@@ -48,110 +53,123 @@ class QueueEntry(BaseModel):
 
 
 class DeskView(BaseModel):
-    """The advisers and those who wait for them."""
+    """The advisers and the waiting callers."""
 
     advisers: list[AdviserOnDuty]
     waiting: list[QueueEntry]
 
 
-class AdviserState(BaseModel):
-    """A state to be set."""
+class StateChange(BaseModel):
+    """The state to set."""
 
     state: Literal["available", "paused", "away"]
 
 
-class QueueState(BaseModel):
-    """One thing that was said; ``who``: caller or service."""
+class TranscriptLine(BaseModel):
+    """One utterance, or a pressed key; ``who`` is caller or service."""
 
     who: str
     text: str
-    confidence: float | None = Field(default=None, description="the recogniser's, 0 to 1")
+    confidence: float | None = Field(default=None, description="confidence of the recogniser, 0 to 1")
 
 
 class Earlier(BaseModel):
-    """An earlier call of that number today."""
+    """An earlier call from the same number today."""
 
     id: str
     started: dt.datetime
     outcome: str
 
 
-class OnTheLine(BaseModel):
-    """What an adviser should know of a call that rings for him."""
+class CallInfo(BaseModel):
+    """What an adviser should know about the call that rings."""
 
     call: str
-    number: str = Field(description="its last digits; the telephone shows the whole")
+    number: str = Field(description="its last digits; the telephone shows the whole number")
     lang: str
     why: str = Field(description="as in the event person-wanted")
     intent: str
     confidence: float = Field(description="how sure the service was of the intent, 0 to 1")
-    transcript: list[QueueState]
+    transcript: list[TranscriptLine]
     earlier: list[Earlier]
 
 
-@router.get("", summary="Advisers and those who wait")
-async def look(here: Here) -> DeskView:
-    """As Asterisk's queues have it now."""
+@router.get("", summary="Advisers and waiting callers")
+async def desk(context: ConsoleContext) -> DeskView:
+    """Return the present state of Asterisk's queues."""
     try:
-        async with queues.connect(here.settings) as ami:
+        async with queues.connect(context.settings) as ami:
             members, waiting = await queues.queue_status(ami)
     except AmiError as error:
         raise Problem(503, str(error)) from None
-    names = _names(here)
+    names = {adviser.id: adviser.name for adviser in context.callflow.advisers}
     return DeskView(
         advisers=[
-            AdviserOnDuty(name=names.get(one.id, one.id), state=one.state, calls=one.calls,
-                    languages=[language_of(queue) for queue in one.queues])
-            for one in members
+            AdviserOnDuty(
+                name=names.get(member.id, member.id),
+                state=member.state,
+                languages=[language_of(queue) for queue in member.queues],
+                calls=member.calls,
+            )
+            for member in members
         ],
         waiting=[
-            QueueEntry(call=one.call_id, lang=language_of(one.queue), place=one.place, seconds=one.seconds)
-            for one in waiting
+            QueueEntry(
+                call=caller.call_id,
+                lang=language_of(caller.queue),
+                place=caller.place,
+                seconds=caller.seconds,
+            )
+            for caller in waiting
         ],
-    )  # fmt: skip
+    )
 
 
 @router.put("/advisers/{name}", status_code=204, summary="Set an adviser's state")
-async def set_state(here: Here, name: Annotated[str, Path()], wanted: AdviserState) -> None:
-    """Available, paused or away; kept over a restart."""
-    ids = [adviser.id for adviser in here.callflow.advisers if name in (adviser.name, adviser.id)]
+async def set_state(context: ConsoleContext, name: Annotated[str, Path()], change: StateChange) -> None:
+    """Set available, paused or away; the state survives a restart of Asterisk."""
+    ids = [adviser.id for adviser in context.callflow.advisers if name in (adviser.name, adviser.id)]
     if not ids:
         raise Problem(404, f"no adviser {name}")
     try:
-        async with queues.connect(here.settings) as ami:
-            await queues.set_state(ami, ids[0], vocabulary.AdviserState(wanted.state))
+        async with queues.connect(context.settings) as ami:
+            await queues.set_state(ami, ids[0], vocabulary.AdviserState(change.state))
     except AmiError as error:
         raise Problem(503, str(error)) from None
 
 
-@router.get("/calls/{call}", summary="Who is on the line")
-def on_the_line(here: Here, call: str) -> OnTheLine:
-    """Transcript, intent and earlier calls of that number today; the id is in the header X-Accueil-Call."""
-    row = queries.call(here.store, call)
+@router.get("/calls/{call}", summary="The call on the line")
+def on_the_line(context: ConsoleContext, call: str) -> CallInfo:
+    """Return transcript, intent and today's earlier calls from the number; X-Accueil-Call holds the call's id."""
+    row = queries.call(context.store, call)
     if row is None or row.id != call:
         raise Problem(404, f"no call {call}")
-    story = [item.event for item in queries.events_of(here.store, call)]
+    story = [item.event for item in queries.events_of(context.store, call)]
     understood = [event for event in story if isinstance(event, events.Understood)]
     wanted = [event for event in story if isinstance(event, events.PersonWanted)]
-    earlier = queries.earlier_calls(here.store, row, _midnight(here))
-    return OnTheLine(
-        call=call, number=shown(row.number), lang=row.lang, why=wanted[-1].why if wanted else "",
+    earlier = queries.earlier_calls(context.store, row, _midnight(context))
+    return CallInfo(
+        call=call,
+        number=shown(row.number),
+        lang=row.lang,
+        why=wanted[-1].why if wanted else "",
         intent=understood[-1].intent if understood else "",
         confidence=understood[-1].confidence if understood else 0.0,
-        transcript=[line for event in story if (line := _line(event)) is not None],
+        transcript=[line for event in story if (line := _transcript_line(event)) is not None],
         earlier=[
-            Earlier(id=one.id, started=dt.datetime.fromtimestamp(one.started, dt.UTC), outcome=one.outcome)
-            for one in earlier
+            Earlier(id=row.id, started=dt.datetime.fromtimestamp(row.started, dt.UTC), outcome=row.outcome)
+            for row in earlier
         ],
-    )  # fmt: skip
+    )
 
 
-@router.get("/events", summary="Pushed when a telephone rings")
-async def pushed(
-    here: Here, adviser: Annotated[str, Query(description="only what concerns this adviser")] = ""
+@router.get("/events", summary="Events pushed when a telephone rings")
+async def stream_events(
+    context: ConsoleContext,
+    adviser: Annotated[str, Query(description="only events that concern this adviser")] = "",
 ) -> StreamingResponse:
-    """Server-sent events: queued, ringing, person-answered, person-left, queue-left, with the call's id."""
-    return StreamingResponse(_stream(here, adviser), media_type="text/event-stream")
+    """Send queued, ringing, person-answered, person-left and queue-left as server-sent events."""
+    return StreamingResponse(_stream(context, adviser), media_type="text/event-stream")
 
 
 async def _stream(context: Context, adviser: str) -> AsyncIterator[str]:
@@ -166,15 +184,14 @@ async def _stream(context: Context, adviser: str) -> AsyncIterator[str]:
             body: dict[str, Any] = json.loads(row.body)
             if not adviser or body.get("adviser", adviser) == adviser:
                 yield f"event: {row.kind}\ndata: {json.dumps(body)}\n\n"
-        quiet = 0.0 if fresh else quiet + LOOK_S
-        if quiet > ALIVE_S:
+        quiet = 0.0 if fresh else quiet + POLL_S
+        if quiet > KEEP_ALIVE_S:
             quiet = 0.0
             yield ": alive\n\n"
-        await asyncio.sleep(LOOK_S)
+        await asyncio.sleep(POLL_S)
 
 
 def _recent(context: Context) -> list[EventRow]:
-    """Of the last seconds: events of several processes reach the store in no strict order."""
     return queries.events_since(context.store, PUSHED, time.time_ns() - RECENT_S * 1_000_000_000)
 
 
@@ -182,19 +199,15 @@ def _key(row: EventRow) -> tuple[str, int]:
     return row.call_id, row.seq
 
 
-def _line(event: events.Event) -> QueueState | None:
+def _transcript_line(event: events.Event) -> TranscriptLine | None:
     match event:
         case events.Said():
-            return QueueState(who="service", text=event.text)
+            return TranscriptLine(who="service", text=event.text)
         case events.Heard():
-            return QueueState(who="caller", text=event.text, confidence=event.confidence)
+            return TranscriptLine(who="caller", text=event.text, confidence=event.confidence)
         case events.KeyPressed():
-            return QueueState(who="caller", text=f"[{event.digit}]")
+            return TranscriptLine(who="caller", text=f"[{event.digit}]")
     return None
-
-
-def _names(context: Context) -> dict[str, str]:
-    return {adviser.id: adviser.name for adviser in context.callflow.advisers}
 
 
 def _midnight(context: Context) -> float:

@@ -1,4 +1,4 @@
-"""Whether the service lives (``/healthz``) and whether a call could be taken now (``/readyz``); no token needed."""
+"""Liveness (``/healthz``) and readiness (``/readyz``) of the service; neither needs a token."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ from pydantic import BaseModel
 
 from ivr.asterisk.ari import Ari
 from ivr.asterisk.config import ARI_USER
-from ivr.console.context import Here
+from ivr.console.context import ConsoleContext
 from ivr.core.errors import AriError
 from ivr.core.settings import Settings
 from ivr.store.database import Store
 
 ANSWER_S = 2.0
-"""Seconds that each part may take to answer."""
-ROOM_BYTES = 100 * 1024 * 1024
-"""Less free disk is no place for messages."""
-WITHOUT = frozenset({"store", "classifier"})
-"""Parts that a call can be taken without: events wait in the spool for the store, and Rasa classifies intents."""
+"""Seconds within which each part must answer."""
+FREE_BYTES = 100 * 1024 * 1024
+"""Free disk space that messages need."""
+OPTIONAL = frozenset({"store", "classifier"})
+"""Parts that calls do not need: events wait in the spool for the store, and Rasa classifies intents."""
 
 router = APIRouter(tags=["service"])
 
 
 class Readiness(BaseModel):
-    """Every part by its name: ``ok``, or what is wrong with it."""
+    """The state of every part by name: ``ok``, or what is wrong."""
 
     ready: bool
     parts: dict[str, str]
@@ -37,23 +37,23 @@ class Readiness(BaseModel):
 
 @router.get("/healthz", summary="Whether the console answers")
 def healthz() -> dict[str, str]:
-    """It does."""
+    """Answer that the console is up."""
     return {"status": "up"}
 
 
-@router.get("/readyz", summary="Whether a call could be taken now", responses={503: {"model": Readiness}})
-async def readyz(here: Here) -> JSONResponse:
-    """Asks every part; 503 when one is away that a call needs."""
-    parts = await look(here.settings, here.store)
-    ready = all(state == "ok" for part, state in parts.items() if part not in WITHOUT)
+@router.get("/readyz", summary="Whether a call could be answered now", responses={503: {"model": Readiness}})
+async def readyz(context: ConsoleContext) -> JSONResponse:
+    """Check every part; the status is 503 when a part that calls need does not work."""
+    parts = await check_parts(context.settings, context.store)
+    ready = all(state == "ok" for part, state in parts.items() if part not in OPTIONAL)
     found = Readiness(ready=ready, parts=parts)
     return JSONResponse(found.model_dump(), 200 if ready else 503)
 
 
-async def look(settings: Settings, store: Store) -> dict[str, str]:
-    """Every part's state, asked at the same time."""
-    line, recogniser, rasa, classifier, disk, stored = await asyncio.gather(
-        _line(settings),
+async def check_parts(settings: Settings, store: Store) -> dict[str, str]:
+    """Check all parts at the same time; returns the state of each by name, ``ok`` or what is wrong."""
+    telephony, recogniser, rasa, classifier, disk, stored = await asyncio.gather(
+        _telephony(settings),
         _recogniser(settings),
         _classifier(settings.rasa),
         _classifier("http://classifier", settings.classifier_socket),
@@ -61,7 +61,7 @@ async def look(settings: Settings, store: Store) -> dict[str, str]:
         asyncio.to_thread(store.answers),
     )
     return {
-        **line,
+        **telephony,
         "recogniser": recogniser,
         "rasa": rasa,
         "classifier": classifier,
@@ -70,8 +70,8 @@ async def look(settings: Settings, store: Store) -> dict[str, str]:
     }
 
 
-async def _line(settings: Settings) -> dict[str, str]:
-    """Asterisk, and whether a worker has registered there to take calls."""
+async def _telephony(settings: Settings) -> dict[str, str]:
+    """The states of Asterisk, and of the worker, which must be registered there."""
     password = settings.secrets["ARI_PASSWORD"]
     async with Ari(settings.ari_url, ARI_USER, password, settings.app, timeout=ANSWER_S) as ari:
         try:
@@ -82,7 +82,7 @@ async def _line(settings: Settings) -> dict[str, str]:
 
 
 async def _recogniser(settings: Settings) -> str:
-    """It says its name to whoever comes, once it has its models."""
+    """The recogniser sends its name to each client once its models are loaded."""
     try:
         async with asyncio.timeout(ANSWER_S):
             reader, writer = await asyncio.open_unix_connection(settings.recogniser_socket.readlink())
@@ -111,4 +111,4 @@ def _disk(settings: Settings) -> str:
         free = min(shutil.disk_usage(path).free for path in (settings.state, settings.pbx))
     except OSError as error:
         return str(error.strerror)
-    return "ok" if free > ROOM_BYTES else f"{free // 1024 // 1024} MB left"
+    return "ok" if free > FREE_BYTES else f"{free // 1024 // 1024} MB left"

@@ -1,12 +1,11 @@
-"""Messages over HTTP: list, read, hear, take, release, answer, note.
+"""Messages over HTTP: list, read, listen, take, release, answer, reopen, note.
 
-The number of a caller stands in answers, never in an address: addresses are logged by everything on the way.
+Numbers appear in bodies only, never in an address, because servers and proxies log addresses.
 """
 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -16,7 +15,7 @@ from fastapi.responses import FileResponse
 from pydantic import BaseModel, Field, StringConstraints
 
 from ivr.console.api.problems import REFUSALS, Problem
-from ivr.console.context import Context, Here
+from ivr.console.context import ConsoleContext, Context
 from ivr.content.callflow import Language
 from ivr.core import pseudonyms
 from ivr.store import inbox, outbox
@@ -29,30 +28,30 @@ MEDIA = {".wav": "audio/wav", ".flac": "audio/flac"}
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=LONGEST_NAME)]
 NoteText = Annotated[str, StringConstraints(strip_whitespace=True, max_length=LONGEST_NOTE)]
 MessageState = Literal["new", "taken", "answered"]
-What = Literal["take", "release", "answer", "reopen", "note"]
+Action = Literal["take", "release", "answer", "reopen", "note"]
 
 
 class MessageTranscript(BaseModel):
-    """What a recogniser made of a message: no person has written or checked it."""
+    """The automatic transcript of a message, which no person has checked."""
 
     automatic: Literal[True] = True
     text: str
-    confidence: float = Field(description="the recogniser's own certainty, 0 to 1")
-    ready: bool = Field(description="false: it is still to come, or was not possible")
+    confidence: float = Field(description="confidence of the recogniser, 0 to 1")
+    ready: bool = Field(description="false: not transcribed yet, or not possible")
 
 
 class MessageSummary(BaseModel):
-    """A message that a caller left."""
+    """A message from a caller."""
 
     id: str
-    call: str = Field(description="the call it was left in, see /calls")
+    call: str = Field(description="the call in which it was left, see /calls")
     left_at: dt.datetime
     number: str = Field(
-        description="as the telephone network gave it; empty: withheld; its last digits when it is not kept any more"
+        description="as the telephone network gave it; empty: withheld; only its last digits after its retention"
     )
     lang: str
     seconds: float
-    how: str = Field(description="sent, hang-up, or fallback (taken by the dialplan alone)")
+    how: str = Field(description="sent, hang-up, or fallback (recorded by the dialplan alone)")
     transcript: MessageTranscript
     urgency: list[str] = Field(description="urgent words found in the transcript")
     state: MessageState
@@ -60,16 +59,16 @@ class MessageSummary(BaseModel):
 
 
 class HistoryEntry(BaseModel):
-    """One thing done about a message."""
+    """One change of a message."""
 
     at: dt.datetime
     by: str
-    what: What
+    what: Action
     note: str
 
 
 class Delivery(BaseModel):
-    """One notification of the staff."""
+    """One notification to the staff."""
 
     kind: str
     channel: str
@@ -80,136 +79,147 @@ class Delivery(BaseModel):
 
 
 class WholeMessage(MessageSummary):
-    """A message with all that was done about it, oldest first."""
+    """A message with its history and notifications, oldest first."""
 
     history: list[HistoryEntry]
     notified: list[Delivery]
 
 
 class Page(BaseModel):
-    """Messages, the newest first; ``next`` is the ``after`` of the following page, null at the end."""
+    """Messages, newest first; ``next`` is the ``after`` of the following page, null at the end."""
 
     messages: list[MessageSummary]
     next: str | None
 
 
-class Deed(BaseModel):
-    """Who does it; a note may say why, or what came of it."""
+class Change(BaseModel):
+    """Who changes the message, with an optional note."""
 
     by: Name
     note: NoteText = ""
 
 
 class NewNote(BaseModel):
-    """A note and who writes it."""
+    """A note and its author."""
 
     by: Name
     note: Annotated[NoteText, Field(min_length=1)]
 
 
-@router.get("", summary="Messages, the newest first")
+@router.get("", summary="Messages, newest first")
 def messages(
-    here: Here,
+    context: ConsoleContext,
     state: MessageState | None = None,
     lang: Language | None = None,
     owner: Name | None = None,
     urgent: bool | None = None,
-    since: Annotated[dt.datetime | None, Query(description="left then or later")] = None,
-    until: Annotated[dt.datetime | None, Query(description="left before then")] = None,
+    since: Annotated[dt.datetime | None, Query(description="left at this time or later")] = None,
+    until: Annotated[dt.datetime | None, Query(description="left before this time")] = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
-    after: Annotated[str, Query(description="`next` of the page before")] = "",
+    after: Annotated[str, Query(description="`next` of the previous page")] = "",
 ) -> Page:
-    """A page of the messages that fit; times without a zone are the office's."""
-    wanted = MessageFilter(
-        state or "", lang or "", owner or "", urgent, _stamp(here, since), _stamp(here, until)
+    """Return a page of matching messages; times without a zone are in the office's zone."""
+    selected = MessageFilter(
+        state or "", lang or "", owner or "", urgent, _timestamp(context, since), _timestamp(context, until)
     )
-    found = inbox.page(here.store, wanted, limit + 1, after)
-    given = found[:limit]
-    return Page(messages=[shown(row) for row in given],
-                next=given[-1].id if len(found) > limit else None)  # fmt: skip
+    found = inbox.page(context.store, selected, limit + 1, after)
+    rows = found[:limit]
+    following = rows[-1].id if len(found) > limit else None
+    return Page(messages=[message_summary(row) for row in rows], next=following)
 
 
 @router.get("/{id}", summary="One message with its history")
-def message(here: Here, id: str) -> WholeMessage:
-    """One message."""
-    row = inbox.one(here.store, id)
+def message(context: ConsoleContext, id: str) -> WholeMessage:
+    """Return one message."""
+    row = inbox.one(context.store, id)
     history = [
-        HistoryEntry(**{**asdict(entry), "at": moment(entry.at)}) for entry in inbox.history(here.store, id)
+        HistoryEntry(**{**asdict(entry), "at": to_datetime(entry.at)})
+        for entry in inbox.history(context.store, id)
     ]
-    notified = [Delivery(**asdict(delivery)) for delivery in outbox.deliveries_of(here.store, id)]
+    notified = [Delivery(**asdict(delivery)) for delivery in outbox.deliveries_of(context.store, id)]
     return WholeMessage(**_facts(row), history=history, notified=notified)
 
 
 @router.get(
     "/{id}/sound",
-    summary="Its sound; may be asked for in parts (Range)",
+    summary="The recording; supports Range",
     response_class=FileResponse,
     responses={200: {"content": {"audio/wav": {}, "audio/flac": {}}}},
 )
-def sound(here: Here, id: str) -> FileResponse:
-    """The sound as it was recorded."""
-    path = _sound(here, inbox.one(here.store, id))
+def sound(context: ConsoleContext, id: str) -> FileResponse:
+    """Return the audio file as it was recorded."""
+    path = _audio_file(context, inbox.one(context.store, id))
     return FileResponse(path, media_type=MEDIA.get(path.suffix, "application/octet-stream"))
 
 
-@router.post("/{id}/notes", status_code=201, summary="Write a note")
-def note(here: Here, id: str, body: NewNote) -> WholeMessage:
-    """A note, with its author and the time."""
-    inbox.add_note(here.store, id, body.by, body.note)
-    return message(here, id)
+@router.post("/{id}/notes", status_code=201, summary="Add a note")
+def note(context: ConsoleContext, id: str, body: NewNote) -> WholeMessage:
+    """Add a note with its author and the time."""
+    inbox.add_note(context.store, id, body.by, body.note)
+    return message(context, id)
 
 
-def _change(what: str) -> Callable[..., WholeMessage]:
-    def changed(here: Here, id: str, body: Deed) -> WholeMessage:
-        inbox.change(here.store, id, what, body.by, body.note)
-        return message(here, id)
-
-    changed.__name__ = what
-    return changed
+@router.post("/{id}/take", summary="Take a new message: others see that you look after it")
+def take(context: ConsoleContext, id: str, body: Change) -> WholeMessage:
+    """Take a message; when two people take it at once, one of them gets it."""
+    return _change(context, id, "take", body)
 
 
-SUMMARIES = {
-    "take": "Take a new message: others see that you look after it",
-    "release": "Give back a message that was taken",
-    "answer": "The caller has his answer; for the one who has taken it",
-    "reopen": "It was not the answer after all: new again",
-}
-for _what in inbox.CHANGES:
-    router.post(f"/{{id}}/{_what}", summary=SUMMARIES[_what])(_change(_what))
+@router.post("/{id}/release", summary="Give back a message that was taken")
+def release(context: ConsoleContext, id: str, body: Change) -> WholeMessage:
+    """Release a message.  Anyone may, because the person who took it may have left."""
+    return _change(context, id, "release", body)
 
 
-def shown(row: MessageRow) -> MessageSummary:
-    """A row as clients see it."""
+@router.post("/{id}/answer", summary="Mark a message as answered; only the person who took it may")
+def answer(context: ConsoleContext, id: str, body: Change) -> WholeMessage:
+    """Mark a message as answered."""
+    return _change(context, id, "answer", body)
+
+
+@router.post("/{id}/reopen", summary="Mark an answered message as new again")
+def reopen(context: ConsoleContext, id: str, body: Change) -> WholeMessage:
+    """Mark an answered message as new."""
+    return _change(context, id, "reopen", body)
+
+
+def _change(context: Context, id: str, action: str, body: Change) -> WholeMessage:
+    inbox.change(context.store, id, action, body.by, body.note)
+    return message(context, id)
+
+
+def message_summary(row: MessageRow) -> MessageSummary:
+    """Convert a row of the store to the message that clients see."""
     return MessageSummary(**_facts(row))
 
 
 def _facts(row: MessageRow) -> dict[str, Any]:
-    """A row as the fields of a Message."""
+    """The fields of a MessageSummary."""
     ready = bool(row.transcribed)
     return {
         **{name: getattr(row, name) for name in ("id", "lang", "seconds", "state", "owner")},
         "number": pseudonyms.shown(row.number),
         "call": row.call_id or "",
-        "left_at": moment(row.left_at),
+        "left_at": to_datetime(row.left_at),
         "how": row.why,
         "transcript": MessageTranscript(text=row.transcript, confidence=row.confidence, ready=ready),
         "urgency": row.urgency.split(", ") if row.urgency else [],
     }
 
 
-def moment(at: float) -> dt.datetime:
-    """Seconds since 1970 as an aware time, UTC."""
+def to_datetime(at: float) -> dt.datetime:
+    """Convert seconds since 1970 to a time in UTC."""
     return dt.datetime.fromtimestamp(at, dt.UTC)
 
 
-def _stamp(here: Context, at: dt.datetime | None) -> float | None:
+def _timestamp(context: Context, at: dt.datetime | None) -> float | None:
     if at is None:
         return None
-    return (at if at.tzinfo else at.replace(tzinfo=here.callflow.hours.zone)).timestamp()
+    return (at if at.tzinfo else at.replace(tzinfo=context.callflow.hours.zone)).timestamp()
 
 
-def _sound(here: Context, row: MessageRow) -> Path:
-    path: Path = here.settings.state_dir.stored(row.file)
+def _audio_file(context: Context, row: MessageRow) -> Path:
+    path: Path = context.settings.state_dir.stored(row.file)
     if not row.file or not path.is_file():
-        raise Problem(404, f"the sound of message {row.id} is not kept any more")
+        raise Problem(404, f"the recording of message {row.id} is not kept")
     return path

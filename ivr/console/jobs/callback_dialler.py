@@ -1,8 +1,8 @@
-"""Calling back: an adviser's telephone first; when he presses 1 the dialplan calls the caller.
+"""Calls callers back: it rings an adviser, and when they press 1 the dialplan calls the caller.
 
-The call itself is the dialplan's (context ``callback``), so it goes on whatever becomes of this process, and what
-came of it stands in Asterisk's own database, where it is read when the adviser's channel is gone.  The number
-dialled is that of the task in the store, checked once more, and none else.  Callers who wait come first.
+The dialplan (context ``callback``) owns the call, so it goes on when this process ends.  The dialplan writes the
+result to Asterisk's database, from which this job reads it after the adviser's channel has ended.  The dialled number
+always comes from the store and is checked again.  Waiting callers come first.
 """
 
 from __future__ import annotations
@@ -40,13 +40,20 @@ log = logging.getLogger(__name__)
 
 EVERY_S = 2.0
 APP = "accueil-callbacks"
-ENDINGS = {"": "no-adviser", CallbackNote.DECLINED: "declined", CallbackNote.CALLING: "interrupted",
-           "CANCEL": "declined", "ANSWER": "talked", "NOANSWER": "no-answer", "BUSY": "busy"}  # fmt: skip
-"""What the dialplan wrote down -> how the attempt ended; anything else: the telephone could not be reached."""
+RESULTS = {
+    "": "no-adviser",
+    CallbackNote.DECLINED: "declined",
+    CallbackNote.CALLING: "interrupted",
+    "CANCEL": "declined",
+    "ANSWER": "talked",
+    "NOANSWER": "no-answer",
+    "BUSY": "busy",
+}
+"""Status from the dialplan -> result of the attempt; any other status means unreachable."""
 
 
 class CallbackDialler:
-    """The job: looks every few seconds, and can be killed at any moment."""
+    """The job.  It polls the store every two seconds and may be killed at any moment."""
 
     name = "callbacks"
 
@@ -58,16 +65,16 @@ class CallbackDialler:
         self._ari = Ari(settings.ari_url, ARI_USER, settings.secrets["ARI_PASSWORD"], APP)
 
     async def run(self) -> None:
-        """Until cancelled."""
+        """Call back until cancelled."""
         if not self._context.callflow.trunk.host:
-            log.warning("callbacks: no trunk.host in callflow.yml: the office calls back by itself")
+            log.warning("callbacks: callflow.yml has no trunk.host, so the staff must call back themselves")
         async with self._ari:
             while True:
                 await self.once()
                 await asyncio.sleep(EVERY_S)
 
     async def once(self) -> None:
-        """One round: settle what is over, then decide about the others."""
+        """Do one round: settle the ended calls, then decide about the other tasks."""
         tasks = await asyncio.to_thread(callbacks.pending, self._context.store)
         if not tasks:
             return
@@ -97,11 +104,9 @@ class CallbackDialler:
                     log.warning("callback %s is closed: %s", id, why)
                     await asyncio.to_thread(callbacks.close, store, id, why)
 
-    # one call
-
     async def _call(self, task: CallbackRow, ami: Ami) -> None:
-        """Ring a free adviser who speaks the caller's language; without one the task waits."""
-        adviser = await self._free(task.lang, ami)
+        """Ring a free adviser who speaks the caller's language; the task waits when there is none."""
+        adviser = await self._free_adviser(task.lang, ami)
         if adviser is None:
             return
         store, now = self._context.store, self._context.now().timestamp()
@@ -113,19 +118,19 @@ class CallbackDialler:
             await self._ari.originate_into(
                 DialplanContext.CALLBACK,
                 endpoint=dial_string(adviser.endpoint, adviser.number),
-                channel_id=_channel(task, attempt),
+                channel_id=_channel_id(task, attempt),
                 timeout_s=int(self._rules.adviser_ring_s),
                 variables=self._variables(task, attempt, adviser),
             )
         except AriUnavailable:
-            raise  # nobody knows whether it rings: the next round sees
+            raise  # it is unknown whether the telephone rings; the next round finds out
         except AriError as error:
             log.error("callback %s: %s could not be rung (%s)", task.id, adviser.name, error)
             await self._settle(task, attempt, "no-adviser")
 
     def _variables(self, task: CallbackRow, attempt: int, adviser: Adviser) -> dict[str, str]:
         number = task.number
-        assert self._rules.allows(number) and re.fullmatch(r"\+\d+", number), "checked when it was due"
+        assert self._rules.allows(number) and re.fullmatch(r"\+\d+", number), "checked when due"
         topic = task.topic if re.fullmatch(r"[a-z0-9._-]+", task.topic) else ""
         return {
             ChannelVariable.CALLBACK: _key(task, attempt),
@@ -137,16 +142,16 @@ class CallbackDialler:
         }
 
     async def _follow(self, task: CallbackRow, present: set[str], ami: Ami) -> None:
-        """A call that was begun, by us or by a process before us: settle it when it is over."""
-        tried = await asyncio.to_thread(callbacks.attempts_of, self._context.store, task.id)
-        attempt = tried[-1].id
-        if _channel(task, attempt) in present:
+        """Settle a call that this process or an earlier one began, if it has ended."""
+        attempts = await asyncio.to_thread(callbacks.attempts_of, self._context.store, task.id)
+        attempt = attempts[-1].id
+        if _channel_id(task, attempt) in present:
             return
-        written = await _written(ami, _key(task, attempt))
-        status, _, seconds = written.partition(":")
+        stored = await _stored_status(ami, _key(task, attempt))
+        status, _, seconds = stored.partition(":")
         talked = float(seconds) if seconds.isdecimal() else 0.0
-        await self._settle(task, attempt, ENDINGS.get(status, "unreachable"), talked)
-        if written:
+        await self._settle(task, attempt, RESULTS.get(status, "unreachable"), talked)
+        if stored:
             await ami.action("DBDel", Family=AstDbFamily.CALLBACK, Key=_key(task, attempt))
 
     async def _settle(self, task: CallbackRow, attempt: int, result: str, seconds: float = 0.0) -> None:
@@ -159,28 +164,27 @@ class CallbackDialler:
         )
         await asyncio.to_thread(callbacks.settle, self._context.store, task.id, attempt, settled)
 
-    async def _free(self, lang: str, ami: Ami) -> Adviser | None:
-        """The first adviser of that language who is available while no caller waits for him."""
+    async def _free_adviser(self, lang: str, ami: Ami) -> Adviser | None:
+        """The first available adviser of the language, if no caller waits in one of their queues."""
         members, waiting = await queues.queue_status(ami)
-        wanted = {one.queue for one in waiting}
-        free = {
-            one.id for one in members if one.state == AdviserState.AVAILABLE and not wanted & set(one.queues)
-        }
+        busy = {caller.queue for caller in waiting}
+        available = [member for member in members if member.state == AdviserState.AVAILABLE]
+        free = {member.id for member in available if not busy & set(member.queues)}
         advisers = self._context.callflow.advisers
         return next((one for one in advisers if lang in one.languages and one.id in free), None)
 
 
-async def _written(ami: Ami, key: str) -> str:
-    """What the dialplan wrote down about an attempt; empty when it never got so far."""
+async def _stored_status(ami: Ami, key: str) -> str:
+    """The status that the dialplan stored for an attempt; empty when it stored none."""
     try:
         found = await ami.listing("DBGet", Family=AstDbFamily.CALLBACK, Key=key)
-    except AmiError:  # no such entry; or Asterisk is away, and then the next action says so
+    except AmiError:  # no such entry, or Asterisk does not answer; then the next action raises
         await ami.action("Ping")
         return ""
     return found[0].get("Val", "") if found else ""
 
 
-def _channel(task: CallbackRow, attempt: int) -> str:
+def _channel_id(task: CallbackRow, attempt: int) -> str:
     return f"callback-{task.id}-{attempt}"
 
 

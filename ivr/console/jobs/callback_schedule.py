@@ -1,6 +1,4 @@
-"""Which callbacks are due, which have missed their window, which are given up.  Pure: tasks and the time in,
-decisions out.
-"""
+"""Decides which callbacks are due, which move to the next window and which are given up.  No input or output."""
 
 from __future__ import annotations
 
@@ -17,14 +15,14 @@ OPEN = "open"
 
 @dataclass(frozen=True)
 class PlaceCall:
-    """Call now, if an adviser is free."""
+    """Call now if an adviser is free."""
 
     id: str
 
 
 @dataclass(frozen=True)
 class Move:
-    """Nobody called in the window that was promised: the next one."""
+    """Move to ``window``, because nobody called in the promised one."""
 
     id: str
     window: CallbackWindow
@@ -32,7 +30,7 @@ class Move:
 
 @dataclass(frozen=True)
 class Close:
-    """Given up; ``why`` for the office."""
+    """Give up; ``why`` is a reason for the staff."""
 
     id: str
     why: str
@@ -44,9 +42,12 @@ ScheduleDecision = PlaceCall | Move | Close
 def due(
     tasks: Iterable[CallbackRow], now: dt.datetime, rules: CallbackSettings, open_on: OpenOn
 ) -> list[ScheduleDecision]:
-    """What to do now about each task, in their order; nothing for most.
+    """Decide what to do now about the tasks, in their order; most need nothing.
 
-    ``now`` in the office's zone.  A task that a person has taken, or that is being called, is left alone.
+    tasks: callbacks from the store.  Those that a person has taken, or that are being called, are left alone.
+    now: time in the office's zone.
+    rules: the ``callback`` section of callflow.yml.
+    open_on: opening intervals of a day.
     """
     found = (_decide(task, now, rules, open_on) for task in tasks if task.state == OPEN and not task.owner)
     return [decision for decision in found if decision is not None]
@@ -61,16 +62,16 @@ def _decide(
     if task.attempts >= rules.attempts:
         return Close(task.id, f"no answer, {task.attempts} attempts")
     if moment >= task.end:
-        return _after_the_window(task, now, rules, open_on)
+        return _move_or_close(task, now, rules, open_on)
     if task.start <= moment and task.next_at <= moment and _is_open(now, open_on):
         return PlaceCall(task.id)
     return None
 
 
-def _after_the_window(
+def _move_or_close(
     task: CallbackRow, now: dt.datetime, rules: CallbackSettings, open_on: OpenOn
 ) -> ScheduleDecision:
-    """The next window that begins after now; so often only, and then the office knows."""
+    """Move to the next window after now; after ``rules.moves`` moves the callback is closed."""
     if task.moves >= rules.moves:
         return Close(task.id, f"not reached in {task.moves + 1} windows")
     notice, length = dt.timedelta(0), dt.timedelta(hours=rules.window_h)
@@ -81,5 +82,5 @@ def _after_the_window(
 
 
 def _is_open(now: dt.datetime, open_on: OpenOn) -> bool:
-    near = (now.date() - dt.timedelta(days=1), now.date())  # yesterday's hours may cross midnight
-    return any(start <= now < end for day in near for start, end in open_on(day))
+    days = (now.date() - dt.timedelta(days=1), now.date())  # yesterday's hours may cross midnight
+    return any(start <= now < end for day in days for start, end in open_on(day))

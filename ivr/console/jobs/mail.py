@@ -1,4 +1,4 @@
-"""Notifications by e-mail, over SMTP."""
+"""Sends notifications by e-mail over SMTP."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from ivr.store.rows import DeliveryRow, MessageRow
 log = logging.getLogger(__name__)
 
 TIMEOUT_S = 20.0
-"""For each step of the talk with the server."""
+"""Time-out of each step of the SMTP dialogue."""
 LARGEST_BYTES = 8_000_000
-"""A larger sound is not attached: servers refuse mails above 10 MB, and base64 adds a third."""
+"""Largest attachment: servers refuse mails above 10 MB, and base64 adds a third."""
 TYPES = {".wav": "wav", ".flac": "flac"}
 
 
@@ -38,7 +38,7 @@ class MailJob:
         self._zone = context.callflow.hours.zone
 
     async def send(self, delivery: DeliveryRow, message: MessageRow) -> None:
-        """Hand over one mail; raises NotDelivered."""
+        """Send one mail about ``message``; raises NotDelivered."""
         if not self._mail.host:
             raise NotDelivered("notify.mail.host is empty now")
         await asyncio.to_thread(self._send, delivery, message)
@@ -71,14 +71,20 @@ class MailJob:
 def compose(
     mail: MailSettings, delivery: DeliveryRow, message: MessageRow, zone: dt.tzinfo, sound: Path | None
 ) -> EmailMessage:
-    """The mail; the same id at every attempt, so that a mail server or a reader knows doubles."""
+    """Write the mail for ``delivery`` about ``message``.
+
+    mail: the ``notify.mail`` section of callflow.yml.
+    zone: time zone of the office.
+    sound: recording to attach, or None.
+    The Message-ID is the same at every attempt, so that duplicates can be recognised.
+    """
     left = dt.datetime.fromtimestamp(message.left_at, zone)
     composed = EmailMessage()
     composed["Subject"] = _subject(delivery, message)
     composed["From"], composed["To"] = mail.sender, delivery.target
     composed["Date"] = format_datetime(dt.datetime.fromtimestamp(delivery.created, dt.UTC))
     composed["Message-ID"] = f"<{delivery.id}@{mail.sender.rpartition('@')[2]}>"
-    composed["Auto-Submitted"] = "auto-generated"  # RFC 3834: nobody's holiday notice answers it
+    composed["Auto-Submitted"] = "auto-generated"  # RFC 3834: suppresses automatic replies
     if message.urgency:
         composed["Importance"], composed["X-Priority"] = "high", "1"
     composed.set_content("\n".join(_lines(mail, message, left)) + "\n")
@@ -111,7 +117,7 @@ def _lines(mail: MailSettings, message: MessageRow, left: dt.datetime) -> list[s
 
 
 def _attach(composed: EmailMessage, sound: Path, name: str) -> None:
-    """A sound that is gone or too large keeps nobody from being told."""
+    """Attach the recording, unless it is missing or too large."""
     try:
         content = sound.read_bytes()
     except OSError as error:

@@ -1,4 +1,4 @@
-"""Every hour: what is past its retention is deleted."""
+"""Deletes expired data every hour, by the ``retention`` section of callflow.yml."""
 
 from __future__ import annotations
 
@@ -19,9 +19,8 @@ class RetentionJob:
         self._context = context
 
     async def run(self) -> None:
-        """Until cancelled."""
-        here = self._context
+        """Delete until cancelled."""
         while True:
-            days = here.callflow.retention.model_dump()
-            await asyncio.to_thread(purge, here.settings, here.store, days)
+            days = self._context.callflow.retention.model_dump()
+            await asyncio.to_thread(purge, self._context.settings, self._context.store, days)
             await asyncio.sleep(EVERY_S)

@@ -1,7 +1,7 @@
-"""Calls that are over as OpenTelemetry traces: a span for the call, below it what the caller had to wait for.
+"""Sends ended calls as OpenTelemetry traces: a span for the call, and child spans for what the caller waited for.
 
-Sent from here, when a call has settled, so that no call waits for a collector.  OTLP over HTTP in its JSON form
-(https://opentelemetry.io/docs/specs/otlp/#json-protobuf-encoding).  No words and no numbers of callers go out.
+A call is sent when it has settled, so that no call waits for the collector.  The format is OTLP over HTTP in JSON
+(https://opentelemetry.io/docs/specs/otlp/#json-protobuf-encoding).  Words and numbers of callers are never sent.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ EVERY_S = 10.0
 SEND_S = 10.0
 SECOND = 1_000_000_000
 INTERNAL, SERVER = 1, 2
-"""Kinds of spans."""
+"""Span kinds of OpenTelemetry."""
 
 OtlpSpan = dict[str, Any]
 
 
 class TracesJob:
-    """Sends every call that ends from now on to ``IVR_OTLP_URL``; does nothing where none is set."""
+    """Sends every call that ends from now on to ``IVR_OTLP_URL``; idle when that is not set."""
 
     name = "traces"
 
@@ -44,7 +44,7 @@ class TracesJob:
         self._sent: dict[str, float] = {}
 
     async def run(self) -> None:
-        """Until cancelled.  A collector that is away gets the calls of the last day when it is back."""
+        """Send until cancelled.  After an outage the collector gets the calls of the last day."""
         if not self._context.settings.otlp_url:
             await asyncio.Event().wait()
         async with httpx.AsyncClient(timeout=SEND_S, trust_env=False) as client:
@@ -53,18 +53,17 @@ class TracesJob:
                 await asyncio.sleep(EVERY_S)
 
     async def send(self, client: httpx.AsyncClient, now: float | None = None) -> None:
-        """One round."""
+        """Send the settled calls; ``now`` is in seconds since 1970, None: the present."""
         now = time.time() if now is None else now
-        self._sent = {one: at for one, at in self._sent.items() if at > now - DAY_S}
+        self._sent = {call_id: at for call_id, at in self._sent.items() if at > now - DAY_S}
         for row in await asyncio.to_thread(self._settled, now):
             story = await asyncio.to_thread(queries.events_of, self._context.store, row.id)
             body = document(self._context.settings.instance, list(spans(row.id, story)))
             try:
-                (
-                    await client.post(f"{self._context.settings.otlp_url}/v1/traces", json=body)
-                ).raise_for_status()
+                response = await client.post(f"{self._context.settings.otlp_url}/v1/traces", json=body)
+                response.raise_for_status()
             except httpx.HTTPError as error:
-                log.warning("the collector of traces does not take them (%s)", type(error).__name__)
+                log.warning("the trace collector does not accept traces (%s)", type(error).__name__)
                 return
             self._sent[row.id] = row.started
 
@@ -74,7 +73,7 @@ class TracesJob:
 
 
 def document(instance: str, found: list[OtlpSpan]) -> dict[str, Any]:
-    """The body of a request to ``/v1/traces``."""
+    """The body of a request to ``/v1/traces`` with the spans of one call."""
     resource = _attributes({"service.name": "accueil", "service.instance.id": instance})
     scope = {"name": "accueil", "version": __version__}
     scoped = [{"scope": scope, "spans": found}]
@@ -82,7 +81,7 @@ def document(instance: str, found: list[OtlpSpan]) -> dict[str, Any]:
 
 
 def spans(call_id: str, story: list[events.Stamped]) -> Iterator[OtlpSpan]:
-    """The call, and below it each decoding, understanding, our speech, and waiting for a person."""
+    """Make the spans of a call from its events: the call, and its decodings, answers, prompts and waits."""
     begun = next((item.at - item.t for item in story), 0.0)
     ending = next((item.event for item in story if isinstance(item.event, events.CallFinished)), None)
     trace, root = _id(call_id, 32), _id(f"{call_id}/call", 16)
@@ -92,15 +91,17 @@ def spans(call_id: str, story: list[events.Stamped]) -> Iterator[OtlpSpan]:
         "ended_by": ending.by if ending else "",
     }
     length = ending.seconds if ending else story[-1].at - begun if story else 0.0
-    yield _span(trace, root, "", "call", begun, begun + length, facts, SERVER)
+    call = _span("call", begun, begun + length, facts)
+    yield {"traceId": trace, "spanId": root, "parentSpanId": "", "kind": SERVER, **call}
     for item in story:
         for name, start, seconds, attributes in _parts(item, begun):
             own = _id(f"{call_id}/{item.seq}/{name}", 16)
-            yield _span(trace, own, root, name, start, start + seconds, attributes, INTERNAL)
+            part = _span(name, start, start + seconds, attributes)
+            yield {"traceId": trace, "spanId": own, "parentSpanId": root, "kind": INTERNAL, **part}
 
 
 def _parts(item: events.Stamped, begun: float) -> Iterator[tuple[str, float, float, dict[str, object]]]:
-    """(name, start in seconds since 1970, length in seconds, attributes) of what one event tells."""
+    """The parts of one event: name, start in seconds since 1970, length in seconds, attributes."""
     match item.event:
         case events.Heard() as heard:
             facts: dict[str, object] = {
@@ -117,24 +118,19 @@ def _parts(item: events.Stamped, begun: float) -> Iterator[tuple[str, float, flo
         case events.MouthToEar() as wait:
             yield "mouth-to-ear", begun + wait.caller_end_s, wait.seconds, {"turn": wait.turn}
         case events.PersonAnswered() as answered:
-            yield (
-                "wait-for-person",
-                item.at - answered.waited_s,
-                answered.waited_s,
-                {"adviser": answered.adviser},
-            )
+            facts = {"adviser": answered.adviser}
+            yield "wait-for-person", item.at - answered.waited_s, answered.waited_s, facts
         case events.Fault() as fault:
             yield "fault", item.at, 0.0, {"part": fault.part}
 
 
-def _span(
-    trace: str, own: str, parent: str, name: str, start: float, end: float, facts: dict[str, Any], kind: int
-) -> OtlpSpan:
+def _span(name: str, start: float, end: float, facts: dict[str, Any]) -> OtlpSpan:
     return {
-        "traceId": trace, "spanId": own, "parentSpanId": parent, "name": name, "kind": kind,
-        "startTimeUnixNano": str(int(start * SECOND)), "endTimeUnixNano": str(int(end * SECOND)),
+        "name": name,
+        "startTimeUnixNano": str(int(start * SECOND)),
+        "endTimeUnixNano": str(int(end * SECOND)),
         "attributes": _attributes(facts),
-    }  # fmt: skip
+    }
 
 
 def _attributes(facts: dict[str, Any]) -> list[dict[str, Any]]:
@@ -148,5 +144,5 @@ def _value(value: object) -> dict[str, object]:
 
 
 def _id(text: str, digits: int) -> str:
-    """The same call has the same ids when it is sent again."""
+    """An id of ``digits`` hexadecimal digits; a call that is sent again has the same ids."""
     return hashlib.sha256(text.encode()).hexdigest()[:digits]

@@ -1,6 +1,6 @@
-"""Notifications by webhook: JSON, signed with HMAC-SHA256 over time and body, as Stripe signs its own.
+"""Sends notifications to a webhook as JSON, signed with HMAC-SHA256 over time and body in the way of Stripe.
 
-https://docs.stripe.com/webhooks#verify-manually; ``verify`` is what a receiver does.
+The scheme is described at https://docs.stripe.com/webhooks#verify-manually.  ``verify`` shows the receiver's part.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import time
 
 import httpx
 
-from ivr.console.api.messages import moment, shown
+from ivr.console.api.messages import message_summary, to_datetime
 from ivr.console.context import Context
 from ivr.core.errors import NotDelivered
 from ivr.store.rows import DeliveryRow, MessageRow
@@ -20,7 +20,7 @@ from ivr.store.rows import DeliveryRow, MessageRow
 TIMEOUT_S = 10.0
 SIGNATURE = "Accueil-Signature"
 TOLERANCE_S = 300.0
-"""A receiver refuses what was signed longer ago: somebody may have kept it to send it again."""
+"""A receiver refuses older signatures, because the request may be a replay."""
 
 
 class WebhookJob:
@@ -33,7 +33,7 @@ class WebhookJob:
         self._secret = context.settings.secrets["WEBHOOK_SECRET"]
 
     async def send(self, delivery: DeliveryRow, message: MessageRow) -> None:
-        """Post one notification; raises NotDelivered unless the answer is 2xx.  Redirects are not followed."""
+        """Post one notification; raises NotDelivered unless the status is 2xx.  Redirects are not followed."""
         if not self._url:
             raise NotDelivered("notify.webhook is empty now")
         body = compose(delivery, message)
@@ -52,24 +52,24 @@ class WebhookJob:
 
 
 def compose(delivery: DeliveryRow, message: MessageRow) -> bytes:
-    """The body: what happened, and the message as the API shows it now."""
-    told = {
+    """The body: the kind of notification, and the message as the API returns it now."""
+    content = {
         "id": delivery.id,
         "type": delivery.kind,
-        "created": moment(delivery.created).isoformat(),
-        "message": shown(message).model_dump(mode="json"),
+        "created": to_datetime(delivery.created).isoformat(),
+        "message": message_summary(message).model_dump(mode="json"),
     }
-    return json.dumps(told, ensure_ascii=False).encode()
+    return json.dumps(content, ensure_ascii=False).encode()
 
 
 def sign(secret: str, body: bytes, at: int) -> str:
-    """The header's value; ``at``: seconds since 1970."""
+    """The value of the signature header for ``body``; ``at`` is the time in seconds since 1970."""
     digest = hmac.new(secret.encode(), f"{at}.".encode() + body, hashlib.sha256).hexdigest()
     return f"t={at},v1={digest}"
 
 
 def verify(secret: str, body: bytes, header: str, now: float) -> bool:
-    """Whether a receiver may trust the body."""
+    """Whether the signature ``header`` fits ``body`` and is recent; ``now`` is in seconds since 1970."""
     fields = dict(part.partition("=")[::2] for part in header.split(","))
     at = fields.get("t", "")
     if not at.isascii() or not at.isdigit() or abs(now - int(at)) > TOLERANCE_S:

@@ -1,25 +1,25 @@
-"""The application: who is let in, and what a refusal looks like."""
+"""The application: the token, and the format of refusals."""
 
 from __future__ import annotations
 
 import httpx
 import pytest
 
-from tests.console.house import Desk
+from tests.console.running_console import RunningConsole
 
 OPEN = ("/health", "/healthz", "/readyz")
-"""What needs no token: it tells nothing of callers."""
+"""Paths without a token; they reveal nothing about callers."""
 
 
-async def test_health_and_the_description_need_no_token(desk: Desk) -> None:
-    async with httpx.AsyncClient(base_url=desk.http.base_url) as stranger:
+async def test_health_and_the_description_need_no_token(console: RunningConsole) -> None:
+    async with httpx.AsyncClient(base_url=console.http.base_url) as stranger:
         assert (await stranger.get("/health")).json()["status"] == "up"
         described = (await stranger.get("/openapi.json")).json()
     assert described["openapi"].startswith("3.1") and "/health" in described["paths"]
 
 
-async def test_what_is_not_there_is_a_problem_document(desk: Desk) -> None:
-    answer = await desk.http.get("/nothing")
+async def test_what_is_not_there_is_a_problem_document(console: RunningConsole) -> None:
+    answer = await console.http.get("/nothing")
     assert answer.headers["content-type"] == "application/problem+json"
     assert answer.json() == {
         "type": "about:blank",
@@ -30,9 +30,9 @@ async def test_what_is_not_there_is_a_problem_document(desk: Desk) -> None:
 
 
 @pytest.mark.parametrize("header", ["", "Bearer wrong", "Basic abc", "Bearer  x y"])
-async def test_every_resource_is_closed_to_strangers(desk: Desk, header: str) -> None:
-    described = (await desk.http.get("/openapi.json")).json()["paths"]
-    async with httpx.AsyncClient(base_url=desk.http.base_url) as stranger:
+async def test_every_resource_is_closed_to_strangers(console: RunningConsole, header: str) -> None:
+    described = (await console.http.get("/openapi.json")).json()["paths"]
+    async with httpx.AsyncClient(base_url=console.http.base_url) as stranger:
         for path, methods in described.items():
             for method in methods if path not in OPEN else ():
                 headers = {"Authorization": header} if header else {}

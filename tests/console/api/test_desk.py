@@ -1,4 +1,4 @@
-"""The adviser's screen: who is on the line, and the push when his telephone rings."""
+"""The adviser's screen: the call on the line, and the event when their telephone rings."""
 
 from __future__ import annotations
 
@@ -11,27 +11,27 @@ import httpx
 
 from ivr.core import events
 from ivr.store.writer import write
-from tests.console.house import Desk
+from tests.console.running_console import RunningConsole
 from tests.store.calls import PSEUDONYMS
 
 NUMBER = "+33612345678"
 SECOND = 1_000_000_000
 
 
-def call(desk: Desk, call_id: str, *happened: events.Event, ago_s: float = 0.0) -> None:
-    """A call in the store that began so many seconds ago."""
+def call(console: RunningConsole, call_id: str, *happened: events.Event, ago_s: float = 0.0) -> None:
+    """Store a call that began ``ago_s`` seconds ago."""
     begun = time.time_ns() - int(ago_s * SECOND)
     started = events.CallStarted(NUMBER, "accueil", "accueil-1")
     story = [
         events.Stamped(call_id, begun + index * 1000, float(index), event)
         for index, event in enumerate((started, *happened))
     ]
-    write(desk.context.store, story, PSEUDONYMS)
+    write(console.context.store, story, PSEUDONYMS)
 
 
-async def pushes(desk: Desk, query: str = "") -> AsyncIterator[tuple[str, dict[str, object]]]:
-    """What is pushed to a screen."""
-    async with desk.http.stream("GET", f"/desk/events{query}", timeout=10) as answer:
+async def pushes(console: RunningConsole, query: str = "") -> AsyncIterator[tuple[str, dict[str, object]]]:
+    """The events that are pushed to a screen."""
+    async with console.http.stream("GET", f"/desk/events{query}", timeout=10) as answer:
         assert answer.headers["content-type"].startswith("text/event-stream")
         kind = ""
         async for line in answer.aiter_lines():
@@ -43,35 +43,35 @@ async def pushes(desk: Desk, query: str = "") -> AsyncIterator[tuple[str, dict[s
                 yield "", {}
 
 
-async def test_who_is_on_the_line(desk: Desk) -> None:
-    call(desk, "c1", events.CallFinished("answered", "caller", 20.0), ago_s=30)
+async def test_the_call_on_the_line(console: RunningConsole) -> None:
+    call(console, "c1", events.CallFinished("answered", "caller", 20.0), ago_s=30)
     call(
-        desk, "c2",
+        console, "c2",
         events.LanguageChosen("en", "key"),
         events.Said("how_can_i_help", "How can I help you?", "en", 1.0, 2.0, 2.0, False),
         events.KeyPressed("2"),
         events.Understood("eiffel.price", 0.41, "eiffel.hours", 0.3, 10.0),
         events.PersonWanted("not-understood"),
     )  # fmt: skip
-    told = (await desk.http.get("/desk/calls/c2")).json()
-    assert (told["lang"], told["why"], told["intent"], told["confidence"]) == (
+    info = (await console.http.get("/desk/calls/c2")).json()
+    assert (info["lang"], info["why"], info["intent"], info["confidence"]) == (
         "en", "not-understood", "eiffel.price", 0.41,
     )  # fmt: skip
-    assert [(line["who"], line["text"]) for line in told["transcript"]] == [
+    assert [(line["who"], line["text"]) for line in info["transcript"]] == [
         ("service", "How can I help you?"), ("caller", "[2]"),
     ]  # fmt: skip
-    assert [one["id"] for one in told["earlier"]] == ["c1"]
-    assert NUMBER not in json.dumps(told) and told["number"].endswith(NUMBER[-2:])
-    assert (await desk.http.get("/desk/calls/c1")).json()["earlier"] == []
-    assert (await desk.http.get("/desk/calls/nobody")).status_code == 404
+    assert [one["id"] for one in info["earlier"]] == ["c1"]
+    assert NUMBER not in json.dumps(info) and info["number"].endswith(NUMBER[-2:])
+    assert (await console.http.get("/desk/calls/c1")).json()["earlier"] == []
+    assert (await console.http.get("/desk/calls/nobody")).status_code == 404
 
 
-async def test_a_ringing_telephone_is_pushed_to_its_adviser_alone(desk: Desk) -> None:
-    call(desk, "old", events.Ringing("anna"))
-    screen = pushes(desk, "?adviser=anna")
+async def test_a_ringing_telephone_is_pushed_to_its_adviser_alone(console: RunningConsole) -> None:
+    call(console, "old", events.Ringing("anna"))
+    screen = pushes(console, "?adviser=anna")
     async with asyncio.timeout(10):
         assert (await anext(screen))[0] == ""
-        call(desk, "c3", events.Queued("desk-en", 1, 0.0), events.Ringing("luc"), events.Ringing("anna"))
+        call(console, "c3", events.Queued("desk-en", 1, 0.0), events.Ringing("luc"), events.Ringing("anna"))
         found = [await anext(screen), await anext(screen)]
     await screen.aclose()
     assert [(kind, body["call"], body.get("adviser", "")) for kind, body in found] == [
@@ -79,12 +79,12 @@ async def test_a_ringing_telephone_is_pushed_to_its_adviser_alone(desk: Desk) ->
     ]  # fmt: skip
 
 
-async def test_without_asterisk_the_queues_are_unknown_and_nothing_breaks(desk: Desk) -> None:
-    assert (await desk.http.get("/desk")).status_code == 503
-    name = desk.context.callflow.advisers[0].name
-    answer = await desk.http.put(f"/desk/advisers/{name}", json={"state": "away"})
+async def test_without_asterisk_the_queues_are_unknown_and_nothing_breaks(console: RunningConsole) -> None:
+    assert (await console.http.get("/desk")).status_code == 503
+    name = console.context.callflow.advisers[0].name
+    answer = await console.http.put(f"/desk/advisers/{name}", json={"state": "away"})
     assert answer.status_code == 503 and "manager interface" in answer.json()["detail"]
-    assert (await desk.http.put("/desk/advisers/nobody", json={"state": "away"})).status_code == 404
-    assert (await desk.http.put(f"/desk/advisers/{name}", json={"state": "asleep"})).status_code == 422
-    async with httpx.AsyncClient(base_url=desk.http.base_url) as stranger:
+    assert (await console.http.put("/desk/advisers/nobody", json={"state": "away"})).status_code == 404
+    assert (await console.http.put(f"/desk/advisers/{name}", json={"state": "asleep"})).status_code == 422
+    async with httpx.AsyncClient(base_url=console.http.base_url) as stranger:
         assert (await stranger.get("/desk/events")).status_code == 401

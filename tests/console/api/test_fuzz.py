@@ -1,4 +1,4 @@
-"""The console's HTTP interface, asked anything: an answer, or one clear refusal; never a crash."""
+"""The HTTP interface answers any request or refuses it clearly; it never crashes."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ VALUES = st.recursive(
 
 @pytest.fixture
 def client(settings: Settings) -> Iterator[TestClient]:
-    """The application over a store of its own; whatever it does not catch is raised here."""
+    """A client of the application; exceptions that it does not catch are raised here."""
     context = open_context(settings)
     token = {"Authorization": f"Bearer {settings.secrets['CONSOLE_TOKEN']}"}
     with TestClient(create_app(context), headers=token) as found:
@@ -41,7 +41,7 @@ def client(settings: Settings) -> Iterator[TestClient]:
 
 
 def bodies(operation: dict[str, Any], schemas: dict[str, Any]) -> st.SearchStrategy[bytes | None]:
-    """What may stand in the request's body: nothing, the fields it knows with any values, anything."""
+    """Request bodies: nothing, the known fields with any values, or anything."""
     if "requestBody" not in operation:
         return st.none()
     (content,) = operation["requestBody"]["content"].values()
@@ -59,13 +59,13 @@ def test_nothing_makes_it_crash(client: TestClient) -> None:
         (method, path, operation)
         for path, methods in described["paths"].items()
         for method, operation in methods.items()
-        if not path.endswith("/events")  # never ends
+        if not path.endswith("/events")  # a stream without end
     ]
     assert len(operations) > 15
 
     @hypothesis_settings(max_examples=300, derandomize=True)
     @given(st.data())
-    def asked(data: st.DataObject) -> None:
+    def request(data: st.DataObject) -> None:
         method, path, operation = data.draw(st.sampled_from(operations))
         query: dict[str, str] = {}
         for parameter in operation.get("parameters", []):
@@ -78,8 +78,8 @@ def test_nothing_makes_it_crash(client: TestClient) -> None:
         headers = {"Content-Type": "application/json"} if body is not None else {}
         answer = client.request(method, path, params=query, content=body, headers=headers)
         assert answer.status_code != 500, answer.text
-        if answer.status_code >= 400 and path != "/readyz":  # which says what is away
+        if answer.status_code >= 400 and path != "/readyz":  # which reports failing parts
             problem = answer.json()
             assert problem["status"] == answer.status_code and problem["title"], problem
 
-    asked()
+    request()

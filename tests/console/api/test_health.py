@@ -1,4 +1,4 @@
-"""Readiness and metrics, as a monitor reads them over HTTP."""
+"""Readiness and metrics, as monitoring reads them over HTTP."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ from ivr.console.api.call_metrics import SETTLED_S, CallMetrics
 from ivr.store.database import Store
 from ivr.store.writer import write
 from tests.conftest import ROOT
-from tests.console.house import Desk
+from tests.console.running_console import RunningConsole
 from tests.store.calls import PSEUDONYMS, SECOND, stamped
 
 Samples = dict[tuple[str, tuple[str, ...]], float]
 
 
 def samples(text: str) -> Samples:
-    """(name, the labels' values) -> value."""
+    """Parse metrics: (name, label values) -> value."""
     families = text_string_to_metric_families(text)
     return {
         (one.name, tuple(one.labels.values())): one.value for family in families for one in family.samples
     }
 
 
-def counted(meter: CallMetrics, registry: CollectorRegistry, store: Store, now: float) -> Samples:
-    meter.update(store, now)
+def counted(metrics: CallMetrics, registry: CollectorRegistry, store: Store, now: float) -> Samples:
+    metrics.update(store, now)
     return samples(generate_latest(registry).decode())
 
 
@@ -56,8 +56,8 @@ async def answering(port: int, status: str) -> AsyncIterator[None]:
         yield
 
 
-async def test_not_ready_while_no_call_could_be_taken(desk: Desk) -> None:
-    async with httpx.AsyncClient(base_url=desk.http.base_url) as stranger:
+async def test_not_ready_while_no_call_could_be_taken(console: RunningConsole) -> None:
+    async with httpx.AsyncClient(base_url=console.http.base_url) as stranger:
         assert (await stranger.get("/healthz")).json() == {"status": "up"}
         answer = await stranger.get("/readyz")
     found = answer.json()
@@ -66,30 +66,30 @@ async def test_not_ready_while_no_call_could_be_taken(desk: Desk) -> None:
     assert found["parts"]["store"] == "ok"
 
 
-async def test_rasa_without_a_model_is_not_ready(desk: Desk) -> None:
-    port = desk.context.settings.rasa_port
+async def test_rasa_without_a_model_is_not_ready(console: RunningConsole) -> None:
+    port = console.context.settings.rasa_port
     states = []
     for status in ("200 OK", "409 Conflict"):
         async with answering(port, status):
-            states.append((await desk.http.get("/readyz")).json()["parts"]["rasa"])
+            states.append((await console.http.get("/readyz")).json()["parts"]["rasa"])
     assert states == ["ok", "no model is loaded"]
 
 
-async def test_the_classifier_process_is_a_part_that_calls_can_do_without(desk: Desk) -> None:
-    path = desk.context.settings.classifier_socket
+async def test_the_classifier_process_is_a_part_that_calls_can_do_without(console: RunningConsole) -> None:
+    path = console.context.settings.classifier_socket
     states = []
     path.parent.mkdir(parents=True, exist_ok=True)
     for status in ("200 OK", "409 Conflict"):
         async with await asyncio.start_unix_server(answer_with(status), path):
-            states.append((await desk.http.get("/readyz")).json()["parts"]["classifier"])
+            states.append((await console.http.get("/readyz")).json()["parts"]["classifier"])
         path.unlink(missing_ok=True)
-    states.append((await desk.http.get("/readyz")).json()["parts"]["classifier"])
-    assert states == ["ok", "no model is loaded", "does not answer"] and "classifier" in health.WITHOUT
+    states.append((await console.http.get("/readyz")).json()["parts"]["classifier"])
+    assert states == ["ok", "no model is loaded", "does not answer"] and "classifier" in health.OPTIONAL
 
 
-async def test_metrics_name_the_parts_and_the_messages(desk: Desk) -> None:
-    await asyncio.to_thread(write, desk.context.store, stamped("c1"), PSEUDONYMS)
-    answer = await desk.http.get("/metrics")
+async def test_metrics_name_the_parts_and_the_messages(console: RunningConsole) -> None:
+    await asyncio.to_thread(write, console.context.store, stamped("c1"), PSEUDONYMS)
+    answer = await console.http.get("/metrics")
     assert answer.headers["content-type"].startswith("text/plain")
     found = samples(answer.text)
     assert found["accueil_part_up", ("asterisk",)] == 0 and found["accueil_part_up", ("store",)] == 1
@@ -100,13 +100,13 @@ async def test_metrics_name_the_parts_and_the_messages(desk: Desk) -> None:
 def test_each_call_is_counted_once_when_it_has_settled(store: Store) -> None:
     now = time.time()
     registry = CollectorRegistry()
-    meter = CallMetrics(registry, since=now)
+    metrics = CallMetrics(registry, since=now)
     begun = int((now - 60) * SECOND)
     write(store, stamped("c1", first=begun), PSEUDONYMS)  # over a second after ``now``
-    assert ("accueil_calls_total", ("es", "message")) not in counted(meter, registry, store, now)
+    assert ("accueil_calls_total", ("es", "message")) not in counted(metrics, registry, store, now)
     later = now + 2 * SETTLED_S
     for _ in range(2):
-        found = counted(meter, registry, store, later)
+        found = counted(metrics, registry, store, later)
     assert found["accueil_calls_total", ("es", "message")] == 1
     assert found["accueil_mouth_to_ear_seconds_count", ("es",)] == 1
     assert found["accueil_mouth_to_ear_seconds_bucket", ("es", "0.9")] == 1
@@ -126,8 +126,8 @@ def test_calls_from_before_are_not_counted_again_after_a_restart(store: Store) -
     assert ("accueil_calls_total", ("es", "message")) not in found
 
 
-async def test_the_dashboard_shows_metrics_that_there_are(desk: Desk) -> None:
-    text = (await desk.http.get("/metrics")).text
+async def test_the_dashboard_shows_metrics_that_there_are(console: RunningConsole) -> None:
+    text = (await console.http.get("/metrics")).text
     names = {line.split()[2] for line in text.splitlines() if line.startswith("# TYPE ")}
     known = names | {f"{name}{suffix}" for name in names for suffix in ("_bucket", "_count", "_sum")}
     panels = json.loads((ROOT / "docs/grafana.json").read_text("utf-8"))["panels"]

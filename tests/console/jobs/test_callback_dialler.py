@@ -1,6 +1,6 @@
-"""Calling back over real SIP: an adviser's telephone, then the caller's behind the operator of the trunk.
+"""Callbacks over real SIP: an adviser's telephone, then the caller's telephone behind the trunk's operator.
 
-Voices are tones, so that each can be told from the others; hours and windows are those of a stopped clock.
+Voices are tones, so that they can be distinguished.  The clock is fixed for opening hours and windows.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ pytestmark = pytest.mark.asterisk
 
 ACCOUNT = Credentials("accueil-paris", "a password of the operator")
 OPERATOR = "127.0.0.2"
-"""An address of its own: the service knows its operator by that."""
+"""An address of its own, by which the service identifies the operator."""
 WHISPER_HZ, NO_ANSWER_HZ, ADVISER_HZ, CALLER_HZ = 1700, 2000, 1000, 1300
 CHANGES = {
     "  pause_min: 15 ": "  pause_min: 0 ",
@@ -48,11 +48,11 @@ CHANGES = {
     "    ring_s: 20": "    ring_s: 5",
     "  wrap_up_s: 10 ": "  wrap_up_s: 0 ",
 }
-"""What is changed in callflow.yml: nobody waits."""
+"""Changes to callflow.yml that remove waits."""
 
 
-def made(root: Path, port: int) -> Path:
-    """A checkout whose trunk leads to the operator."""
+def make_root(root: Path, port: int) -> Path:
+    """Create a root folder whose trunk leads to the operator."""
     shutil.copytree(ROOT / "dialplans", root / "dialplans")
     trunk = (
         '  host: ""\n  port: 5060\n  username: ""\n',
@@ -68,8 +68,8 @@ def made(root: Path, port: int) -> Path:
 
 
 @dataclasses.dataclass
-class Town:
-    """The console's engine, its Asterisk, an adviser's telephone, and the operator of the trunk."""
+class CallbackSetup:
+    """The console's context, its Asterisk, an adviser's telephone, and the operator of the trunk."""
 
     context: Context
     asterisk: Asterisk
@@ -77,17 +77,17 @@ class Town:
     operator: Softphone
 
     @asynccontextmanager
-    async def at_the_desk(self, plan: AdviserPlan) -> AsyncIterator[SimulatedAdviser]:
-        """An adviser, and the engine at work."""
+    async def available_adviser(self, plan: AdviserPlan) -> AsyncIterator[SimulatedAdviser]:
+        """Run an available adviser and the dialler."""
         async with self.phone.adviser("adviser", plan) as adviser:
             async with queues.connect(self.context.settings) as ami:
                 await queues.set_state(ami, "adviser", AdviserState.AVAILABLE)
-            async with self.working():
+            async with self.dialling():
                 yield adviser
 
     @asynccontextmanager
-    async def working(self) -> AsyncIterator[None]:
-        """The engine as a process of its own would run it; killed at the end."""
+    async def dialling(self) -> AsyncIterator[None]:
+        """Run the dialler until exit."""
         job = asyncio.create_task(CallbackDialler(self.context).run())
         try:
             yield
@@ -97,7 +97,7 @@ class Town:
                 await job
 
     def promise(self, number: str) -> str:
-        """Somebody has asked to be called at that number now."""
+        """Store a caller's request to be called at ``number`` now; returns its id."""
         id, start = number[-8:], self.context.now().timestamp()
         wanted = CallbackWanted(id, number, "en", start, start + 3600, "louvre.price")
         story = [Stamped(f"call-{id}", 1, 0.0, CallStarted(number, "accueil", "accueil-1")),
@@ -106,7 +106,7 @@ class Town:
         return id
 
     async def when(self, id: str, state: str, timeout_s: float = 40.0) -> CallbackRow:
-        """The callback, once it is in that state."""
+        """Wait until the callback is in ``state`` and return it."""
 
         async def there() -> CallbackRow | None:
             row = await asyncio.to_thread(callbacks.one, self.context.store, id)
@@ -115,16 +115,16 @@ class Town:
         return await until(there, f"{id} is not {state}", timeout_s)
 
     def tried(self, id: str) -> list[str]:
-        """How its attempts ended."""
+        """The results of its attempts."""
         return [row.result for row in callbacks.attempts_of(self.context.store, id)]
 
 
 @asynccontextmanager
-async def open_town(root: Path) -> AsyncIterator[Town]:
+async def open_setup(root: Path) -> AsyncIterator[CallbackSetup]:
     settings = dataclasses.replace(fresh_settings(), today="2026-11-24T10:00", database_url="")
     operator = Softphone(settings, subscriber=ACCOUNT, bind=OPERATOR)
     secrets = {**settings.secrets, "TRUNK_PASSWORD": ACCOUNT.password}
-    settings = dataclasses.replace(settings, root=made(root, operator.port), secrets=secrets)
+    settings = dataclasses.replace(settings, root=make_root(root, operator.port), secrets=secrets)
     callflow = load_callflow(settings.root)
     render(settings, pbx_parameters(settings, callflow))
     for file in ("callback", "lang-en", "topic-louvre-price", "call-now"):
@@ -134,64 +134,66 @@ async def open_town(root: Path) -> AsyncIterator[Town]:
     context = Context(settings, callflow, Store(settings.database))
     try:
         async with operator, Asterisk(settings) as asterisk, Softphone(settings) as phone:
-            yield Town(context, asterisk, phone, operator)
+            yield CallbackSetup(context, asterisk, phone, operator)
     finally:
         context.store.close()
         remove(settings)
 
 
 def sound(path: Path, hertz: int) -> None:
-    """Half a second of what an adviser is told."""
+    """Write half a second of an announcement to an adviser."""
     path.parent.mkdir(parents=True, exist_ok=True)
     write_wav(path, resample(tone(0.5, hertz), 16_000, PHONE_RATE), PHONE_RATE)
 
 
 @pytest.fixture(scope="module")
-def town(hold: Callable[[], Resident], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
-    """All of it."""
+def setup(hold: Callable[[], Resident], tmp_path_factory: pytest.TempPathFactory) -> Iterator[CallbackSetup]:
+    """The running setup."""
     resident = hold()
-    yield resident.enter(open_town(tmp_path_factory.mktemp("town")))
+    yield resident.enter(open_setup(tmp_path_factory.mktemp("setup")))
     resident.leave()
 
 
 def spoken(folder: Path, hertz: int, after_s: float) -> Path:
-    """A second of voice that begins after a while."""
+    """Write one second of a tone after ``after_s`` seconds of silence."""
     path = folder / f"{hertz}.wav"
     write_wav(path, silence(after_s) + tone(1.0, hertz))
     return path
 
 
-async def test_adviser_and_caller_are_connected_and_hear_each_other(town: Town, tmp_path: Path) -> None:
+async def test_adviser_and_caller_are_connected_and_hear_each_other(
+    setup: CallbackSetup, tmp_path: Path
+) -> None:
     number = "+33612345601"
-    id = town.promise(number)
+    id = setup.promise(number)
     desk = AdviserPlan(keys_after_s=1.0, say=(spoken(tmp_path, ADVISER_HZ, 3.0),))
     home = AdviserPlan(keys="", say=(spoken(tmp_path, CALLER_HZ, 1.0),), hang_up_after_s=2.5)
-    with town.operator.number(number, home) as telephone:
-        async with town.at_the_desk(desk) as adviser:
+    with setup.operator.number(number, home) as telephone:
+        async with setup.available_adviser(desk) as adviser:
             talk, answered = await asyncio.gather(adviser.next_call(), telephone.next_call())
-            done = await town.when(id, "done")
-    assert town.operator.called == [number]
+            done = await setup.when(id, "done")
+    assert setup.operator.called == [number]
     assert share(talk.heard, WHISPER_HZ) > 0.5 and share(answered.heard, WHISPER_HZ) == 0
     assert share(talk.heard, CALLER_HZ) > 0.7, "the adviser does not hear the caller"
     assert share(answered.heard, ADVISER_HZ) > 0.7, "the caller does not hear the adviser"
     assert (done.owner, done.attempts) == ("desk", 1)
-    [tried] = callbacks.attempts_of(town.context.store, id)
+    [tried] = callbacks.attempts_of(setup.context.store, id)
     assert tried.result == "talked" and 2 <= tried.seconds <= 8
-    assert "0 results" in await town.asterisk.command("database show callback")
+    assert "0 results" in await setup.asterisk.command("database show callback")
 
 
-async def test_three_times_no_answer_closes_it_with_a_reason(town: Town) -> None:
+async def test_three_times_no_answer_closes_it_with_a_reason(setup: CallbackSetup) -> None:
     number = "+33612345602"
-    id = town.promise(number)
-    with town.operator.number(number, AdviserPlan(Reaction.BUSY, after_s=0.3)) as telephone:
-        async with town.at_the_desk(AdviserPlan(keys_after_s=1.0)) as adviser:
+    id = setup.promise(number)
+    with setup.operator.number(number, AdviserPlan(Reaction.BUSY, after_s=0.3)) as telephone:
+        async with setup.available_adviser(AdviserPlan(keys_after_s=1.0)) as adviser:
             told = await adviser.next_call()
             telephone.plan = AdviserPlan(Reaction.IGNORE)
-            closed = await town.when(id, "closed", 80)
-    assert town.operator.called == [number] * 3
+            closed = await setup.when(id, "closed", 80)
+    assert setup.operator.called == [number] * 3
     assert share(told.heard, NO_ANSWER_HZ) > 0.3
     assert (closed.attempts, closed.outcome) == (3, "no answer, 3 attempts")
-    assert town.tried(id) == ["busy", "no-answer", "no-answer"]
+    assert setup.tried(id) == ["busy", "no-answer", "no-answer"]
 
 
 @pytest.mark.parametrize(
@@ -204,48 +206,50 @@ async def test_three_times_no_answer_closes_it_with_a_reason(town: Town) -> None
     ids=["another key", "a mobile's voicemail", "busy"],
 )
 async def test_without_the_adviser_s_key_the_caller_is_not_rung(
-    town: Town, number: str, plan: AdviserPlan, result: str
+    setup: CallbackSetup, number: str, plan: AdviserPlan, result: str
 ) -> None:
-    id = town.promise(number)
+    id = setup.promise(number)
 
     async def ended() -> bool:
-        return any(town.tried(id))
+        return any(setup.tried(id))
 
-    with town.operator.number(number, AdviserPlan(keys="")):
-        async with town.at_the_desk(plan):
+    with setup.operator.number(number, AdviserPlan(keys="")):
+        async with setup.available_adviser(plan):
             await until(ended, "nobody was rung")
-    assert town.operator.called == [] and town.tried(id)[0] == result
-    assert callbacks.one(town.context.store, id).attempts == 0
-    with town.context.store.begin() as connection:
+    assert setup.operator.called == [] and setup.tried(id)[0] == result
+    assert callbacks.one(setup.context.store, id).attempts == 0
+    with setup.context.store.begin() as connection:
         connection.execute(table.update().where(table.c.id == id).values(state="closed"))
 
 
-async def test_the_engine_killed_in_mid_call_harms_nobody_and_the_next_one_writes_it_up(
-    town: Town, tmp_path: Path
+async def test_the_call_survives_a_killed_dialler_and_the_next_one_records_it(
+    setup: CallbackSetup, tmp_path: Path
 ) -> None:
     number = "+33612345604"
-    id = town.promise(number)
+    id = setup.promise(number)
     home = AdviserPlan(keys="", say=(spoken(tmp_path, CALLER_HZ, 2.0),), hang_up_after_s=2.0)
-    with town.operator.number(number, home) as telephone:
-        async with town.at_the_desk(AdviserPlan(keys_after_s=1.0)):
+    with setup.operator.number(number, home) as telephone:
+        async with setup.available_adviser(AdviserPlan(keys_after_s=1.0)):
             await asyncio.wait_for(telephone.rung.wait(), 30)
         answered = await telephone.next_call()
     assert answered.answered and answered.ended_by == "adviser", "the call was cut"
-    assert callbacks.one(town.context.store, id).state == "calling"
-    async with town.working():
-        done = await town.when(id, "done")
-    assert done.attempts == 1 and town.tried(id) == ["talked"]
+    assert callbacks.one(setup.context.store, id).state == "calling"
+    async with setup.dialling():
+        done = await setup.when(id, "done")
+    assert done.attempts == 1 and setup.tried(id) == ["talked"]
 
 
-async def test_asterisk_killed_in_mid_call_and_he_is_called_again(town: Town, tmp_path: Path) -> None:
+async def test_after_asterisk_is_killed_during_the_call_the_caller_is_called_again(
+    setup: CallbackSetup, tmp_path: Path
+) -> None:
     number = "+33612345605"
-    id = town.promise(number)
+    id = setup.promise(number)
     home = AdviserPlan(keys="", say=(spoken(tmp_path, CALLER_HZ, 2.0),), hang_up_after_s=0.5)
-    with town.operator.number(number, home) as telephone:
-        async with town.at_the_desk(AdviserPlan(keys_after_s=1.0)):
+    with setup.operator.number(number, home) as telephone:
+        async with setup.available_adviser(AdviserPlan(keys_after_s=1.0)):
             await asyncio.wait_for(telephone.rung.wait(), 30)
-            await asyncio.sleep(2.0)  # the dialplan's word is on the disk within a second
-            await town.asterisk.kill()
-            await town.asterisk.start()
-            await town.when(id, "done", 60)
-    assert town.tried(id) == ["interrupted", "talked"]
+            await asyncio.sleep(2.0)  # Asterisk writes its database to disk within a second
+            await setup.asterisk.kill()
+            await setup.asterisk.start()
+            await setup.when(id, "done", 60)
+    assert setup.tried(id) == ["interrupted", "talked"]

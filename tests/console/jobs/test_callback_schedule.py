@@ -1,4 +1,4 @@
-"""Which callbacks are due: days that pass in a moment, on the real store."""
+"""Which callbacks are due: simulated days on the real store."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def at(text: str) -> dt.datetime:
 
 def ask(store: Store, id: str = "c1", start: str = "2026-11-24T11:00", end: str = "2026-11-24T12:00",
         number: str = NUMBER) -> None:  # fmt: skip
-    """Somebody asks for a callback in a call of his."""
+    """Store a caller's request for a callback."""
     wanted = CallbackWanted(id, number, "en", at(start).timestamp(), at(end).timestamp(), "louvre.price")
     story = [Stamped(f"call-{id}", 1, 0.0, CallStarted(number, "accueil", "accueil-1")),
              Stamped(f"call-{id}", 2, 9.0, wanted)]  # fmt: skip
@@ -42,7 +42,7 @@ def ask(store: Store, id: str = "c1", start: str = "2026-11-24T11:00", end: str 
 
 @dataclass
 class Day:
-    """A clock that jumps a minute at a time; ``answers`` says how each attempt ends, None: no adviser is free."""
+    """A day in steps of a minute; ``answers`` returns the result of each attempt, None if no adviser is free."""
 
     store: Store
     now: dt.datetime
@@ -90,11 +90,11 @@ class Day:
 def day(
     store: Store, *results: str | None, rules: CallbackSettings = RULES, start: str = "2026-11-24T10:00"
 ) -> Day:
-    """Attempts end so, one after the other, and then ever as the last."""
+    """A day whose attempts end with ``results`` in order; the last result repeats."""
     return Day(store, at(start), lambda nth: results[min(nth, len(results) - 1)], rules)
 
 
-def test_nothing_happens_before_the_window_and_once_he_was_reached(store: Store) -> None:
+def test_nothing_happens_before_the_window_and_after_the_conversation(store: Store) -> None:
     ask(store)
     passing = day(store, "talked")
     passing.run("2026-11-26T10:00")
@@ -136,7 +136,7 @@ def test_a_window_that_passes_without_a_free_adviser_is_followed_by_the_next_and
     ]  # fmt: skip
 
 
-def test_what_is_left_on_saturday_evening_is_called_on_monday(store: Store) -> None:
+def test_a_callback_left_on_saturday_evening_is_called_on_monday(store: Store) -> None:
     ask(store, start="2026-11-28T17:00", end="2026-11-28T18:00")
     passing = day(
         store, "no-answer", "talked", rules=CallbackSettings(pause_min=120), start="2026-11-28T10:00"
@@ -163,7 +163,7 @@ def test_a_change_of_the_clock_does_not_shift_a_window(store: Store) -> None:
     assert passing.log == [("26 09:00", "talked")]
 
 
-def test_what_a_person_has_taken_is_his(store: Store) -> None:
+def test_a_callback_taken_by_a_person_is_left_alone(store: Store) -> None:
     ask(store)
     callbacks.take(store, "c1", "Ana")
     passing = day(store, "talked")
@@ -172,9 +172,7 @@ def test_what_a_person_has_taken_is_his(store: Store) -> None:
 
 
 @pytest.mark.parametrize("number", ["+33892700900", "+18765551234", "112", PSEUDONYMS.of(NUMBER)])
-def test_a_number_that_may_not_be_called_is_not_called_whatever_stands_in_the_store(
-    store: Store, number: str
-) -> None:
+def test_a_forbidden_number_in_the_store_is_not_called(store: Store, number: str) -> None:
     ask(store, number=number)
     passing = day(store, "talked")
     passing.run("2026-11-24T13:00")

@@ -1,4 +1,4 @@
-"""The daily lines about answers that expire."""
+"""The daily log lines about expiring answers."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ LAST: dt.date = _UNTIL
 
 
 @pytest.mark.parametrize(
-    ("today", "said"),
+    ("today", "expected"),
     [
         (LAST - AHEAD - dt.timedelta(days=1), ""),
         (LAST - AHEAD, f"louvre.price may be spoken only until {LAST}"),
@@ -28,9 +28,9 @@ LAST: dt.date = _UNTIL
         (LAST + dt.timedelta(days=1), f"louvre.price may no longer be spoken since {LAST}"),
     ],
 )
-def test_an_answer_is_named_from_30_days_before_its_last_day(today: dt.date, said: str) -> None:
+def test_an_answer_is_named_from_30_days_before_its_last_day(today: dt.date, expected: str) -> None:
     named = [line for line in lines(FAQ, today) if line.startswith("louvre.price ")]
-    assert [line.partition(":")[0] for line in named] == ([said] if said else [])
+    assert [line.partition(":")[0] for line in named] == ([expected] if expected else [])
 
 
 def test_the_most_urgent_comes_first() -> None:
@@ -45,7 +45,7 @@ def test_they_come_every_morning(now: str, hours: int) -> None:
 
 @dataclass
 class Clock:
-    """The part of the console's context that the job uses: the content, and a clock that runs in virtual time."""
+    """The part of the console's context that the job uses: the content, and a clock in virtual time."""
 
     settings: SimpleNamespace
 
@@ -59,6 +59,6 @@ async def test_the_service_says_it_once_a_day(caplog: pytest.LogCaptureFixture) 
     job = asyncio.create_task(ContentExpiry(Clock(SimpleNamespace(root=ROOT))).run())  # type: ignore[arg-type]
     await asyncio.sleep(2.5 * 86400)
     job.cancel()
-    told = [record.message for record in caplog.records if record.message.startswith("louvre.price ")]
-    assert len(told) == 4  # at the start, then at six on three mornings
-    assert "only until" in told[0] and "no longer" in told[-1]
+    logged = [record.message for record in caplog.records if record.message.startswith("louvre.price ")]
+    assert len(logged) == 4  # at the start, then at six on three mornings
+    assert "only until" in logged[0] and "no longer" in logged[-1]

@@ -1,4 +1,4 @@
-"""Deliveries to real servers: taken, refused, dropped, slow, killed; each arrives, none is lost."""
+"""Deliveries to real servers that accept, refuse, drop, hang or are killed: each arrives, none is lost."""
 
 from __future__ import annotations
 
@@ -38,14 +38,14 @@ TEXT = "he perdido el pasaporte en el hotel"
 
 @pytest.fixture
 def context(settings: Settings, database: str) -> Iterator[Context]:
-    """A console's context; tests say who is notified."""
+    """A console's context; tests set who is notified."""
     opened = open_context(dataclasses.replace(settings, database_url=database))
     yield opened
     opened.store.close()
 
 
-def telling(context: Context, **notify: Any) -> Context:
-    """A message is there, and such is ``notify``."""
+def notifying(context: Context, **notify: Any) -> Context:
+    """Set the ``notify`` section, store a message and queue its notifications."""
     flow = context.callflow.model_copy(update={"notify": Notify.model_validate(notify)})
     context = dataclasses.replace(context, callflow=flow)
     leave(context.store, "m1", TEXT, urgency="pasaporte")
@@ -54,9 +54,9 @@ def telling(context: Context, **notify: Any) -> Context:
 
 
 def by_mail(context: Context, port: int, **mail: Any) -> Context:
-    """Told by mail to one address."""
+    """Notify one address by mail."""
     usual = {"host": "localhost", "port": port, "security": "none", "sender": "line@example.org"}
-    return telling(context, mail={**usual, "recipients": ["desk@example.org"], **mail})
+    return notifying(context, mail={**usual, "recipients": ["desk@example.org"], **mail})
 
 
 def in_outbox(context: Context) -> DeliveryRow:
@@ -64,8 +64,8 @@ def in_outbox(context: Context) -> DeliveryRow:
     return row
 
 
-def hurry(context: Context, **values: float) -> None:
-    """The pause is over."""
+def make_due(context: Context, **values: float) -> None:
+    """End the pause before the next attempt."""
     with context.store.begin() as connection:
         connection.execute(deliveries.update().values(**{"due": 0.0, **values}))
 
@@ -92,7 +92,7 @@ async def test_a_mail_holds_what_a_person_needs_and_the_sound(context: Context) 
 
 
 @pytest.mark.parametrize("policy", ["linked", "none"])
-async def test_a_sound_that_shall_not_be_mailed_is_not(context: Context, policy: str) -> None:
+async def test_a_recording_is_not_attached_against_the_policy(context: Context, policy: str) -> None:
     record(context.settings, "m1")
     with postbox() as box:
         context = by_mail(context, box.port, sound=policy, link="https://desk.example.org/")
@@ -100,7 +100,7 @@ async def test_a_sound_that_shall_not_be_mailed_is_not(context: Context, policy:
     assert list(box.mails[0].iter_attachments()) == []
 
 
-async def test_a_sound_that_is_gone_keeps_nobody_from_being_told(context: Context) -> None:
+async def test_a_missing_recording_does_not_stop_the_mail(context: Context) -> None:
     with postbox() as box:
         context = by_mail(context, box.port)
         await Deliveries(context, MailJob(context)).once()
@@ -108,25 +108,25 @@ async def test_a_sound_that_is_gone_keeps_nobody_from_being_told(context: Contex
 
 
 @pytest.mark.parametrize(
-    ("mood", "said"), [("later", "451 4.3.0"), ("never", "554 5.7.1"), ("drop", "localhost:")]
+    ("reply", "expected"), [("later", "451 4.3.0"), ("never", "554 5.7.1"), ("drop", "localhost:")]
 )
-async def test_a_server_that_does_not_take_it_is_asked_again(context: Context, mood: Any, said: str) -> None:
-    with postbox(mood) as box:
+async def test_a_server_that_refuses_gets_the_mail_again(context: Context, reply: Any, expected: str) -> None:
+    with postbox(reply) as box:
         context = by_mail(context, box.port)
         sending = Deliveries(context, MailJob(context))
         await sending.once()
         row = in_outbox(context)
         assert (row.state, row.attempts, box.mails) == ("waiting", 1, [])
-        assert said in row.error and 0 < row.due - time.time() <= FIRST_S
+        assert expected in row.error and 0 < row.due - time.time() <= FIRST_S
         await sending.once()
         assert box.tries == 1, "not before the pause is over"
-        hurry(context)
+        make_due(context)
         await sending.once()
     assert in_outbox(context).state == "sent"
     assert [mail["Message-ID"] for mail in box.mails] == [f"<{row.id}@example.org>"]
 
 
-async def test_a_server_that_is_not_there_is_asked_again(context: Context) -> None:
+async def test_an_unreachable_server_gets_the_mail_later(context: Context) -> None:
     with postbox() as box:
         gone = box.port
     context = by_mail(context, gone)
@@ -160,10 +160,10 @@ async def test_a_server_with_a_strange_certificate_gets_nothing(context: Context
 
 
 async def deliver(context: Context, served: Hook, count: int) -> None:
-    """So many attempts."""
+    """Make ``count`` attempts."""
     sending = Deliveries(context, WebhookJob(context))
     for _ in range(count):
-        hurry(context)
+        make_due(context)
         await sending.once()
     assert len(served.posted) == count
 
@@ -173,7 +173,7 @@ async def test_a_webhook_is_tried_until_it_answers_and_always_tells_the_same(
 ) -> None:
     monkeypatch.setattr(webhook, "TIMEOUT_S", 0.5)
     async with hook(500, "drop", "hang", 302, 404, 200) as served:
-        context = telling(context, webhook=served.url)
+        context = notifying(context, webhook=served.url)
         await deliver(context, served, 5)
         row = in_outbox(context)
         assert (row.state, row.attempts, row.error) == ("waiting", 5, "webhook: HTTP 404")
@@ -183,8 +183,8 @@ async def test_a_webhook_is_tried_until_it_answers_and_always_tells_the_same(
     for posted in served.posted:
         assert verify(secret, posted.body, posted.headers[SIGNATURE.lower()], time.time())
         assert posted.body == served.posted[0].body
-        assert posted.headers["idempotency-key"] == posted.told["id"] == row.id
-    told = served.posted[0].told
+        assert posted.headers["idempotency-key"] == posted.content["id"] == row.id
+    told = served.posted[0].content
     assert (told["type"], told["message"]["id"], told["message"]["urgency"]) == (
         "message.new",
         "m1",
@@ -194,10 +194,10 @@ async def test_a_webhook_is_tried_until_it_answers_and_always_tells_the_same(
 
 
 async def deliver_more(context: Context, served: Hook) -> None:
-    """One more attempt, and then none: it was taken."""
+    """Make one more attempt; after its success there is no other."""
     before = len(served.posted)
     for _ in range(2):
-        hurry(context)
+        make_due(context)
         await Deliveries(context, WebhookJob(context)).once()
     assert len(served.posted) == before + 1
 
@@ -215,7 +215,7 @@ def test_a_signature_is_good_for_its_body_its_time_and_its_secret_alone() -> Non
 
 async def test_two_senders_on_one_store_send_once(context: Context) -> None:
     async with hook() as served:
-        context = telling(context, webhook=served.url)
+        context = notifying(context, webhook=served.url)
         await asyncio.gather(*(Deliveries(context, WebhookJob(context)).once() for _ in range(4)))
         assert len(served.posted) == 1
 
@@ -230,29 +230,29 @@ def test_pauses_grow_to_an_hour_and_differ() -> None:
         assert all(longest / 2 <= wait <= longest for wait in found) and len(found) > 1
 
 
-async def test_after_three_days_it_is_given_up_aloud_and_nothing_of_the_callers_is_logged(
+async def test_after_three_days_an_alarm_is_logged_without_data_of_the_caller(
     context: Context, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
     async with hook(500, 500) as served:
-        context = telling(context, webhook=served.url)
+        context = notifying(context, webhook=served.url)
         await deliver(context, served, 1)
-        hurry(context, created=time.time() - GIVE_UP_S - 1)
+        make_due(context, created=time.time() - GIVE_UP_S - 1)
         await Deliveries(context, WebhookJob(context)).once()
         row = in_outbox(context)
         assert (row.state, row.attempts) == ("given-up", 2) and "ALARM" in caplog.text
-        hurry(context)
+        make_due(context)
         await Deliveries(context, WebhookJob(context)).once()
         assert len(served.posted) == 2
     assert NUMBER not in caplog.text and TEXT not in caplog.text and "pasaporte" not in caplog.text
 
 
-async def test_a_message_that_is_gone_is_told_to_nobody(context: Context) -> None:
+async def test_a_deleted_message_is_not_sent(context: Context) -> None:
     async with hook() as served:
-        context = telling(context, webhook=served.url)
+        context = notifying(context, webhook=served.url)
         with context.store.begin() as connection:  # as SQLite leaves it: no foreign keys there
             if connection.dialect.name == "postgresql":
-                pytest.skip("PostgreSQL takes the deliveries along")
+                pytest.skip("PostgreSQL also deletes the deliveries")
             connection.execute(sa.text("DELETE FROM messages"))
         await Deliveries(context, WebhookJob(context)).once()
         assert served.posted == [] and in_outbox(context).state == "given-up"
@@ -262,7 +262,7 @@ async def test_a_message_that_is_gone_is_told_to_nobody(context: Context) -> Non
 
 
 def root_with(folder: Path, notify: str) -> Path:
-    """A checkout's edited files, with another ``notify`` section."""
+    """Create a root folder with another ``notify`` section."""
     shutil.copytree(ROOT / "dialplans", folder / "dialplans")
     for name in ("nlu", "voices"):
         (folder / name).symlink_to(ROOT / name)
@@ -287,13 +287,13 @@ async def test_a_console_that_is_killed_while_it_delivers_delivers_after_its_ret
             await until(lambda: arrived(served, 1), "the webhook was not called")
             os.kill(console.pid, signal.SIGKILL)
             served.released.set()
-            hurry(context)  # the lease of the dead one is over
+            make_due(context)  # the claim of the killed process has expired
             await until(lambda: arrived(served, 2), "it was not delivered again")
-            await until(lambda: is_sent(context), "it was not written down")
+            await until(lambda: is_sent(context), "it was not recorded")
         finally:
             await console.stop()
             context.store.close()
-    assert served.posted[0].told["id"] == served.posted[1].told["id"]
+    assert served.posted[0].content["id"] == served.posted[1].content["id"]
     log = (settings.state / "logs/console.log").read_text()
     assert NUMBER not in log and TEXT not in log and "Traceback" not in log
 

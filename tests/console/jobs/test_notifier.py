@@ -1,4 +1,4 @@
-"""Who is told of which message, when, and how often."""
+"""Who is notified of which message, when, and how often."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ ALWAYS = Weekly(**{day: ["00:00-24:00"] for day in Weekly.model_fields})
 
 @pytest.fixture
 def context(settings: Settings, database: str) -> Iterator[Context]:
-    """An office that never closes."""
+    """The context of an office that never closes."""
     opened = open_context(dataclasses.replace(settings, database_url=database))
     yield at_hours(opened, ALWAYS, NOTIFY)
     opened.store.close()
@@ -51,8 +51,8 @@ def at_hours(context: Context, weekly: Weekly, notify: Notify) -> Context:
     return dataclasses.replace(context, callflow=flow)
 
 
-def told(context: Context, id: str = "m1", kind: str = "message.new") -> Counter[str]:
-    """Who is told, and how often."""
+def notified(context: Context, id: str = "m1", kind: str = "message.new") -> Counter[str]:
+    """Number of notifications by recipient."""
     found = outbox.deliveries_of(context.store, id)
     return Counter(row.target or row.channel for row in found if row.kind == kind)
 
@@ -73,29 +73,29 @@ def move_back(context: Context, id: str, seconds: float) -> None:
         ("de", "reisepass", ["anna@example.org", "head@example.org", "desk@example.org"]),
     ],
 )
-def test_everybody_who_is_to_know_is_told_once(
+def test_every_recipient_is_notified_once(
     context: Context, lang: str, urgency: str, people: list[str]
 ) -> None:
     leave(context.store, "m1", lang=lang, urgency=urgency)
-    announcer = StaffNotifier(context)
+    notifier = StaffNotifier(context)
     for _ in range(3):
-        announcer.announce()
-    assert told(context) == Counter([*people, "webhook"])
+        notifier.announce()
+    assert notified(context) == Counter([*people, "webhook"])
 
 
-def test_people_are_told_when_the_transcript_is_there(context: Context) -> None:
+def test_people_are_notified_when_the_transcript_is_ready(context: Context) -> None:
     leave(context.store, "m1", None)
     StaffNotifier(context).announce()
-    assert not told(context)
+    assert not notified(context)
     transcribe(context.store, "m1", "mi pasaporte", "pasaporte")
     StaffNotifier(context).announce()
-    assert told(context)["head@example.org"] == 1
+    assert notified(context)["head@example.org"] == 1
 
 
-def test_a_recogniser_that_is_away_keeps_no_message_from_people(context: Context) -> None:
+def test_without_a_recogniser_people_are_still_notified(context: Context) -> None:
     leave(context.store, "m1", None, ago_s=TRANSCRIPT_S + 1)
     StaffNotifier(context).announce()
-    assert told(context)["desk@example.org"] == 1
+    assert notified(context)["desk@example.org"] == 1
 
 
 def test_two_consoles_on_one_store_tell_once(context: Context) -> None:
@@ -104,9 +104,9 @@ def test_two_consoles_on_one_store_tell_once(context: Context) -> None:
     gate = threading.Barrier(3)
 
     def announce() -> None:
-        announcer = StaffNotifier(context)
+        notifier = StaffNotifier(context)
         gate.wait()
-        announcer.announce()
+        notifier.announce()
 
     threads = [threading.Thread(target=announce) for _ in range(3)]
     for thread in threads:
@@ -114,14 +114,14 @@ def test_two_consoles_on_one_store_tell_once(context: Context) -> None:
     for thread in threads:
         thread.join()
     for number in range(5):
-        assert told(context, f"m{number}") == Counter(["desk@example.org", "webhook"])
+        assert notified(context, f"m{number}") == Counter(["desk@example.org", "webhook"])
 
 
-def test_with_nobody_to_tell_old_messages_are_not_told_of_later(context: Context) -> None:
+def test_messages_without_recipients_are_not_announced_later(context: Context) -> None:
     leave(context.store, "m1")
     StaffNotifier(at_hours(context, ALWAYS, Notify())).announce()
     StaffNotifier(context).announce()
-    assert not told(context)
+    assert not notified(context)
 
 
 # reminders
@@ -129,7 +129,7 @@ def test_with_nobody_to_tell_old_messages_are_not_told_of_later(context: Context
 
 @pytest.fixture
 def announced(context: Context) -> Context:
-    """A message that was announced just now."""
+    """A context with a message that was just announced."""
     leave(context.store, "m1")
     StaffNotifier(context).announce()
     return context
@@ -137,10 +137,10 @@ def announced(context: Context) -> Context:
 
 def reminded(context: Context) -> int:
     StaffNotifier(context).remind()
-    return told(context, kind="message.reminder")["desk@example.org"]
+    return notified(context, kind="message.reminder")["desk@example.org"]
 
 
-def test_an_unanswered_message_is_told_of_again_and_not_for_ever(announced: Context) -> None:
+def test_reminders_of_an_unanswered_message_are_limited(announced: Context) -> None:
     assert reminded(announced) == 0
     counts: list[Any] = []
     for _ in range(5):
@@ -149,7 +149,7 @@ def test_an_unanswered_message_is_told_of_again_and_not_for_ever(announced: Cont
     assert counts == [1, 1, 2, 2, 2, 2, 2, 2, 2, 2]
 
 
-def test_who_has_taken_it_is_reminded_too_who_has_answered_it_is_not(announced: Context) -> None:
+def test_a_taken_message_causes_reminders_and_an_answered_one_does_not(announced: Context) -> None:
     inbox.change(announced.store, "m1", "take", "Ana")
     move_back(announced, "m1", 3 * HOUR)
     assert reminded(announced) == 1
@@ -158,7 +158,7 @@ def test_who_has_taken_it_is_reminded_too_who_has_answered_it_is_not(announced: 
     assert reminded(announced) == 1
 
 
-def test_hours_in_which_nobody_is_there_do_not_count(announced: Context) -> None:
+def test_closed_hours_do_not_count(announced: Context) -> None:
     move_back(announced, "m1", 100 * HOUR)
     assert reminded(at_hours(announced, NEVER, NOTIFY)) == 0
     assert reminded(announced) == 1
@@ -169,10 +169,10 @@ def test_for_an_urgent_message_all_hours_count(context: Context) -> None:
     StaffNotifier(context).announce()
     move_back(context, "m1", 2.1 * HOUR)
     assert reminded(at_hours(context, NEVER, NOTIFY)) == 1
-    assert told(context, kind="message.reminder")["head@example.org"] == 1
+    assert notified(context, kind="message.reminder")["head@example.org"] == 1
 
 
-def test_a_message_nobody_was_told_of_yet_is_not_reminded_of(context: Context) -> None:
+def test_an_unannounced_message_causes_no_reminder(context: Context) -> None:
     leave(context.store, "m1", ago_s=9 * HOUR)
     assert reminded(context) == 0
 

@@ -1,4 +1,4 @@
-"""Jobs: one that fails is begun again, later each time, and holds up nobody."""
+"""A failing job is restarted with growing pauses and does not delay the others."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ import pytest
 from ivr.console.jobs.registry import RESTART_MAX_S, keep_running
 from ivr.core.settings import Settings
 from ivr.service.child_process import ChildProcess
-from tests.console.house import until_up
+from tests.console.running_console import until_up
 from tests.service.calls.store import until
 
 
@@ -25,10 +25,10 @@ class Failing:
     name = "failing"
 
     def __init__(self) -> None:
-        self.begun: list[float] = []
+        self.starts: list[float] = []
 
     async def run(self) -> None:
-        self.begun.append(asyncio.get_running_loop().time())
+        self.starts.append(asyncio.get_running_loop().time())
         raise ValueError("no")
 
 
@@ -45,17 +45,20 @@ class Steady:
 
 
 @pytest.mark.virtual_time
-async def test_a_job_that_fails_is_begun_again_and_holds_up_nobody(caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_failing_job_is_restarted_and_does_not_delay_others(caplog: pytest.LogCaptureFixture) -> None:
     failing, steady = Failing(), Steady()
 
-    def unmade() -> Steady:
-        raise ValueError("not even made")
+    def failing_constructor() -> Steady:
+        raise ValueError("not created")
 
-    jobs = [asyncio.create_task(keep_running(make)) for make in (lambda: failing, unmade, lambda: steady)]
+    jobs = [
+        asyncio.create_task(keep_running(make))
+        for make in (lambda: failing, failing_constructor, lambda: steady)
+    ]
     await asyncio.sleep(600.0)
     for job in jobs:
         job.cancel()
-    pauses = [later - earlier for earlier, later in pairwise(failing.begun)]
+    pauses = [later - earlier for earlier, later in pairwise(failing.starts)]
     assert pauses == sorted(pauses) and pauses[0] <= 2.0 and pauses[-1] == RESTART_MAX_S
     assert steady.rounds == 600
     assert "ALARM: failing failed" in caplog.text and "ALARM: a job failed" in caplog.text
@@ -64,7 +67,7 @@ async def test_a_job_that_fails_is_begun_again_and_holds_up_nobody(caplog: pytes
 # the process
 
 
-async def seen(check: Callable[[], bool]) -> None:
+async def wait_until(check: Callable[[], bool]) -> None:
     async def probe() -> bool:
         return check()
 
@@ -83,7 +86,7 @@ async def test_a_console_that_is_killed_comes_back(settings: Settings) -> None:
             await until_up(client)
             first = console.pid
             os.kill(first, signal.SIGKILL)
-            await seen(lambda: console.pid not in (0, first))
+            await wait_until(lambda: console.pid not in (0, first))
             await until_up(client)
     finally:
         await console.stop()
@@ -91,19 +94,19 @@ async def test_a_console_that_is_killed_comes_back(settings: Settings) -> None:
     assert "Traceback" not in (settings.state / "logs/console.log").read_text()
 
 
-async def test_a_port_that_is_taken_is_an_alarm_and_the_server_comes_when_it_is_free(
+async def test_a_port_in_use_raises_an_alarm_and_the_server_starts_when_it_is_free(
     settings: Settings,
 ) -> None:
     console = ChildProcess(settings, "ivr.console", "console")
     with socket.create_server(("127.0.0.1", settings.console_port)):
         console.supervise()
         log = settings.state / "logs/console.log"
-        await seen(lambda: log.exists() and "ALARM: http" in log.read_text())
+        await wait_until(lambda: log.exists() and "ALARM: http" in log.read_text())
         pid = console.pid
     try:
         async with client_of(settings) as client:
             await until_up(client)
-        assert console.pid == pid, "the process itself went on: its other jobs ran"
+        assert console.pid == pid, "the process and its other jobs went on"
     finally:
         await console.stop()
 
@@ -115,6 +118,6 @@ async def test_a_process_that_cannot_start_is_tried_again_and_can_be_stopped(
         dataclasses.replace(settings, var=settings.var / "x"), "ivr.no_such_module", "nobody"
     )
     child.supervise()
-    await seen(lambda: caplog.text.count("ALARM: the nobody ended (status 1)") >= 2)
+    await wait_until(lambda: caplog.text.count("ALARM: the nobody ended (status 1)") >= 2)
     await child.stop()
     assert sys.executable in (child.settings.state / "logs/nobody.log").read_text()

@@ -15,12 +15,12 @@ import httpx
 from ivr.console.api.call_metrics import SETTLED_S
 from ivr.console.jobs.traces import TracesJob
 from ivr.store.writer import write
-from tests.console.house import Desk
+from tests.console.running_console import RunningConsole
 from tests.store.calls import NUMBER, PSEUDONYMS, SECOND, stamped
 
 
 class Collector:
-    """Takes traces, or is out of order."""
+    """A collector that accepts traces or fails with ``status``."""
 
     def __init__(self) -> None:
         self.bodies: list[dict[str, Any]] = []
@@ -61,13 +61,13 @@ async def collecting() -> AsyncIterator[Collector]:
         yield collector
 
 
-async def test_a_call_is_sent_once_when_the_collector_takes_it(desk: Desk) -> None:
+async def test_a_call_is_sent_once_when_the_collector_takes_it(console: RunningConsole) -> None:
     async with collecting() as collector, httpx.AsyncClient() as client:
-        settings = dataclasses.replace(desk.context.settings, otlp_url=collector.url)
-        traces = TracesJob(dataclasses.replace(desk.context, settings=settings))
+        settings = dataclasses.replace(console.context.settings, otlp_url=collector.url)
+        traces = TracesJob(dataclasses.replace(console.context, settings=settings))
         now = time.time()
-        told = stamped("c1", first=int((now - 60) * SECOND))
-        await asyncio.to_thread(write, desk.context.store, told, PSEUDONYMS)
+        story = stamped("c1", first=int((now - 60) * SECOND))
+        await asyncio.to_thread(write, console.context.store, story, PSEUDONYMS)
         await traces.send(client, now)
         assert not collector.bodies  # not settled yet
         collector.status = "503 Service Unavailable"

@@ -16,9 +16,9 @@ from ivr.console.jobs.webhook import SIGNATURE, verify
 from ivr.core.audio import read_audio, through_g711
 from ivr.core.text import normalise
 from ivr.speech.stt import Recogniser
-from tests.console.house import until_up
 from tests.console.jobs.test_deliveries import root_with
 from tests.console.peers import hook, postbox
+from tests.console.running_console import until_up
 from tests.service.calls import sounds, words
 from tests.service.calls.running_service import NewSettings, RunningService, open_service
 from tests.service.calls.store import until

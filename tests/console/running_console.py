@@ -1,4 +1,4 @@
-"""The console over real HTTP: its application on uvicorn, its store, a client with the token."""
+"""The console over real HTTP: its application on uvicorn, its store, and a client with the token."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from tests.service.calls.store import until
 
 
 @dataclass
-class Desk:
-    """A running console, as a member of the staff has it."""
+class RunningConsole:
+    """A running console: its context, and a client with the token."""
 
     context: Context
     http: httpx.AsyncClient
 
 
 @contextlib.asynccontextmanager
-async def open_desk(settings: Settings) -> AsyncIterator[Desk]:
-    """The HTTP server alone, on the instance's own port; no jobs."""
+async def open_console(settings: Settings) -> AsyncIterator[RunningConsole]:
+    """Run the HTTP server without jobs on the instance's port."""
     context = open_context(settings)
     serving = asyncio.create_task(ConsoleServer(context).run())
     base = f"http://127.0.0.1:{settings.console_port}"
@@ -33,7 +33,7 @@ async def open_desk(settings: Settings) -> AsyncIterator[Desk]:
     async with httpx.AsyncClient(base_url=base, headers=token) as client:
         try:
             await until_up(client)
-            yield Desk(context, client)
+            yield RunningConsole(context, client)
         finally:
             serving.cancel()
             await asyncio.wait({serving})
@@ -41,7 +41,7 @@ async def open_desk(settings: Settings) -> AsyncIterator[Desk]:
 
 
 async def until_up(client: httpx.AsyncClient) -> None:
-    """Until the console answers."""
+    """Wait until the console answers."""
 
     async def answers() -> bool:
         with contextlib.suppress(httpx.TransportError):
