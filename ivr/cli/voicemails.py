@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from ivr.cli.common import AsJson, By, ListByDefault, Note, with_settings
+from ivr.store.states import MessageAction
 
 app = typer.Typer(cls=ListByDefault, help="List the messages that callers left, and work through them.")
 
@@ -38,25 +39,25 @@ def play(
 @app.command()
 def take(message: MessageId, by: By, note: Note = "") -> None:
     """Take a new message: others see that you work on it."""
-    _change(message, "take", by, note)
+    _change(message, MessageAction.TAKE, by, note)
 
 
 @app.command()
 def release(message: MessageId, by: By, note: Note = "") -> None:
     """Give back a message that was taken."""
-    _change(message, "release", by, note)
+    _change(message, MessageAction.RELEASE, by, note)
 
 
 @app.command()
 def answer(message: MessageId, by: By, note: Note = "") -> None:
     """Mark a message that you took as answered."""
-    _change(message, "answer", by, note)
+    _change(message, MessageAction.ANSWER, by, note)
 
 
 @app.command()
 def reopen(message: MessageId, by: By, note: Note = "") -> None:
     """Make an answered message new again."""
-    _change(message, "reopen", by, note)
+    _change(message, MessageAction.REOPEN, by, note)
 
 
 @app.command("note")
@@ -67,7 +68,7 @@ def add_note(message: MessageId, text: str, by: By) -> None:
     with_settings(lambda settings: voicemails.note(settings, message, by, text))
 
 
-def _change(message: str, what: str, by: str, note: str) -> None:
+def _change(message: str, what: MessageAction, by: str, note: str) -> None:
     from ivr.cli.views import voicemails
 
     with_settings(lambda settings: voicemails.change(settings, message, what, by, note))

@@ -16,13 +16,13 @@ from ivr.core.errors import NotStored, Refused
 from ivr.core.events import CallbackWanted
 from ivr.store.database import Store
 from ivr.store.rows import CallbackAttemptRow, CallbackRow
+from ivr.store.states import AttemptResult, CallbackState
 from ivr.store.tables import callback_attempts, callbacks, calls
 
-OPEN, CALLING, DONE, CLOSED = STATES = ("open", "calling", "done", "closed")
-RESULTS = ("talked", "no-answer", "busy", "unreachable", "no-adviser", "declined", "interrupted")
-"""How an attempt ended: the first four after the caller's telephone rang, the others before it rang, or when
-Asterisk stopped during the call."""
-RUNG = frozenset({"talked", "no-answer", "busy", "unreachable"})
+RUNG = frozenset(
+    {AttemptResult.TALKED, AttemptResult.NO_ANSWER, AttemptResult.BUSY, AttemptResult.UNREACHABLE}
+)
+"""The results of attempts in which the caller's telephone rang."""
 LONGEST_OUTCOME = 500
 """Characters of an outcome."""
 
@@ -44,7 +44,7 @@ def listed(store: Store, state: str = "", limit: int = 200) -> list[CallbackRow]
 
     Those that are not ended come first, by their window; then the ended ones, the latest first.
     """
-    ended = sa.case((callbacks.c.state.in_((OPEN, CALLING)), 0), else_=1)
+    ended = sa.case((callbacks.c.state.in_((CallbackState.OPEN, CallbackState.CALLING)), 0), else_=1)
     order = (ended, sa.case((ended == 0, callbacks.c.start)), callbacks.c.ended_at.desc(), callbacks.c.id)
     chosen = sa.select(callbacks).where(callbacks.c.state == state if state else sa.true())
     return store.rows(CallbackRow, chosen.order_by(*order).limit(limit))
@@ -52,7 +52,7 @@ def listed(store: Store, state: str = "", limit: int = 200) -> list[CallbackRow]
 
 def pending(store: Store) -> list[CallbackRow]:
     """All callbacks that are not ended, by their window."""
-    chosen = sa.select(callbacks).where(callbacks.c.state.in_((OPEN, CALLING)))
+    chosen = sa.select(callbacks).where(callbacks.c.state.in_((CallbackState.OPEN, CallbackState.CALLING)))
     return store.rows(CallbackRow, chosen.order_by(callbacks.c.start, callbacks.c.asked_at))
 
 
@@ -89,13 +89,13 @@ def counts(store: Store, since: float) -> tuple[Counter[str], Counter[str]]:
 
 def take(store: Store, callback_id: str, by: str) -> None:
     """Give the callback to the person ``by``, so that no adviser is rung for it; raises NotStored or Refused."""
-    free = (callbacks.c.state == OPEN) & (callbacks.c.owner.in_(("", by)))
+    free = (callbacks.c.state == CallbackState.OPEN) & (callbacks.c.owner.in_(("", by)))
     _change(store, callback_id, free, "take", owner=by)
 
 
 def release(store: Store, callback_id: str) -> None:
     """Take the callback from its owner, so that advisers are rung for it again; raises NotStored or Refused."""
-    _change(store, callback_id, callbacks.c.state == OPEN, "release", owner="")
+    _change(store, callback_id, callbacks.c.state == CallbackState.OPEN, "release", owner="")
 
 
 def finish(store: Store, callback_id: str, by: str, outcome: str, *, done: bool) -> None:
@@ -105,12 +105,19 @@ def finish(store: Store, callback_id: str, by: str, outcome: str, *, done: bool)
     is closed without a call.  Raises NotStored or Refused.
     """
     values = {
-        "state": DONE if done else CLOSED,
+        "state": CallbackState.DONE if done else CallbackState.CLOSED,
         "outcome": outcome[:LONGEST_OUTCOME],
         "ended_at": time.time(),
     }
     owner = {"owner": by} if by else {}
-    _change(store, callback_id, callbacks.c.state == OPEN, "done" if done else "close", **values, **owner)
+    _change(
+        store,
+        callback_id,
+        callbacks.c.state == CallbackState.OPEN,
+        "done" if done else "close",
+        **values,
+        **owner,
+    )
 
 
 def _change(
@@ -126,9 +133,9 @@ def _change(
 
 def _why_not(callback: CallbackRow, what: str) -> str:
     """One line for the person whose change was refused."""
-    if callback.state == CALLING:
+    if callback.state == CallbackState.CALLING:
         return f"{what} is not possible: the caller is being called just now"
-    if callback.state == OPEN:
+    if callback.state == CallbackState.OPEN:
         return f"{what} is not possible: {callback.owner} has taken it"
     return f"{what} is not possible: it is {callback.state} ({callback.outcome})"
 
@@ -140,12 +147,12 @@ def _why_not(callback: CallbackRow, what: str) -> str:
 class Settled:
     """How an attempt ended, and what becomes of the task.
 
-    ``result``: one of RESULTS; ``state``: of the task; ``seconds``: of talk; ``next_at``: the earliest next call
+    ``state``: of the task; ``seconds``: of talk; ``next_at``: the earliest next call
     (seconds since 1970); ``outcome``: in words.
     """
 
-    result: str
-    state: str
+    result: AttemptResult
+    state: CallbackState
     seconds: float = 0.0
     next_at: float = 0.0
     outcome: str = ""
@@ -156,9 +163,16 @@ def begin(store: Store, callback_id: str, adviser: str, at: float) -> int | None
 
     Returns the attempt's number; None when somebody else was faster.
     """
-    free = (callbacks.c.id == callback_id) & (callbacks.c.state == OPEN) & (callbacks.c.owner == "")
+    free = (
+        (callbacks.c.id == callback_id)
+        & (callbacks.c.state == CallbackState.OPEN)
+        & (callbacks.c.owner == "")
+    )
     with store.begin() as connection:
-        if connection.execute(callbacks.update().where(free).values(state=CALLING)).rowcount != 1:
+        if (
+            connection.execute(callbacks.update().where(free).values(state=CallbackState.CALLING)).rowcount
+            != 1
+        ):
             return None
         row = {"callback_id": callback_id, "at": at, "adviser": adviser}
         made = connection.execute(callback_attempts.insert().values(**row)).inserted_primary_key
@@ -168,9 +182,11 @@ def begin(store: Store, callback_id: str, adviser: str, at: float) -> int | None
 def settle(store: Store, callback_id: str, attempt: int, settled: Settled) -> None:
     """Record how ``attempt`` ended; a second time changes nothing."""
     with store.begin() as connection:
-        running = (callbacks.c.id == callback_id) & (callbacks.c.state == CALLING)
+        running = (callbacks.c.id == callback_id) & (callbacks.c.state == CallbackState.CALLING)
         rung = callbacks.c.attempts + (1 if settled.result in RUNG else 0)
-        ended = {"ended_at": time.time()} if settled.state in (DONE, CLOSED) else {}
+        ended = (
+            {"ended_at": time.time()} if settled.state in (CallbackState.DONE, CallbackState.CLOSED) else {}
+        )
         values = {"state": settled.state, "attempts": rung, "next_at": settled.next_at, **ended}
         changed = callbacks.update().where(running).values(**values, outcome=settled.outcome)
         if connection.execute(changed).rowcount != 1:
@@ -178,7 +194,7 @@ def settle(store: Store, callback_id: str, attempt: int, settled: Settled) -> No
         this = callback_attempts.c.id == attempt
         facts = {"result": settled.result, "seconds": settled.seconds}
         connection.execute(callback_attempts.update().where(this).values(**facts))
-        if settled.state == DONE:
+        if settled.state == CallbackState.DONE:
             by = sa.select(callback_attempts.c.adviser).where(this).scalar_subquery()
             this_task = callbacks.c.id == callback_id
             connection.execute(callbacks.update().where(this_task).values(owner=by))
@@ -186,7 +202,7 @@ def settle(store: Store, callback_id: str, attempt: int, settled: Settled) -> No
 
 def move(store: Store, callback_id: str, start: float, end: float) -> None:
     """Move a callback whose window has passed to the next one, ``start`` to ``end`` (seconds since 1970)."""
-    ours = (callbacks.c.id == callback_id) & (callbacks.c.state == OPEN)
+    ours = (callbacks.c.id == callback_id) & (callbacks.c.state == CallbackState.OPEN)
     values = {"start": start, "end": end, "moves": callbacks.c.moves + 1, "next_at": 0.0}
     with store.begin() as connection:
         connection.execute(callbacks.update().where(ours).values(**values))
@@ -194,7 +210,11 @@ def move(store: Store, callback_id: str, start: float, end: float) -> None:
 
 def close(store: Store, callback_id: str, outcome: str) -> None:
     """Give a callback up; ``outcome`` says why, in words.  One that a person has taken meanwhile stays."""
-    ours = (callbacks.c.id == callback_id) & (callbacks.c.state == OPEN) & (callbacks.c.owner == "")
-    values = {"state": CLOSED, "outcome": outcome, "ended_at": time.time()}
+    ours = (
+        (callbacks.c.id == callback_id)
+        & (callbacks.c.state == CallbackState.OPEN)
+        & (callbacks.c.owner == "")
+    )
+    values = {"state": CallbackState.CLOSED, "outcome": outcome, "ended_at": time.time()}
     with store.begin() as connection:
         connection.execute(callbacks.update().where(ours).values(**values))

@@ -15,9 +15,9 @@ import sqlalchemy as sa
 from ivr.core.errors import NotStored, Refused
 from ivr.store.database import Store
 from ivr.store.rows import MessageChangeRow, MessageRow
+from ivr.store.states import MessageAction, MessageState
 from ivr.store.tables import message_changes, messages
 
-NEW, TAKEN, ANSWERED = STATES = ("new", "taken", "answered")
 LONGEST_NAME, LONGEST_NOTE = 64, 4000
 """Characters of a person's name and of a note."""
 
@@ -26,16 +26,17 @@ LONGEST_NAME, LONGEST_NOTE = 64, 4000
 class Change:
     """A legal change from the state ``before`` to ``after``; ``own``: only the owner of the message may do it."""
 
-    before: str
-    after: str
+    before: MessageState
+    after: MessageState
     own: bool = False
 
 
-CHANGES: Mapping[str, Change] = {
-    "take": Change(NEW, TAKEN),
-    "release": Change(TAKEN, NEW),  # everybody may: the owner may have gone home
-    "answer": Change(TAKEN, ANSWERED, own=True),
-    "reopen": Change(ANSWERED, NEW),
+CHANGES: Mapping[MessageAction, Change] = {
+    MessageAction.TAKE: Change(MessageState.NEW, MessageState.TAKEN),
+    # everybody may release: the owner may have gone home
+    MessageAction.RELEASE: Change(MessageState.TAKEN, MessageState.NEW),
+    MessageAction.ANSWER: Change(MessageState.TAKEN, MessageState.ANSWERED, own=True),
+    MessageAction.REOPEN: Change(MessageState.ANSWERED, MessageState.NEW),
 }
 
 
@@ -89,7 +90,7 @@ def counts(store: Store) -> dict[str, int]:
         return {state: count for state, count in connection.execute(chosen)}
 
 
-def change(store: Store, message_id: str, what: str, by: str, note: str = "") -> None:
+def change(store: Store, message_id: str, what: MessageAction, by: str, note: str = "") -> None:
     """Change a message's state.
 
     ``what``: a name in CHANGES; ``by``: the person; ``note``: a remark that goes into the history.  Raises NotStored,
@@ -99,7 +100,8 @@ def change(store: Store, message_id: str, what: str, by: str, note: str = "") ->
     wanted = (messages.c.id == message_id) & (messages.c.state == step.before)
     if step.own:
         wanted &= messages.c.owner == by
-    owner = by if step.after == TAKEN else messages.c.owner if step.after == ANSWERED else ""
+    kept = messages.c.owner if step.after == MessageState.ANSWERED else ""
+    owner = by if step.after == MessageState.TAKEN else kept
     with store.begin() as connection:
         done = connection.execute(messages.update().where(wanted).values(state=step.after, owner=owner))
         if done.rowcount == 1:
@@ -112,21 +114,21 @@ def add_note(store: Store, message_id: str, by: str, note: str) -> None:
     """Add a note by a person to a message's history, in any state; raises NotStored."""
     one(store, message_id)
     with store.begin() as connection:
-        _record(connection, message_id, "note", by, note)
+        _record(connection, message_id, MessageAction.NOTE, by, note)
 
 
-def _why_not(message: MessageRow, what: str, by: str) -> str:
+def _why_not(message: MessageRow, what: MessageAction, by: str) -> str:
     """One line for the person whose change was refused."""
-    if message.state == TAKEN:
+    if message.state == MessageState.TAKEN:
         whose = "you have taken it already" if message.owner == by else f"{message.owner} has taken it"
-        hint = "release it first" if what == "answer" else "answer or release it"
+        hint = "release it first" if what == MessageAction.ANSWER else "answer or release it"
         return f"{what} is not possible: {whose}; {hint}"
-    if message.state == ANSWERED:
+    if message.state == MessageState.ANSWERED:
         return f"{what} is not possible: {message.owner} has answered it; reopen it first"
     return f"{what} is not possible: nobody has taken it; take it first"
 
 
-def _record(connection: sa.Connection, message_id: str, what: str, by: str, note: str) -> None:
+def _record(connection: sa.Connection, message_id: str, what: MessageAction, by: str, note: str) -> None:
     row = {"message_id": message_id, "at": time.time(), "by": by, "what": what, "note": note}
     connection.execute(message_changes.insert().values(**row))
 

@@ -14,6 +14,7 @@ import sqlalchemy as sa
 
 from ivr.store.database import Store
 from ivr.store.rows import DeliveryRow, MessageRow
+from ivr.store.states import DeliveryState, MessageState
 from ivr.store.tables import deliveries, messages
 
 LEASE_S = 180.0
@@ -36,7 +37,7 @@ def unannounced(store: Store, transcript_by: float) -> list[MessageRow]:
 def unanswered(store: Store, reminders: int) -> list[MessageRow]:
     """Messages that were announced, are not answered and had fewer than ``reminders`` reminders, oldest first."""
     chosen = sa.select(messages).where(
-        messages.c.announced == 1, messages.c.state != "answered", messages.c.reminded < reminders
+        messages.c.announced == 1, messages.c.state != MessageState.ANSWERED, messages.c.reminded < reminders
     )
     return store.rows(MessageRow, chosen.order_by(messages.c.left_at))
 
@@ -54,14 +55,22 @@ def remind(store: Store, message: MessageRow, targets: Iterable[Target]) -> bool
     False when another process did so, or when the message was answered meanwhile.
     """
     count = messages.c.reminded
-    pending = (messages.c.id == message.id) & (count == message.reminded) & (messages.c.state != "answered")
+    pending = (
+        (messages.c.id == message.id)
+        & (count == message.reminded)
+        & (messages.c.state != MessageState.ANSWERED)
+    )
     step = messages.update().where(pending).values(reminded=count + 1)
     return _enqueue(store, step, "message.reminder", message, targets)
 
 
 def due(store: Store, channel: str, now: float, limit: int) -> list[DeliveryRow]:
     """At most ``limit`` deliveries of a channel whose time has come at ``now`` (seconds since 1970), oldest first."""
-    waiting = (deliveries.c.state == "waiting", deliveries.c.channel == channel, deliveries.c.due <= now)
+    waiting = (
+        deliveries.c.state == DeliveryState.WAITING,
+        deliveries.c.channel == channel,
+        deliveries.c.due <= now,
+    )
     return store.rows(
         DeliveryRow, sa.select(deliveries).where(*waiting).order_by(deliveries.c.due).limit(limit)
     )
@@ -70,7 +79,7 @@ def due(store: Store, channel: str, now: float, limit: int) -> list[DeliveryRow]
 def claim(store: Store, delivery: DeliveryRow, now: float) -> bool:
     """Take a delivery for an attempt at ``now`` (seconds since 1970); False when another process has it."""
     same = (deliveries.c.id == delivery.id) & (deliveries.c.due == delivery.due)
-    free = same & (deliveries.c.state == "waiting")
+    free = same & (deliveries.c.state == DeliveryState.WAITING)
     values = {"due": now + LEASE_S, "attempts": deliveries.c.attempts + 1}
     with store.begin() as connection:
         return connection.execute(deliveries.update().where(free).values(**values)).rowcount == 1
@@ -78,7 +87,7 @@ def claim(store: Store, delivery: DeliveryRow, now: float) -> bool:
 
 def sent(store: Store, delivery_id: str) -> None:
     """Record that it was delivered."""
-    _set(store, delivery_id, state="sent", error="")
+    _set(store, delivery_id, state=DeliveryState.SENT, error="")
 
 
 def failed(store: Store, delivery_id: str, error: str, again: float | None) -> None:
@@ -86,7 +95,7 @@ def failed(store: Store, delivery_id: str, error: str, again: float | None) -> N
 
     ``again``: the time of the next attempt (seconds since 1970); None gives the delivery up.
     """
-    values = {"state": "given-up"} if again is None else {"due": again}
+    values = {"state": DeliveryState.GIVEN_UP} if again is None else {"due": again}
     _set(store, delivery_id, error=error[:255], **values)
 
 

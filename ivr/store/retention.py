@@ -17,6 +17,7 @@ from ivr.core.pseudonyms import Pseudonyms, is_pseudonym
 from ivr.store import queries
 from ivr.store.database import Store
 from ivr.store.rows import CallRow
+from ivr.store.states import CallbackState, MessageState
 from ivr.store.tables import callbacks, calls, events, labels, message_changes, messages, metadata, turns
 
 WORDS = ("text", "digit")
@@ -84,7 +85,9 @@ def whole_calls(store: Store, before: float) -> int:
     All that belongs to a call goes with it, except its messages.
     """
     old = (calls.c.started < before) & (calls.c.held == "")
-    ended = callbacks.c.state.in_(("done", "closed")) & (callbacks.c.ended_at < before)
+    ended = callbacks.c.state.in_((CallbackState.DONE, CallbackState.CLOSED)) & (
+        callbacks.c.ended_at < before
+    )
     with store.begin() as connection:
         delete(connection, "callbacks", list(connection.scalars(sa.select(callbacks.c.id).where(ended))))
         found = list(connection.scalars(sa.select(calls.c.id).where(old)))
@@ -97,8 +100,10 @@ def numbers(store: Store, before: float, pseudonyms: Pseudonyms) -> int:
     touched = sa.select(sa.func.max(message_changes.c.at)).where(
         message_changes.c.message_id == messages.c.id
     )
-    answered = (messages.c.state == "answered") & (touched.scalar_subquery() < before)
-    settled = callbacks.c.state.in_(("done", "closed")) & (callbacks.c.ended_at < before)
+    answered = (messages.c.state == MessageState.ANSWERED) & (touched.scalar_subquery() < before)
+    settled = callbacks.c.state.in_((CallbackState.DONE, CallbackState.CLOSED)) & (
+        callbacks.c.ended_at < before
+    )
     count = 0
     with store.begin() as connection:
         for table, over in ((messages, answered), (callbacks, settled)):

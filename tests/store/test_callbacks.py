@@ -13,8 +13,9 @@ from ivr.core.errors import NotStored, Refused
 from ivr.core.events import CallbackWanted, CallStarted, Stamped
 from ivr.store import callbacks
 from ivr.store.callback_quota import CallbackQuota
-from ivr.store.callbacks import CLOSED, DONE, OPEN, Settled
+from ivr.store.callbacks import Settled
 from ivr.store.database import Store
+from ivr.store.states import CallbackState
 from ivr.store.writer import write
 from tests.store.calls import PSEUDONYMS
 
@@ -38,7 +39,7 @@ def test_the_event_makes_a_task_with_the_number_in_clear_and_nowhere_else(store:
     ask(store, "c1")
     row = callbacks.one(store, "c1")
     assert (row.number, row.lang, row.start, row.end) == (NUMBER, "fr", 1000.0, 4600.0)
-    assert (row.state, row.owner, row.attempts, row.call_id) == (OPEN, "", 0, "call-c1")
+    assert (row.state, row.owner, row.attempts, row.call_id) == (CallbackState.OPEN, "", 0, "call-c1")
     with store.connect() as connection:
         bodies = " ".join(connection.scalars(sa.text("SELECT body FROM events")))
     assert NUMBER not in bodies and "612345678" not in bodies
@@ -59,7 +60,7 @@ def test_open_ones_first_by_their_window_then_ended_ones(store: Store) -> None:
     callbacks.move(store, "a", 9000.0, 9900.0)
     callbacks.finish(store, "b", "Ana", "spoke with her", done=True)
     assert [row.id for row in callbacks.listed(store)] == ["c", "a", "b"]
-    assert [row.id for row in callbacks.listed(store, DONE)] == ["b"]
+    assert [row.id for row in callbacks.listed(store, CallbackState.DONE)] == ["b"]
     assert [row.id for row in callbacks.pending(store)] == ["c", "a"]
 
 
@@ -94,7 +95,7 @@ def test_a_person_and_the_engine_do_not_both_call(store: Store) -> None:
     for late in changes:
         with pytest.raises(Refused, match="being called just now"):
             late()
-    callbacks.settle(store, "c1", attempt, Settled("busy", OPEN, next_at=50.0))
+    callbacks.settle(store, "c1", attempt, Settled("busy", CallbackState.OPEN, next_at=50.0))
     callbacks.take(store, "c1", "Ana")
     assert callbacks.begin(store, "c1", "desk", 60.0) is None
 
@@ -104,9 +105,9 @@ def test_settling_twice_counts_once(store: Store) -> None:
     attempt = callbacks.begin(store, "c1", "desk", 1.0)
     assert attempt is not None
     for result in ("no-answer", "talked"):
-        callbacks.settle(store, "c1", attempt, Settled(result, OPEN, next_at=50.0))
+        callbacks.settle(store, "c1", attempt, Settled(result, CallbackState.OPEN, next_at=50.0))
     row = callbacks.one(store, "c1")
-    assert (row.state, row.attempts, row.next_at) == (OPEN, 1, 50.0)
+    assert (row.state, row.attempts, row.next_at) == (CallbackState.OPEN, 1, 50.0)
     assert [tried.result for tried in callbacks.attempts_of(store, "c1")] == ["no-answer"]
 
 
@@ -121,7 +122,7 @@ def test_what_has_ended_stays_so(store: Store, change: Callable[[Store], None]) 
     with pytest.raises(Refused, match="it is closed"):
         change(store)
     row = callbacks.one(store, "c1")
-    assert (row.state, row.owner, row.outcome) == (CLOSED, "Ana", "wrong number")
+    assert (row.state, row.owner, row.outcome) == (CallbackState.CLOSED, "Ana", "wrong number")
 
 
 def test_the_limit_counts_the_called_number_and_the_caller_whichever_way_his_was_shown(

@@ -13,7 +13,8 @@ from sqlalchemy.exc import IntegrityError
 from ivr.core.errors import NotStored, Refused
 from ivr.store import inbox
 from ivr.store.database import Store
-from ivr.store.inbox import CHANGES, STATES, MessageFilter
+from ivr.store.inbox import CHANGES, MessageFilter
+from ivr.store.states import MessageState
 from ivr.store.tables import messages
 from tests.console.messages import leave, transcribe
 
@@ -27,7 +28,7 @@ def ids(store: Store, wanted: MessageFilter = ALL, limit: int = 50, after: str =
     return [row.id for row in inbox.page(store, wanted, limit, after)]
 
 
-@pytest.mark.parametrize("state", STATES)
+@pytest.mark.parametrize("state", MessageState)
 @pytest.mark.parametrize("what", CHANGES)
 def test_a_change_is_possible_in_one_state_alone(store: Store, state: str, what: str) -> None:
     leave(store, "m1")

@@ -14,15 +14,15 @@ from ivr.core.errors import UsageError
 from ivr.core.pseudonyms import shown
 from ivr.core.settings import Settings
 from ivr.store import callbacks
-from ivr.store.callbacks import STATES
 from ivr.store.journal import drained_store
 from ivr.store.rows import CallbackRow
+from ivr.store.states import CallbackState
 
 
 def show_all(settings: Settings, state: str, *, as_json: bool) -> None:
     """List the callbacks in ``state``, or all, open ones first; raises UsageError for an unknown state."""
-    if state and state not in STATES:
-        raise UsageError(f"--state {state}: write one of {', '.join(STATES)}")
+    if state and state not in list(CallbackState):
+        raise UsageError(f"--state {state}: write one of {', '.join(list(CallbackState))}")
     with drained_store(settings) as store:
         found = callbacks.listed(store, state)
     if as_json:

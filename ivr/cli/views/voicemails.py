@@ -17,12 +17,13 @@ from ivr.store import inbox, queries
 from ivr.store.database import Store
 from ivr.store.journal import drained_store
 from ivr.store.rows import MessageRow
+from ivr.store.states import MessageAction, MessageState
 
 
 def show(settings: Settings, state: str, *, as_json: bool) -> None:
     """List the messages in ``state``, or all, oldest first; raises UsageError for an unknown state."""
-    if state and state not in inbox.STATES:
-        raise UsageError(f"--state {state}: write one of {', '.join(inbox.STATES)}")
+    if state and state not in list(MessageState):
+        raise UsageError(f"--state {state}: write one of {', '.join(list(MessageState))}")
     with drained_store(settings) as store:
         found = [row for row in queries.all_messages(store) if state in ("", row.state)]
     if as_json:
@@ -43,7 +44,7 @@ def play(settings: Settings, message: str, out: Path) -> None:
     sys.stderr.write(f"{out}\n")
 
 
-def change(settings: Settings, message: str, what: str, by: str, note: str) -> None:
+def change(settings: Settings, message: str, what: MessageAction, by: str, note: str) -> None:
     """Take, release, answer or reopen a message; raises UsageError or Refused."""
     _do(settings, message, lambda store, id: inbox.change(store, id, what, by, note))
 

@@ -18,6 +18,7 @@ from ivr.console.context import ConsoleContext
 from ivr.store import callbacks
 from ivr.store.callbacks import LONGEST_OUTCOME
 from ivr.store.rows import CallbackRow
+from ivr.store.states import AttemptResult
 
 router = APIRouter(prefix="/callbacks", tags=["callbacks"], responses=REFUSALS)
 
@@ -32,7 +33,7 @@ class Attempt(BaseModel):
 
     at: dt.datetime
     adviser: str
-    result: str = Field(description=f"{', '.join(callbacks.RESULTS)}; empty: in progress")
+    result: str = Field(description=f"{', '.join(AttemptResult)}; empty: in progress")
     seconds: float = Field(description="length of the conversation")
 
 

@@ -21,6 +21,7 @@ from ivr.core import pseudonyms
 from ivr.store import inbox, outbox
 from ivr.store.inbox import LONGEST_NAME, LONGEST_NOTE, MessageFilter
 from ivr.store.rows import MessageRow
+from ivr.store.states import MessageAction
 
 router = APIRouter(prefix="/messages", tags=["messages"], responses=REFUSALS)
 
@@ -162,28 +163,28 @@ def note(context: ConsoleContext, id: str, body: NewNote) -> WholeMessage:
 @router.post("/{id}/take", summary="Take a new message: others see that you look after it")
 def take(context: ConsoleContext, id: str, body: Change) -> WholeMessage:
     """Take a message; when two people take it at once, one of them gets it."""
-    return _change(context, id, "take", body)
+    return _change(context, id, MessageAction.TAKE, body)
 
 
 @router.post("/{id}/release", summary="Give back a message that was taken")
 def release(context: ConsoleContext, id: str, body: Change) -> WholeMessage:
     """Release a message.  Anyone may, because the person who took it may have left."""
-    return _change(context, id, "release", body)
+    return _change(context, id, MessageAction.RELEASE, body)
 
 
 @router.post("/{id}/answer", summary="Mark a message as answered; only the person who took it may")
 def answer(context: ConsoleContext, id: str, body: Change) -> WholeMessage:
     """Mark a message as answered."""
-    return _change(context, id, "answer", body)
+    return _change(context, id, MessageAction.ANSWER, body)
 
 
 @router.post("/{id}/reopen", summary="Mark an answered message as new again")
 def reopen(context: ConsoleContext, id: str, body: Change) -> WholeMessage:
     """Mark an answered message as new."""
-    return _change(context, id, "reopen", body)
+    return _change(context, id, MessageAction.REOPEN, body)
 
 
-def _change(context: Context, id: str, action: str, body: Change) -> WholeMessage:
+def _change(context: Context, id: str, action: MessageAction, body: Change) -> WholeMessage:
     inbox.change(context.store, id, action, body.by, body.note)
     return message(context, id)
 

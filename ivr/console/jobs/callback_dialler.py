@@ -33,21 +33,22 @@ from ivr.core.errors import AmiError, AriError, AriUnavailable
 from ivr.core.pbx_names import topic_sound
 from ivr.core.vocabulary import AdviserState
 from ivr.store import callbacks
-from ivr.store.callbacks import CALLING, DONE, OPEN, Settled
+from ivr.store.callbacks import Settled
 from ivr.store.rows import CallbackRow
+from ivr.store.states import AttemptResult, CallbackState
 
 log = logging.getLogger(__name__)
 
 EVERY_S = 2.0
 APP = "accueil-callbacks"
-RESULTS = {
-    "": "no-adviser",
-    CallbackNote.DECLINED: "declined",
-    CallbackNote.CALLING: "interrupted",
-    "CANCEL": "declined",
-    "ANSWER": "talked",
-    "NOANSWER": "no-answer",
-    "BUSY": "busy",
+RESULTS: dict[str, AttemptResult] = {
+    "": AttemptResult.NO_ADVISER,
+    CallbackNote.DECLINED: AttemptResult.DECLINED,
+    CallbackNote.CALLING: AttemptResult.INTERRUPTED,
+    "CANCEL": AttemptResult.DECLINED,
+    "ANSWER": AttemptResult.TALKED,
+    "NOANSWER": AttemptResult.NO_ANSWER,
+    "BUSY": AttemptResult.BUSY,
 }
 """Status from the dialplan -> result of the attempt; any other status means unreachable."""
 
@@ -82,7 +83,7 @@ class CallbackDialler:
             async with queues.connect(self._context.settings) as ami:
                 present = {channel.id for channel in await self._ari.channels()}
                 for task in tasks:
-                    if task.state == CALLING:
+                    if task.state == CallbackState.CALLING:
                         await self._follow(task, present, ami)
                 await self._decide(tasks, ami)
         except (AriError, AmiError) as error:
@@ -126,7 +127,7 @@ class CallbackDialler:
             raise  # it is unknown whether the telephone rings; the next round finds out
         except AriError as error:
             log.error("callback %s: %s could not be rung (%s)", task.id, adviser.name, error)
-            await self._settle(task, attempt, "no-adviser")
+            await self._settle(task, attempt, AttemptResult.NO_ADVISER)
 
     def _variables(self, task: CallbackRow, attempt: int, adviser: Adviser) -> dict[str, str]:
         number = task.number
@@ -150,17 +151,19 @@ class CallbackDialler:
         stored = await _stored_status(ami, _key(task, attempt))
         status, _, seconds = stored.partition(":")
         talked = float(seconds) if seconds.isdecimal() else 0.0
-        await self._settle(task, attempt, RESULTS.get(status, "unreachable"), talked)
+        await self._settle(task, attempt, RESULTS.get(status, AttemptResult.UNREACHABLE), talked)
         if stored:
             await ami.action("DBDel", Family=AstDbFamily.CALLBACK, Key=_key(task, attempt))
 
-    async def _settle(self, task: CallbackRow, attempt: int, result: str, seconds: float = 0.0) -> None:
+    async def _settle(
+        self, task: CallbackRow, attempt: int, result: AttemptResult, seconds: float = 0.0
+    ) -> None:
         log.info("callback %s: %s", task.id, result)
         pause = dt.timedelta(minutes=self._rules.pause_min)
         settled = (
-            Settled(result, DONE, seconds, outcome="talked with the adviser")
-            if result == "talked"
-            else Settled(result, OPEN, next_at=(self._context.now() + pause).timestamp())
+            Settled(result, CallbackState.DONE, seconds, outcome="talked with the adviser")
+            if result == AttemptResult.TALKED
+            else Settled(result, CallbackState.OPEN, next_at=(self._context.now() + pause).timestamp())
         )
         await asyncio.to_thread(callbacks.settle, self._context.store, task.id, attempt, settled)
 

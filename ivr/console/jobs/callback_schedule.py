@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from ivr.content.callflow import CallbackSettings
 from ivr.content.callflow.callback_windows import CallbackWindow, OpenOn, following
 from ivr.store.rows import CallbackRow
-
-OPEN = "open"
+from ivr.store.states import CallbackState
 
 
 @dataclass(frozen=True)
@@ -49,7 +48,11 @@ def due(
     rules: the ``callback`` section of callflow.yml.
     open_on: opening intervals of a day.
     """
-    found = (_decide(task, now, rules, open_on) for task in tasks if task.state == OPEN and not task.owner)
+    found = (
+        _decide(task, now, rules, open_on)
+        for task in tasks
+        if task.state == CallbackState.OPEN and not task.owner
+    )
     return [decision for decision in found if decision is not None]
 
 

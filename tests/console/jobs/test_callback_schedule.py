@@ -17,6 +17,7 @@ from ivr.core.events import CallbackWanted, CallStarted, Stamped
 from ivr.store import callbacks
 from ivr.store.callbacks import Settled
 from ivr.store.database import Store
+from ivr.store.states import CallbackState
 from ivr.store.writer import write
 from tests.store.calls import PSEUDONYMS
 
@@ -80,7 +81,7 @@ class Day:
         assert attempt is not None
         self.note(result)
         later = self.now + dt.timedelta(minutes=self.rules.pause_min)
-        state = callbacks.DONE if result == "talked" else callbacks.OPEN
+        state = CallbackState.DONE if result == "talked" else CallbackState.OPEN
         callbacks.settle(self.store, id, attempt, Settled(result, state, 63.0, later.timestamp()))
 
     def note(self, what: str) -> None:

@@ -1,0 +1,55 @@
+"""States of what people and jobs work through: messages, callbacks, notifications.
+
+The values are the words in the store and in the API.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class MessageState(StrEnum):
+    """How far a message in the inbox is."""
+
+    NEW = "new"
+    TAKEN = "taken"
+    ANSWERED = "answered"
+
+
+class MessageAction(StrEnum):
+    """What people do with a message, as its history names it."""
+
+    TAKE = "take"
+    RELEASE = "release"
+    ANSWER = "answer"
+    REOPEN = "reopen"
+    NOTE = "note"
+
+
+class CallbackState(StrEnum):
+    """How far a callback is."""
+
+    OPEN = "open"
+    CALLING = "calling"
+    DONE = "done"
+    CLOSED = "closed"  # without a talk
+
+
+class AttemptResult(StrEnum):
+    """How an attempt to call back ended."""
+
+    TALKED = "talked"
+    NO_ANSWER = "no-answer"
+    BUSY = "busy"
+    UNREACHABLE = "unreachable"
+    NO_ADVISER = "no-adviser"
+    DECLINED = "declined"  # by the adviser
+    INTERRUPTED = "interrupted"  # Asterisk stopped during the call
+
+
+class DeliveryState(StrEnum):
+    """How far a notification of the staff is."""
+
+    WAITING = "waiting"
+    SENT = "sent"
+    GIVEN_UP = "given-up"
