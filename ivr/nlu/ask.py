@@ -1,4 +1,4 @@
-"""`ivr ask`: what would the service say to a question?"""
+"""`ivr ask`: what the service would answer to a question."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from ivr.nlu.serving import serving
 
 @dataclass(frozen=True)
 class Reply:
-    """What was understood, what would be done, the words that would be spoken, and how long it took (s)."""
+    """What was understood, the decision, the text that would be spoken, and the seconds that understanding took."""
 
     intent: Intent
     verdict: Verdict
@@ -29,27 +29,35 @@ class Reply:
     seconds: float
 
 
-async def judge(office: Content, classifier: IntentClassifier, text: str, lang: str) -> Reply:
-    """One question as a caller's first one; raises NluUnavailable."""
+async def judge(content: Content, classifier: IntentClassifier, text: str, lang: str) -> Reply:
+    """Judge a question as if it were the first of a call.
+
+    content: what the service knows; classifier: names the intent.
+    text, lang: the question and the code of its language.
+    Raises NluUnavailable where the classifier does not answer.
+    """
     began = time.perf_counter()
-    if office.emergency.heard(text, lang):
+    if content.emergency.heard(text, lang):
         verdict, intent = Verdict(Decision.ANSWER, EMERGENCY), Intent.of([(EMERGENCY, 1.0)])
     else:
         intent = await classifier.classify(text, lang)
-        verdict = gate.decide(1.0, intent, office.callflow.gate, office.faq.kinds, lang)
+        verdict = gate.decide(1.0, intent, content.callflow.gate, content.faq.kinds, lang)
     seconds = time.perf_counter() - began
     spoken = verdict.decision is Decision.ANSWER
-    answer = office.faq.answer(verdict.intent, lang, office.now().date()).text if spoken else None
+    answer = content.faq.answer(verdict.intent, lang, content.now().date()).text if spoken else None
     return Reply(intent, verdict, answer, seconds)
 
 
 def ask(settings: Settings, lines: Iterable[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
-    """An answer for each ``{"lang", "text"}``, in order: the contract of `ivr ask`."""
-    office = Content.load(settings)
+    """Answer each line ``{"lang", "text"}`` in order; docs/commands.md describes the fields.
+
+    Raises UsageError for a line that is not a question, and SetupError where no Rasa can be started.
+    """
+    content = Content.load(settings)
     with serving(settings) as (runner, classifier):
         for line in lines:
             lang, text = _question(line)
-            yield _line(lang, text, runner.run(judge(office, classifier, text, lang)))
+            yield _line(lang, text, runner.run(judge(content, classifier, text, lang)))
 
 
 def _question(line: Mapping[str, Any]) -> tuple[str, str]:
@@ -73,9 +81,10 @@ def _line(lang: str, text: str, reply: Reply) -> dict[str, Any]:
 
 
 def outcome(verdict: Verdict) -> tuple[str, str]:
-    """Intent and decision in the words of the contract: what is no id of intents.tsv is out of scope.
+    """Return the intent and the decision as `ivr ask` prints them.
 
-    EITHER asks back like CONFIRM; a greeting or "and the price?" without a topic is answered by "pardon?".
+    EITHER is printed as CONFIRM.  Small talk and "and the price?" without a topic are out of scope: the service says
+    "pardon?".
     """
     match verdict.decision:
         case Decision.EITHER:

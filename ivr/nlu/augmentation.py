@@ -1,7 +1,7 @@
-"""`ivr content hear`: examples said aloud, sent over a telephone, and written down as the recogniser hears them.
+"""`ivr content hear`: speaks examples, sends them through the telephone codec, and stores the transcripts.
 
-The voices are not those of the spoken test questions (``ivr eval speech``): what is learned here must help with
-voices never heard.
+The voices are not those of the spoken test questions (``ivr eval speech``): what the model learns here must help with
+other voices.
 """
 
 from __future__ import annotations
@@ -33,20 +33,20 @@ TRAINERS = {
     "de": ("high", "em_alex", "im_nicola"),
     "it": ("low", "high", "ef_dora", "em_alex"),
 }
-"""Voices for each language; none of them asks the test questions.  Kokoro's speak it with an accent, as many do."""
+"""Voices of each language.  None of them speaks the test questions.  Those of Kokoro have an accent."""
 NOISES = ("", "20", "12")
-"""Signal to noise in dB; empty: a clean line."""
+"""Signal-to-noise ratio in dB; empty: no noise."""
 UNSURE = 0.25
-"""What the recogniser itself doubts more than this is not learned: the gate does not use it either."""
+"""Transcripts with less confidence than this are not learned: the gate does not use them either."""
 ALIKE = 45.0
-"""Least likeness (percent) of heard and said: below it nothing of the question is left."""
+"""Least likeness, in percent, of the transcript to the example: below it nothing of the question is left."""
 FEWEST_WORDS = 2
 AT_A_TIME = 2
 
 
 @dataclass(frozen=True)
 class Take:
-    """One example, and how it is to be said."""
+    """One example, the voice that speaks it, and the signal-to-noise ratio (a string in dB; empty: no noise)."""
 
     lang: str
     intent: str
@@ -56,7 +56,7 @@ class Take:
 
 
 def run(settings: Settings, langs: Sequence[str], each: int) -> int:
-    """Say ``each`` examples of every intent and write the files of these languages."""
+    """Speak ``each`` examples of every intent and write the files of ``langs`` (empty: all); returns 0."""
     faq = load_faq(settings.root)
     for lang in langs or LANGUAGES:
         rows = asyncio.run(_hear(settings, faq, list(takes(faq, lang, each))))
@@ -66,15 +66,15 @@ def run(settings: Settings, langs: Sequence[str], each: int) -> int:
 
 
 def takes(faq: Faq, lang: str, each: int) -> Iterator[Take]:
-    """``each`` examples of every intent, by lot, but always the same."""
+    """Yield ``each`` examples of every intent: a deterministic sample."""
     for intent in faq.intents:
         texts = [text for name, text in faq.examples(lang) if name == intent]
-        for text in sorted(texts, key=_lot)[:each]:
-            draw = random.Random(_lot(text))
+        for text in sorted(texts, key=_sampling_key)[:each]:
+            draw = random.Random(_sampling_key(text))
             yield Take(lang, intent, text, draw.choice(TRAINERS[lang]), draw.choice(NOISES))
 
 
-def _lot(text: str) -> str:
+def _sampling_key(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
@@ -114,12 +114,12 @@ async def _heard(
 
 
 def _said(settings: Settings, take: Take) -> bytes:
-    """Kept on disk: who is interrupted goes on where he was."""
+    """The spoken example as slin16; files are kept, so that an interrupted run can continue."""
     return read_audio(caller_wav(take.lang, take.text, take.voice, settings=settings))
 
 
 def _taken(settings: Settings, lang: str) -> dict[str, str]:
-    """What must not be learned: test questions, and sentences that are examples already (intent or '')."""
+    """Sentences that must not be learned: examples, with their intent, and test questions, with an empty string."""
     questions, _ = heldout.read(settings.root)
     faq = load_faq(settings.root)
     examples = {normalise(text): intent for intent, text in faq.examples(lang)}
@@ -127,7 +127,10 @@ def _taken(settings: Settings, lang: str) -> dict[str, str]:
 
 
 def kept(rows: Collection[Misheard], taken: dict[str, str]) -> Iterator[Misheard]:
-    """What is worth learning: misheard, but not beyond recognition, and no copy of a test question."""
+    """Yield what is worth learning: misheard, but recognisable, and no copy of a test question.
+
+    rows: what was transcribed; taken: see ``_taken``.
+    """
     questions = [text for text, intent in taken.items() if not intent]
     seen: set[str] = set()
     for row in sorted(rows, key=lambda row: row.said):

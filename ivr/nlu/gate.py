@@ -1,4 +1,4 @@
-"""The gate: certainty -> answer, ask back, or admit that nothing was understood.  Pure.
+"""The gate decides by confidence: answer, ask back, or say that nothing was understood.  Pure.
 
 ::
 
@@ -7,8 +7,8 @@
     likely                                  -> CONFIRM  "did you mean ...?"
     unlikely, out of scope, not heard       -> REPROMPT once, then HANDOFF
 
-The recogniser's own certainty moves the first two: what it doubts is answered only where the meaning is certain
-all the same, what it doubts much is never acted on at once, but asked back.  Measured: docs/understanding.md.
+The confidence of the recogniser counts, too.  A doubtful transcript is answered only if its intent is certain, and a
+very doubtful one is always asked back.  docs/understanding.md has the measurements.
 """
 
 from __future__ import annotations
@@ -22,17 +22,22 @@ from ivr.core.vocabulary import Decision
 from ivr.nlu.classifier import Intent
 
 EMERGENCY_SURE = 0.4
-"""From here on an emergency is answered without asking; its plain words do not come here at all."""
+"""Least confidence of an emergency that is answered without asking back.  Emergency words never reach the gate."""
 YES_NO = frozenset({ControlIntent.YES, ControlIntent.NO})
 
 
 ACTS = (Decision.ANSWER, Decision.CONTROL)
-"""The service acts at once, nothing is asked back."""
+"""The decisions after which the service acts at once."""
 
 
 @dataclass(frozen=True)
 class Rule:
-    """Thresholds from 0 to 1: to answer, to confirm, distance to the second, for an order."""
+    """Thresholds, 0 to 1.
+
+    answer, confirm: least confidence to answer, and to ask back.
+    margin: least distance to the second intent.
+    control: least confidence of an order or of small talk.
+    """
 
     answer: float
     confirm: float
@@ -41,7 +46,7 @@ class Rule:
 
 
 def rule(gate: GateSettings, lang: str, intent: str) -> Rule:
-    """The thresholds in force for an intent in a language: the intent's override beats the language's."""
+    """The thresholds for an intent in a language; an override for the intent beats one for the language."""
     found = Rule(gate.answer, gate.confirm, gate.margin, gate.control)
     for code, override in gate.languages.items():
         found = _overridden(found, override) if code == lang else found
@@ -54,7 +59,7 @@ def _overridden(base: Rule, override: GateOverride) -> Rule:
 
 @dataclass(frozen=True)
 class Verdict:
-    """The decision; ``intent`` it is about, ``other`` the second one of EITHER."""
+    """The decision, the ``intent`` it is about, and the ``other`` intent of EITHER."""
 
     decision: Decision
     intent: str = OUT_OF_SCOPE
@@ -71,9 +76,15 @@ def decide(
     reprompts: int = 0,
     limit: int = 1,
 ) -> Verdict:
-    """What to do with an utterance; ``kinds`` is Faq.kinds.
+    """Decide what to do with an utterance.
 
-    ``reprompts`` counts the failed utterances just before it; from ``limit`` on the next one is a HANDOFF.
+    transcript_confidence: confidence of the recogniser, 0 to 1.
+    intent: what the classifier returned.
+    gate: the thresholds of ``callflow.yml``.
+    kinds: the kind of each intent (``Faq.kinds``); an unknown intent is small talk.
+    lang: language of the utterance.
+    reprompts: utterances just before this one that were not understood.
+    limit: from this number of reprompts on the result is HANDOFF instead of REPROMPT.
     """
     lost = Verdict(Decision.REPROMPT if reprompts < limit else Decision.HANDOFF)
     if transcript_confidence < gate.heard.lost:
@@ -88,7 +99,7 @@ def decide(
 def _doubted(
     verdict: Verdict, transcript_confidence: float, intent: Intent, gate: GateSettings, lost: Verdict
 ) -> Verdict:
-    """The verdict after the recogniser's own doubts."""
+    """Lower the verdict where the recogniser is in doubt."""
     answers = verdict.decision is Decision.ANSWER and intent.name != EMERGENCY
     needed = gate.heard.certain if answers and transcript_confidence < gate.heard.sure else 0.0
     trusted = transcript_confidence >= gate.heard.poor and intent.confidence >= needed
@@ -129,5 +140,5 @@ def _remark(intent: Intent, limits: Rule, lost: Verdict) -> Verdict:
 
 
 def _siblings(one: str, two: str) -> bool:
-    """Two answers of one topic: louvre.hours and louvre.price."""
+    """Whether two intents are answers of one topic, such as louvre.hours and louvre.price."""
     return "." in one and one.partition(".")[0] == two.partition(".")[0]

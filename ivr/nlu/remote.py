@@ -1,7 +1,7 @@
-"""Two Rasa servers of others' keeping that see our models at the same path: one serves, one trains and tries.
+"""Externally managed Rasa servers that share our model directory: one serves, a staging server trains and evaluates.
 
-``IVR_RASA_URL`` answers callers and takes a new model while it runs; ``IVR_RASA_WORKSHOP_URL`` is where a
-publication is trained and examined, so that no caller waits for it.
+``IVR_RASA_URL`` answers callers and loads a new model while it runs.  ``IVR_RASA_WORKSHOP_URL`` trains and evaluates
+a publication, so that no caller waits for it.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from ivr.core.settings import Settings
 from ivr.nlu import training
 
 LOAD_S = 60.0
-"""Seconds a server may take to answer, and then to load a model."""
+"""Seconds that a server may take to answer, and then to load a model."""
 CURRENT = "current"
-"""Link to the model to serve, beside the models: a Rasa that starts again begins with it."""
+"""Name of a link to the model in use, beside the models: a Rasa that restarts loads it."""
 
 
 async def serve(settings: Settings) -> None:
-    """The content of ``settings`` is understood from now on; raises SetupError when there is no model of it."""
+    """Make the Rasa at ``IVR_RASA_URL`` serve this content; raises SetupError where its model is missing."""
     model = await asyncio.to_thread(training.model_path, settings)
     if not model.exists():
         raise SetupError("no trained model of today's questions: run set-up")
@@ -34,7 +34,7 @@ async def serve(settings: Settings) -> None:
 
 
 async def load(url: str, model: Path) -> None:
-    """Have the Rasa at ``url`` take ``model``; raises SetupError when it is away or refuses."""
+    """Make the Rasa at ``url`` load ``model``; raises SetupError when it does not answer or refuses."""
     deadline = time.monotonic() + LOAD_S
     async with httpx.AsyncClient(base_url=url, timeout=LOAD_S, trust_env=False) as client:
         while True:

@@ -1,4 +1,4 @@
-"""The embedded Rasa: a child process on the loopback, for as long as the service needs it."""
+"""The embedded Rasa: a supervised child process that listens on the loopback interface."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ RESTART_S = 1.0
 
 
 class RasaServer:
-    """``async with RasaServer(settings)``: ready inside, ended after; restarted when it dies.
+    """``async with RasaServer(settings)``: ready inside the block, ended after it, restarted when it dies.
 
-    Raises SetupError when there is no environment, no model, or no answer.
+    Entering raises SetupError where Rasa's environment or the model is missing, or Rasa does not answer in time.
     """
 
     def __init__(self, settings: Settings) -> None:

@@ -1,4 +1,4 @@
-"""FAQ examples -> Rasa's training data -> a model under the fingerprint of all that made it."""
+"""Trains the intent model from the FAQ's examples; a model file is named after a hash of its inputs."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ from ivr.nlu.classifier import question
 
 CONFIG = Path("nlu/config.yml")
 LOCK = Path("nlu/rasa.lock")
-PARTS = Path("nlu/accueil_rasa")  # our own parts of the pipeline
+PARTS = Path("nlu/accueil_rasa")  # the code of the model
 DATA = "nlu.yml"
-START_S, TRAIN_S = 120.0, 1800.0  # longest wait for a Rasa elsewhere to answer, and to train
-SPARE = 3  # newest models that stay although nothing names them: an edit taken back needs no training
+START_S, TRAIN_S = 120.0, 1800.0  # seconds to wait for an external Rasa to answer, and to train
+SPARE = 3  # newest models that are kept although unused: an edit that is undone needs no training
 QUIET = {
     "RASA_TELEMETRY_ENABLED": "false",
     "TF_CPP_MIN_LOG_LEVEL": "3",
@@ -40,20 +40,20 @@ Progress = Callable[[float | None, str], None]
 
 
 def _silent(share: float | None, text: str) -> None:
-    """No progress shown."""
+    """Show no progress."""
 
 
 def model_path(settings: Settings, faq: Faq | None = None) -> Path:
-    """Where the model of today's examples and pipeline is, or will be."""
+    """The path of the model of this content; ``faq`` is loaded where it is not given.  The file may not exist yet."""
     return rasa_models(settings) / f"{fingerprint(settings, faq or load_faq(settings.root))}.tar.gz"
 
 
 def fingerprint(settings: Settings, faq: Faq) -> str:
-    """Hash of everything the model is made from."""
+    """Hash of everything the model is made from: examples, phonemes, code, pipeline and Rasa's packages."""
     total = hashlib.sha256()
     for lang, intent, example in _examples(settings, faq):
         total.update(f"{lang}\t{intent}\t{spoken(example)}\n".encode())
-    total.update(version("piper-tts").encode())  # its espeak-ng says how examples sound
+    total.update(version("piper-tts").encode())  # its espeak-ng makes the phonemes
     parts = sorted((settings.root / PARTS).glob("*.py"))
     for path in (settings.root / CONFIG, settings.root / LOCK, *parts):
         total.update(path.read_bytes())
@@ -61,17 +61,21 @@ def fingerprint(settings: Settings, faq: Faq) -> str:
 
 
 def environment(settings: Settings) -> dict[str, str]:
-    """Environment in which Rasa is quiet and finds our parts of the pipeline."""
+    """Environment variables with which Rasa logs little and finds the code of the model."""
     return {**os.environ, **QUIET, "PYTHONPATH": str((settings.root / PARTS).parent)}
 
 
 def serving_environment(settings: Settings) -> dict[str, str]:
-    """The same with one thread: a question is too small to share out, and calls need the other cores."""
+    """The same with one thread: a question is too small to be divided, and calls need the other cores."""
     return {**environment(settings), "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
 
 
 def train(settings: Settings, progress: Progress = _silent) -> Path:
-    """Train unless the model is there; returns it.  Raises SetupError with Rasa's last line."""
+    """Train the model of this content, unless it exists, and return its path.
+
+    progress: called with a share (0 to 1, or None) and a text.
+    Raises SetupError with the last line of Rasa's output.
+    """
     faq = load_faq(settings.root)
     target = model_path(settings, faq)
     if target.exists():
@@ -89,7 +93,7 @@ def train(settings: Settings, progress: Progress = _silent) -> Path:
 
 
 def _train_here(settings: Settings, work: Path) -> Path:
-    """By a Rasa of our own, started for this."""
+    """Train with a Rasa process that is started for this."""
     command = [
         str(rasa_python(settings)), "-m", "rasa", "train", "nlu", "--config", str(settings.root / CONFIG),
         "--nlu", str(work / DATA), "--out", str(work), "--fixed-model-name", "model",
@@ -107,7 +111,7 @@ def _train_here(settings: Settings, work: Path) -> Path:
 
 
 def _train_at(settings: Settings, work: Path) -> Path:
-    """By the Rasa at ``IVR_RASA_WORKSHOP_URL``: it takes one file with the pipeline and the examples."""
+    """Train with the Rasa at ``IVR_RASA_WORKSHOP_URL``, which takes one file with the pipeline and the examples."""
     text = (settings.root / CONFIG).read_text("utf-8") + (work / DATA).read_text("utf-8").partition("\n")[2]
     made = work / "model.tar.gz"
     _wait_for(settings.rasa_workshop_url)
@@ -126,7 +130,7 @@ def _train_at(settings: Settings, work: Path) -> Path:
 
 
 def _wait_for(url: str) -> None:
-    """Until the Rasa there answers, or for so long: it may have been started together with us."""
+    """Return when the Rasa at ``url`` answers, or after ``START_S``: it may have started at the same time."""
     deadline = time.monotonic() + START_S
     while time.monotonic() < deadline:
         try:
@@ -138,14 +142,14 @@ def _wait_for(url: str) -> None:
 
 
 def in_use(model: Path) -> BinaryIO:
-    """Marks a model as in use until the returned file is closed: ``clean`` leaves it."""
+    """Lock a model, so that ``clean`` keeps it until the returned file is closed."""
     file = model.open("rb")
     fcntl.flock(file, fcntl.LOCK_SH)
     return file
 
 
 def clean(settings: Settings, wanted: Collection[str]) -> list[Path]:
-    """Remove old models and what their training left; returns the models that went.
+    """Remove old models and the files of their training; returns the removed models.
 
     Kept: those named in ``wanted``, those that a Rasa serves, and the ``SPARE`` trained or asked for last.
     """
@@ -169,7 +173,7 @@ def _removed(model: Path) -> bool:
 
 
 def _examples(settings: Settings, faq: Faq) -> Iterator[tuple[str, str, str]]:
-    """(language, intent, example): as written, then as a recogniser heard them."""
+    """Yield (language, intent, example): as written, then as a recogniser transcribed them."""
     for lang in LANGUAGES:
         for intent, example in faq.examples(lang):
             yield lang, intent, example
