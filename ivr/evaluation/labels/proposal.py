@@ -11,7 +11,7 @@ import hashlib
 import json
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Literal
 
 from rapidfuzz import fuzz, process
 
@@ -19,7 +19,7 @@ from ivr.content.callflow import Language
 from ivr.content.faq import Faq
 from ivr.content.heldout import NEAR, HeldOutQuestion
 from ivr.content.intents import OUT_OF_SCOPE
-from ivr.core.text import normalise, spoken
+from ivr.core.text import LANGUAGES, normalise, spoken
 from ivr.core.yamlfile import Problem, Strict
 from ivr.evaluation.labels.labelled_turns import LabelledTurn
 
@@ -100,7 +100,7 @@ def _item(turn: LabelledTurn) -> Item | None:
     digits = sum(sign.isdigit() for sign in text)
     if turn.truth is None or len(text.split()) < FEWEST_WORDS or digits > MOST_DIGITS:
         return None
-    if turn.lang not in get_args(Language):
+    if turn.lang not in LANGUAGES:
         return None
     return Item(to=side(text), lang=turn.lang, intent=turn.truth.meant, text=text, turn=turn.name)
 
