@@ -1,7 +1,7 @@
-"""Audio inside the service: formats, frames, resampling, G.711 and WAV files.
+"""Audio: formats, frames, resampling, G.711, WAV and FLAC files.
 
-Everywhere in ``ivr`` audio is *slin16*: mono, 16 kHz, signed 16-bit little-endian bytes.  This is the only
-module that knows sample widths.  Time is counted in samples (``seconds``), never read from a clock.
+Audio in ``ivr`` is *slin16* unless a docstring says otherwise: mono, 16 kHz, signed 16-bit little-endian bytes.
+Time in audio is counted in samples, never read from a clock.
 """
 
 from __future__ import annotations
@@ -39,33 +39,33 @@ Floats = NDArray[np.float32]
 
 
 def seconds(pcm: bytes, rate: int = RATE) -> float:
-    """Length of 16-bit mono audio in seconds."""
+    """Return the length in seconds of 16-bit mono audio with ``rate`` samples per second."""
     return len(pcm) / (rate * WIDTH)
 
 
 def silence(length_s: float, rate: int = RATE) -> bytes:
-    """Digital silence of this many seconds."""
+    """Return ``length_s`` seconds of digital silence, 16-bit mono at ``rate`` Hz."""
     return bytes(round(length_s * rate) * WIDTH)
 
 
 def frames(pcm: bytes) -> Iterator[bytes]:
-    """20 ms frames of 640 bytes; the last one is filled up with silence."""
+    """Yield the 20 ms frames (640 bytes) of slin16; silence completes the last one."""
     for start in range(0, len(pcm), FRAME_BYTES):
         yield pcm[start : start + FRAME_BYTES].ljust(FRAME_BYTES, b"\0")
 
 
 def to_samples(pcm: bytes) -> Samples:
-    """Bytes as 16-bit samples; a trailing half sample (a cut file) is dropped."""
+    """Return 16-bit bytes as an int16 array; half a sample at the end (a truncated file) is dropped."""
     return np.frombuffer(pcm[: len(pcm) // WIDTH * WIDTH], dtype="<i2")
 
 
 def to_floats(pcm: bytes) -> Floats:
-    """Bytes as floats in -1..1, what the models take."""
+    """Return 16-bit bytes as a float32 array in -1 to 1, the input of the models."""
     return to_samples(pcm).astype(np.float32) / 32768.0
 
 
 def to_pcm(floats: NDArray[np.floating[Any]]) -> bytes:
-    """Floats in -1..1 as 16-bit bytes; beyond full scale is clipped, not wrapped around."""
+    """Return floats in -1 to 1 as 16-bit bytes; larger values are clipped."""
     rounded = np.clip(np.rint(floats * 32768.0), -32768, 32767)
     return bytes(rounded.astype("<i2").tobytes())
 
@@ -74,7 +74,10 @@ def to_pcm(floats: NDArray[np.floating[Any]]) -> bytes:
 
 
 def resample(pcm: bytes, from_rate: int, to_rate: int = RATE) -> bytes:
-    """A whole recording at another rate (soxr HQ: 80 ms of delay would hurt a live stream, not a file)."""
+    """Return 16-bit mono audio converted from ``from_rate`` to ``to_rate`` (Hz).
+
+    soxr's quality HQ delays a stream by 80 ms, so it serves whole recordings only.
+    """
     if from_rate == to_rate or not pcm:
         return pcm
     resampled: Samples = soxr.resample(to_samples(pcm), from_rate, to_rate, quality="HQ")
@@ -107,23 +110,23 @@ _TO_ALAW: Final = _alaw_encode_table()
 
 
 def alaw_encode(pcm: bytes) -> bytes:
-    """16-bit samples as A-law, one byte each."""
+    """Return 16-bit samples as A-law, one byte each."""
     return _TO_ALAW[to_samples(pcm).view(np.uint16)].tobytes()
 
 
 def alaw_decode(coded: bytes) -> bytes:
-    """A-law bytes as 16-bit samples."""
+    """Return A-law bytes as 16-bit samples."""
     return _FROM_ALAW[np.frombuffer(coded, dtype=np.uint8)].astype("<i2").tobytes()
 
 
 def through_g711(pcm: bytes) -> bytes:
-    """What is left of slin16 after a telephone line: 8 kHz A-law and back to 16 kHz."""
+    """Return slin16 as it sounds after a telephone line: 8 kHz A-law and back to 16 kHz."""
     line = resample(pcm, RATE, PHONE_RATE)
     return resample(alaw_decode(alaw_encode(line)), PHONE_RATE, RATE)
 
 
 def add_noise(pcm: bytes, snr_db: float, seed: int = 0) -> bytes:
-    """The same speech with white noise this many dB below its loud half (for tests and measurements)."""
+    """Return slin16 with white noise ``snr_db`` dB below the louder half of its samples; ``seed`` fixes it."""
     speech = to_floats(pcm)
     loud = speech[np.abs(speech) > np.median(np.abs(speech))] if speech.size else speech
     power = float(np.mean(loud.astype(np.float64) ** 2)) if loud.size else 0.0
@@ -135,7 +138,7 @@ def add_noise(pcm: bytes, snr_db: float, seed: int = 0) -> bytes:
 
 
 def read_audio(path: Path) -> bytes:
-    """Any audio file as slin16 (channels mixed down); raises AudioError with one clear line."""
+    """Return any audio file as slin16, its channels mixed; raises AudioError when it cannot be read."""
     channels, rate = read_channels(path)
     if len(channels) == 1:
         return resample(channels[0], rate)
@@ -144,7 +147,7 @@ def read_audio(path: Path) -> bytes:
 
 
 def read_channels(path: Path) -> tuple[list[bytes], int]:
-    """The 16-bit channels of any audio file and their rate in Hz."""
+    """Return the 16-bit channels of any audio file, and their rate in Hz; raises AudioError."""
     try:
         content = path.read_bytes()
     except OSError as error:
@@ -158,8 +161,11 @@ def read_channels(path: Path) -> tuple[list[bytes], int]:
 
 
 def _decode(path: Path, content: bytes) -> tuple[Samples, int]:
-    """Samples (one column per channel) and rate: libsndfile reads WAV, FLAC, Ogg and MP3, ffmpeg the rest."""
-    import soundfile  # slow to load, and a call reads no files
+    """Return the samples (one column per channel) and the rate in Hz.
+
+    libsndfile reads WAV, FLAC, Ogg and MP3; ffmpeg, where it is installed, reads other formats.
+    """
+    import soundfile  # slow to load, and calls read no files
 
     try:
         with soundfile.SoundFile(io.BytesIO(content)) as file:
@@ -184,7 +190,7 @@ def _decode_with_ffmpeg(path: Path, content: bytes) -> tuple[Samples, int]:
 
 
 def quiet_pydub() -> Any:
-    """The pydub package.  Its import warns of its own escapes, of audioop and of a missing ffmpeg."""
+    """Return the pydub package without the warnings of its import."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         import pydub
@@ -194,7 +200,7 @@ def quiet_pydub() -> Any:
 
 
 def wav_bytes(pcm: bytes, rate: int = RATE, channels: int = 1) -> bytes:
-    """16-bit samples as the content of a WAV file."""
+    """Return 16-bit samples (interleaved if there are several channels) as the content of a WAV file."""
     buffer = io.BytesIO()
     with wave.open(buffer, "wb") as file:
         file.setnchannels(channels)
@@ -205,7 +211,7 @@ def wav_bytes(pcm: bytes, rate: int = RATE, channels: int = 1) -> bytes:
 
 
 def write_wav(path: Path, pcm: bytes, rate: int = RATE, channels: int = 1) -> None:
-    """Writes a 16-bit WAV; readers see the old file or the whole new one, never a half."""
+    """Write a 16-bit WAV; readers see the old file or the complete new one."""
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(f".{path.name}.part")
     draft.write_bytes(wav_bytes(pcm, rate, channels))
@@ -213,15 +219,15 @@ def write_wav(path: Path, pcm: bytes, rate: int = RATE, channels: int = 1) -> No
 
 
 FLAC_LEVEL: Final = 0.4
-"""Of 0 to 1; libsndfile's own 0.6 takes half as long again for a file that is 1 % smaller."""
+"""Compression from 0 to 1; libsndfile's default of 0.6 takes 1.5 times as long for a file that is 1 % smaller."""
 
 
 def write_flac(path: Path, channels: list[bytes], rate: int) -> None:
-    """Writes 16-bit channels of one length as FLAC: the same samples, in half the room or less.
+    """Write 16-bit channels of equal length as FLAC, which takes half the space or less.
 
-    It is on the disk, and not only in its cache, when this returns: what it was made from may be deleted.
+    The file is synchronised to the disk before this returns, so that the sources may be deleted.
     """
-    import soundfile  # slow to load, and a call writes no files
+    import soundfile  # slow to load, and calls write no files
 
     path.parent.mkdir(parents=True, exist_ok=True)
     coded = io.BytesIO()
@@ -238,7 +244,7 @@ def write_flac(path: Path, channels: list[bytes], rate: int) -> None:
 
 
 def sync(path: Path) -> None:
-    """What was written to a file, or the names in a folder, outlive a loss of power."""
+    """Synchronise a file, or the names in a folder, to the disk (fsync), so that it survives a power failure."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -247,7 +253,7 @@ def sync(path: Path) -> None:
 
 
 def join_stereo(left: bytes, right: bytes) -> bytes:
-    """Two mono recordings as interleaved stereo; the shorter one is filled up with silence."""
+    """Return two 16-bit mono recordings as interleaved stereo; silence completes the shorter one."""
     length = max(len(left), len(right)) // WIDTH
     both = np.zeros((length, 2), dtype="<i2")
     for column, mono in enumerate((to_samples(left), to_samples(right))):
@@ -259,16 +265,16 @@ def join_stereo(left: bytes, right: bytes) -> bytes:
 
 
 def repaired(content: bytes) -> bytes | None:
-    """A WAV whose header agrees with its length, or None where it did already.
+    """Return a WAV with the sizes in its header corrected, or None if they are correct.
 
-    A writer that is killed leaves the sizes at 0 (or at an older value) with all the audio behind them.
+    A writer that is killed leaves the sizes at 0 or at an older value, followed by all the audio.
     """
     found = _data_chunk(content)
     if found is None:
         return None
     start, size = found
     present = len(content) - start
-    # A size short of the file is normal where other chunks follow; 0 or too much is a cut recording.
+    # A size below that of the file is normal when other chunks follow; 0 or more is a truncated recording.
     if 0 < size <= present:
         return None
     header = content[:4] + struct.pack("<I", len(content) - 8) + content[8 : start - 4]
@@ -276,7 +282,7 @@ def repaired(content: bytes) -> bytes | None:
 
 
 def repair_wav(path: Path) -> bool:
-    """Mends the header of a cut recording in place; True where it needed it."""
+    """Correct the header of a truncated recording in place; return whether that was necessary."""
     mended = repaired(path.read_bytes())
     if mended is None:
         return False
@@ -287,7 +293,7 @@ def repair_wav(path: Path) -> bool:
 
 
 def _data_chunk(content: bytes) -> tuple[int, int] | None:
-    """Offset and stated size of the sample data of a RIFF WAVE file."""
+    """Return offset and stated size, in bytes, of the sample data of a RIFF WAVE file; None for other content."""
     if content[:4] != b"RIFF" or content[8:12] != b"WAVE":
         return None
     offset = 12

@@ -1,4 +1,4 @@
-"""A process of ours, from its settings to its exit status."""
+"""The main function of each process: settings, logging, exit status."""
 
 from __future__ import annotations
 
@@ -19,7 +19,13 @@ Runner = Callable[[Coroutine[Any, Any, None]], None]
 
 
 def run(work: Callable[[Settings], Coroutine[Any, Any, None]], runner: Runner = asyncio.run) -> int:
-    """Do the work with the settings of the environment; 1, and one line in the log, where it cannot be done."""
+    """Run ``work`` with the settings of the environment; return the exit status of the process.
+
+    work: makes the coroutine of the process from its settings.
+    runner: runs the coroutine.
+
+    An IvrError is logged as one line and gives status 1.
+    """
     settings = config.load()
     logs.set_up(settings)
     try:
@@ -31,7 +37,7 @@ def run(work: Callable[[Settings], Coroutine[Any, Any, None]], runner: Runner = 
 
 
 def stop_on_signals() -> asyncio.Event:
-    """Set by SIGTERM and SIGINT, from now on."""
+    """Return an event that SIGTERM and SIGINT set from now on."""
     stop = asyncio.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(name, stop.set)

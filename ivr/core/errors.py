@@ -1,32 +1,32 @@
-"""The error tree, split by whose fault it is.
+"""The error tree, split by who can correct the error.
 
 ::
 
-    IvrError                       one clear line for a person: what, where, what to do
-    +-- UsageError                 bad command line or missing file the caller named          (exit 2)
-    +-- ConfigError                what an administrator edits is wrong; carries findings     (exit 1)
+    IvrError                       one line for a person: what is wrong, where, what to do
+    +-- UsageError                 the command line, or a file that it names, is wrong       (exit 2)
+    +-- ConfigError                edited content or a setting is wrong; carries findings    (exit 1)
     +-- SetupError                 the machine lacks something; the line says what to install (exit 1)
-    +-- AudioError                 audio that cannot be read: empty, truncated, unknown format
-    +-- EngineError                one of our engines failed
+    +-- AudioError                 audio cannot be read: empty, truncated, unknown format
+    +-- EngineError                an engine failed
     |   +-- RecogniserError        speech to text
     |   |   +-- UnknownModel       a Whisper model of a shape that our decoder does not know
     |   +-- VoiceError             text to speech
     |   |   +-- NotRendered        a prompt that is not in the cache
-    |   +-- NluUnavailable         Rasa away, slow or talking nonsense
+    |   +-- NluUnavailable         Rasa does not answer, is slow, or answers something unusable
     +-- StoreError                 the database cannot be used as it is
-    |   +-- NotStored              nothing of that name is in it
-    |   +-- Refused                not in the state it is in now; somebody else may have been quicker
+    |   +-- NotStored              nothing of that name is stored
+    |   +-- Refused                the present state forbids it; another person may have been faster
     +-- NotDelivered               a mail server or a webhook did not take a notification
     +-- AriError                   Asterisk's REST interface
     |   +-- AriUnavailable         no answer, 5xx or time-out: the outcome is unknown
-    |   +-- AriNotFound            404: the channel or bridge is gone (mostly: the caller hung up)
-    |   +-- AriConflict            409/422: not in that state (lost claim, channel not in Stasis yet)
-    |   +-- AriRefused             400/401/403: our request or password is wrong
-    +-- AmiError                   Asterisk's manager interface is away or refused
-    +-- LinkLost                   the media or event socket closed under us
-    +-- CallEnded                  not a failure: how a conversation ends
+    |   +-- AriNotFound            404: the channel or bridge is gone (usually the caller hung up)
+    |   +-- AriConflict            409/422: the object is not in the state for it
+    |   +-- AriRefused             400/401/403: the request or the password is wrong
+    +-- AmiError                   Asterisk's manager interface does not answer or refuses
+    +-- LinkLost                   the media or event socket was closed
+    +-- CallEnded                  not a failure: the end of a conversation
         +-- CallerGone             the caller hung up
-        +-- LeftToDialplan         the call was handed on to the dialplan (hand-off, fallback)
+        +-- LeftToDialplan         the call continues in the dialplan (transfer, fallback)
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from collections.abc import Sequence
 
 
 class IvrError(Exception):
-    """Base of all our errors; ``str()`` is one line for a person."""
+    """Base of all errors; ``str()`` is one line for a person."""
 
 
 class UsageError(IvrError):
@@ -43,7 +43,7 @@ class UsageError(IvrError):
 
 
 class ConfigError(IvrError):
-    """Something an administrator edits is wrong; ``findings`` holds one line each."""
+    """Edited content or a setting is wrong; ``findings`` holds one line for each fault."""
 
     def __init__(self, message: str, findings: Sequence[object] = ()) -> None:
         super().__init__(message)
@@ -59,7 +59,7 @@ class AudioError(IvrError):
 
 
 class EngineError(IvrError):
-    """One of the engines failed."""
+    """An engine failed."""
 
 
 class RecogniserError(EngineError):
@@ -79,7 +79,7 @@ class NotRendered(VoiceError):
 
 
 class NluUnavailable(EngineError):
-    """Rasa is away, slow, or answered nonsense."""
+    """Rasa does not answer in time, or its answer is unusable."""
 
 
 class StoreError(IvrError):
@@ -91,11 +91,11 @@ class NotStored(StoreError):
 
 
 class Refused(StoreError):
-    """The change is not possible in the state that the thing is in now."""
+    """The present state forbids the change."""
 
 
 class NotDelivered(IvrError):
-    """A notification was not taken by the one it was for; it is tried again."""
+    """A mail server or webhook did not take a notification; it is tried again."""
 
 
 class AriError(IvrError):
@@ -103,7 +103,7 @@ class AriError(IvrError):
 
 
 class AriUnavailable(AriError):
-    """No answer, 5xx or time-out: nobody knows whether it was done."""
+    """No answer, 5xx or time-out: it is unknown whether the request took effect."""
 
 
 class AriNotFound(AriError):
@@ -115,11 +115,11 @@ class AriConflict(AriError):
 
 
 class AriRefused(AriError):
-    """Our request or password is wrong."""
+    """The request or the password is wrong."""
 
 
 class AmiError(IvrError):
-    """Asterisk's manager interface is away or refused an action."""
+    """Asterisk's manager interface does not answer, or refused an action."""
 
 
 class LinkLost(IvrError):
@@ -127,7 +127,7 @@ class LinkLost(IvrError):
 
 
 class CallEnded(IvrError):
-    """How a conversation ends; raised through the dialogue script."""
+    """The end of a conversation; passes through the dialogue script."""
 
 
 class CallerGone(CallEnded):
@@ -135,4 +135,4 @@ class CallerGone(CallEnded):
 
 
 class LeftToDialplan(CallEnded):
-    """The call goes on in the dialplan, without us."""
+    """The call continues in the dialplan."""

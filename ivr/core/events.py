@@ -1,8 +1,8 @@
-"""What can happen in a call: one vocabulary, logged, stored, shown and replayed.
+"""The events of a call: one vocabulary for logs, the store, the API and replays.
 
-Each event is a frozen dataclass; the string under each field's name is its key in JSON.  A field named ``number`` is
-a person's telephone number: the store keeps its pseudonym.  ``t`` in a ``Stamped`` is seconds since the call was
-answered, by the call's own clock.
+Each event is a frozen dataclass, and the name of each field is its key in JSON.  A field named ``number`` holds a
+person's telephone number; the store keeps its pseudonym.  ``t`` in a ``Stamped`` counts seconds from the answer of
+the call, by the call's own clock.
 """
 
 from __future__ import annotations
@@ -31,16 +31,20 @@ WITHHELD_NUMBER = "(number)"
 
 @dataclass(frozen=True)
 class Event:
-    """Base; ``kind`` is the event's name in JSON, in the store and in the log."""
+    """Base of all events; ``kind`` is the name of the event in JSON, in the store and in logs."""
 
     kind: ClassVar[str] = ""
 
 
 @dataclass(frozen=True)
 class CallStarted(Event):
-    """A caller reached us.  ``number`` as the trunk gave it; ``part`` > 0 when the call came back to us.
+    """A worker received a call.
 
-    ``generation`` of the content (0: the files as edited) and ``recogniser`` that serve him.
+    number: the caller's, as the trunk gave it.
+    called: the number that was called.
+    part: 0 for a new call, more when the dialplan gave the call back.
+    generation: the content version in use; 0: the files as edited.
+    recogniser: the engine in use.
     """
 
     kind: ClassVar[str] = "call-started"
@@ -63,14 +67,19 @@ class LanguageChosen(Event):
 
 @dataclass(frozen=True)
 class RecordingRefused(Event):
-    """The caller does not want to be recorded: nothing of this call is kept but counts."""
+    """The caller refuses to be recorded; only counts of this call are kept."""
 
     kind: ClassVar[str] = "recording-refused"
 
 
 @dataclass(frozen=True)
 class Said(Event):
-    """We spoke.  ``key`` names the phrase or intent; ``heard_s`` of ``length_s`` seconds reached the caller."""
+    """The service spoke.
+
+    key: the phrase or intent.
+    start_s: when it began, in seconds since the answer.
+    length_s: length of the prompt in seconds; the caller heard the first ``heard_s`` of it.
+    """
 
     kind: ClassVar[str] = "said"
     key: str
@@ -103,10 +112,14 @@ class Listened(Event):
 
 @dataclass(frozen=True)
 class Heard(Event):
-    """The caller spoke.  ``confidence`` 0..1; ``end_s`` end of his last sound; ``decode_s`` time to decode.
+    """The caller spoke.
 
-    ``from_s``, ``to_s`` and ``sum`` are the audio that was decoded, and its CRC-32; ``gaps`` its frames without
-    sound.  ``finished``: how surely he had finished, by how he sounded.
+    confidence: the recogniser's, 0 to 1.
+    start_s, end_s: the first and the last sound, in seconds since the answer.
+    decode_s: seconds that decoding took.
+    from_s, to_s: the audio that was decoded, in seconds since the answer; ``sum`` is its CRC-32.
+    gaps: the frames of it that hold no sound.
+    finished: the probability, from intonation, that the caller had finished; None: not measured.
     """
 
     kind: ClassVar[str] = "heard"
@@ -126,7 +139,7 @@ class Heard(Event):
 
 @dataclass(frozen=True)
 class KeyPressed(Event):
-    """A key of the telephone."""
+    """The caller pressed a key."""
 
     kind: ClassVar[str] = "key"
     digit: str
@@ -134,7 +147,7 @@ class KeyPressed(Event):
 
 @dataclass(frozen=True)
 class NothingHeard(Event):
-    """No speech and no key for ``waited_s`` seconds after our question."""
+    """The caller neither spoke nor pressed a key for ``waited_s`` seconds after a prompt."""
 
     kind: ClassVar[str] = "nothing-heard"
     waited_s: float
@@ -158,7 +171,7 @@ class Understood(Event):
 
 @dataclass(frozen=True)
 class Decided(Event):
-    """What the gate made of that."""
+    """What the gate decided; ``other`` is the second intent of EITHER."""
 
     kind: ClassVar[str] = "decided"
     decision: Decision
@@ -185,8 +198,10 @@ class PersonWanted(Event):
 
 @dataclass(frozen=True)
 class Queued(Event):
-    """He waits in ``queue`` as number ``position`` (from 1) and was told ``told_s`` seconds (0: nothing; the longest
-    wait: that it takes longer)."""
+    """The caller waits in ``queue`` at ``position`` (from 1).
+
+    told_s: the waiting time that was announced, in seconds; 0: none, the longest wait: that it takes longer.
+    """
 
     kind: ClassVar[str] = "queued"
     queue: str
@@ -196,7 +211,7 @@ class Queued(Event):
 
 @dataclass(frozen=True)
 class Ringing(Event):
-    """An adviser's telephone rings for him."""
+    """An adviser's telephone rings for the caller."""
 
     kind: ClassVar[str] = "ringing"
     adviser: str
@@ -204,7 +219,7 @@ class Ringing(Event):
 
 @dataclass(frozen=True)
 class PersonAnswered(Event):
-    """An adviser has accepted him, ``waited_s`` seconds after PersonWanted."""
+    """An adviser accepted the call, ``waited_s`` seconds after PersonWanted."""
 
     kind: ClassVar[str] = "person-answered"
     adviser: str
@@ -232,9 +247,10 @@ class QueueLeft(Event):
 
 @dataclass(frozen=True)
 class CallbackWanted(Event):
-    """``number`` (``+33...``) is to be called back in ``lang`` between ``start`` and ``end`` (s since 1970).
+    """The caller wants to be called back at ``number`` (``+33...``) in the language ``lang``.
 
-    ``topic``: the intent he last asked about, or empty.
+    start, end: the agreed window, in seconds since 1970.
+    topic: the intent of the last question, or empty.
     """
 
     kind: ClassVar[str] = "callback-wanted"
@@ -248,7 +264,7 @@ class CallbackWanted(Event):
 
 @dataclass(frozen=True)
 class MessageLeft(Event):
-    """A message is kept: ``file`` relative to the state directory, ``seconds`` long; ``why`` it ended."""
+    """A message was recorded: ``file`` relative to the state folder, ``seconds`` long, and ``why`` it ended."""
 
     kind: ClassVar[str] = "message-left"
     message: str
@@ -261,7 +277,7 @@ class MessageLeft(Event):
 
 @dataclass(frozen=True)
 class MessageTranscribed(Event):
-    """An automatic transcript of a message; ``urgency``: the urgent words in it, by commas."""
+    """An automatic transcript of a message; ``urgency``: the urgent words in it, separated by commas."""
 
     kind: ClassVar[str] = "message-transcribed"
     message: str
@@ -272,7 +288,7 @@ class MessageTranscribed(Event):
 
 @dataclass(frozen=True)
 class Fault(Event):
-    """Something of ours failed and the call went on another way."""
+    """A part of the service failed, and the call went on without it."""
 
     kind: ClassVar[str] = "fault"
     part: FaultPart
@@ -291,7 +307,7 @@ class CallFinished(Event):
 
 @dataclass(frozen=True)
 class RecordingKept(Event):
-    """The call's stereo recording (left caller, right service), ``file`` relative to the state directory.
+    """The stereo recording of a call (left: caller, right: service), ``file`` relative to the state folder.
 
     ``ear``: beside it, what our ear got of the caller, and how many frames of it in each part of the call, by the
     ``seq`` of its call-started (``1795318814000000000+1500``); empty where nothing listened.
@@ -305,9 +321,11 @@ class RecordingKept(Event):
 
 @dataclass(frozen=True)
 class MouthToEar(Event):
-    """How long the caller waited for an answer, measured in the recording.
+    """The waiting time for one answer, measured in the recording.
 
-    ``turn`` counts his Heard from 1; ``seconds`` from his last sound (``caller_end_s``) to our first.
+    turn: number of the caller's turn, counted from 1 over the Heard events.
+    caller_end_s: the caller's last sound, in seconds since the answer.
+    seconds: from that sound to the first sound of the service.
     """
 
     kind: ClassVar[str] = "mouth-to-ear"
@@ -318,7 +336,11 @@ class MouthToEar(Event):
 
 @dataclass(frozen=True)
 class RecordingMeasured(Event):
-    """The recording was measured: so many ``answers``; ``greeting_s`` to our first sound, -1 without any."""
+    """The recording was measured.
+
+    answers: number of waiting times found in it.
+    greeting_s: seconds from the answer to the first sound of the service; -1: there is none.
+    """
 
     kind: ClassVar[str] = "recording-measured"
     answers: int
@@ -344,7 +366,11 @@ _TERMS: dict[type[Event], dict[str, type[Term]]] = {
 
 @dataclass(frozen=True)
 class Stamped:
-    """An event of call ``call_id``, ``seq`` orders them (nanoseconds since 1970, strictly rising in a call)."""
+    """An event of the call ``call_id``.
+
+    seq: nanoseconds since 1970, strictly rising within a call; orders the events.
+    t: seconds since the answer of the call.
+    """
 
     call_id: str
     seq: int
@@ -358,13 +384,13 @@ class Stamped:
 
 
 def to_json(stamped: Stamped) -> dict[str, Any]:
-    """As a flat JSON object."""
+    """Return the event as a flat JSON object."""
     head = {"call": stamped.call_id, "seq": stamped.seq, "t": round(stamped.t, 3), "kind": stamped.event.kind}
     return head | asdict(stamped.event)
 
 
 def from_json(data: Mapping[str, Any]) -> Stamped:
-    """The inverse of to_json; raises ValueError on anything that is no event.
+    """Return the event in ``data``, the inverse of ``to_json``; raises ValueError on anything else.
 
     Unknown fields are left out; an unknown word of a Term is kept (``ivr.core.vocabulary``).
     """
@@ -383,12 +409,12 @@ def from_json(data: Mapping[str, Any]) -> Stamped:
 
 
 class Sequence:
-    """Strictly rising event numbers for one call; they go on rising after a crash, as they follow the clock."""
+    """Strictly rising event numbers for one call; they follow the clock, so they rise across restarts too."""
 
     def __init__(self) -> None:
         self._last = 0
 
     def next(self) -> int:
-        """The next number."""
+        """Return the next number."""
         self._last = max(self._last + 1, time.time_ns())
         return self._last

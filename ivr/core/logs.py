@@ -1,6 +1,6 @@
-"""Logging of every process of ours: plain lines for people, or JSON lines (``IVR_LOG_FORMAT=json``) for machines.
+"""Logging of all processes: plain lines, or JSON lines with ``IVR_LOG_FORMAT=json``.
 
-A line that is written while a call is served carries the call's id.
+JSON lines that are written while a call is served carry the id of the call.
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ from typing import TextIO
 from ivr.core.settings import Settings
 
 CALL: ContextVar[str] = ContextVar("call", default="")
-"""The call that this task serves; its own tasks inherit it."""
+"""Id of the call that the current task serves; tasks that it starts inherit it."""
 PLAIN = "%(asctime)s %(levelname)-7s %(name)s: %(message)s"
 QUIET = ("aiohttp", "httpx", "httpcore", "picows", "faster_whisper", "uvicorn.error", "alembic")
-"""They log addresses, what they fetch, or their own beginnings."""
+"""Libraries whose lines below WARNING are dropped: they log addresses, requests and start-up details."""
 
 
 class JsonLines(logging.Formatter):
-    """One object a line: time (UTC), level, logger, message, and call where there is one."""
+    """One JSON object for each line: time (UTC), level, logger, message, and the call if there is one."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """The line; an exception is one field of it."""
+        """Return the line; a traceback becomes the field ``exception``."""
         line = {
             "time": dt.datetime.fromtimestamp(record.created, dt.UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname,
@@ -42,9 +42,9 @@ class JsonLines(logging.Formatter):
 
 
 class Output(logging.StreamHandler[TextIO]):
-    """Standard error.  When ``ivr.service.log_rotation`` has moved the log aside, the new one is opened first.
+    """Writes to standard error, and opens the file anew when ``ivr.service.log_rotation`` has moved it aside.
 
-    What is written past us, such as a traceback at the end, follows into it.
+    Descriptors 1 and 2 are replaced, so that tracebacks of the interpreter go to the new file too.
     """
 
     def __init__(self) -> None:
@@ -70,7 +70,7 @@ def _moved(path: str) -> bool:
 
 
 def set_up(settings: Settings) -> None:
-    """For a process's whole life, on standard error."""
+    """Configure logging to standard error for the whole life of this process."""
     handler = Output()
     handler.setFormatter(JsonLines() if settings.log_format == "json" else logging.Formatter(PLAIN))
     logging.basicConfig(level=settings.log_level, handlers=[handler])

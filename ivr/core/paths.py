@@ -1,4 +1,4 @@
-"""Where set-up puts things under ``settings.var``, and the files of the checkout it builds them from."""
+"""Paths of what set-up makes under ``Settings.var``, and of the files of the checkout that it reads."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def rasa_env(settings: Settings) -> Path:
 
 
 def rasa_python(settings: Settings) -> Path:
-    """Its interpreter: run Rasa as ``rasa_python -m rasa``."""
+    """The interpreter of that environment: Rasa runs as ``rasa_python -m rasa``."""
     return rasa_env(settings) / "bin" / "python"
 
 
@@ -31,30 +31,30 @@ def prompts(settings: Settings) -> Path:
 
 
 def callers(settings: Settings) -> Path:
-    """What callers say in tests and in the demonstration, one WAV each."""
+    """Sentences of simulated callers, one WAV each."""
     return settings.var / "callers"
 
 
 def proposals(settings: Settings) -> Path:
-    """Sentences of callers that wait to be accepted as examples or test questions."""
+    """Sentences of callers that are proposed as examples or test questions."""
     return settings.var / "proposals"
 
 
 def downloads(settings: Settings) -> Path:
-    """Downloads under way; safe to delete when no set-up runs."""
+    """Unfinished downloads; they can be deleted when no set-up runs."""
     return settings.var / "downloads"
 
 
 def stamps(settings: Settings) -> Path:
-    """What each step of set-up was last done from."""
+    """For each step of set-up, a hash of the inputs with which it last ran."""
     return settings.var / "setup"
 
 
 def models_file(settings: Settings) -> Path:
-    """Where models come from."""
+    """The catalogue of models with their addresses."""
     return settings.root / "voices" / "models.yml"
 
 
 def models_lock(settings: Settings) -> Path:
-    """Sums of models that were taken on trust at their first download."""
+    """Checksums of models that had none in the catalogue, from their first download."""
     return settings.root / "voices" / "models.lock"

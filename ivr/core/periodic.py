@@ -1,4 +1,4 @@
-"""Work in rounds, every few seconds, beside everything else; one process of an instance at a time."""
+"""Periodic work, and a lock that keeps it to one process of an instance."""
 
 from __future__ import annotations
 
@@ -12,21 +12,22 @@ from pathlib import Path
 log = logging.getLogger(__name__)
 
 EVERY_S = 2.0
+"""Pause between two rounds, in seconds."""
 
 
 async def run_periodically(once: Callable[[], Awaitable[None]], what: str) -> None:
-    """A round, again and again until cancelled; ``what`` it does stands in the alarm when one fails."""
+    """Call ``once`` every ``EVERY_S`` seconds until cancelled; ``what`` names the work in the alarm when it fails."""
     while True:
         try:
             await once()
-        except Exception:  # the top of a job: it must not end what runs beside it
+        except Exception:  # the top of a job: other jobs of the process must go on
             log.exception("ALARM: a round of %s failed; it is tried again in %g s", what, EVERY_S)
         await asyncio.sleep(EVERY_S)
 
 
 @contextmanager
 def file_lock(lock: Path) -> Iterator[None]:
-    """While nobody else holds this file; raises BlockingIOError where somebody does."""
+    """Hold an exclusive lock on the file ``lock``; raises BlockingIOError when another process holds it."""
     with lock.open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         yield

@@ -1,4 +1,4 @@
-"""Free ports of the loopback."""
+"""Free ports of the loopback interface."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import socket
 
 
 def free_port(kind: socket.SocketKind = socket.SOCK_STREAM, preferred: int = 0) -> int:
-    """Find a port on 127.0.0.1 that nobody uses.
+    """Return a free port of 127.0.0.1.
 
     kind: ``SOCK_STREAM`` for TCP, ``SOCK_DGRAM`` for UDP.
     preferred: port to return if it is free; 0: any.

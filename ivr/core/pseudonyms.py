@@ -1,7 +1,8 @@
-"""Telephone numbers as the store keeps them: a keyed hash and the last two digits.
+"""Pseudonyms of telephone numbers for the store: a keyed hash and the last two digits.  Pure.
 
-``~`` HMAC-SHA256 of the number in hex, cut to 128 bits, ``~``, two digits: the same caller has the same pseudonym,
-and nobody gets from it to the number without the key (``NUMBERS_KEY`` in ``var/secrets.env``).  Pure.
+A pseudonym is ``~``, the HMAC-SHA256 (RFC 2104) of the number in hex cut to 128 bits, ``~``, and two digits.  The
+same caller always has the same pseudonym.  Without the key (``NUMBERS_KEY`` in ``var/secrets.env``) it does not lead
+back to the number.
 """
 
 from __future__ import annotations
@@ -12,11 +13,11 @@ import re
 
 _PSEUDONYM = re.compile(r"~[0-9a-f]{32}~\d{0,2}")
 NATIONAL = 6
-"""A number of fewer digits is an extension, and has no country."""
+"""A number with fewer digits is an extension and belongs to no country."""
 
 
 class Pseudonyms:
-    """Makes them with one installation's key."""
+    """Makes pseudonyms with the ``key`` of an installation; raises ValueError when it is empty."""
 
     def __init__(self, key: str) -> None:
         if not key:
@@ -24,7 +25,7 @@ class Pseudonyms:
         self._key = key.encode()
 
     def of(self, number: str) -> str:
-        """The pseudonym of a number; of a withheld one (empty) nothing, of a pseudonym itself."""
+        """Return the pseudonym of ``number``; an empty number and a pseudonym are returned unchanged."""
         if not number or is_pseudonym(number):
             return number
         plain = canonical(number)
@@ -33,22 +34,22 @@ class Pseudonyms:
         return f"~{digest}~{digits[-2:] if len(digits) >= NATIONAL else ''}"
 
     def all_of(self, number: str, country: str) -> list[str]:
-        """The pseudonyms that this number may stand under, whichever way it was shown to us."""
+        """Return the pseudonyms of every form in which a trunk may show ``number``; ``country`` as in ``forms``."""
         return [self.of(form) for form in forms(number, country)]
 
 
 def is_pseudonym(text: str) -> bool:
-    """Whether it is one and no number."""
+    """Return whether ``text`` is a pseudonym."""
     return _PSEUDONYM.fullmatch(text) is not None
 
 
 def shown(number: str) -> str:
-    """For people: ``…78`` for a pseudonym; anything else as it is."""
+    """Return the number as people see it: ``…78`` for a pseudonym, anything else unchanged."""
     return f"…{number.rpartition('~')[2]}" if is_pseudonym(number) else number
 
 
 def canonical(number: str) -> str:
-    """``+33...`` also for ``0033...``; spaces, dots and brackets do not count; a name is left as it is."""
+    """Return ``number`` without spaces, dots and brackets, and ``0033...`` as ``+33...``; a name stays unchanged."""
     digits = re.sub(r"[\s().\-/\u00a0\u202f]", "", number).removeprefix("tel:")
     if not re.fullmatch(r"\+?\d+", digits):
         return number.strip()
@@ -56,7 +57,10 @@ def canonical(number: str) -> str:
 
 
 def forms(number: str, country: str) -> list[str]:
-    """A number as a trunk may show it: ``+33...``, ``33...`` and, in the own ``country`` ("+33"), ``0...``."""
+    """Return the forms in which a trunk may show ``number``: ``+33...``, ``33...`` and, in ``country``, ``0...``.
+
+    country: the prefix of the office's country, such as ``+33``.
+    """
     plain = canonical(number)
     if not re.fullmatch(r"\+?\d+", plain) or len(plain) < NATIONAL:
         return [plain]
@@ -69,7 +73,7 @@ def forms(number: str, country: str) -> list[str]:
 
 
 def written(number: str, country: str) -> re.Pattern[bytes]:
-    """Finds the number in any file: its significant digits, whatever stands before and between them."""
+    """Return a pattern that finds the digits of ``number`` in any file, with any separators between them."""
     plain = forms(number, country)[0]
     if not re.fullmatch(r"\+?\d+", plain):
         return re.compile(re.escape(plain.encode()))

@@ -1,4 +1,4 @@
-"""Settings of one running instance: read once, checked once, passed down."""
+"""The settings of an instance: read and checked once from the environment, then passed on."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ SECRET_NAMES = (
 
 @dataclass(frozen=True)
 class Settings:
-    """Where things are and which ports are ours.  Every field has an ``IVR_<NAME>`` variable.
+    """The settings; every field has a variable ``IVR_<NAME>``, which docs/settings.md explains.
 
-    Paths are absolute.  ``root`` is the checkout with ``dialplans/``, ``nlu/`` and ``voices/``; ``var`` the
-    heavy, re-creatable assets; ``state`` what must not be lost (database, recordings, messages).
+    root: the checkout with ``dialplans/``, ``nlu/`` and ``voices/``, an absolute path.
+    var: assets that set-up can make again, and the state folder, an absolute path.
     """
 
     root: Path
@@ -67,7 +67,7 @@ class Settings:
 
     @property
     def state(self) -> Path:
-        """What this instance must not lose: database, spool, recordings, messages."""
+        """The folder of what must not be lost: database, spool, recordings, messages."""
         return self.var / "state" / self.instance
 
     @property
@@ -77,12 +77,12 @@ class Settings:
 
     @property
     def rootfs(self) -> Path:
-        """Root of the private Asterisk's file system; an Asterisk elsewhere shares ``pbx`` with us at one path."""
+        """Root of the file system of the private Asterisk; a remote Asterisk has ``pbx`` at the same path as we."""
         return Path("/") if self.asterisk_url else self.var / "asterisk" / "rootfs"
 
     @property
     def pbx(self) -> Path:
-        """This instance's directory at Asterisk, as we see it: of a private one, from outside its chroot."""
+        """This instance's directory of Asterisk, as our processes see it (outside the chroot of a private one)."""
         return self.rootfs / "srv" / self.instance
 
     @property
@@ -97,7 +97,7 @@ class Settings:
 
     @property
     def asterisk_host(self) -> str:
-        """Where Asterisk's ports are, as we reach them."""
+        """The host under which our processes reach Asterisk's ports."""
         return urlsplit(self.ari_url).hostname or ""
 
     @property
@@ -107,7 +107,7 @@ class Settings:
 
     @property
     def recogniser_socket(self) -> Path:
-        """A link to the socket at which the newest crew's recogniser is asked."""
+        """A link to the socket of the recogniser process of the newest worker group."""
         return self.state_dir.recogniser_socket
 
     @property
@@ -117,12 +117,12 @@ class Settings:
 
     @property
     def pseudonyms(self) -> Pseudonyms:
-        """Telephone numbers as the store keeps them; raises ValueError without NUMBERS_KEY."""
+        """The maker of pseudonyms; raises ValueError without NUMBERS_KEY."""
         return Pseudonyms(self.secrets.get("NUMBERS_KEY", ""))
 
     @property
     def database(self) -> str:
-        """SQLAlchemy address of the store; SQLite in ``state`` unless one is set."""
+        """SQLAlchemy address of the store; SQLite in ``state`` unless ``database_url`` is set."""
         return self.database_url or f"sqlite:///{self.state_dir.database}"
 
     @property
@@ -132,7 +132,13 @@ class Settings:
 
 
 def load(environ: Mapping[str, str] | None = None, root: Path | None = None) -> Settings:
-    """Settings from ``IVR_*`` variables; raises ConfigError naming the variable that is wrong."""
+    """Return the settings from ``IVR_*`` variables.
+
+    environ: the variables; None: those of this process.
+    root: the checkout; None: IVR_ROOT, or the current directory.
+
+    Raises ConfigError that names the variable that is wrong.
+    """
     env = os.environ if environ is None else environ
     base = (root or Path(env.get("IVR_ROOT", "") or Path.cwd())).resolve()
     var = Path(env.get("IVR_VAR", "") or base / "var").resolve()
@@ -154,7 +160,10 @@ def load(environ: Mapping[str, str] | None = None, root: Path | None = None) -> 
 
 
 def given(env: Mapping[str, str], name: str) -> str:
-    """A variable's value, or what the file says that ``<name>_FILE`` names: for values with a password in them."""
+    """Return the variable ``name``, or the content of the file that ``<name>_FILE`` names.
+
+    Files are for values that contain a password.  Raises ConfigError when the file cannot be read.
+    """
     path = env.get(f"{name}_FILE", "")
     if env.get(name, "") or not path:
         return env.get(name, "")
@@ -165,7 +174,7 @@ def given(env: Mapping[str, str], name: str) -> str:
 
 
 def _secrets_of(env: Mapping[str, str], var: Path) -> dict[str, str]:
-    """Passwords from the file that ``IVR_SECRETS_FILE`` names, which is only read, or from ``var``."""
+    """Return passwords from the file that ``IVR_SECRETS_FILE`` names, or else from ``var``."""
     path = env.get("IVR_SECRETS_FILE", "")
     if not path:
         return read_secrets(var)
@@ -191,7 +200,7 @@ def _number(name: str, raw: str) -> int:
 
 
 def read_secrets(var: Path) -> dict[str, str]:
-    """Passwords from ``var/secrets.env``, made on first use with mode 0600."""
+    """Return the passwords in ``var/secrets.env``; missing ones are made and written there with mode 0600."""
     path = var / "secrets.env"
     known: dict[str, str] = {}
     if path.exists():

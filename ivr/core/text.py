@@ -1,4 +1,4 @@
-"""Text as understanding sees it: one spelling, whatever a recogniser or a keyboard made of it."""
+"""Text normalisation for training, understanding and comparison."""
 
 from __future__ import annotations
 
@@ -14,15 +14,16 @@ _LETTERS = re.compile(r"[^a-z0-9]+")
 
 
 def fold(text: str) -> str:
-    """Lower case without accents: ``Sacré-Cœur`` -> ``sacre-coeur``, ``Straße`` -> ``strasse``."""
+    """Return lower case without accents: ``Sacré-Cœur`` -> ``sacre-coeur``, ``Straße`` -> ``strasse``."""
     folded = unicodedata.normalize("NFKD", text.casefold().replace("œ", "oe").replace("æ", "ae"))
     return "".join(sign for sign in folded if not unicodedata.combining(sign))
 
 
 def spoken(text: str) -> str:
-    """Text as the model of intents is trained on and asked: lower case, no punctuation, accents kept.
+    """Return the text that the intent model is trained on and queried with.
 
-    The sentence encoder knows accents; apostrophes stay, for they part words (``l'entrée``).
+    It is in lower case without punctuation.  Accents stay because the sentence encoder knows them; apostrophes stay
+    because they separate words (``l'entrée``).
     """
     for sign, word in _SIGNS.items():
         text = text.replace(sign, word)
@@ -31,9 +32,9 @@ def spoken(text: str) -> str:
 
 
 def normalise(text: str) -> str:
-    """Words alone, separated by one space; the same for training, serving and comparing.
+    """Return the words of ``text`` in ``a`` to ``z`` and digits, separated by one space, for comparison.
 
-    Recognisers disagree on case, accents, hyphens, apostrophes and punctuation: none of it is kept.
+    Recognisers differ in case, accents, hyphens, apostrophes and punctuation, so none of these is kept.
     """
     for sign, word in _SIGNS.items():
         text = text.replace(sign, word)

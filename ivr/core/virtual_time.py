@@ -1,4 +1,4 @@
-"""An event loop whose clock jumps to the next timer when there is nothing else to do."""
+"""An event loop whose clock jumps to the next timer when nothing else is ready."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 STEP_S = 0.03
-"""A jump of no more than a frame or so (seconds) needs no second look: what comes after it is that much late."""
+"""Jumps up to this length (seconds) do not wait ``grace_s``: what arrives after them is only that late."""
 
 
 class _JumpingSelector(selectors.BaseSelector):
-    """Selects like the real one but never waits: the time it should have waited is added to the clock."""
+    """A selector that never waits: it adds the time that it should have waited to its clock."""
 
     def __init__(self, grace_s: float) -> None:
         self._real = selectors.DefaultSelector()
         self._grace_s = grace_s
         self.now = 0.0
-        self.threads = 0  # jobs of the loop that run in threads: real time, in which the clock stands still
+        self.threads = 0  # jobs in threads; they take real time, and the clock does not move meanwhile
 
     def register(self, fileobj: Any, events: int, data: Any = None) -> selectors.SelectorKey:
         return self._real.register(fileobj, events, data)
@@ -33,7 +33,7 @@ class _JumpingSelector(selectors.BaseSelector):
         if ready or timeout == 0:
             return ready
         if timeout is None or self.threads:
-            return self._real.select(None)  # only a thread can wake us now: wait for it in real time
+            return self._real.select(None)  # only a thread can wake the loop: wait in real time
         self.now += timeout
         return []
 
@@ -45,10 +45,10 @@ class _JumpingSelector(selectors.BaseSelector):
 
 
 class VirtualLoop(asyncio.SelectorEventLoop):
-    """``time()`` starts at 0 and moves only by jumping.
+    """``time()`` starts at 0 and moves only in jumps.
 
-    ``grace_s``: real seconds in which something may still arrive before the clock jumps, for tests with
-    sockets inside this process (what was written on the loopback is there within microseconds).
+    grace_s: real seconds in which data may still arrive before the clock jumps, for tests with sockets in this
+        process.  Data on the loopback interface arrives within microseconds.
     """
 
     def __init__(self, grace_s: float = 0.0) -> None:
