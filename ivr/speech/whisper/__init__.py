@@ -1,1 +1,1 @@
-"""Whisper on ONNX Runtime: a decoder that suits short questions on a telephone line."""
+"""Whisper with its decoder on ONNX Runtime, suited to short questions on the telephone (docs/whisper.md)."""

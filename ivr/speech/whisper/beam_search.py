@@ -1,7 +1,7 @@
-"""Beam search: the likeliest of the texts that a decoder may have heard.
+"""Beam search: find the most probable text of an utterance.
 
-Texts grow by a token a step, ``beam`` of them side by side.  As in CTranslate2, those that end are put aside, the
-next take their place, and of ``beam`` that ended the one with the best mean per token is it.
+Texts grow by one token in each step, ``beam`` of them side by side.  As in CTranslate2, a text that ends is set aside
+and the next best takes its place.  When ``beam`` texts have ended, the one with the best mean score per token wins.
 """
 
 from __future__ import annotations
@@ -15,13 +15,18 @@ import numpy as np
 from ivr.speech.whisper.decoder import HIDDEN, Decoder, EncodedAudio, Next, Rows, value
 
 NO_REPEAT: Final = 3
-"""Tokens in a row that a text which may not repeat itself has only once."""
+"""A text without repeats contains no sequence of this many tokens twice."""
 
 
 @dataclass(frozen=True)
 class Rules:
-    """What a text begins with and may hold: ``prompt``, of which the token at ``start`` says that speech begins;
-    ``never``, and ``not_first``, as ``Decoder.banned`` makes them; the tokens ``end`` and ``no_speech``.
+    """How a text begins and which tokens it may contain.
+
+    prompt: the tokens that precede the text.
+    start: index in ``prompt`` of the token that starts the transcript.
+    never: tokens that a text must not contain, as ``Decoder.banned`` returns them.
+    not_first: tokens that a text must not begin with, as ``Decoder.banned`` returns them.
+    end, no_speech: the tokens that end a text and that say that nobody spoke.
     """
 
     prompt: Sequence[int]
@@ -34,7 +39,11 @@ class Rules:
 
 @dataclass(frozen=True)
 class Text:
-    """Tokens, the logarithm of their probability (their end's too), and the probability that nobody spoke."""
+    """A text that was found.
+
+    score: logarithm of its probability, with its end included.
+    no_speech: probability (0..1) that nobody spoke.
+    """
 
     tokens: tuple[int, ...]
     score: float
@@ -42,45 +51,50 @@ class Text:
 
 
 @dataclass
-class _Live:
-    """The texts that are followed.  ``sees`` (texts by tokens read so far): of which each is made."""
+class _Beam:
+    """The texts that still grow.  visible: the cached tokens that belong to each (texts by tokens, bool)."""
 
     texts: list[tuple[int, ...]]
     scores: np.ndarray
-    sees: np.ndarray
+    visible: np.ndarray
 
 
 def likeliest(
-    decoder: Decoder, heard: EncodedAudio, rules: Rules, beam: int, longest: int, *, repeats: bool = True
+    decoder: Decoder, audio: EncodedAudio, rules: Rules, beam: int, longest: int, *, repeats: bool = True
 ) -> Text:
-    """The likeliest text of at most ``longest`` tokens; without ``repeats``, of those that say no three tokens twice.
+    """Return the most probable text.
 
-    Raises EngineError.
+    audio: the utterance, as ``Decoder.hear`` returns it.
+    beam: number of texts that grow side by side.
+    longest: maximum number of tokens in the text.
+    repeats: whether the text may contain ``NO_REPEAT`` tokens in a row twice.
+
+    Raises EngineError when the network fails.
     """
     length = len(rules.prompt)
     prompt = Rows(rules.prompt, range(length), np.tri(length, dtype=bool), [rules.start, length - 1])
-    after = decoder.read(heard, decoder.empty, prompt, rules.not_first, 2 * beam)
+    after = decoder.read(audio, decoder.empty, prompt, rules.not_first, 2 * beam)
     no_speech = _probability(after.logits.numpy()[0], rules.no_speech)
     after = after._replace(scores=after.scores[1:], tokens=after.tokens[1:])
-    live = _Live([()], np.zeros(1), np.ones((1, length), bool))
+    live = _Beam([()], np.zeros(1), np.ones((1, length), bool))
     ended: list[Text] = []
     for place in range(length, length + longest):
-        parents = _grown(live, after, rules.end, beam, ended)
+        parents = _grow(live, after, rules.end, beam, ended)
         if len(ended) >= beam:
             break
         count = len(live.texts)
-        live.sees = np.concatenate([live.sees[parents], np.eye(count, dtype=bool)], axis=1)
-        rows = Rows([text[-1] for text in live.texts], [place] * count, live.sees, range(count))
-        never = rules.never if repeats else _unrepeated(live.texts, rules)
-        after = decoder.read(heard, after.cache, rows, never, 2 * beam)
+        live.visible = np.concatenate([live.visible[parents], np.eye(count, dtype=bool)], axis=1)
+        rows = Rows([text[-1] for text in live.texts], [place] * count, live.visible, range(count))
+        never = rules.never if repeats else _without_repeats(live.texts, rules)
+        after = decoder.read(audio, after.cache, rows, never, 2 * beam)
     else:
         ended += map(Text, live.texts, live.scores)
     best = max(ended, key=lambda text: text.score / max(1, len(text.tokens)))
     return Text(best.tokens, float(best.score), no_speech)
 
 
-def _grown(live: _Live, after: Next, end: int, beam: int, ended: list[Text]) -> list[int]:
-    """Each text with its likeliest next tokens, the best of them; which text each was before."""
+def _grow(live: _Beam, after: Next, end: int, beam: int, ended: list[Text]) -> list[int]:
+    """Replace the texts by their best continuations, and return the index of the text that each one continues."""
     scores = live.scores[:, None] + after.scores
     texts: list[tuple[int, ...]] = []
     parents: list[int] = []
@@ -100,8 +114,8 @@ def _grown(live: _Live, after: Next, end: int, beam: int, ended: list[Text]) -> 
     return parents
 
 
-def _unrepeated(texts: Sequence[tuple[int, ...]], rules: Rules) -> Any:
-    """What no text may go on with: that and whatever followed its last tokens before."""
+def _without_repeats(texts: Sequence[tuple[int, ...]], rules: Rules) -> Any:
+    """Return the tokens that must not follow each text: those never allowed, and those that would repeat it."""
     banned = np.repeat(rules.never.numpy(), len(texts), axis=0)
     for row, text in enumerate(texts):
         last = text[1 - NO_REPEAT :]

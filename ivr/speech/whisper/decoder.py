@@ -1,10 +1,11 @@
 """Whisper's decoder on ONNX Runtime.
 
-oneDNN, which computes for CTranslate2, puts the weights of an 8-bit matrix in the order in which the processor wants
-them each time they are used; only with AVX-512 has it a way of its own for a single row
-(``src/cpu/x64/gemm/gemm_info.cpp``).  Elsewhere that is seven tenths of the time in which the words are found.  ONNX
-Runtime does so once, when the model is loaded.  The encoder, which uses its weights for hundreds of places at once,
-stays with CTranslate2.  Measurements: docs/speech.md.
+CTranslate2 computes with oneDNN, which reorders the weights of an 8-bit matrix for the processor at every use.  Only
+with AVX-512 does it have a kernel for a single row (``src/cpu/x64/gemm/gemm_info.cpp``).  Elsewhere reordering takes
+seven tenths of the time in which the words are found.  ONNX Runtime reorders the weights once, when it loads them.
+
+The encoder stays with CTranslate2, because it uses its weights for hundreds of places at once.  Measurements:
+docs/whisper.md.
 """
 
 from __future__ import annotations
@@ -19,37 +20,45 @@ from ivr.speech.network import on_one_thread, run_values
 from ivr.speech.whisper.graph import EMBEDDINGS, Variables, cross_attention, decoder
 
 HIDDEN: Final = np.float32(-1e9)
-"""Added to the score of what must not be looked at, and to the logit of a token that must not be said."""
+"""Added to the attention of a token that must not be seen, and to the logit of a token that must not be said."""
 
 EncodedAudio = Mapping[str, Any]
-"""Keys and values of an utterance, by the names of the network's inputs."""
+"""Cross-attention keys and values of an utterance, by the names of the network's inputs."""
 
 
 class Cache(NamedTuple):
-    """Keys and values of the ``length`` tokens that were read so far, in the order of the network's inputs."""
+    """Self-attention keys and values of the tokens read so far.
+
+    values: in the order of the network's inputs.
+    length: number of tokens.
+    """
 
     values: Sequence[Any]
     length: int = 0
 
 
 class Rows(NamedTuple):
-    """Tokens to read, each at its place in its text.
+    """Tokens to read in one step.
 
-    ``sees`` (tokens by those of the cache and these): which of them each has before it, itself too.  ``asked``: the
-    rows whose next token is wanted.
+    tokens: their numbers.
+    places: the position of each in its text.
+    visible: which tokens each one attends to (bool; these tokens by those of the cache and these).
+    asked: indices of the tokens whose next token is wanted.
     """
 
     tokens: Sequence[int]
     places: Sequence[int]
-    sees: np.ndarray
+    visible: np.ndarray
     asked: Sequence[int]
 
 
 class Next(NamedTuple):
-    """What may come next after each row asked for.
+    """The candidates for the next token of each row that was asked for.
 
-    ``scores``: logarithms of probabilities (rows by candidates, falling), ``tokens``: of which; ``logits``: of all
-    tokens, before any was banned (rows by tokens, an OrtValue).
+    scores: logarithms of probabilities, falling (rows by candidates).
+    tokens: the candidates' numbers (rows by candidates).
+    logits: those of all tokens before any was banned (OrtValue, rows by tokens).
+    cache: the cache with the tokens of this step.
     """
 
     scores: np.ndarray
@@ -59,9 +68,11 @@ class Next(NamedTuple):
 
 
 class Decoder:
-    """The network, shared by all calls; ``variables``: those of a model.bin (``ivr.speech.whisper.modelfile``).
+    """The decoder's networks, shared by all calls.
 
-    Raises KeyError where one is missing.
+    variables: those of a model.bin (``ivr.speech.whisper.modelfile``), with weights in floats.
+
+    Raises KeyError when a variable is missing.
     """
 
     def __init__(self, variables: Variables) -> None:
@@ -82,46 +93,59 @@ class Decoder:
         self.empty = Cache([nothing] * (2 * layers))
 
     def hear(self, sound: np.ndarray) -> EncodedAudio:
-        """The encoder's output (places by size), made ready.  Raises EngineError."""
+        """Compute the cross-attention keys and values of an utterance.
+
+        sound: output of the encoder (float32, places by size).
+
+        Raises EngineError when the network fails.
+        """
         found = run_values(self._cross, self._cross_names, {"sound": value(sound)})
         return dict(zip(self._cross_names, found, strict=True))
 
-    def read(self, heard: EncodedAudio, cache: Cache, rows: Rows, banned: Any, most: int) -> Next:
-        """Reads these rows after those of the ``cache``; the ``most`` likeliest next tokens of each row asked for.
+    def read(self, audio: EncodedAudio, cache: Cache, rows: Rows, banned: Any, most: int) -> Next:
+        """Read tokens and return the candidates for the next ones.
 
-        ``banned``: what ``banned`` makes.  Raises EngineError.
+        audio: what ``hear`` returned.
+        cache: the tokens read before; ``empty`` at first.
+        banned: what the method ``banned`` returned, one row for all texts or one for each.
+        most: number of candidates for each row.
+
+        Raises EngineError when the network fails.
         """
         embedded = self._embeddings[list(rows.tokens)].astype(np.float32)
         given = {
             "rows": value(embedded + self._positions[list(rows.places)]),
-            "mask": value(np.where(rows.sees, np.float32(0), HIDDEN)[None, None]),
+            "mask": value(np.where(rows.visible, np.float32(0), HIDDEN)[None, None]),
             "asked": value(np.array(rows.asked)),
             "banned": banned,
             "most": value(np.array([most])),
         }
         past = dict(zip(self._past, cache.values, strict=True))
         scores, tokens, logits, *present = run_values(
-            self._decoder, ["scores", "tokens", "logits", *self._present], {**given, **past, **heard}
+            self._decoder, ["scores", "tokens", "logits", *self._present], {**given, **past, **audio}
         )
         return Next(scores.numpy(), tokens.numpy(), logits, Cache(present, cache.length + len(rows.tokens)))
 
-    def likeliest(self, heard: EncodedAudio, token: int, of: Sequence[int]) -> dict[int, float]:
-        """How likely (0..1, together 1) each of these tokens is to follow this one alone.  Raises EngineError."""
+    def likeliest(self, audio: EncodedAudio, token: int, of: Sequence[int]) -> dict[int, float]:
+        """Return the probability (0..1, summing to 1) of each token in ``of`` to follow ``token`` at the beginning.
+
+        Raises EngineError when the network fails.
+        """
         others = self._none_banned + HIDDEN
         others[0, list(of)] = 0
         row = Rows([token], [0], np.ones((1, 1), bool), [0])
-        after = self.read(heard, self.empty, row, value(others), len(of))
+        after = self.read(audio, self.empty, row, value(others), len(of))
         return dict(zip(after.tokens[0].tolist(), np.exp(after.scores[0]).tolist(), strict=True))
 
     def banned(self, tokens: Sequence[int]) -> Any:
-        """These tokens, as ``read`` takes them."""
+        """Return these tokens as ``read`` takes them (OrtValue, 1 by tokens, added to the logits)."""
         added = self._none_banned.copy()
         added[0, list(tokens)] = HIDDEN
         return value(added)
 
 
 def value(array: np.ndarray) -> Any:
-    """An array as ONNX Runtime takes it."""
+    """Return an array as ONNX Runtime's own value."""
     return OrtValue.ortvalue_from_numpy(np.ascontiguousarray(array))
 
 

@@ -1,8 +1,8 @@
-"""Whisper's decoder written down as a network, in ONNX's textual form (onnx.ai/onnx/repo-docs/Syntax.html).
+"""Whisper's decoder as a network in ONNX's text form (onnx.ai/onnx/repo-docs/Syntax.html).
 
-It is Whisper's (Radford et al., "Robust Speech Recognition via Large-Scale Weak Supervision", 2022) but for this:
-keys and values of all texts that are followed side by side stand in one list, and a mask says which of them each
-text is made of.  So nothing is copied when one text becomes two.
+The network is Whisper's (Radford et al., "Robust Speech Recognition via Large-Scale Weak Supervision", 2022) with one
+difference: the keys and values of all texts in the beam are in one list.  A mask says which of them belong to a text.
+So nothing is copied when one text splits in two.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import numpy as np
 from onnx import ModelProto, numpy_helper, parser
 
 MOST: Final = 63
-"""The largest weight, of 7 bits: sums of 8-bit weights overflow on processors that have AVX2 but no VNNI
+"""The largest weight, in 7 bits.  With 8 bits, sums overflow on processors that have AVX2 but no VNNI
 (onnxruntime.ai/docs/performance/model-optimizations/quantization.html, "When to use reduce-range")."""
 
 OPSETS: Final = 'opset_import: ["" : 20, "com.microsoft" : 1, "accueil" : 1]'
@@ -36,7 +36,7 @@ linear (x, weights, scale, bias) => (y) {{
   scaled = Mul(product, row_scale)
   y = Add(scaled, bias)
 }}"""
-"""x weights + bias: each row of x has a scale of its own (8 bits), and each column of the weights (7 bits)."""
+"""y = x weights + bias.  Each row of x (8 bits) and each column of the weights (7 bits) has its own scale."""
 LAYER: Final = f"""
 <domain: "accueil", {OPSETS}>
 layer <heads> (
@@ -77,28 +77,33 @@ layer <heads> (
   down = accueil.linear(activated, down_weights, down_scale, down_bias)
   y = Add(after_cross, down)
 }}"""
-"""``asked``: the rows that go on; in the last layer those whose next token is wanted."""
+"""``asked``: the rows that the layer passes on.  The last layer passes on those whose next token is wanted."""
 
 PARTS: Final = (
     "self_attention/layer_norm", "self_attention/linear_0", "self_attention/linear_1",
     "attention/layer_norm", "attention/linear_0", "attention/linear_2",
     "ffn/layer_norm", "ffn/linear_0", "ffn/linear_1",
 )  # fmt: skip
-"""What a layer is made of, by its names in a model.bin, in the order of ``layer``'s inputs."""
+"""The parts of a layer by their names in a model.bin, in the order of ``layer``'s inputs."""
 EMBEDDINGS: Final = "decoder/embeddings"
-"""A row a token; the projection at the end is the same matrix."""
+"""One row for each token.  The projection onto the vocabulary uses the same matrix."""
 CROSS: Final = "attention/linear_1"
-"""What makes keys and values of the encoder's output."""
+"""The matrix that turns the encoder's output into keys and values."""
 
 Variables = Mapping[str, np.ndarray]
-"""Those of a model.bin, by name."""
+"""The variables of a model.bin, by name."""
 Weights = dict[str, np.ndarray]
 
 
 def decoder(variables: Variables, layers: int, heads: int) -> bytes:
-    """The network that reads tokens (``rows``: their embeddings, rows by size) and tells what may come next.
+    """Build the network that reads tokens and scores the next ones; returns a serialised ONNX model.
 
-    Raises KeyError where a variable is missing.
+    Its inputs and outputs are those of ``Decoder.read`` (``ivr.speech.whisper.decoder``).
+
+    variables: those of a model.bin, with weights in floats.
+    layers, heads: number of layers, and of attention heads in each.
+
+    Raises KeyError when a variable is missing.
     """
     weights: Weights = {}
     size = variables["decoder/layer_norm/gamma"].size
@@ -131,9 +136,11 @@ def decoder(variables: Variables, layers: int, heads: int) -> bytes:
 
 
 def cross_attention(variables: Variables, layers: int, heads: int) -> bytes:
-    """The network that makes each layer's keys and values of what the encoder found (``sound``, places by size).
+    """Build the network that computes each layer's cross-attention keys and values; returns a serialised ONNX model.
 
-    Raises KeyError where a variable is missing.
+    Its input ``sound`` is the encoder's output (places by size).  The arguments are those of ``decoder``.
+
+    Raises KeyError when a variable is missing.
     """
     weights: Weights = {}
     size = variables["decoder/layer_norm/gamma"].size
@@ -151,7 +158,7 @@ def cross_attention(variables: Variables, layers: int, heads: int) -> bytes:
 
 
 def _part(weights: Weights, variables: Variables, name: str) -> Iterator[str]:
-    """The names of a part's weights, which are added to ``weights``."""
+    """Add a part's weights to ``weights``, and yield their names."""
     if not name.endswith("layer_norm"):
         yield from _matrix(weights, variables, name)
         return
@@ -161,7 +168,7 @@ def _part(weights: Weights, variables: Variables, name: str) -> Iterator[str]:
 
 
 def _matrix(weights: Weights, variables: Variables, name: str) -> tuple[str, str, str]:
-    """A matrix's weights, inputs by outputs; their scales, and bias, a number an output."""
+    """Add a matrix in 7 bits (inputs by outputs), its scales and its bias to ``weights``; return their names."""
     matrix = variables[f"{name}/weight"].astype(np.float32)
     scale = np.maximum(np.abs(matrix).max(axis=1), np.finfo(np.float32).tiny) / MOST
     names = _plain(f"{name}/weight"), _plain(f"{name}/scale"), _plain(f"{name}/bias")

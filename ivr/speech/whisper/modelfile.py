@@ -1,7 +1,8 @@
-"""A CTranslate2 ``model.bin``: its variables, and the same with other rows in some of its matrices, or in 8 bits.
+"""CTranslate2's ``model.bin``: read its variables, select rows of its matrices, round matrices to 8 bits.
 
-The form is what ``ModelSpec._serialize`` writes (``ctranslate2/specs/model_spec.py``), little endian: version, name,
-revision; variables with name, rank, dimensions, type and bytes; aliases.
+``ModelSpec._serialize`` in CTranslate2 defines the format (``ctranslate2/specs/model_spec.py``).  All numbers are
+little endian.  The file holds a version, a name and a revision, then variables, then aliases.  A variable has a name,
+a rank, dimensions, a type and its values.
 """
 
 from __future__ import annotations
@@ -13,17 +14,20 @@ from typing import Final, NamedTuple
 import numpy as np
 
 VERSION: Final = 6
-
-
 KINDS: Final = ("<f4", "<i1", "<i2", "<i4", "<f2")
-"""Types of a variable, by their number (``ctranslate2/specs/model_spec.py``, ``_dtype_to_type_id``)."""
+"""numpy's type for each type number in the file (``_dtype_to_type_id`` in ``model_spec.py``)."""
 FLOATS: Final = (0, 4)
 LARGEST: Final = 127
-"""The largest weight of 8 bits, and the largest sum of two neighbours: see ``in_8_bits``."""
+"""The largest 8-bit weight, and the largest sum of two neighbours: see ``in_8_bits``."""
 
 
 class Variable(NamedTuple):
-    """A variable of the file: at ``head`` its description begins (its rank), at ``begin`` its values."""
+    """A variable in the file.
+
+    kind: index into ``KINDS``.
+    head: offset of its description, which begins with the rank.
+    begin, size: offset and length of its values in bytes.
+    """
 
     name: str
     shape: tuple[int, ...]
@@ -34,7 +38,12 @@ class Variable(NamedTuple):
 
 
 def variables(whole: bytes) -> dict[str, np.ndarray]:
-    """All variables of the file, as they stand there.  Raises as ``with_rows``."""
+    """Return all variables of a file by name, as views of ``whole``.
+
+    whole: content of a model.bin.
+
+    Raises ValueError when the file has another version, struct.error or IndexError when it is cut short.
+    """
     return {
         found.name: np.frombuffer(whole[found.begin : found.begin + found.size], KINDS[found.kind]).reshape(
             found.shape
@@ -44,9 +53,12 @@ def variables(whole: bytes) -> dict[str, np.ndarray]:
 
 
 def with_rows(whole: bytes, rows: Mapping[str, Sequence[int]]) -> bytes:
-    """The file's content with these rows of the variables named, in this order; the others as they are.
+    """Return the file's content with only some rows of some variables.
 
-    Raises ValueError where it is of another version or lacks a variable, struct.error where it is cut short.
+    whole: content of a model.bin.
+    rows: for each variable to change, the rows to keep, in their new order.
+
+    Raises as ``variables``; also ValueError when a variable is missing, and IndexError when a row is.
     """
     parts: list[bytes] = []
     missing, copied = set(rows), 0
@@ -65,13 +77,16 @@ def with_rows(whole: bytes, rows: Mapping[str, Sequence[int]]) -> bytes:
 
 
 def in_8_bits(whole: bytes, chosen: Callable[[str], bool]) -> bytes:
-    """The file's content with the matrices chosen by name in 8 bits, with which every processor finds the same sums.
+    """Return the file's content with some matrices in 8 bits, whose sums are the same on every processor.
 
-    CTranslate2 would take the largest weight of a row for 127.  Where a processor has no VNNI, oneDNN adds the
-    products of two neighbours in 16 bits first (``vpmaddubsw``), with inputs of up to 255: where two weights make
-    more than 128 together, that overflows, and the sum is cut.  So here two neighbours make 127 at most, too.
+    CTranslate2 would scale a row so that its largest weight is 127.  Without VNNI, oneDNN first adds two neighbouring
+    products in 16 bits (``vpmaddubsw``), with inputs of up to 255.  Where two weights add up to more than 128, that
+    sum overflows and is cut.  So a row is scaled here until two neighbours add up to at most 127, too.
 
-    Raises as ``with_rows``.
+    whole: content of a model.bin.
+    chosen: tells by its name whether a matrix is rounded.
+
+    Raises as ``variables``.
     """
     parts: list[bytes] = []
     more, copied = 0, 0
@@ -94,20 +109,20 @@ def in_8_bits(whole: bytes, chosen: Callable[[str], bool]) -> bytes:
 
 
 def _largest(weights: np.ndarray) -> np.ndarray:
-    """Of each row: its largest weight, or sum of the two that a processor adds first."""
+    """Return for each row its largest weight, or the largest sum of two that a processor adds first."""
     pairs = weights[:, 0::2] + weights[:, 1::2]
     largest: np.ndarray = np.maximum(np.abs(weights).max(axis=1), np.abs(pairs).max(axis=1))
     return largest
 
 
 def _head(values: np.ndarray) -> bytes:
-    """The description of a variable."""
+    """Return the description of a variable with these values."""
     kind = KINDS.index(values.dtype.newbyteorder("<").str.replace("|", "<"))
     return struct.pack(f"<B{values.ndim}IBI", values.ndim, *values.shape, kind, values.nbytes)
 
 
 def _variables(whole: bytes) -> Iterator[Variable]:
-    """Its variables in their order."""
+    """Yield the variables in the order of the file."""
     (version,) = struct.unpack_from("<I", whole)
     if version != VERSION:
         raise ValueError(f"model.bin has version {version}, not {VERSION}")
@@ -125,7 +140,7 @@ def _variables(whole: bytes) -> Iterator[Variable]:
 
 
 def _name(whole: bytes, at: int) -> tuple[str, int]:
-    """The name that stands there, and where it ends."""
+    """Return the name at this offset, and the offset after it."""
     (length,) = struct.unpack_from("<H", whole, at)
     end = at + 2 + length
     return whole[at + 2 : end].rstrip(b"\0").decode(), end

@@ -2,7 +2,7 @@
 
 It is slower than ``ivr.speech.whisper.recogniser``, because the library always encodes 30 s.  It takes any Whisper
 model that CTranslate2 can load, and needs no knowledge of the model's file.  ``IVR_WHISPER_DECODER=faster-whisper``
-chooses it, and so does a model of a shape that our own decoder does not know.  docs/speech.md compares both.
+chooses it, and so does a model of a shape that our own decoder does not know.  docs/whisper.md compares both.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ from ivr.speech.whisper.recogniser import (
     favoured,
     once,
 )
+from ivr.speech.whisper.window import BANDS
 
 
 class _Features(FeatureExtractor):  # type: ignore[misc]  # faster-whisper has no types
@@ -59,7 +60,8 @@ class PlainWhisper:
             )
         except (RuntimeError, ValueError, OSError) as error:
             raise RecogniserError(f"no Whisper model in {model} ({error}): run `ivr models pull`") from error
-        self._whisper.feature_extractor = _Features()
+        if self._whisper.model.n_mels == BANDS:  # large-v3 takes 128: the library's own features then
+            self._whisper.feature_extractor = _Features()
         self._workers = PriorityPool(WORKERS, "whisper")
 
     def utterance(self, langs: Sequence[str], hotwords: str = "") -> PlainUtterance:
@@ -95,7 +97,7 @@ class PlainWhisper:
             condition_on_previous_text=False, hotwords=hotwords or None, vad_filter=False,
         )  # fmt: skip
         found = list(segments)
-        tokens = sum(len(segment.tokens) + 1 for segment in found)  # the end of each counts
+        tokens = sum(len(segment.tokens) + 1 for segment in found)  # the end of each segment counts
         logprob = sum(segment.avg_logprob * (len(segment.tokens) + 1) for segment in found) / max(tokens, 1)
         no_speech = max((segment.no_speech_prob for segment in found), default=1.0)
         text = once(" ".join(segment.text.strip() for segment in found).strip())

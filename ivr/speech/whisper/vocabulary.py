@@ -1,9 +1,15 @@
-"""Whisper without the tokens that nobody needs here.
+"""Whisper with the tokens that the service needs, and without the others.
 
-At each step of a decode Whisper weighs all of its 51,865 tokens, pieces of words in a hundred languages, and that is
-as much work as all else in a step.  What stays: the tokens of ``voices/whisper-tokens.txt`` (most of what is said in
-our languages), those of the words that the office writes, what these are joined from, the 256 bytes, of which every
-word can be made, and the special ones but for the time stamps.  Measurements: docs/speech.md.
+At each step of a decode Whisper weighs all of its 51,865 tokens, pieces of words in a hundred languages.  That is as
+much work as the rest of the step.  These tokens stay:
+
+- the tokens of ``voices/whisper-tokens.txt``, which make up most of what callers say,
+- the tokens of all words in the questions, answers and hot words,
+- the tokens from which these are joined,
+- the 256 bytes, which can spell every other word,
+- the special tokens, except for the time stamps.
+
+Measurements: docs/whisper.md.
 """
 
 from __future__ import annotations
@@ -20,47 +26,54 @@ from tokenizers import Tokenizer
 from ivr.speech.whisper.modelfile import with_rows
 
 TOKENS: Final = Path("voices/whisper-tokens.txt")
-"""One token a line, as tokenizer.json writes it; what holds a space is a remark."""
+"""One token in each line, as tokenizer.json writes it.  A line with a space is a comment."""
 WRITTEN: Final = ("nlu/faq/*.yml", "nlu/hotwords.yml")
-"""What the office writes and callers say."""
+"""The files whose words callers say."""
 WORD: Final = re.compile(r"[^\W_]+(?:['’-][^\W_]+)*|[^\w\s]")
 BYTES: Final = 256
 """The first tokens are the single bytes."""
 END: Final = "<|endoftext|>"
 EMPTY: Final = ""
-"""A token without text, by which CTranslate2 knows a model of several languages."""
+"""A token without text.  CTranslate2 recognises a multilingual model by it."""
 FIRST_TIME: Final = "<|0.00|>"
-"""The special tokens, from END on, end with the time stamps; CTranslate2 wants to see one."""
+"""The first time stamp.  Time stamps follow the other special tokens, and CTranslate2 requires one."""
 ROWS: Final = "decoder/embeddings/weight"
-"""A row a token; the projection at the end of a step is the same matrix."""
+"""The matrix with one row for each token.  The projection onto the vocabulary uses the same matrix."""
 
 
 def reduced(model: Path, root: Path, rows: Mapping[str, Sequence[int]] | None = None) -> dict[str, bytes]:
-    """The files of a Whisper model in CTranslate2's form, with the tokens that are needed, as ``WhisperModel`` takes
-    them; ``rows``: those of other matrices, as ``with_rows`` takes them.
+    """Return the files of a Whisper model, by name, with the needed tokens only, as ``WhisperModel`` takes them.
 
-    Takes half a second and, for a moment, twice the size of the model.  Raises OSError, ValueError, KeyError or
-    struct.error where the files are of another form.
+    Takes half a second and, for a moment, twice the memory of the model.
+
+    model: folder of the model in CTranslate2's form.
+    root: folder of the checkout, with ``TOKENS`` and ``WRITTEN``.
+    rows: rows of other matrices to keep, as ``with_rows`` takes them.
+
+    Raises OSError, ValueError, KeyError, IndexError or struct.error when the files have another form.
     """
     spelling = mended(json.loads((model / "tokenizer.json").read_bytes()))
     names = (model / "vocabulary.txt").read_text("utf-8").splitlines()
     kept = _kept(spelling, names, chain(listed(root), _written(spelling, root)))
-    anew = {token: place for place, token in enumerate(kept)}
+    new_numbers = {token: place for place, token in enumerate(kept)}
     return {
         "model.bin": with_rows((model / "model.bin").read_bytes(), {ROWS: kept, **(rows or {})}),
         "vocabulary.txt": "".join(f"{names[token]}\n" for token in kept).encode(),
-        "config.json": _numbered_anew(json.loads((model / "config.json").read_bytes()), anew),
-        "tokenizer.json": _spelling_of(spelling, anew),
+        "config.json": _config_file(json.loads((model / "config.json").read_bytes()), new_numbers),
+        "tokenizer.json": _tokenizer_file(spelling, new_numbers),
     }
 
 
 def listed(root: Path) -> list[str]:
-    """The tokens of ``TOKENS``."""
+    """Return the tokens of the file ``TOKENS`` below ``root``."""
     return [line for line in (root / TOKENS).read_text("utf-8").splitlines() if line and " " not in line]
 
 
 def mended(spelling: dict[str, Any]) -> dict[str, Any]:
-    """A tokenizer.json whose first join is there: converted files lack it, and spell " tour" as " ", "t", "our"."""
+    """Return the content of a tokenizer.json with its first join.
+
+    Converted files lack it, and spell " tour" as " ", "t", "our".
+    """
     model = spelling["model"]
     joins = [tuple(join.split(" ")) if isinstance(join, str) else tuple(join) for join in model["merges"]]
     if ("Ġ", "t") not in joins:
@@ -69,14 +82,18 @@ def mended(spelling: dict[str, Any]) -> dict[str, Any]:
 
 
 def spelled(spelling: Mapping[str, Any], words: Iterable[str]) -> Iterator[list[str]]:
-    """The tokens of each word."""
+    """Yield the tokens of each word.
+
+    spelling: content of a tokenizer.json.
+    words: words or texts, with a space in front where one belongs there.
+    """
     tokenizer = Tokenizer.from_str(json.dumps(spelling))
     for found in tokenizer.encode_batch(list(words), add_special_tokens=False):
         yield found.tokens
 
 
 def _written(spelling: Mapping[str, Any], root: Path) -> Iterator[str]:
-    """The tokens of the words that the office writes, as they stand inside a sentence and at its beginning."""
+    """Yield the tokens of the words in ``WRITTEN``, as inside a sentence and as at its beginning."""
     files = [path for pattern in WRITTEN for path in sorted(root.glob(pattern))]
     words = {word for path in files for word in WORD.findall(path.read_text("utf-8"))}
     forms = {form for word in words for form in (f" {word}", f" {word.capitalize()}")}
@@ -84,33 +101,40 @@ def _written(spelling: Mapping[str, Any], root: Path) -> Iterator[str]:
 
 
 def _kept(spelling: Mapping[str, Any], names: Sequence[str], wanted: Iterable[str]) -> list[int]:
-    """The numbers of the tokens that stay, rising."""
+    """Return the numbers of the tokens that stay, rising."""
     numbers: Mapping[str, int] = spelling["model"]["vocab"]
-    made_of = {first + second: (first, second) for first, second in spelling["model"]["merges"]}
+    joined_from = {first + second: (first, second) for first, second in spelling["model"]["merges"]}
     kept: set[int] = set(range(BYTES))
-    ahead = list(wanted)
-    while ahead:
-        token = ahead.pop()
+    pending = list(wanted)
+    while pending:
+        token = pending.pop()
         if numbers[token] not in kept:
             kept.add(numbers[token])
-            ahead += made_of.get(token, ())
+            pending += joined_from.get(token, ())
     special = range(names.index(END), names.index(FIRST_TIME) + 1)
     return sorted(kept | set(special) | {names.index(EMPTY)})
 
 
-def _spelling_of(spelling: Mapping[str, Any], anew: Mapping[int, int]) -> bytes:
-    """tokenizer.json with these tokens, by their new numbers, and the joins between them."""
+def _tokenizer_file(spelling: Mapping[str, Any], new_numbers: Mapping[int, int]) -> bytes:
+    """Return a tokenizer.json with these tokens under their new numbers, and the joins between them."""
     model = spelling["model"]
-    left = {name: anew[number] for name, number in model["vocab"].items() if number in anew}
-    joins = [join for join in model["merges"] if left.keys() >= {*join, "".join(join)}]
-    special = [token | {"id": anew[token["id"]]} for token in spelling["added_tokens"] if token["id"] in anew]
-    fewer = {"model": model | {"vocab": left, "merges": joins}, "added_tokens": special}
+    remaining = {
+        name: new_numbers[number] for name, number in model["vocab"].items() if number in new_numbers
+    }
+    joins = [join for join in model["merges"] if remaining.keys() >= {*join, "".join(join)}]
+    special = [
+        token | {"id": new_numbers[token["id"]]}
+        for token in spelling["added_tokens"]
+        if token["id"] in new_numbers
+    ]
+    fewer = {"model": model | {"vocab": remaining, "merges": joins}, "added_tokens": special}
     return json.dumps({**spelling, **fewer}).encode()
 
 
-def _numbered_anew(config: dict[str, Any], anew: Mapping[int, int]) -> bytes:
-    """config.json, which names tokens by number: languages, and what is never said."""
+def _config_file(config: dict[str, Any], new_numbers: Mapping[int, int]) -> bytes:
+    """Return a config.json with new numbers for languages and for tokens that are never said."""
     lists = ("lang_ids", "suppress_ids", "suppress_ids_begin")
     return json.dumps(
-        config | {name: [anew[token] for token in config[name] if token in anew] for name in lists}
+        config
+        | {name: [new_numbers[token] for token in config[name] if token in new_numbers] for name in lists}
     ).encode()

@@ -1,4 +1,4 @@
-"""The decoder on ONNX Runtime finds what CTranslate2 finds, in the same model, by the same rules."""
+"""The decoder on ONNX Runtime finds the same texts as CTranslate2 with the same model and rules."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ from tests.speech.whisper.tokens import MODEL
 
 SPOKEN = ("en-museum", "en-eiffel", "fr-louvre")
 WHOLE = EncoderWindow(after_s=4.5)
-"""A model in its own order needs all this silence."""
+"""A window for a model whose position table is in its own order: it needs this much silence."""
 
 
 @dataclass
 class Both:
-    """One model twice; theirs computes in 32 bits."""
+    """One model in both engines.  CTranslate2 computes in 32 bits."""
 
     theirs: WhisperModel
     ours: Decoder
@@ -87,15 +87,15 @@ def test_the_language_is_theirs(both: Both) -> None:
 
 
 def test_texts_side_by_side_are_weighed_as_each_alone(both: Both) -> None:
-    """What one is made of is hidden from the other."""
+    """The tokens of one text are hidden from the other."""
     ours, allowed = both.ours, both.rules("en")
     heard, length = both.heard(read_audio(GOLDEN / "en-museum.wav")), len(allowed.prompt)
     words = both.theirs.hf_tokenizer.encode(" the museum", add_special_tokens=False).ids
     prompt = Rows(allowed.prompt, range(length), np.tri(length, dtype=bool), [length - 1])
     begun = ours.read(heard, ours.empty, prompt, allowed.never, 4).cache
-    sees = np.ones((2, length + 2), bool)
-    sees[0, -1] = sees[1, -2] = False
-    pair = ours.read(heard, begun, Rows(words[:2], [length] * 2, sees, [0, 1]), allowed.never, 4)
+    visible = np.ones((2, length + 2), bool)
+    visible[0, -1] = visible[1, -2] = False
+    pair = ours.read(heard, begun, Rows(words[:2], [length] * 2, visible, [0, 1]), allowed.never, 4)
     for row in range(2):
         one = Rows([words[row]], [length], np.ones((1, length + 1), bool), [0])
         alone = ours.read(heard, begun, one, allowed.never, 4)

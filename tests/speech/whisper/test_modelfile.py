@@ -1,4 +1,4 @@
-"""Matrices in 8 bits whose sums no processor cuts."""
+"""Matrices in 8 bits whose sums overflow on no processor."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Plain faster-whisper: chosen by a setting, and for a model whose file our decoder does not know."""
+"""Plain faster-whisper: used by a setting, and for a model whose file our decoder cannot read."""
 
 from __future__ import annotations
 

@@ -1,17 +1,21 @@
-"""What Whisper alone does: languages compete, hot words help, loops are cut."""
+"""What only Whisper does: languages compete, hot words help, repetitions are removed."""
 
 from __future__ import annotations
 
+import struct
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from ivr.content.faq import load_faq
 from ivr.core.audio import read_audio, silence, through_g711
-from ivr.core.errors import RecogniserError
+from ivr.core.errors import RecogniserError, UnknownModel
 from ivr.speech.caller_voices import caller_wav
+from ivr.speech.whisper.modelfile import in_8_bits
 from ivr.speech.whisper.recogniser import Whisper, confidence, favoured, once
 from tests.speech.engines import GOLDEN, ROOT
+from tests.speech.whisper.tokens import MODEL
 
 
 def test_only_the_offered_languages_compete(whisper: Whisper) -> None:
@@ -88,4 +92,40 @@ def test_confidence_is_a_probability_that_rises() -> None:
 
 def test_a_missing_model_is_named(tmp_path: Path) -> None:
     with pytest.raises(RecogniserError, match="ivr models pull"):
+        Whisper(tmp_path, ("en",), ROOT)
+
+
+def quantised(whole: bytes) -> bytes:
+    """The model as an int8 conversion stores it: one matrix is enough."""
+    return in_8_bits(whole, lambda name: name == "decoder/layer_0/ffn/linear_0/weight")
+
+
+def with_other_features(whole: bytes) -> bytes:
+    """The model with a first layer that takes 40 features."""
+    taken, other = struct.pack("<B3I", 3, 512, 80, 3), struct.pack("<B3I", 3, 512, 40, 6)
+    assert whole.count(taken) == 1
+    return whole.replace(taken, other)
+
+
+def with_fewer_positions(whole: bytes) -> bytes:
+    """The model with a position table for less than 30 s."""
+    return whole.replace(struct.pack("<B2I", 2, 1500, 512), struct.pack("<B2I", 2, 750, 1024))
+
+
+@pytest.mark.parametrize(
+    ("changed", "complaint"),
+    [
+        (quantised, "ffn/linear_0/weight is quantised"),
+        (with_other_features, "takes 40 features, not 80"),
+        (with_fewer_positions, "out of bounds"),
+        (lambda whole: whole[:20_000], "unknown shape"),
+    ],
+)
+def test_a_model_that_would_be_misread_is_refused(
+    changed: Callable[[bytes], bytes], complaint: str, tmp_path: Path
+) -> None:
+    for name in ("tokenizer.json", "vocabulary.txt", "config.json"):
+        (tmp_path / name).symlink_to(MODEL / name)
+    (tmp_path / "model.bin").write_bytes(changed((MODEL / "model.bin").read_bytes()))
+    with pytest.raises(UnknownModel, match=complaint):
         Whisper(tmp_path, ("en",), ROOT)

@@ -1,4 +1,4 @@
-"""Whisper with the tokens that our languages and the office need: spells and hears as the whole one does."""
+"""Whisper with fewer tokens spells our languages and content as the whole model does."""
 
 from __future__ import annotations
 

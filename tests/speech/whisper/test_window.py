@@ -1,4 +1,4 @@
-"""Whisper with the middle of its window left out hears what it hears with the whole of it."""
+"""Whisper finds the same text without the middle of its window as with the whole window."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def test_it_hears_what_faster_whisper_hears(whisper: Whisper) -> None:
         ours = whisper.decode_now(pcm, (lang,))
         segments = list(whole.transcribe(to_floats(pcm), lang, without_timestamps=True)[0])
         theirs = " ".join(segment.text for segment in segments)
-        # in what both doubt processors differ, too: "le miser du l'ouvre" is four letters from "le musée du Louvre"
+        # where both are unsure, processors differ, too ("le miser du l'ouvre" for "le musée du Louvre")
         wrong = Levenshtein.normalized_distance(normalise(ours.text), normalise(theirs))
         assert wrong <= (0.12 if ours.confidence < 0.6 else 0.0)
         near = 0.3 if wrong else 0.1
@@ -36,7 +36,7 @@ def test_it_hears_what_faster_whisper_hears(whisper: Whisper) -> None:
 
 
 def test_28_seconds_are_heard_to_their_end(whisper: Whisper) -> None:
-    """So long are the pieces in which messages are transcribed."""
+    """A message may be read in pieces of this length."""
     first, last = read_audio(GOLDEN / "en-museum.wav"), read_audio(GOLDEN / "en-eiffel.wav")
     pcm = first + silence(1.0) + last
     pcm = first + silence(28.0 - seconds(pcm)) + last
@@ -47,7 +47,7 @@ WHOLE = EncoderWindow(after_s=4.5)
 
 
 def extract(samples: np.ndarray) -> np.ndarray:
-    """A feature for each 10 ms: its place, and less where it is silent."""
+    """Features that show their place: the loudness of each 10 ms, which rises in the test's audio."""
     frames = samples[: samples.size // 160 * 160].reshape(-1, 160)
     return np.tile(np.abs(frames).max(axis=1), (80, 1))
 
