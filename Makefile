@@ -19,7 +19,7 @@ PYTHON := .venv/bin/python
 ROOT := $(shell [ "$$(id -u)" = 0 ] || { command -v sudo > /dev/null && echo sudo -E -H; })
 
 # each folder's tests in one process, real calls first; two of the three processes give way to the calls
-PARALLEL := --dist loadgroup --no-loadscope-reorder
+PARALLEL := --dist loadscope --no-loadscope-reorder
 
 help:
 	@sed -n 's/^# make /  make /p' Makefile

@@ -25,6 +25,7 @@ from typing import Any, TypeVar
 
 import hypothesis
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 from ivr.asterisk.config import remove, render
 from ivr.asterisk.parameters import PbxParameters
@@ -62,10 +63,25 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "asterisk: needs root and the private Asterisk; runs real calls")
 
 
-def folder_of(item: pytest.Item) -> str:
-    """The folder whose tests stay in one process: ``service/calls``, or the first one below ``tests``."""
-    path = item.path.relative_to(ROOT / "tests").as_posix()
+def folder_of(nodeid: str) -> str:
+    """The folder whose tests stay together: ``service/calls``, or the first one below ``tests``.
+
+    nodeid: pytest's name of a test, such as ``tests/core/test_text.py::test_wording``.
+    """
+    path = nodeid.partition("::")[0].removeprefix("tests/")
     return CALLS if path.startswith(f"{CALLS}/") else path.split("/")[0]
+
+
+class FolderScheduling(LoadScopeScheduling):  # type: ignore[misc]  # pytest-xdist has no types
+    """Gives each process whole folders."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return folder_of(nodeid)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
+    """pytest-xdist asks here how to spread the tests."""
+    return FolderScheduling(config, log)
 
 
 def is_parallel(config: pytest.Config) -> bool:
@@ -77,15 +93,13 @@ def is_parallel(config: pytest.Config) -> bool:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     if not is_parallel(config):
         return
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group(folder_of(item)))
     order = {name: place for place, name in enumerate(LONGEST_FIRST)}
-    items.sort(key=lambda item: order.get(folder_of(item), len(order)))
+    items.sort(key=lambda item: order.get(folder_of(item.nodeid), len(order)))
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    if is_parallel(item.config) and folder_of(item) != CALLS and os.nice(0) == 0:
+    if is_parallel(item.config) and folder_of(item.nodeid) != CALLS and os.nice(0) == 0:
         os.nice(OTHERS_NICE)
 
 

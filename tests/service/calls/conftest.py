@@ -79,7 +79,7 @@ def pytest_configure(config: pytest.Config) -> None:
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     others = 4 if is_parallel(config) else 0
-    items.sort(key=lambda item: _place(item) if folder_of(item) == CALLS else others)
+    items.sort(key=lambda item: _place(item) if folder_of(item.nodeid) == CALLS else others)
 
 
 def _place(item: pytest.Item) -> int:
