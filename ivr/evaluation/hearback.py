@@ -59,7 +59,7 @@ async def hear_back(
         utterance = recogniser.utterance([lang], (hotwords or {}).get(lang, ""))
         utterance.feed(through_g711(pcm))
         heard = (await utterance.decode()).text
-        alike = compare(text, heard, prompts.say(lang))
+        alike = compare(text, heard, prompts.pronunciation(lang))
         yield HeardBack(
             lang, prompts.voice(lang).name, text, heard, alike.errors, alike.words, alike.misses,
             round(loudness(pcm), 2), round(true_peak(pcm), 2), clipped(pcm), round(gap(pcm), 2),

@@ -27,7 +27,7 @@ from ivr.core.settings import Settings
 from ivr.speech.end_of_turn import with_endpointing
 from ivr.speech.engines import choose
 from ivr.speech.stt import Recogniser, Utterance
-from ivr.speech.stt_remote import LONGEST_LINE, WireMessage, received, send
+from ivr.speech.stt_remote import LONGEST_LINE, WireMessage, read_messages, send
 
 log = logging.getLogger(__name__)
 
@@ -137,7 +137,7 @@ class RecogniserServer:
             return
         send(writer, {"name": recogniser.name, "languages": sorted(recogniser.languages), "pid": os.getpid()})
         session = RecogniserSession(recogniser, writer)
-        async for message, pcm in received(reader):
+        async for message, pcm in read_messages(reader):
             session.take(message, pcm)
         session.close()
 

@@ -12,7 +12,7 @@ from asyncio import StreamReader, StreamWriter
 from ivr.core.settings import Settings
 from ivr.service.child_process import RECOGNISER
 from ivr.service.socket_process import LOADING, MISSED, PING_S, SocketProcess
-from ivr.speech.stt_remote import closed, received, send
+from ivr.speech.stt_remote import close_writer, read_messages, send
 
 
 class RecogniserProcess(SocketProcess):
@@ -29,7 +29,7 @@ class RecogniserProcess(SocketProcess):
                 try:
                     await self._alive(reader, writer)
                 finally:
-                    await closed(writer)
+                    await close_writer(writer)
             await asyncio.sleep(PING_S)
 
     async def _alive(self, reader: StreamReader, writer: StreamWriter) -> None:
@@ -41,7 +41,7 @@ class RecogniserProcess(SocketProcess):
 
         async def take_answers() -> None:
             nonlocal missed, allowed
-            async for _ in received(reader):
+            async for _ in read_messages(reader):
                 missed, allowed = 0, MISSED
 
         answers = asyncio.create_task(take_answers())

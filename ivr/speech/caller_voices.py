@@ -1,4 +1,4 @@
-"""What callers say in tests and in the demonstration, spoken by voices that are not the service's own."""
+"""Synthetic callers for tests, evaluations and the demonstration, in voices that the service itself does not use."""
 
 from __future__ import annotations
 
@@ -16,45 +16,57 @@ VOICES: Final = {
     "fr": ("ff_siwis",),
     "en": ("am_michael", "af_heart", "bf_emma", "bm_george"),
     "es": ("ef_dora", "em_alex"),
-    "de": ("low", "ff_siwis", "if_sara"),  # Kokoro has no German voice: these two speak it as foreigners do
+    "de": ("low", "ff_siwis", "if_sara"),  # Kokoro has no German voice: the last two have an accent
     "it": ("if_sara", "im_nicola"),
 }
-"""Voices for each language; the first is the usual one."""
+"""The voices of each language.  The first one is the default."""
 SPEED: Final = {"fr": 0.9, "en": 1.0, "es": 0.85, "de": 0.95, "it": 0.85}
-"""Pace at which Whisper base, given the service's names, understood Kokoro best over the phone: word errors
-16 % (French), 0 (English), 11 (Spanish), 20 (German), 0 (Italian)."""
+"""Kokoro's speed for each language: the one that Whisper base recognised best over the telephone.
+
+Word error rates with the service's names as hot words: French 16 %, English 0 %, Spanish 11 %, German 20 %,
+Italian 0 %."""
 PITCH: Final = {"low": 0.86, "high": 1.08}
-"""Where Kokoro is missing: Pico at another pitch, so that it is not the service's voice.  Word errors without
-names given, low: French 22 %, English 12, German 29 (Kokoro's German: 39)."""
+"""Pitch factors of Pico, which replaces Kokoro where its model is missing and must not sound like the service.
+
+Word error rates of ``low`` without hot words: French 22 %, English 12 %, German 29 % (Kokoro's German: 39 %)."""
 PICO_SPEED: Final = 0.85
+"""Speed of Pico's speech, whatever its pitch (1: the engine's own)."""
 VERSION: Final = "2"
-"""Another number makes all callers speak anew."""
+"""Part of every file name: another value renders all callers again."""
 
 
 def caller_wav(lang: str, text: str, voice: str | None = None, *, settings: Settings | None = None) -> Path:
-    """A 16 kHz mono WAV of ``text``; rendered once, then from ``var/callers``.
+    """Return the path of a 16 kHz mono WAV of a caller who says ``text``.
 
-    ``voice`` is one of Kokoro's (``am_michael``) or ``low`` / ``high`` (Pico at that pitch).
+    The first request renders the file; later ones find it in ``var/callers``.
+
+    lang: language code of the text.
+    voice: a voice of Kokoro, such as ``am_michael``, or ``low`` or ``high`` for Pico at that pitch.  None: the first.
+    settings: the installation.  None: the one of this process.
+    Raises UsageError for a language without a voice, VoiceError where the voice is missing or fails.
     """
     settings = settings or load()
-    voice = voice or _usual(settings, lang)
+    voice = voice or _default_voice(settings, lang)
     key = hashlib.sha256("\0".join((VERSION, lang, voice, text)).encode()).hexdigest()[:16]
     path = callers(settings) / f"{lang}-{voice}-{key}.wav"
     if not path.exists():
         pcm = speak(lang, text, voice, settings)
         path.parent.mkdir(parents=True, exist_ok=True)
-        draft = path.with_suffix(".tmp")
-        write_wav(draft, pcm)
-        draft.replace(path)
+        temporary = path.with_suffix(".tmp")
+        write_wav(temporary, pcm)
+        temporary.replace(path)
     return path
 
 
 def speak(lang: str, text: str, voice: str, settings: Settings) -> bytes:
-    """``text`` as slin16, not kept; ``voice`` as for ``caller_wav``."""
+    """Return ``text`` as slin16 without storing it.
+
+    lang, voice and the exceptions are those of ``caller_wav``; settings: the installation with the models.
+    """
     return _pico(lang, text, voice) if voice in PITCH else _kokoro(settings.models, lang, text, voice)
 
 
-def _usual(settings: Settings, lang: str) -> str:
+def _default_voice(settings: Settings, lang: str) -> str:
     if lang not in VOICES:
         raise UsageError(f"no caller speaks {lang!r}: one of {', '.join(VOICES)}")
     return VOICES[lang][0] if (settings.models / "kokoro").is_dir() else "low"
@@ -63,12 +75,12 @@ def _usual(settings: Settings, lang: str) -> str:
 def _kokoro(models: Path, lang: str, text: str, voice: str) -> bytes:
     from ivr.speech.tts_kokoro import Kokoro  # takes seconds to import
 
-    spoken = Kokoro(models / "kokoro", voice, lang)
-    return resample(spoken.render(text, speed=SPEED[lang]), spoken.sample_rate)
+    engine = Kokoro(models / "kokoro", voice, lang)
+    return resample(engine.render(text, speed=SPEED[lang]), engine.sample_rate)
 
 
 def _pico(lang: str, text: str, voice: str) -> bytes:
-    """Spoken at another pace, then played at a rate that brings the pace back and moves the pitch."""
+    """Render at another speed, then resample: this restores the speed and shifts the pitch."""
     from ivr.speech.tts_pico import Pico
 
     pitch = PITCH[voice]
@@ -76,7 +88,7 @@ def _pico(lang: str, text: str, voice: str) -> bytes:
 
 
 def main(arguments: list[str]) -> None:
-    """``python -m ivr.speech.caller_voices LANG TEXT [VOICE]``: writes the path of the WAV."""
+    """Print the path of a caller's WAV: ``python -m ivr.speech.caller_voices LANG TEXT [VOICE]``."""
     lang, text, *voice = arguments
     sys.stdout.write(f"{caller_wav(lang, text, voice[0] if voice else None)}\n")
 

@@ -1,7 +1,7 @@
-"""Noise taken away, as WebRTC does it for those who talk over computers (BSD-3-Clause, wrapped by webrtc-noise-gain).
+"""Noise suppression: WebRTC's, from webrtc-noise-gain (BSD-3-Clause, https://github.com/rhasspy/webrtc-noise-gain).
 
-What a recogniser makes of the rest is not better on the whole, but other: it mends what was misheard and spoils what
-was heard rightly.  So it is worth a second listening, not the first (docs/understanding.md).
+Suppression does not improve recognition on the whole.  It corrects some transcripts and spoils others, so only the
+second recognition of an utterance uses it (docs/understanding.md).
 """
 
 from __future__ import annotations
@@ -13,13 +13,16 @@ from webrtc_noise_gain import AudioProcessor
 from ivr.core.audio import RATE, WIDTH
 
 BLOCK: Final = RATE // 100 * WIDTH
-"""Bytes of the 10 ms that WebRTC takes at a time."""
+"""Bytes of one WebRTC block (10 ms)."""
 STRENGTH: Final = 2
-"""Of 0 to 4.  With 1 and 3 fewer questions were mended."""
+"""Suppression level, 0 to 4.  Levels 1 and 3 corrected fewer questions."""
 
 
 def without_noise(pcm: bytes) -> bytes:
-    """Slin16 of the same length, to 10 ms; blocks for some milliseconds."""
-    processor = AudioProcessor(0, STRENGTH)  # 0: the level stays as it is
+    """Return the audio with its noise suppressed.
+
+    pcm: slin16.  The result is slin16, cut to whole blocks of 10 ms.  Blocks for some milliseconds.
+    """
+    processor = AudioProcessor(0, STRENGTH)  # 0: no automatic gain
     blocks = range(0, len(pcm) // BLOCK * BLOCK, BLOCK)
-    return b"".join(processor.Process10ms(pcm[at : at + BLOCK]).audio for at in blocks)
+    return b"".join(processor.Process10ms(pcm[start : start + BLOCK]).audio for start in blocks)

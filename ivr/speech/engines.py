@@ -1,4 +1,4 @@
-"""Which recogniser a language gets."""
+"""Selection of the recogniser for each language."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ log = logging.getLogger(__name__)
 
 
 class ByLanguage:
-    """Several engines as one: each language goes to the first engine that has it."""
+    """A recogniser of several engines.  The first engine that knows a language recognises it."""
 
     def __init__(self, engines: Sequence[Recogniser]) -> None:
         self._engines = tuple(engines)
@@ -24,22 +24,27 @@ class ByLanguage:
         self.languages = frozenset().union(*(engine.languages for engine in engines))
 
     def utterance(self, langs: Sequence[str], hotwords: str = "") -> Utterance:
-        """An utterance of the first engine that knows all the languages offered."""
+        """Return an utterance of the first engine that knows all ``langs``; ``hotwords`` go to that engine.
+
+        Raises SetupError where no engine knows them all.
+        """
         for engine in self._engines:
             if engine.languages.issuperset(langs):
                 return engine.utterance(langs, hotwords)
         raise SetupError(f"no recogniser for {', '.join(langs)}: run `ivr models pull`")
 
     async def close(self) -> None:
-        """Closes every engine."""
+        """Close every engine."""
         for engine in self._engines:
             await engine.close()
 
 
 def choose(settings: Settings, langs: Sequence[str], engine: str = "") -> Recogniser:
-    """The recogniser for these languages: ``engine`` (or the setting) is auto, vosk or whisper.
+    """Load and return the recogniser for ``langs``.
 
-    Auto takes Vosk for the languages whose model is in ``var/models/vosk-<lang>`` and Whisper for the others.
+    engine: auto, vosk or whisper; empty: ``settings.recogniser``.  Auto takes Vosk for the languages whose model is
+    in ``var/models/vosk-<lang>`` and Whisper for the others.
+    Raises SetupError where a Vosk model is missing, RecogniserError where a model cannot be loaded.
     """
     wanted = engine or settings.recogniser
     vosk = {lang: folder for lang in langs if (folder := settings.models / f"vosk-{lang}").is_dir()}
@@ -52,7 +57,7 @@ def choose(settings: Settings, langs: Sequence[str], engine: str = "") -> Recogn
 
 
 def _whisper(settings: Settings, langs: Sequence[str]) -> Recogniser:
-    """Whisper with our own decoder, or plain faster-whisper where that is set or the model's shape is unknown."""
+    """Whisper with our own decoder; plain faster-whisper where it is set or the model's layout is unknown."""
     model = settings.models / "whisper-base"
     if settings.whisper_decoder == "own":
         try:

@@ -1,11 +1,12 @@
-"""The log-mel spectrum that Whisper and Smart Turn learned: the same numbers in every process, on every processor.
+"""The log-mel spectrum that Whisper and Smart Turn were trained on, with identical results on every processor.
 
-A network of 8 bits makes much of little: where a feature differs in its last digit, the first layer's numbers are
-rounded otherwise, and at the end the same sound is 0.35 sure instead of 0.32.  faster-whisper's own extractor takes
-single precision and a matrix product, whose sums depend on the number of threads and on the processor's kernels.
-Here each band is a sum of its own, in double precision and in a fixed order, and the result is rounded to a grid that
-is much coarser than what processors differ in (logarithms and sines, in their last digit).  Measurements:
-docs/speech.md.
+8-bit networks amplify small differences.  A feature that differs in its last digit changes how the first layer is
+rounded, and the confidence of the same sound changes from 0.32 to 0.35.  faster-whisper's extractor uses single
+precision and a matrix product, whose sums depend on the number of threads and on the processor's kernels.
+
+Here each band is a separate sum in double precision and in a fixed order.  The result is rounded to a grid that is
+much coarser than the differences between processors (the last digits of logarithms and sines).  The definition of
+the features is Whisper's (https://github.com/openai/whisper, audio.py).  Measurements: docs/speech.md.
 """
 
 from __future__ import annotations
@@ -20,17 +21,23 @@ from numpy.typing import NDArray
 from ivr.core.audio import RATE, Floats
 
 SPAN: Final = 400
-"""Samples (25 ms) of which a spectrum is made."""
+"""Samples of one spectrum (25 ms)."""
 HOP: Final = RATE // 100
+"""Samples from one spectrum to the next (10 ms)."""
 QUIETEST: Final = 1e-10
+"""Lowest power of a band."""
 DEEPEST: Final = 8.0
-"""Decades below the loudest feature; what is quieter counts as that."""
+"""Range of the features in decades: lower values are raised to this far below the highest one."""
 GRID: Final = 4096
-"""Steps of a feature from 0 to 1: of 0.01 dB."""
+"""Steps of a feature between 0 and 1 (0.01 dB each)."""
 
 
 def log_mel(samples: NDArray[np.floating[Any]]) -> Floats:
-    """Features (80 by one each 10 ms and one more) of samples in -1..1 at 16 kHz; blocks for 1 ms a second."""
+    """Return the features of a sound.
+
+    samples: audio at 16 kHz in -1..1.
+    The result has 80 rows (mel bands) and one column for each 10 ms, plus one.  Blocks for 1 ms per second of audio.
+    """
     padded = np.pad(samples.astype(np.float64), (0, HOP))
     padded = np.pad(padded, SPAN // 2, mode="reflect")
     spans = np.lib.stride_tricks.sliding_window_view(padded, SPAN)[::HOP][:-1]
@@ -52,10 +59,10 @@ def _window() -> NDArray[np.float64]:
 
 @lru_cache(maxsize=1)
 def _bands() -> list[tuple[int, NDArray[np.float64]]]:
-    """Each band's first frequency, and the weights (a column) of the few frequencies from there on."""
+    """For each band, its first frequency bin and the weights (a column) of the bins from there on."""
     filters = FeatureExtractor().mel_filters.astype(np.float64)
-    found = []
+    bands = []
     for row in filters:
-        heard = np.flatnonzero(row)
-        found.append((int(heard[0]), row[heard[0] : heard[-1] + 1, None]))
-    return found
+        bins = np.flatnonzero(row)
+        bands.append((int(bins[0]), row[bins[0] : bins[-1] + 1, None]))
+    return bands

@@ -1,7 +1,7 @@
-"""Words as phonemes, by the espeak-ng inside Piper.
+"""Text to phonemes, with the espeak-ng that Piper contains (https://github.com/espeak-ng/espeak-ng).
 
-espeak-ng is one C library with global state: started a second time in a process, it has read freed phoneme
-tables ("Invalid instruction ... for phoneme") and crashed.  So everybody shares Piper's own instance and lock.
+espeak-ng is a C library with global state.  A second instance in one process has read freed phoneme tables
+("Invalid instruction ... for phoneme") and crashed.  Therefore all code shares Piper's instance and its lock.
 """
 
 from __future__ import annotations
@@ -11,25 +11,25 @@ from typing import Final
 from piper import voice as piper
 from piper.phonemize_espeak import EspeakPhonemizer
 
-_UNSOUNDED: Final = str.maketrans("", "", "ˈˌːˑ‿ .,?!-()0123456789")
+_SILENT_SIGNS: Final = str.maketrans("", "", "ˈˌːˑ‿ .,?!-()0123456789")
 
 
 class UnknownLanguage(ValueError):
-    """espeak-ng has no voice of that name."""
+    """espeak-ng has no voice for the language."""
 
 
 def sounds(text: str, lang: str) -> str:
-    """How a text sounds: its IPA without stress, length and word limits; ``lang`` is ours, such as ``fr``.
+    """Return the IPA of ``text`` without stress, length, spaces and punctuation.
 
-    Raises UnknownLanguage.
+    lang: our language code, such as ``fr``.  Raises UnknownLanguage.
     """
-    return "".join(phonemes(text, "en-us" if lang == "en" else lang)).translate(_UNSOUNDED)
+    return "".join(phonemes(text, "en-us" if lang == "en" else lang)).translate(_SILENT_SIGNS)
 
 
 def phonemes(text: str, language: str) -> list[str]:
-    """The IPA of each sentence; ``language`` is espeak's name, such as ``fr`` or ``en-us``.
+    """Return the IPA of each sentence of ``text``.
 
-    Raises UnknownLanguage.
+    language: espeak-ng's name of the voice, such as ``fr`` or ``en-us``.  Raises UnknownLanguage.
     """
     with piper._ESPEAK_PHONEMIZER_LOCK:
         if piper._ESPEAK_PHONEMIZER is None:

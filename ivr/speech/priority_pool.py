@@ -1,4 +1,4 @@
-"""Threads that take the most urgent work first."""
+"""A thread pool with priorities."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ T = TypeVar("T")
 
 
 class PriorityPool:
-    """``count`` threads; of what waits, the lowest rank is done first, and of one rank the oldest."""
+    """``count`` threads, named after ``name``.  The lowest rank runs first; within a rank, the oldest job."""
 
     def __init__(self, count: int, name: str) -> None:
         self._threads = ThreadPoolExecutor(count, thread_name_prefix=name)
@@ -22,24 +22,28 @@ class PriorityPool:
         )
         self._number = itertools.count()
 
-    def submit(self, rank: int, work: Callable[..., T], *given: Any) -> Future[T]:
-        """Its result to come; work that is cancelled before its turn is not done."""
-        done: Future[T] = Future()
-        self._waiting.put((rank, next(self._number), done, partial(work, *given)))
-        self._threads.submit(self._most_urgent)
-        return done
+    def submit(self, rank: int, work: Callable[..., T], *args: Any) -> Future[T]:
+        """Queue ``work(*args)`` and return the future of its result or exception.
+
+        rank: the priority; lower ranks run first.  A future that is cancelled before its turn does not run.
+        Raises RuntimeError after ``close``.
+        """
+        future: Future[T] = Future()
+        self._waiting.put((rank, next(self._number), future, partial(work, *args)))
+        self._threads.submit(self._run_next)
+        return future
 
     def close(self) -> None:
-        """Waits for what is being done and cancels the rest."""
+        """Wait for the running jobs and cancel the queued ones."""
         self._threads.shutdown(cancel_futures=True)
         while not self._waiting.empty():
             self._waiting.get_nowait()[2].cancel()
 
-    def _most_urgent(self) -> None:
-        _, _, done, work = self._waiting.get_nowait()
-        if not done.set_running_or_notify_cancel():
+    def _run_next(self) -> None:
+        _, _, future, work = self._waiting.get_nowait()
+        if not future.set_running_or_notify_cancel():
             return
         try:
-            done.set_result(work())
-        except Exception as error:  # noqa: BLE001  # whoever waits for the result gets it
-            done.set_exception(error)
+            future.set_result(work())
+        except Exception as error:  # noqa: BLE001  # the future hands it to the waiting code
+            future.set_exception(error)

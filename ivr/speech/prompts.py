@@ -1,7 +1,7 @@
-"""Prompts: fixed words rendered in advance, equally loud, kept on disk under what made them.
+"""Prompts: phrases rendered in advance at one loudness and cached on disk.
 
-A prompt is found by a hash of the spoken text, the voice and the settings here: a changed answer, voice or
-pronunciation makes a new file, and nothing is ever stale.
+The file name is a hash of the spoken text, the voice, the speed and the settings here.  A changed answer, voice or
+pronunciation results in another file, so no prompt is ever stale.
 """
 
 from __future__ import annotations
@@ -26,57 +26,69 @@ from ivr.speech.tts import Voice
 
 log = logging.getLogger(__name__)
 
-MADE_BY: Final = f"4 {loudness.TARGET_LUFS} {loudness.PEAK_DBFS} {loudness.LEADING_S} {loudness.TRAILING_S}"
-"""Part of every hash: count the first figure up when rendering changes."""
+RENDERING: Final = f"4 {loudness.TARGET_LUFS} {loudness.PEAK_DBFS} {loudness.LEADING_S} {loudness.TRAILING_S}"
+"""Part of every hash: increase the first figure when the rendering changes."""
 SLOW: Final = 0.8
-"""Speed of the variant for "more slowly, please"."""
+"""Speed of the slow variant, for callers who ask for it."""
 MEMORY_BYTES: Final = 64_000_000
-"""Prompts kept in memory: about half an hour of speech."""
+"""Size of the memory cache: about half an hour of speech."""
 NICE: Final = 10
+"""Niceness of the threads that render many prompts."""
 
 Progress = Callable[[int, int], None]
-"""Called with how many prompts are done and how many there are."""
+"""Called with the number of rendered prompts and the number of all prompts to render."""
 
 
-def _quiet(done: int, total: int) -> None:
-    """No progress shown."""
+def _no_progress(done: int, total: int) -> None:
+    """Show no progress."""
 
 
 class Prompts:
-    """The cache, and the voices that fill it."""
+    """The cache of prompts and the voices that fill it.
 
-    def __init__(self, folder: Path, voices: Mapping[str, Voice], says: Mapping[str, Pronunciation]) -> None:
+    folder: where the WAV files are.
+    voices, pronunciations: for each language code.
+
+    ``slow`` selects the slow variant.  Every method raises VoiceError for a language without a voice.
+    """
+
+    def __init__(
+        self, folder: Path, voices: Mapping[str, Voice], pronunciations: Mapping[str, Pronunciation]
+    ) -> None:
         self._folder = folder
         self._voices = voices
-        self._says = says
+        self._pronunciations = pronunciations
         self._memory = _Memory(MEMORY_BYTES)
-        self._live = ThreadPoolExecutor(1, thread_name_prefix="voice")
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="voice")
         self._rendering: dict[Path, asyncio.Future[bytes]] = {}
-        self._warm = False
+        self._warmed_up = False
 
     def voice(self, lang: str) -> Voice:
-        """The voice in use for a language."""
+        """Return the voice for the language code ``lang``.  Raises VoiceError where there is none."""
         if lang not in self._voices:
             raise VoiceError(f"no voice for language '{lang}'")
         return self._voices[lang]
 
-    def say(self, lang: str) -> Pronunciation:
-        """The pronunciations of a language."""
-        return self._says[lang]
+    def pronunciation(self, lang: str) -> Pronunciation:
+        """Return the pronunciations of the language code ``lang``."""
+        return self._pronunciations[lang]
 
     def spoken(self, text: str, lang: str) -> str:
-        """What the voice is given to read."""
+        """Return the form of ``text`` that the voice of ``lang`` reads."""
         engine = tts.engine_of(self.voice(lang))
-        return self._says[lang].spoken(text, engine)
+        return self._pronunciations[lang].spoken(text, engine)
 
     def path(self, text: str, lang: str, *, slow: bool = False) -> Path:
-        """The WAV file of a prompt, rendered or not."""
+        """Return the path of the WAV file of ``text`` in the language ``lang``, whether it exists or not."""
         speed = SLOW if slow else 1.0
-        made_of = "\n".join((self.spoken(text, lang), self.voice(lang).name, str(speed), MADE_BY))
-        return self._folder / f"{hashlib.sha256(made_of.encode()).hexdigest()[:24]}.wav"
+        parts = "\n".join((self.spoken(text, lang), self.voice(lang).name, str(speed), RENDERING))
+        return self._folder / f"{hashlib.sha256(parts.encode()).hexdigest()[:24]}.wav"
 
     def audio(self, text: str, lang: str, *, slow: bool = False) -> bytes:
-        """The prompt as slin16 from memory or disk; raises NotRendered."""
+        """Return a prompt as slin16 from memory or disk.
+
+        Raises NotRendered where it is not on disk, or is damaged.
+        """
         path = self.path(text, lang, slow=slow)
         pcm = self._memory.get(path.stem)
         if pcm is None:
@@ -85,59 +97,70 @@ class Prompts:
         return pcm
 
     async def audio_or_render(self, text: str, lang: str, *, slow: bool = False) -> bytes:
-        """The prompt from the cache, or rendered now, in a thread (words made up during the call)."""
+        """Return a prompt as slin16 from the cache, or render it in a thread (for texts composed during a call).
+
+        Raises VoiceError where the voice fails.
+        """
         try:
             return self.audio(text, lang, slow=slow)
         except NotRendered:
-            return await asyncio.shield(self._coming(text, lang, slow))
+            return await asyncio.shield(self._start_rendering(text, lang, slow))
 
     async def warm_up(self) -> None:
-        """A word in each voice, thrown away, once: until its voice and all that measures it are loaded, the first
-        caller who needs words that were not rendered would wait two seconds."""
-        if self._warm:
+        """Render one word in each voice and discard it, the first time only.
+
+        This loads the voices and the loudness meter.  Otherwise the first caller who needs a prompt that is not in
+        the cache waits two seconds for it.
+        """
+        if self._warmed_up:
             return
-        self._warm = True
+        self._warmed_up = True
         loop = asyncio.get_running_loop()
         for lang, voice in self._voices.items():
             try:
-                await loop.run_in_executor(self._live, render, voice, self.spoken("1", lang))
+                await loop.run_in_executor(self._thread, render, voice, self.spoken("1", lang))
             except VoiceError as error:
                 log.warning("%s cannot speak: %s", voice.name, error)
-            except Exception:  # whatever a voice breaks with, calls go on without it
+            except Exception:  # calls continue without the voice, whatever its error
                 log.exception("%s cannot speak", voice.name)
 
-    def _coming(self, text: str, lang: str, slow: bool) -> asyncio.Future[bytes]:
-        """It is rendered once, however many calls want it at this moment."""
+    def _start_rendering(self, text: str, lang: str, slow: bool) -> asyncio.Future[bytes]:
+        """The rendering of a prompt, which all calls that need it at this moment share."""
         path = self.path(text, lang, slow=slow)
         if path not in self._rendering:
             loop = asyncio.get_running_loop()
-            coming = loop.run_in_executor(self._live, self.render, text, lang, slow)
-            self._rendering[path] = coming
-            coming.add_done_callback(lambda done: self._came(path, done))
+            rendering = loop.run_in_executor(self._thread, self.render, text, lang, slow)
+            self._rendering[path] = rendering
+            rendering.add_done_callback(lambda done: self._rendered(path, done))
         return self._rendering[path]
 
-    def _came(self, path: Path, done: asyncio.Future[bytes]) -> None:
+    def _rendered(self, path: Path, done: asyncio.Future[bytes]) -> None:
         del self._rendering[path]
         if not done.cancelled():
-            done.exception()  # those who still wait for it have it too
+            done.exception()  # marks it as retrieved: the waiting calls receive it
 
     def render(self, text: str, lang: str, slow: bool = False) -> bytes:
-        """Renders one prompt and keeps it on disk; blocks."""
+        """Render one prompt, store it on disk and return it as slin16.  Blocks.  Raises VoiceError."""
         pcm = render(self.voice(lang), self.spoken(text, lang), SLOW if slow else 1.0)
         write_wav(self.path(text, lang, slow=slow), pcm)
         return pcm
 
     def missing(self, items: Iterable[tuple[str, str]], *, slow: bool = False) -> list[tuple[str, str]]:
-        """Those (text, language) pairs that are not on disk yet, each once."""
-        return [one for one in dict.fromkeys(items) if not self.path(*one, slow=slow).is_file()]
+        """Return those (text, language) pairs of ``items`` that are not on disk, each once."""
+        return [item for item in dict.fromkeys(items) if not self.path(*item, slow=slow).is_file()]
 
     def render_all(
-        self, items: Iterable[tuple[str, str]], progress: Progress = _quiet, *, slow: bool = False
+        self, items: Iterable[tuple[str, str]], progress: Progress = _no_progress, *, slow: bool = False
     ) -> int:
-        """Renders what is missing on all cores but politely; returns how many it rendered."""
+        """Render the missing prompts on all cores at a low priority, and return their number.
+
+        items: (text, language) pairs.
+        progress: called after each prompt.
+        Raises VoiceError at the first failure.
+        """
         todo = self.missing(items, slow=slow)
         progress(0, len(todo))
-        with ThreadPoolExecutor(os.cpu_count() or 1, "render", initializer=_politely) as threads:
+        with ThreadPoolExecutor(os.cpu_count() or 1, "render", initializer=_lower_priority) as threads:
             jobs = [threads.submit(self.render, text, lang, slow) for text, lang in todo]
             try:
                 for done, job in enumerate(as_completed(jobs), 1):
@@ -149,12 +172,16 @@ class Prompts:
         return len(todo)
 
     async def close(self) -> None:
-        """Ends the rendering thread."""
-        await asyncio.to_thread(self._live.shutdown, cancel_futures=True)
+        """End the rendering thread."""
+        await asyncio.to_thread(self._thread.shutdown, cancel_futures=True)
 
 
 def render(voice: Voice, spoken: str, speed: float = 1.0) -> bytes:
-    """Speech ready for the line: slin16, trimmed, at the common loudness."""
+    """Return speech that is ready to play: slin16, trimmed, at the loudness of all prompts.
+
+    spoken: the spoken form of the text.  speed: 1 is the voice's own speed.
+    Blocks.  Raises VoiceError where there is nothing to say or the voice fails.
+    """
     if not spoken.strip():
         raise VoiceError("nothing to say: the text is empty")
     pcm = resample(voice.render(spoken, speed=speed), voice.sample_rate, RATE)
@@ -162,11 +189,14 @@ def render(voice: Voice, spoken: str, speed: float = 1.0) -> bytes:
 
 
 def open_prompts(settings: Settings, langs: Iterable[str]) -> Prompts:
-    """The prompts of an installation, with the voice of each language; says which voices are in use."""
+    """Return the prompts of an installation, and log its voices.
+
+    langs: codes of the languages.  Raises VoiceError or ConfigError where a voice or a pronunciation is missing.
+    """
     voices = {lang: tts.choose(settings, lang) for lang in langs}
-    says = {lang: pronunciation.read(settings.root, lang) for lang in voices}
+    pronunciations = {lang: pronunciation.read(settings.root, lang) for lang in voices}
     log.info("Voices: %s", ", ".join(f"{lang} {voice.name}" for lang, voice in voices.items()))
-    return Prompts(settings.var / "prompts", voices, says)
+    return Prompts(settings.var / "prompts", voices, pronunciations)
 
 
 def _read(path: Path) -> bytes:
@@ -179,27 +209,27 @@ def _read(path: Path) -> bytes:
         raise NotRendered(str(error)) from error
 
 
-def _politely() -> None:
-    """Gives this thread alone a low priority (Linux keeps priorities by thread)."""
+def _lower_priority() -> None:
+    """Lower the priority of the current thread alone: Linux has a niceness per thread (setpriority(2))."""
     os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICE)
 
 
 class _Memory:
-    """The most recently used audio, up to a number of bytes."""
+    """The most recently used audio, at most ``limit`` bytes of it."""
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
         self._size = 0
-        self._kept: OrderedDict[str, bytes] = OrderedDict()
+        self._audio: OrderedDict[str, bytes] = OrderedDict()
 
     def get(self, key: str) -> bytes | None:
-        if key not in self._kept:
+        if key not in self._audio:
             return None
-        self._kept.move_to_end(key)
-        return self._kept[key]
+        self._audio.move_to_end(key)
+        return self._audio[key]
 
     def put(self, key: str, pcm: bytes) -> None:
-        self._size += len(pcm) - len(self._kept.pop(key, b""))
-        self._kept[key] = pcm
-        while self._size > self._limit and len(self._kept) > 1:
-            self._size -= len(self._kept.popitem(last=False)[1])
+        self._size += len(pcm) - len(self._audio.pop(key, b""))
+        self._audio[key] = pcm
+        while self._size > self._limit and len(self._audio) > 1:
+            self._size -= len(self._audio.popitem(last=False)[1])

@@ -1,6 +1,6 @@
-"""How written words are said: names, prices, hours and telephone numbers, from ``voices/say/<lang>.yml``.
+"""Pronunciation of names, prices, hours and telephone numbers, from ``voices/say/<lang>.yml``.
 
-The voice gets the spoken form; screens and logs keep the written one.
+Voices receive the spoken form.  Screens and logs keep the written form.
 """
 
 from __future__ import annotations
@@ -28,7 +28,11 @@ _NUMBER: Final = re.compile(r"(?<!\w)\d+(?:[.,]\d+)?(?!\w)")
 
 
 class Numbers(Strict):
-    """A language's phrases around numbers; ``{sum}`` is the euros already in words, such as "two euros"."""
+    """Patterns for numbers of one language.
+
+    ``{euros}``, ``{cents}``, ``{hour}``, ``{minutes}`` and ``{n}`` are numbers in words.  ``{sum}`` is the amount of
+    euros in words, such as "two euros".
+    """
 
     one_euro: str
     euros: str
@@ -38,11 +42,11 @@ class Numbers(Strict):
     percent: str
     plus: str
     phone: Literal["pairs", "digits"]
-    """Telephone numbers in pairs, as the French say them, or digit by digit."""
+    """Telephone numbers are read in pairs, as in French, or digit by digit."""
 
 
 class SayFile(Strict):
-    """``voices/say/<lang>.yml``: ``words`` for every voice, ``pico`` and ``piper`` for that engine alone."""
+    """``voices/say/<lang>.yml``: ``words`` are for every voice, ``pico`` and ``piper`` for that engine alone."""
 
     words: dict[str, str] = Field(default_factory=dict)
     pico: dict[str, str] = Field(default_factory=dict)
@@ -50,12 +54,15 @@ class SayFile(Strict):
     numbers: Numbers
 
     def all_words(self, engine: str) -> Mapping[str, str]:
-        """What an engine's voice says differently from what is written."""
+        """Return the spoken form of each listed word for an engine (``pico``, ``piper`` or another name)."""
         return {**self.words, **{"pico": self.pico, "piper": self.piper}.get(engine, {})}
 
 
 class Pronunciation:
-    """One language's pronunciations."""
+    """The pronunciations of one language.
+
+    lang: its code.  file: the content of its file.  names: words of ``voices/names.txt``, folded.
+    """
 
     def __init__(self, lang: str, file: SayFile, names: frozenset[str] = frozenset()) -> None:
         self.lang = lang
@@ -64,10 +71,10 @@ class Pronunciation:
         self._table = lru_cache(maxsize=8)(self._read_table)
 
     def spoken(self, text: str, engine: str = "") -> str:
-        """The text as a voice of this engine should read it.
+        """Return ``text`` as a voice of ``engine`` should read it; an empty engine has no words of its own.
 
-        What a listed word becomes is left alone: it may be phonemes, with digits of their own.  A number may be
-        listed in words (``dix-huit``) and is then found in figures, too.
+        Spoken forms are inserted unchanged: they may be phonemes, which contain digits.  A number that is listed in
+        words (``dix-huit``) is also found in figures.
         """
         pattern, words = self._table(engine)
 
@@ -84,13 +91,13 @@ class Pronunciation:
         return "".join(parts)
 
     def in_words(self, text: str) -> str:
-        """The text with its numbers in words and everything else as it is written."""
+        """Return ``text`` with its numbers in words and everything else unchanged."""
         return self._numbers(_MARKUP.sub(" ", text))
 
     def _read_table(self, engine: str) -> tuple[re.Pattern[str], Mapping[str, str]]:
-        """The pattern that finds listed words, longest first, and what they become.
+        """The pattern that finds listed words, longest first, and their spoken forms.
 
-        A word in small letters is found in any case; one with a capital only as it is written (RER, not rer).
+        A word in lower case matches any case; a word with a capital matches exactly (RER, not rer).
         """
         words = self._file.all_words(engine)
         forms = [f"(?i:{re.escape(w)})" if w == w.casefold() else re.escape(w) for w in words]
@@ -105,7 +112,7 @@ class Pronunciation:
         return _NUMBER.sub(lambda found: self.number(found[0]), text)
 
     def number(self, digits: str) -> str:
-        """A number in words, read with a decimal point or comma."""
+        """Return a number in words.  digits: figures with or without a decimal point or comma."""
         value = float(digits.replace(",", ".")) if re.search(r"[.,]", digits) else int(digits)
         return str(num2words(value, lang=self.lang))
 
@@ -140,16 +147,19 @@ class Pronunciation:
 
 
 def read(root: Path, lang: str) -> Pronunciation:
-    """The pronunciations of a language; raises ConfigError with the findings."""
+    """Read the pronunciations of the language code ``lang`` from the content folder ``root``.
+
+    Raises ConfigError with the findings.
+    """
     path = root / "voices" / "say" / f"{lang}.yml"
     document = load(path, SayFile, root)
     raise_if_errors(document.findings, f"{document.file} cannot be used")
-    assert document.model is not None  # refuse() raised otherwise
+    assert document.model is not None  # raise_if_errors raised otherwise
     return Pronunciation(lang, document.model, _names(root))
 
 
 def _names(root: Path) -> frozenset[str]:
-    """The words of voices/names.txt, in small letters without accents."""
+    """The words of voices/names.txt, in lower case without accents."""
     path = root / NAMES
     lines = path.read_text("utf-8").splitlines() if path.exists() else []
     return frozenset(fold(word) for line in lines if not line.startswith("#") for word in line.split())

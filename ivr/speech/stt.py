@@ -1,4 +1,4 @@
-"""Speech to text: what every recogniser looks like, and which one a language gets."""
+"""Speech to text: the interface of every recogniser."""
 
 from __future__ import annotations
 
@@ -12,21 +12,26 @@ from ivr.core.audio import RATE, WIDTH
 log = logging.getLogger(__name__)
 
 MAX_SECONDS: Final = 30
-"""Longest utterance that is kept; Whisper sees at most 30 s, and nobody asks for longer."""
+"""Longest utterance that is recognised.  Whisper accepts at most 30 s, and no question is longer."""
+MAX_BYTES: Final = MAX_SECONDS * RATE * WIDTH
 FINISHED: Final = 0.84
+"""Least ``Transcript.finished`` at which the caller sounds finished (docs/speech.md)."""
 DOUBTFUL: Final = 0.1
-"""From the first on a caller sounds finished, below the second as if he went on (docs/speech.md)."""
+"""The caller sounds unfinished below this ``Transcript.finished``."""
 SURELY_FINISHED: Final = 0.97
 CLEAR: Final = 0.9
-"""Of one who has surely finished, and was heard that confidently, a second listening makes nothing else."""
-MAX_BYTES: Final = MAX_SECONDS * RATE * WIDTH
+"""Where ``finished`` and the confidence reach these two values, a second recognition gives nothing else."""
 
 
 @dataclass(frozen=True)
 class Transcript:
-    """What was heard: the text as the engine spells it, and how sure it is (0..1).
+    """The result of one recognition.
 
-    ``finished``: how surely the caller has finished, by how he sounds (0..1); None where nobody judged that.
+    text: the words, as the engine spells them; empty where nobody spoke.
+    confidence: the engine's certainty, 0 to 1.
+    lang: code of the recognised language.
+    engine: name of the recogniser.
+    finished: probability (0 to 1) that the caller has finished, judged by the sound; None where it was not judged.
     """
 
     text: str
@@ -37,46 +42,53 @@ class Transcript:
 
 
 class Utterance(Protocol):
-    """One stretch of a caller's speech.  All state is here, none in the engine."""
+    """One stretch of a caller's speech.  It holds all state; the engine holds none.
+
+    Every coroutine may raise RecogniserError.
+    """
 
     def feed(self, pcm: bytes) -> None:
-        """Adds slin16 of any even length.  Never blocks; beyond 30 s the rest is dropped, said once."""
+        """Add slin16 of any even length.  Never blocks.  Audio beyond 30 s is dropped and logged once."""
 
     async def partial(self) -> Transcript | None:
-        """What a streaming engine has heard so far; None where the engine does not stream."""
+        """Return what a streaming engine has recognised so far; None where the engine does not stream."""
 
     async def quick(self) -> Transcript | None:
-        """The same as ``decode``, sooner and less sure; None where the engine has nothing quicker."""
+        """Return an earlier and less certain result than ``decode``; None where the engine has none."""
 
     async def decode(self) -> Transcript:
-        """The text of all that was fed so far.  May be called again after more was fed (early decoding)."""
+        """Return the text of all audio fed so far.  More audio and further decodes may follow (early decoding)."""
 
     async def again(self) -> Transcript | None:
-        """The same, listened to with the noise taken away; None where the engine gains nothing by it."""
+        """Return the text of the audio with its noise suppressed; None where the engine does not gain by it."""
 
 
 class Recogniser(Protocol):
-    """An engine with its models loaded."""
+    """An engine with its models loaded, known by its ``name`` and the codes of its ``languages``."""
 
     name: str
     languages: frozenset[str]
 
     def utterance(self, langs: Sequence[str], hotwords: str = "") -> Utterance:
-        """Starts listening.  Where several languages are offered, only these compete for the speech."""
+        """Start an utterance.
+
+        langs: codes of the languages that may be spoken; the engine chooses among them alone.
+        hotwords: names and answers that are likely, as text; empty: none.
+        """
 
     async def close(self) -> None:
-        """Ends the engine's threads."""
+        """End the engine's threads."""
 
 
 class UtteranceBuffer:
-    """The bounded audio of one utterance: the oldest 30 s are kept."""
+    """The audio of one utterance: its first 30 s."""
 
     def __init__(self) -> None:
         self._pcm = bytearray()
         self._full = False
 
     def add(self, pcm: bytes) -> bytes:
-        """Appends and returns the part that still fitted."""
+        """Append slin16 and return the part that fitted."""
         room = MAX_BYTES - len(self._pcm)
         if len(pcm) > room and not self._full:
             self._full = True
@@ -86,5 +98,5 @@ class UtteranceBuffer:
         return kept
 
     def pcm(self) -> bytes:
-        """All that was kept, as slin16."""
+        """Return the stored audio as slin16."""
         return bytes(self._pcm)

@@ -1,4 +1,4 @@
-"""Text to speech: what every voice looks like, and which one a language gets."""
+"""Text to speech: the interface of every voice, and the selection of the voice for a language."""
 
 from __future__ import annotations
 
@@ -9,34 +9,43 @@ from ivr.core.settings import Settings
 
 
 class Voice(Protocol):
-    """One voice.  Its model is loaded at the first sentence, so that naming it costs nothing."""
+    """One voice.  It loads its model at the first ``render``, so that creating it is cheap."""
 
     name: str
-    """Engine and model, for example ``pico:fr-FR``: shown to people, and part of the prompts' cache key."""
+    """Engine and model, for example ``pico:fr-FR``.  Operators see it, and the key of every prompt contains it."""
     lang: str
+    """Language code of what it speaks."""
     sample_rate: int
-    """Rate of what ``render`` returns, in Hz."""
+    """Sample rate of ``render``, in Hz."""
 
     def render(self, text: str, *, speed: float = 1.0) -> bytes:
-        """Speaks ``text`` as 16-bit mono at ``sample_rate``.  Blocks: call it in a thread."""
+        """Return the speech for ``text`` as 16-bit mono at ``sample_rate``.  Blocks: call it in a thread.
+
+        text: one or more sentences, or the engine's markup.
+        speed: 1 is the voice's own speed; smaller is slower.
+        Raises VoiceError where the engine fails or gives no sound.
+        """
 
 
 def engine_of(voice: Voice) -> str:
-    """The engine part of a voice's name: ``piper`` or ``pico``."""
+    """Return the engine part of the name of ``voice``: ``piper`` or ``pico``."""
     return voice.name.partition(":")[0]
 
 
 def choose(settings: Settings, lang: str) -> Voice:
-    """The Piper voice whose model is in ``var/models/piper-<lang>_*``, else the embedded default.
+    """Return the voice for the language code ``lang``.
 
-    Embedded: English is Piper's en_US-joe-medium from PyPI; French, Spanish, German and Italian are Pico.
+    It is the Piper voice in ``var/models/piper-<lang>_*``, or else the embedded one: Piper's en_US-joe-medium (from
+    PyPI) for English, Pico for French, Spanish, German and Italian.
+
+    settings: the installation with the models.  Raises VoiceError where no voice speaks the language.
     """
     from ivr.speech.tts_pico import VOICES, Pico  # the engines take seconds to import
     from ivr.speech.tts_piper import Piper, embedded_english
 
-    found = sorted(settings.models.glob(f"piper-{lang}_*/*.onnx"))
-    if found:
-        return Piper(found[0], lang)
+    installed = sorted(settings.models.glob(f"piper-{lang}_*/*.onnx"))
+    if installed:
+        return Piper(installed[0], lang)
     if lang == "en":
         return Piper(embedded_english(), lang)
     if lang in VOICES:

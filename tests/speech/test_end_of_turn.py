@@ -135,7 +135,7 @@ def test_a_network_of_another_kind_is_not_taken(
     (tmp_path / "models" / MODEL).parent.mkdir(parents=True)
     (tmp_path / "models" / MODEL).write_bytes(Path(str(other)).read_bytes())
     assert with_endpointing(Settings(root=tmp_path, var=tmp_path), whisper) is whisper
-    assert "not the Smart Turn that we know" in caplog.text
+    assert "not a known Smart Turn model" in caplog.text
 
 
 def test_less_is_looked_at_where_less_was_spoken(model: SmartTurn) -> None:

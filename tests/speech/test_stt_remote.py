@@ -102,7 +102,7 @@ async def test_killed_while_it_decodes(
         os.kill(killed, signal.SIGKILL)
         with pytest.raises(RecogniserError, match="the recogniser ended"):
             await decode
-        with pytest.raises(RecogniserError, match="away, and being started again"):
+        with pytest.raises(RecogniserError, match="unavailable and being restarted"):
             await utterance.decode()
         await recogniser.ready()
         assert its.pid != killed
@@ -213,7 +213,7 @@ async def test_who_talks_something_else_is_left_alone(
     async def babble(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(line)
         await reader.read()
-        await stt_remote.closed(writer)
+        await stt_remote.close_writer(writer)
         talked.set()
 
     path = tmp_path / "babbler"
@@ -231,12 +231,12 @@ async def test_who_talks_something_else_is_left_alone(
         writer.write(line)
         await reader.readline()  # its name
         assert await reader.read() == b"", "it was not left alone"
-        await stt_remote.closed(writer)
+        await stt_remote.close_writer(writer)
         utterance = recogniser.utterance(["en"])
         utterance.feed(whisper_ear.second)
         assert whisper_ear.second_word in (await utterance.quick() or pytest.fail()).text.casefold()
         await recogniser.close()
-    assert "no message of ours" in caplog.text
+    assert "invalid message" in caplog.text
 
 
 async def test_why_it_cannot_start_is_told(settings: Settings) -> None:

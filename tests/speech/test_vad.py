@@ -88,7 +88,7 @@ async def test_where_the_model_fails_whoever_is_loud_is_heard() -> None:
         vad.state = vad.state[:, :, :64]  # what the model refuses
     for frame in frames(silence(0.5) + QUESTION):
         for vad in callers:
-            together.ask(vad, frame, told.append)
+            together.submit(vad, frame, told.append)
         await asyncio.sleep(0.001)
     await asyncio.sleep(0.05)
     assert len(told) == 2 * len(list(frames(silence(0.5) + QUESTION)))
