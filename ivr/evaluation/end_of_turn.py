@@ -27,7 +27,7 @@ from ivr.core.settings import Settings
 from ivr.core.text import LANGUAGES
 from ivr.core.virtual_time import VirtualLoop
 from ivr.evaluation import speech
-from ivr.evaluation.replay.audio_replay import KnownVoice, Prompt, TodaysJudge, TodaysRecogniser
+from ivr.evaluation.replay.audio_replay import Prompt, RecordedVoice, ReplayInterpreter, ReplayRecogniser
 from ivr.evaluation.replay.engines import ReplayEngines
 from ivr.evaluation.replay.recording import CallRecording
 from ivr.evaluation.scores import share
@@ -71,16 +71,16 @@ def rows(
     settings: Settings,
     questions: Sequence[HeldOutQuestion],
     engines: ReplayEngines,
-    patience: EndOfTurnPolicy,
+    policy: EndOfTurnPolicy,
 ) -> Iterator[PauseRow]:
     """A row for each kind of line."""
-    office = Content.load(settings)
+    content = Content.load(settings)
     for noise in speech.NOISES:
         ends: list[float] = []
         inside: list[float] = []
         for question in questions:
             pcm = speech.said(settings, question)
-            listener = _Listener(office, engines, question.lang, patience)
+            listener = _Listener(content, engines, question.lang, policy)
             ends.append(listener.silence_s(_line(pcm, noise)))
             inside += [listener.silence_s(_line(part, noise)) for part in _broken(pcm, question.text)]
         cut_off = {pause: round(share(ended < pause for ended in inside), 4) for pause in PAUSES_S}
@@ -97,9 +97,9 @@ def _broken(pcm: bytes, text: str) -> Iterator[bytes]:
     """The question up to places drawn by lot, always the same ones."""
     parts = list(frames(pcm))
     loud = [float(np.abs(to_floats(frame)).mean()) for frame in parts]
-    lot = random.Random(text)
+    draw = random.Random(text)
     for _ in range(BREAKS):
-        about = round(lot.uniform(*INSIDE) * len(parts))
+        about = round(draw.uniform(*INSIDE) * len(parts))
         near = range(max(1, about - NEAR), min(len(parts), about + NEAR))
         yield b"".join(parts[: min(near, key=loud.__getitem__)])
 
@@ -107,8 +107,8 @@ def _broken(pcm: bytes, text: str) -> Iterator[bytes]:
 class _Listener:
     """Our ear, with a caller who says one thing and then nothing."""
 
-    def __init__(self, office: Content, engines: ReplayEngines, lang: str, patience: EndOfTurnPolicy) -> None:
-        self._office, self._engines, self._lang, self._patience = office, engines, lang, patience
+    def __init__(self, content: Content, engines: ReplayEngines, lang: str, policy: EndOfTurnPolicy) -> None:
+        self._content, self._engines, self._lang, self._policy = content, engines, lang, policy
 
     def silence_s(self, pcm: bytes) -> float:
         """Seconds from the last voiced frame to the end of his turn; ``AFTER_S`` where it does not end."""
@@ -116,17 +116,17 @@ class _Listener:
             return own.run(self._listen(CallRecording(list(frames(pcm)))))
 
     async def _listen(self, sound: CallRecording) -> float:
-        recogniser = TodaysRecogniser(self._engines, QUICK_S, well_s=WELL_S, again_s=AGAIN_S)
-        judge = TodaysJudge(self._engines, self._office, self._lang)
-        ear = Listener(KnownVoice(sound.voice), recogniser, Prompt())
+        recogniser = ReplayRecogniser(self._engines, QUICK_S, well_s=WELL_S, again_s=AGAIN_S)
+        interpreter = ReplayInterpreter(self._engines, self._content, self._lang)
+        listener = Listener(RecordedVoice(sound.voice), recogniser, Prompt())
         listening = asyncio.create_task(
-            ear.listen(
-                (self._lang,), judge, self._patience, question=True,
-                hotwords=self._office.faq.hotwords(self._lang),
+            listener.listen(
+                (self._lang,), interpreter, self._policy, question=True,
+                hotwords=self._content.faq.hotwords(self._lang),
             )
         )  # fmt: skip
         for frame in sound.frames:
-            ear.hear(frame)
+            listener.hear(frame)
             await asyncio.sleep(FRAME_S)
             if listening.done():
                 break

@@ -44,27 +44,27 @@ def listen(
 async def _rows(
     settings: Settings, recordings: list[Recording], engine: str
 ) -> AsyncIterator[dict[str, Any]]:
-    office = Content.load(settings)
+    content = Content.load(settings)
     langs = sorted({recording.lang for recording in recordings})
     recogniser = await asyncio.to_thread(choose, settings, langs, engine)
     try:
         async with served(settings) as classifier:
-            hotwords = {code: office.faq.hotwords(code) for code in langs}
+            hotwords = {code: content.faq.hotwords(code) for code in langs}
             async for item in hearing.listen(recordings, recogniser, hotwords):
                 if item.error:
                     sys.stderr.write(f"ivr: {item.error}\n")
-                yield await _row(office, classifier, item)
+                yield await _row(content, classifier, item)
     finally:
         await recogniser.close()
 
 
-async def _row(office: Content, classifier: IntentClassifier, item: TranscribedRecording) -> dict[str, Any]:
+async def _row(content: Content, classifier: IntentClassifier, item: TranscribedRecording) -> dict[str, Any]:
     heard, lang = item.heard, item.recording.lang
-    if office.emergency.heard(heard.text, lang):
+    if content.emergency.heard(heard.text, lang):
         intent, decision = EMERGENCY, Decision.ANSWER.value
     else:
         meant = await classifier.classify(heard.text, lang)
-        verdict = gate.decide(heard.confidence, meant, office.callflow.gate, office.faq.kinds, lang)
+        verdict = gate.decide(heard.confidence, meant, content.callflow.gate, content.faq.kinds, lang)
         intent, decision = ask.outcome(verdict)
     return {
         **item.recording.columns,

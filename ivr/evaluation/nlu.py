@@ -32,14 +32,14 @@ GOALS = {"right": 0.95, "right_each": 0.92, "not_answered": 0.90, "wrong": 0.01}
 
 def run_nlu(settings: Settings, as_json: bool = False, html: Path | None = None) -> int:
     """Evaluate, write the scores to standard output and the report to ``html``; 1 when a goal is missed."""
-    office = Content.load(settings)
+    content = Content.load(settings)
     questions, findings = heldout.read(settings.root)
     raise_if_errors(findings, "the held-out questions")
-    judged = asyncio.run(judge_all(settings, office, questions))
+    judged = asyncio.run(judge_all(settings, content, questions))
     rows = [Scores.of(judged), *by_language(judged)]
     missed = misses(rows)
     rows += blind(judged)
-    swept = list(sweep(judged, office.callflow.gate, office.faq.kinds))
+    swept = list(sweep(judged, content.callflow.gate, content.faq.kinds))
     times = [one.seconds * 1000 for one in judged]
     timing = {"p50_ms": round(percentile(times, 0.5), 1), "p95_ms": round(percentile(times, 0.95), 1)}
     target = html or settings.var / "reports" / "nlu.html"
@@ -50,7 +50,7 @@ def run_nlu(settings: Settings, as_json: bool = False, html: Path | None = None)
 
 
 async def judge_all(
-    settings: Settings, office: Content, questions: Sequence[heldout.HeldOutQuestion]
+    settings: Settings, content: Content, questions: Sequence[heldout.HeldOutQuestion]
 ) -> list[JudgedQuestion]:
     """Every question through understanding and the gate, by the running Rasa or one for this long."""
     places = asyncio.Semaphore(AT_A_TIME)
@@ -58,15 +58,15 @@ async def judge_all(
 
         async def one(question: heldout.HeldOutQuestion) -> JudgedQuestion:
             async with places:
-                return await _judge(office, classifier, question)
+                return await _judge(content, classifier, question)
 
         return list(await asyncio.gather(*(one(question) for question in questions)))
 
 
 async def _judge(
-    office: Content, classifier: IntentClassifier, question: heldout.HeldOutQuestion
+    content: Content, classifier: IntentClassifier, question: heldout.HeldOutQuestion
 ) -> JudgedQuestion:
-    reply = await judge(office, classifier, question.text, question.lang)
+    reply = await judge(content, classifier, question.text, question.lang)
     return JudgedQuestion(question, reply.intent, reply.verdict, reply.seconds)
 
 

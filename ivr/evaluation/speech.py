@@ -100,11 +100,11 @@ def run(
     unknown = [lang for lang in langs if lang not in LANGUAGES]
     if unknown or count < 1:
         raise UsageError(f"--lang one of {', '.join(LANGUAGES)}; --count from 1 up")
-    office = Content.load(settings)
-    heard = asyncio.run(_ask_aloud(settings, office, sample(settings, count, langs), aloud))
+    content = Content.load(settings)
+    heard = asyncio.run(_ask_aloud(settings, content, sample(settings, count, langs), aloud))
     lines = [json.dumps(asdict(row)) if as_json else _text(row) for row in rows(heard)]
     for sure in SURE:
-        right, wrong = at_sure(office, heard, sure)
+        right, wrong = at_sure(content, heard, sure)
         row = {"sure": sure, "right": round(right, 4), "wrong": round(wrong, 4)}
         lines.append(
             json.dumps(row) if as_json else f"heard.sure {sure:.2f}: right {right:.1%}  wrong {wrong:.1%}"
@@ -113,12 +113,12 @@ def run(
     return 0
 
 
-def at_sure(office: Content, heard: Sequence[HeardQuestion], sure: float) -> tuple[float, float]:
+def at_sure(content: Content, heard: Sequence[HeardQuestion], sure: float) -> tuple[float, float]:
     """Shares of right and of wrong decisions were ``heard.sure`` this."""
-    settings = office.callflow.gate
+    settings = content.callflow.gate
     limits = {"sure": sure, "poor": min(sure, settings.heard.poor), "lost": min(sure, settings.heard.lost)}
     moved = settings.model_copy(update={"heard": settings.heard.model_copy(update=limits)})
-    judged = [_decided(office, one.judged, one.heard, moved) for one in heard]
+    judged = [_decided(content, one.judged, one.heard, moved) for one in heard]
     return share(_decided_right(one) for one in judged), share(one.wrong for one in judged)
 
 
@@ -129,16 +129,16 @@ def sample(settings: Settings, count: int, langs: Sequence[str]) -> list[HeldOut
     chosen: list[HeldOutQuestion] = []
     for lang in langs:
         ours = [question for question in questions if question.lang == lang]
-        chosen += sorted(ours, key=lambda question: _lot(question.text))[:count]
+        chosen += sorted(ours, key=lambda question: _sampling_key(question.text))[:count]
     return chosen
 
 
-def _lot(text: str) -> int:
+def _sampling_key(text: str) -> int:
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "big")
 
 
 async def _ask_aloud(
-    settings: Settings, office: Content, questions: Sequence[HeldOutQuestion], aloud: Aloud
+    settings: Settings, content: Content, questions: Sequence[HeldOutQuestion], aloud: Aloud
 ) -> list[HeardQuestion]:
     langs = list(LANGUAGES) if aloud.menu else sorted({question.lang for question in questions})
     engine = await asyncio.to_thread(choose, settings, langs)
@@ -150,9 +150,9 @@ async def _ask_aloud(
                 pcm = await asyncio.to_thread(said, settings, question)
                 for noise in NOISES:
                     coded = through_g711(
-                        pcm if noise is None else add_noise(pcm, noise, seed=_lot(question.text))
+                        pcm if noise is None else add_noise(pcm, noise, seed=_sampling_key(question.text))
                     )
-                    found.append(await _hear(office, classifier, recogniser, question, coded, noise, aloud))
+                    found.append(await _hear(content, classifier, recogniser, question, coded, noise, aloud))
                 sys.stderr.write(f"\r{number}/{len(questions)}")
     finally:
         sys.stderr.write("\n")
@@ -163,24 +163,24 @@ async def _ask_aloud(
 def said(settings: Settings, question: HeldOutQuestion) -> bytes:
     """The question in a voice that is not the service's, drawn by lot, as slin16."""
     voices = VOICES[question.lang] if (settings.models / "kokoro").is_dir() else (None,)
-    voice = voices[_lot(question.text) % len(voices)]
+    voice = voices[_sampling_key(question.text) % len(voices)]
     return read_audio(caller_wav(question.lang, question.text, voice, settings=settings))
 
 
 async def _hear(
-    office: Content, classifier: IntentClassifier, recogniser: stt.Recogniser,
+    content: Content, classifier: IntentClassifier, recogniser: stt.Recogniser,
     question: HeldOutQuestion, pcm: bytes, noise: float | None, aloud: Aloud,
 ) -> HeardQuestion:  # fmt: skip
     langs = LANGUAGES if aloud.menu else (question.lang,)
     known = aloud.hotwords and not aloud.menu
-    utterance = recogniser.utterance(langs, office.faq.hotwords(question.lang) if known else "")
+    utterance = recogniser.utterance(langs, content.faq.hotwords(question.lang) if known else "")
     utterance.feed(pcm)
     found: dict[Transcript, JudgedQuestion] = {}
 
     async def judge(heard: Transcript, final: bool) -> interpretation.Interpretation:
-        reply = await ask.judge(office, classifier, heard.text, heard.lang)
+        reply = await ask.judge(content, classifier, heard.text, heard.lang)
         judged = JudgedQuestion(question, reply.intent, reply.verdict, reply.seconds)
-        found[heard] = one = _decided(office, judged, heard, office.callflow.gate)
+        found[heard] = one = _decided(content, judged, heard, content.callflow.gate)
         acted = one.verdict.decision in ACTS
         return interpretation.Interpretation(heard, one.intent, complete=acted)
 
@@ -189,13 +189,13 @@ async def _hear(
 
 
 def _decided(
-    office: Content, one: JudgedQuestion, heard: Transcript, settings: GateSettings
+    content: Content, one: JudgedQuestion, heard: Transcript, settings: GateSettings
 ) -> JudgedQuestion:
     """With the recogniser's certainty; an emergency word needs none."""
     if one.intent.name == EMERGENCY:
         return one
     return replace(
-        one, verdict=gate.decide(heard.confidence, one.intent, settings, office.faq.kinds, heard.lang)
+        one, verdict=gate.decide(heard.confidence, one.intent, settings, content.faq.kinds, heard.lang)
     )
 
 

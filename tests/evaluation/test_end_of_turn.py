@@ -15,7 +15,7 @@ from tests.fakes.rasa import FakeRasa
 QUESTION = "How much are tickets for the Eiffel Tower?"
 
 
-async def measured(installed: Settings, patience: EndOfTurnPolicy) -> list[end_of_turn.PauseRow]:
+async def measured(installed: Settings, policy: EndOfTurnPolicy) -> list[end_of_turn.PauseRow]:
     """Rows of one question; Rasa knows it whole, and no part of it."""
     question = HeldOutQuestion("en", QUESTION, "eiffel.price", "nlu/heldout/en.tsv", 1)
     async with FakeRasa({QUESTION: "eiffel.price"}) as rasa:
@@ -23,7 +23,7 @@ async def measured(installed: Settings, patience: EndOfTurnPolicy) -> list[end_o
 
         def rows() -> list[end_of_turn.PauseRow]:
             with ReplayEngines.load(settings, ["en"]) as engines:
-                return list(end_of_turn.rows(settings, [question], engines, patience))
+                return list(end_of_turn.rows(settings, [question], engines, policy))
 
         return await asyncio.to_thread(rows)
 

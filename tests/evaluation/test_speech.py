@@ -57,4 +57,6 @@ def test_what_another_threshold_would_have_done(sure: float, right: float, wrong
 
 
 def test_noise_and_voice_of_a_question_stay_the_same() -> None:
-    assert speech._lot("bonjour") == speech._lot("bonjour") != speech._lot("bonsoir")
+    assert (
+        speech._sampling_key("bonjour") == speech._sampling_key("bonjour") != speech._sampling_key("bonsoir")
+    )

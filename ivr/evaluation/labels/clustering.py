@@ -11,18 +11,18 @@ from numpy.typing import NDArray
 from scipy.cluster.hierarchy import fcluster, linkage
 from scipy.spatial.distance import squareform
 
-APART = 0.56
+THRESHOLD = 0.56
 """Mean distance (1 - cosine, 0 to 2) from which two groups are two."""
 
 
-def grouped(vectors: NDArray[np.float64], apart: float = APART) -> list[list[int]]:
+def grouped(vectors: NDArray[np.float64], threshold: float = THRESHOLD) -> list[list[int]]:
     """Row numbers by group, the largest first; within a group the most central sentence first."""
     if len(vectors) < 2:
         return [[number] for number in range(len(vectors))]
-    likeness = vectors @ vectors.T
-    distances = np.clip(1 - likeness, 0, 2)
+    similarity = vectors @ vectors.T
+    distances = np.clip(1 - similarity, 0, 2)
     np.fill_diagonal(distances, 0)
-    marks = fcluster(linkage(squareform(distances, checks=False), "average"), apart, "distance")
-    groups = [np.flatnonzero(marks == mark) for mark in np.unique(marks)]
-    ordered = [members[np.argsort(-likeness[np.ix_(members, members)].sum(axis=1))] for members in groups]
+    numbers = fcluster(linkage(squareform(distances, checks=False), "average"), threshold, "distance")
+    groups = [np.flatnonzero(numbers == number) for number in np.unique(numbers)]
+    ordered = [members[np.argsort(-similarity[np.ix_(members, members)].sum(axis=1))] for members in groups]
     return sorted(([int(one) for one in members] for members in ordered), key=lambda one: (-len(one), one))

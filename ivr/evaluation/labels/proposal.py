@@ -91,7 +91,7 @@ def propose(turns: Sequence[LabelledTurn], content: ProposalContent) -> list[Ite
         item = None if turn.served else _item(turn)
         if item is not None and not list(_refused(item, content)):
             found.setdefault((item.lang, normalise(item.text)), item)
-    return _apart(list(found.values()))
+    return _without_near_copies(list(found.values()))
 
 
 def _item(turn: LabelledTurn) -> Item | None:
@@ -105,7 +105,7 @@ def _item(turn: LabelledTurn) -> Item | None:
     return Item(to=side(text), lang=turn.lang, intent=turn.truth.meant, text=text, turn=turn.name)
 
 
-def _apart(items: Sequence[Item]) -> list[Item]:
+def _without_near_copies(items: Sequence[Item]) -> list[Item]:
     """Without questions that are nearly like a proposed example."""
     kept = [item for item in items if item.to == EXAMPLES]
     for item in items:

@@ -1,11 +1,11 @@
-"""One turn of a recording through today's ear, in the ear's own time.
+"""Replays one turn of a recording through today's listener, in virtual time.
 
-The ear begins where the turn before had ended, so that one turn heard otherwise does not move the next.  A prompt
-lasts as long as it lasted then, a decode takes as long as it took then: the same recording gives the same turns on
-any machine.  Time is counted in frames; ``VirtualLoop`` jumps from one to the next.
+The listener begins where the turn before ended in the call, so a turn that is heard differently does not move the
+next one.  Prompts and decodes last as long as in the call: the same recording gives the same turns on any machine.
+Time is counted in frames, and ``VirtualLoop`` jumps from one to the next.
 
-Where the listener's audio was kept (``ivr.store.audio_capture``), all of this is known to the frame.  Otherwise
-Asterisk's recording stands for it, and prompts are placed by the clock of then.
+If the listener's audio was captured (``ivr.store.audio_capture``), all of this is known to the frame.  Otherwise
+Asterisk's recording is used, and prompts are placed by the times in the events.
 """
 
 from __future__ import annotations
@@ -28,23 +28,23 @@ from ivr.core.events import WITHHELD_NUMBER
 from ivr.evaluation.replay.call_history import HistoryTurn
 from ivr.evaluation.replay.engines import ReplayEngines
 from ivr.evaluation.replay.recording import CallRecording, gaps
-from ivr.evaluation.replay.turn_trace import Spoken, decodes, took_s
+from ivr.evaluation.replay.turn_trace import RecordedPrompt, decodes, took_s
 from ivr.speech.stt import Transcript
 
 SAME_CUT_S = 0.1
-"""So much may a turn be longer or shorter and still be cut as it was then."""
+"""Seconds by which a turn may be longer or shorter than in the call and still count as cut the same."""
 SAME_PLACE_S = 6.0
-"""So far from its place then may it begin, where this machine was late then."""
+"""Seconds by which a turn may begin earlier or later than in the call, where the machine was slow."""
 HISTORY = 1600
-"""Frames of the past that the ear is given: it keeps no more."""
+"""Frames before the turn that the listener is given: it keeps no more."""
 DECODE_S = 0.4
-"""How long a decode took in calls that do not tell."""
+"""Seconds assumed for a decode in calls that do not record it."""
 LONGEST_DECODE_S = 4.0
-"""The ear gives a decode up that takes much longer."""
+"""Upper limit of a decode's duration, in seconds: the listener gives up one that takes much longer."""
 NOW = 0
-"""The frame of what is decoded without an ear."""
+"""The frame number of a decode without a listener."""
 KEY_FRAMES = 5
-"""Between the keys of a number."""
+"""Frames between the keys of a number."""
 
 
 @dataclass(frozen=True)
@@ -53,9 +53,9 @@ class AskedQuestion:
 
     question: what the caller may answer.
     lang: the caller's language.
-    delay_s: seconds after the turn before at which the dialogue listens.
-    speaks_s: seconds that its prompt lasts.
-    anew: whether what came in before is forgotten.
+    delay_s: seconds from the end of the turn before until the dialogue asks.
+    speaks_s: duration of its prompt, in seconds.
+    anew: whether audio from before the question is dropped.
     """
 
     question: Question
@@ -67,10 +67,13 @@ class AskedQuestion:
 
 @dataclass(frozen=True)
 class ReplayedTurn:
-    """What today's ear and recogniser made of a turn.
+    """What today's listener and recogniser made of a turn.
 
-    ``same_sound``: byte for byte what was decoded then; ``same_cut``: it begins and ends where it did.
-    ``heard`` None: the recording ended before the turn did.  ``lost``: what the ear got then is not in the recording.
+    heard: the reply; None when the recording ended before the turn did.
+    engine: name of the recogniser.
+    same_sound: whether the decoded audio is that of the call, byte for byte.
+    same_cut: whether the turn begins and ends where it did in the call.
+    lost: whether the recording lacks the audio that was decoded in the call.
     """
 
     heard: CallerReply | None
@@ -81,7 +84,10 @@ class ReplayedTurn:
 
 
 class Prompt:
-    """A player without sound: a prompt that lasts ``speaks_s`` seconds, unless the listener holds or cuts it."""
+    """A player without sound, whose prompt lasts ``speaks_s`` seconds unless the listener holds or stops it.
+
+    It reads the clock of the running event loop.
+    """
 
     def __init__(self, speaks_s: float = 0.0) -> None:
         self._loop = asyncio.get_running_loop()
@@ -95,27 +101,33 @@ class Prompt:
 
     @property
     def speaking(self) -> bool:
-        """Whether the prompt goes on, or is on hold."""
+        """Whether the prompt plays or is on hold."""
         return self._held or self._loop.time() - self._since < self._left
 
     async def hold(self) -> None:
-        """Silence for the moment."""
+        """Pause the prompt."""
         if self.speaking and not self._held:
             self._left -= self._loop.time() - self._since
             self._held = True
 
     def resume(self) -> None:
-        """Go on."""
+        """Go on after ``hold``."""
         if self._held:
             self._held, self._since = False, self._loop.time()
 
     async def flush(self) -> None:
-        """Silence."""
+        """Stop the prompt."""
         self._held, self._left = False, 0.0
 
 
 class AudioReplayer:
-    """Listens to the turns of one call."""
+    """Listens to the turns of one segment of a call.
+
+    sound: the caller's audio.
+    exact: whether it is the audio that the listener received, and not Asterisk's recording.
+    turns: all turns of the segment.
+    engines, content: today's recogniser, intents and content.
+    """
 
     def __init__(
         self,
@@ -123,51 +135,58 @@ class AudioReplayer:
         exact: bool,
         turns: Sequence[HistoryTurn],
         engines: ReplayEngines,
-        office: Content,
+        content: Content,
     ) -> None:
         self._sound, self._exact, self._turns = sound, exact, turns
-        self._engines, self._office = engines, office
+        self._engines, self._content = engines, content
 
     async def turn(
         self, turn: HistoryTurn, before: HistoryTurn | None, question: AskedQuestion
     ) -> ReplayedTurn:
-        """What is heard today where ``turn`` was heard then; ``before`` is the turn before it."""
-        judge = TodaysJudge(self._engines, self._office, question.lang)
-        course = turn.course if self._exact else None
-        prompt: Prompt | Spoken
-        if course is None:
+        """Return what is heard today in place of ``turn``.
+
+        before: the turn before it in the segment, None for the first.
+        question: what today's dialogue asks.
+        Raises RecogniserError, NluUnavailable.
+        """
+        interpreter = ReplayInterpreter(self._engines, self._content, question.lang)
+        trace = turn.trace if self._exact else None
+        prompt: Prompt | RecordedPrompt
+        if trace is None:
             start = round((turn.since + (question.delay_s if question.anew else 0.0)) / FRAME_S)
-            prompt, recogniser = Prompt(question.speaks_s), TodaysRecogniser(self._engines, _decode_s(turn))
+            prompt, recogniser = Prompt(question.speaks_s), ReplayRecogniser(self._engines, _decode_s(turn))
         else:
-            start, then = course.since - 1, decodes(course)
-            prompt = Spoken(course)
-            decode_s = max(map(took_s, then.values()), default=DECODE_S)
-            recogniser = TodaysRecogniser(self._engines, decode_s, then)
-        ear = Listener(KnownVoice(self._sound.voice[start:]), recogniser, prompt)
-        recogniser.ear = ear
-        ear.resume_at(start, self._sound.frames[max(0, start - HISTORY) : start], self._last_turn(before))
-        feeding = asyncio.create_task(self._feed(ear, start, prompt, self._keys(turn)))
+            start, recorded = trace.since - 1, decodes(trace)
+            prompt = RecordedPrompt(trace)
+            decode_s = max(map(took_s, recorded.values()), default=DECODE_S)
+            recogniser = ReplayRecogniser(self._engines, decode_s, recorded)
+        listener = Listener(RecordedVoice(self._sound.voice[start:]), recogniser, prompt)
+        recogniser.listener = listener
+        listener.resume_at(
+            start, self._sound.frames[max(0, start - HISTORY) : start], self._last_turn(before)
+        )
+        feeding = asyncio.create_task(self._feed(listener, start, prompt, self._keys(turn)))
         try:
-            if not question.anew and course is None:
+            if not question.anew and trace is None:
                 await asyncio.sleep(question.delay_s)
-            caught = await self._caught(ear, prompt, question.question, judge, feeding)
+            caught = await self._caught(listener, prompt, question.question, interpreter, feeding)
         finally:
             feeding.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await feeding
-        return await self._listened(turn, question, caught, judge)
+        return await self._listened(turn, question, caught, interpreter)
 
     async def _caught(
         self,
         listener: Listener,
-        prompt: Prompt | Spoken,
+        prompt: Prompt | RecordedPrompt,
         question: Question,
-        interpreter: TodaysJudge,
+        interpreter: ReplayInterpreter,
         feeding: asyncio.Task[None],
     ) -> CallerTurn | None:
-        """The next turn that the listener hears; None when the recording ends before."""
+        """Return the next turn that the listener hears, or None when the recording ends before."""
         exchange = asyncio.create_task(
-            say_and_listen(_already_said, prompt, listener, question, self._office, interpreter)
+            say_and_listen(_already_said, prompt, listener, question, self._content, interpreter)
         )
         await asyncio.wait({exchange, feeding}, return_when=asyncio.FIRST_COMPLETED)
         if exchange.done():
@@ -178,116 +197,140 @@ class AudioReplayer:
         return None
 
     async def _listened(
-        self, turn: HistoryTurn, question: AskedQuestion, caught: CallerTurn | None, judge: TodaysJudge
+        self,
+        turn: HistoryTurn,
+        question: AskedQuestion,
+        caught: CallerTurn | None,
+        interpreter: ReplayInterpreter,
     ) -> ReplayedTurn:
-        then = turn.speech
-        lost = not self._exact and then is not None and bool(then.sum) and self._sound.stretch(then) is None
+        recorded = turn.speech
+        lost = (
+            not self._exact
+            and recorded is not None
+            and bool(recorded.sum)
+            and self._sound.decoded_audio(recorded) is None
+        )
         if caught is None:
             return ReplayedTurn(None, lost=lost)
         if caught.key:
             return ReplayedTurn(CallerReply(key=caught.key), lost=lost)
         if caught.interpretation is None:
             return ReplayedTurn(CallerReply(), lost=lost)
-        judged = caught.interpretation
-        course = turn.course if self._exact else None
+        interpretation = caught.interpretation
+        trace = turn.trace if self._exact else None
         late_s = 0.0
-        if then is None:
+        if recorded is None:
             same_cut = True
-        elif course is None:
-            same_cut = _same_cut(then, caught)
+        elif trace is None:
+            same_cut = _same_cut(recorded, caught)
         else:
-            same_cut = (course.first, course.last) == caught.trace.voice
-            late_s = then.start_s - course.first * FRAME_S
-        same_sound = then is not None and caught.span.sum == then.sum
-        if then is not None and then.sum and same_cut and not same_sound:
-            pcm = self._sound.stretch(then, late_s)
+            same_cut = (trace.first, trace.last) == caught.trace.voice
+            late_s = recorded.start_s - trace.first * FRAME_S
+        same_sound = recorded is not None and caught.span.sum == recorded.sum
+        if recorded is not None and recorded.sum and same_cut and not same_sound:
+            pcm = self._sound.decoded_audio(recorded, late_s)
             if pcm is not None:
-                judged, same_sound = await self._meant(pcm, question.question, judge, course), True
-        said = judged.transcript
+                interpretation, same_sound = (
+                    await self._interpreted(pcm, question.question, interpreter, trace),
+                    True,
+                )
+        said = interpretation.transcript
         heard = CallerReply(
             text=said.text, lang=said.lang or question.lang, confidence=said.confidence,
-            intent=judged.intent, urgent=judged.urgent, spoke=True,
+            intent=interpretation.intent, urgent=interpretation.urgent, spoke=True,
         )  # fmt: skip
         return ReplayedTurn(heard, said.engine, same_sound, same_cut, lost)
 
     async def _feed(
-        self, ear: Listener, start: int, prompt: Prompt | Spoken, keys: Mapping[int, Sequence[str]]
+        self,
+        listener: Listener,
+        start: int,
+        prompt: Prompt | RecordedPrompt,
+        keys: Mapping[int, Sequence[str]],
     ) -> None:
-        """The line: a frame every 20 ms, keys after the frame after which they came, until the recording ends."""
-        await asyncio.sleep(FRAME_S / 2)  # the ear listens before the first frame
+        """Give the listener a frame every 20 ms and the keys between them, until the recording ends."""
+        await asyncio.sleep(FRAME_S / 2)  # so that it listens before the first frame
         for index in range(start, len(self._sound.frames)):
             for key in keys.get(index, ()):
-                ear.key(key)
-            if isinstance(prompt, Spoken):
+                listener.key(key)
+            if isinstance(prompt, RecordedPrompt):
                 prompt.frame = index + 1
-            ear.hear(self._sound.frames[index])
+            listener.hear(self._sound.frames[index])
             await asyncio.sleep(FRAME_S)
 
     def _keys(self, turn: HistoryTurn) -> dict[int, list[str]]:
-        """The keys from this turn on, by the frames heard before them."""
+        """Return the keys from this turn on, by the frame before which each was pressed."""
         found: dict[int, list[str]] = {}
         for one in self._turns[self._turns.index(turn) :]:
             if one.key and one.key != WITHHELD_NUMBER:
-                exact = one.course if self._exact else None
+                exact = one.trace if self._exact else None
                 first = exact.until if exact else round(one.t / FRAME_S)
                 for number, key in enumerate(one.key):
                     found.setdefault(first + number * KEY_FRAMES, []).append(key)
         return found
 
     def _last_turn(self, before: HistoryTurn | None) -> tuple[int, int] | None:
-        """First and last voiced frame of the turn before: who goes on at once is heard as one sentence."""
+        """Return the first and last voiced frame of ``before``; speech right after it continues its sentence."""
         if before is None or before.speech is None:
             return None
-        if self._exact and before.course is not None:
-            first, last = before.course.first, before.course.last
+        if self._exact and before.trace is not None:
+            first, last = before.trace.first, before.trace.last
         else:
             first, last = round(before.speech.start_s / FRAME_S), round(before.speech.end_s / FRAME_S)
-        too_long = (last - first + 1) * FRAME_S >= self._office.callflow.limits.speech_s
+        too_long = (last - first + 1) * FRAME_S >= self._content.callflow.limits.speech_s
         return None if too_long else (first, last)
 
-    async def _meant(
-        self, pcm: bytes, question: Question, judge: TodaysJudge, course: events.Listened | None
+    async def _interpreted(
+        self, pcm: bytes, question: Question, interpreter: ReplayInterpreter, trace: events.Listened | None
     ) -> Interpretation:
-        """What a stretch of audio means, listened to as often as then."""
-        then = decodes(course) if course is not None else {}
-        recogniser = TodaysRecogniser(self._engines, 0.0, {NOW: then[max(then)]} if then else {})
-        utterance = recogniser.utterance(question.langs, question.hotwords(self._office))
+        """Return the meaning of ``pcm``, decoded as often as in the call."""
+        recorded = decodes(trace) if trace is not None else {}
+        recogniser = ReplayRecogniser(self._engines, 0.0, {NOW: recorded[max(recorded)]} if recorded else {})
+        utterance = recogniser.utterance(question.langs, question.hotwords(self._content))
         utterance.feed(pcm)
-        return await understood(utterance, judge, question=question.about_topic)
+        return await understood(utterance, interpreter, question=question.about_topic)
 
 
 async def _already_said() -> None:
-    """A replay plays no prompt: ``Prompt`` and ``Spoken`` know when one was played."""
+    """Play nothing: ``Prompt`` and ``RecordedPrompt`` know when a prompt played."""
 
 
-class KnownVoice:
-    """Voice activity that is known already."""
+class RecordedVoice:
+    """Voice activity that is known already.
+
+    probabilities: the probability of speech (0 to 1) of each frame to come.
+    """
 
     def __init__(self, probabilities: Sequence[float]) -> None:
         self._next = iter(probabilities)
 
     def look(self, frame: bytes, tell: Callable[[float], None]) -> None:
+        """Call ``tell`` with the probability of the next frame; ``frame`` itself is not looked at."""
         tell(next(self._next))
 
 
-class TodaysJudge:
-    """What a transcript means today."""
+class ReplayInterpreter:
+    """Interprets transcripts as today's service does.
 
-    def __init__(self, engines: ReplayEngines, office: Content, lang: str) -> None:
-        self._engines, self._office, self._lang = engines, office, lang
+    lang: the caller's language.
+    """
+
+    def __init__(self, engines: ReplayEngines, content: Content, lang: str) -> None:
+        self._engines, self._content, self._lang = engines, content, lang
 
     async def __call__(self, transcript: Transcript, final: bool) -> Interpretation:
-        if not final:  # replays listen to whole turns
+        if not final:  # only whole turns are interpreted
             return Interpretation(transcript, None, complete=False)
-        return await self._engines.judge(transcript, self._office, self._lang)
+        return await self._engines.interpret(transcript, self._content, self._lang)
 
 
-class TodaysRecogniser:
-    """Today's recogniser, as quick as the one of then and listening as often: ``then`` has its decodes by the frame
-    at which they began; ``decode_s`` is for those that were none then.
+class ReplayRecogniser:
+    """Today's recogniser, whose decodes take as long as those of the call, in virtual time.
 
-    ``well_s``, ``again_s``: what listening well and listening a second time take after a quick listening that was not
-    enough; where they were noted, their time is in that of the decode.
+    decode_s: seconds for a decode that the call does not have.
+    recorded: the decodes of the call, by the frame at which each began.
+    well_s: seconds for a full decode after a quick one; 0 when the recorded duration includes it.
+    again_s: seconds for a second decode; 0 when the recorded duration includes it.
     """
 
     name = "replay"
@@ -297,36 +340,37 @@ class TodaysRecogniser:
         self,
         engines: ReplayEngines,
         decode_s: float,
-        then: Mapping[int, Decode] | None = None,
+        recorded: Mapping[int, Decode] | None = None,
         *,
         well_s: float = 0.0,
         again_s: float = 0.0,
     ) -> None:
         self.engines, self.well_s, self.again_s = engines, well_s, again_s
-        self._decode_s, self._then = decode_s, then or {}
-        self.ear: Listener | None = None
+        self._decode_s, self._recorded = decode_s, recorded or {}
+        self.listener: Listener | None = None
 
     @property
     def decode_s(self) -> float:
-        """Seconds that a decode takes which begins now."""
-        return self._decode_s if self.then is None else took_s(self.then)
+        """The duration of a decode that begins now, in seconds."""
+        return self._decode_s if self.recorded is None else took_s(self.recorded)
 
     @property
-    def then(self) -> Decode | None:
-        """The decode of then that began now."""
-        return self._then.get(self.ear.frame if self.ear else NOW)
+    def recorded(self) -> Decode | None:
+        """The decode of the call that began at the listener's current frame, or None."""
+        return self._recorded.get(self.listener.frame if self.listener else NOW)
 
     def utterance(self, langs: Sequence[str], hotwords: str = "") -> _Utterance:
+        """Begin an utterance, as every recogniser does."""
         return _Utterance(self, langs, hotwords)
 
     async def close(self) -> None:
-        pass
+        """Do nothing: the engines outlive this recogniser."""
 
 
 class _Utterance:
-    """One stretch of speech."""
+    """One utterance."""
 
-    def __init__(self, recogniser: TodaysRecogniser, langs: Sequence[str], hotwords: str) -> None:
+    def __init__(self, recogniser: ReplayRecogniser, langs: Sequence[str], hotwords: str) -> None:
         self._recogniser, self._langs, self._hotwords = recogniser, langs, hotwords
         self._pcm = bytearray()
         self._once = self._quickly = False
@@ -338,8 +382,8 @@ class _Utterance:
         return None
 
     async def quick(self) -> Transcript | None:
-        then = self._recogniser.then
-        self._once, self._quickly = then is not None and then.once, True
+        recorded = self._recogniser.recorded
+        self._once, self._quickly = recorded is not None and recorded.once, True
         pcm = bytes(self._pcm)
         await asyncio.sleep(self._recogniser.decode_s)
         return await self._recogniser.engines.quick(pcm, self._langs, self._hotwords)
@@ -358,7 +402,7 @@ class _Utterance:
 
 
 def _decode_s(turn: HistoryTurn) -> float:
-    """Seconds from the first pause to the judged text, then."""
+    """Return the seconds from the first pause to the interpreted text in the call."""
     if turn.speech is None or not turn.speech.decode_s:
         return DECODE_S
     return min(
@@ -366,9 +410,9 @@ def _decode_s(turn: HistoryTurn) -> float:
     )
 
 
-def _same_cut(then: events.Heard, caught: CallerTurn) -> bool:
-    """Whether the ear cut the turn as then; silence that the line put into it then does not count."""
-    length, was = caught.end_s - caught.start_s, then.end_s - then.start_s
-    filled = len(gaps(then)) * FRAME_S
-    near = abs(caught.start_s - then.start_s) <= SAME_PLACE_S
-    return near and was - filled - SAME_CUT_S <= length <= was + SAME_CUT_S
+def _same_cut(recorded: events.Heard, caught: CallerTurn) -> bool:
+    """Whether the turn is cut as in the call, not counting silence that was inserted then."""
+    length, recorded_s = caught.end_s - caught.start_s, recorded.end_s - recorded.start_s
+    filled = len(gaps(recorded)) * FRAME_S
+    near = abs(caught.start_s - recorded.start_s) <= SAME_PLACE_S
+    return near and recorded_s - filled - SAME_CUT_S <= length <= recorded_s + SAME_CUT_S

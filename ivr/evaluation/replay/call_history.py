@@ -1,4 +1,4 @@
-"""The events of a recorded call as turns: what was said, what the caller did, what came of it.  Pure."""
+"""Reads the events of a recorded call as turns: prompts, the caller's action, and its outcome.  Pure."""
 
 from __future__ import annotations
 
@@ -14,22 +14,30 @@ from ivr.core.run_lengths import read_counts
 from ivr.core.vocabulary import FaultPart, Party, TransferStatus
 from ivr.nlu.classifier import Intent
 
-Doing = events.Heard | events.KeyPressed | events.NothingHeard
-"""What ends a question of ours."""
-
-
+CallerAction = events.Heard | events.KeyPressed | events.NothingHeard
+"""An event that ends a question."""
 SILENT_S = 0.6
-"""No turn ends before so much silence (seconds)."""
+"""Seconds of silence without which no turn ends."""
 
 
 @dataclass(frozen=True)
 class HistoryTurn:
-    """One turn of the caller as it was.  Times are seconds since the answer, ``at`` since 1970.
+    """One turn of the caller, as recorded.
 
-    ``since``: from here on he could be heard.  ``asked``: what was said to him before, ``told`` after it.
-    ``goes_on``: whether he stayed to hear what came of it; ``leads_to``: asks, transfers, hangs up.
-    ``wait_s``: the waiting time he was told on his way to a person.  ``course``: what the ear went by.
-    ``loaded``: understanding failed then, or did not answer in time.
+    number: place in the call, from 1.
+    part: number of its segment, from 0.
+    at: time of the action, in seconds since 1970.
+    t: the same in seconds since the answer.
+    since: seconds since the answer from which the caller could be heard.
+    action: what the caller did.
+    asked: prompts before the action.
+    understood, decided, chosen: the events that followed it.
+    told: prompts after the action.
+    leads_to: asks, transfers, hangs up, or empty when the caller left.
+    goes_on: whether the caller stayed for the outcome.
+    wait_s: waiting time announced before a transfer, in seconds.
+    trace: what the listener noted of the turn, if it did.
+    loaded: whether understanding failed or did not answer in time.
     """
 
     number: int
@@ -37,7 +45,7 @@ class HistoryTurn:
     at: float
     t: float
     since: float
-    doing: Doing
+    action: CallerAction
     asked: tuple[events.Said, ...]
     understood: events.Understood | None = None
     decided: tuple[events.Decided, ...] = ()
@@ -46,26 +54,26 @@ class HistoryTurn:
     leads_to: str = ""
     goes_on: bool = True
     wait_s: float = 0.0
-    course: events.Listened | None = None
+    trace: events.Listened | None = None
     loaded: bool = False
 
     @property
     def key(self) -> str:
-        """The key or keys he pressed."""
-        return self.doing.digit if isinstance(self.doing, events.KeyPressed) else ""
+        """The key or keys that the caller pressed."""
+        return self.action.digit if isinstance(self.action, events.KeyPressed) else ""
 
     @property
     def speech(self) -> events.Heard | None:
-        """What he said."""
-        return self.doing if isinstance(self.doing, events.Heard) else None
+        """What the caller said, or None."""
+        return self.action if isinstance(self.action, events.Heard) else None
 
     @property
     def urgent(self) -> bool:
-        """Whether an emergency word was heard: understanding is not asked then."""
+        """Whether an emergency word was heard: then understanding is not asked."""
         return self.understood is None and any(one.intent == EMERGENCY for one in self.decided)
 
     def heard(self) -> CallerReply:
-        """As the dialogue was given it."""
+        """Return the reply as the dialogue received it."""
         said = self.speech
         if said is None:
             return CallerReply(key=self.key)
@@ -75,7 +83,7 @@ class HistoryTurn:
         )  # fmt: skip
 
     def intent(self) -> Intent | None:
-        """What was understood; the events keep the two best."""
+        """Return what was understood, with the two best intents that the events keep."""
         if self.understood is None:
             return None
         best = (self.understood.intent, self.understood.confidence)
@@ -85,10 +93,14 @@ class HistoryTurn:
 
 @dataclass(frozen=True)
 class CallSegment:
-    """A stretch of the call in one worker: from its beginning, or from a return (``status``) on.
+    """A part of the call within one worker: from the beginning, or from a return out of the dialplan.
 
-    ``lang`` is the caller's language at its beginning, ``seq`` the number of its CallStarted; ``given_back`` by the
-    dialplan, without a status where a worker had been lost.
+    number: place in the call, from 0.
+    turns: its turns.
+    lang: the caller's language at its beginning, empty before it is chosen.
+    status: how the transfer before it ended.
+    seq: sequence number of its CallStarted.
+    given_back: whether the dialplan returned the call; without a status after the loss of a worker.
     """
 
     number: int
@@ -101,7 +113,15 @@ class CallSegment:
 
 @dataclass(frozen=True)
 class CallHistory:
-    """One call.  ``ear``: frames of what the ear got, by the ``seq`` of their part; empty where that was not kept."""
+    """One call.
+
+    number: the caller's pseudonym.
+    began: seconds since 1970.
+    parts: its segments.
+    recording: file of the recording below the state folder.
+    seconds: its duration.
+    frame_counts: number of captured frames, by the ``seq`` of their segment; empty when none were captured.
+    """
 
     call_id: str
     number: str
@@ -109,7 +129,7 @@ class CallHistory:
     parts: tuple[CallSegment, ...]
     recording: str = ""
     seconds: float = 0.0
-    ear: Mapping[int, int] = field(default_factory=dict)
+    frame_counts: Mapping[int, int] = field(default_factory=dict)
 
     @property
     def turns(self) -> tuple[HistoryTurn, ...]:
@@ -118,16 +138,19 @@ class CallHistory:
 
 
 def read(call_id: str, happened: Sequence[Stamped]) -> CallHistory:
-    """The story that the events tell."""
+    """Return the history of the call ``call_id``.
+
+    happened: its stored events, in order.
+    """
     starts = [index for index, item in enumerate(happened) if isinstance(item.event, events.CallStarted)]
     parts: list[CallSegment] = []
     lang = ""
     for place, start in enumerate(starts):
         end = starts[place + 1] if place + 1 < len(starts) else len(happened)
-        stretch = happened[start:end]
+        segment = happened[start:end]
         first = sum(len(part.turns) for part in parts) + 1
-        parts.append(_part(place, stretch, lang, first))
-        chosen = [item.event.lang for item in stretch if isinstance(item.event, events.LanguageChosen)]
+        parts.append(_part(place, segment, lang, first))
+        chosen = [item.event.lang for item in segment if isinstance(item.event, events.LanguageChosen)]
         lang = chosen[-1] if chosen else lang
     begun = [item.event for item in happened if isinstance(item.event, events.CallStarted)]
     kept = [item.event for item in happened if isinstance(item.event, events.RecordingKept)]
@@ -139,7 +162,7 @@ def read(call_id: str, happened: Sequence[Stamped]) -> CallHistory:
         parts=tuple(parts),
         recording=kept[-1].file if kept else "",
         seconds=ended[-1].seconds if ended else 0.0,
-        ear=read_counts(kept[-1].ear) if kept else {},
+        frame_counts=read_counts(kept[-1].ear) if kept else {},
     )
 
 
@@ -157,56 +180,56 @@ class _Open:
     leads_to: str = ""
     goes_on: bool = False
     wait_s: float = 0.0
-    course: events.Listened | None = None
+    trace: events.Listened | None = None
     loaded: bool = False
 
 
-def _part(number: int, stretch: Sequence[Stamped], lang: str, first: int) -> CallSegment:
+def _part(number: int, segment: Sequence[Stamped], lang: str, first: int) -> CallSegment:
     back = next(
-        (item for item in stretch if isinstance(item.event, events.HandOff) and item.event.status), None
+        (item for item in segment if isinstance(item.event, events.HandOff) and item.event.status), None
     )
     given_back_as = TransferStatus.LEAVING
     if back is not None and isinstance(back.event, events.HandOff):
         given_back_as = back.event.status
     turns = [
         _turn(first + index, number, one)
-        for index, one in enumerate(_opened(stretch, back.t if back else 0.0))
+        for index, one in enumerate(_opened(segment, back.t if back else 0.0))
     ]
-    begun = stretch[0].event
+    begun = segment[0].event
     given_back = isinstance(begun, events.CallStarted) and begun.part > 0
-    return CallSegment(number, tuple(turns), lang, given_back_as, stretch[0].seq, given_back)
+    return CallSegment(number, tuple(turns), lang, given_back_as, segment[0].seq, given_back)
 
 
-def _opened(stretch: Iterable[Stamped], since: float) -> Iterator[_Open]:
-    """Each turn with what belongs to it."""
-    now: _Open | None = None
+def _opened(segment: Iterable[Stamped], since: float) -> Iterator[_Open]:
+    """Yield each turn with the events that belong to it."""
+    current: _Open | None = None
     said: list[events.Said] = []
-    course: events.Listened | None = None
+    trace: events.Listened | None = None
     loaded = False
-    for item in stretch:
+    for item in segment:
         event = item.event
-        if isinstance(event, Doing):
-            if now is not None:
-                now.leads_to, now.goes_on = "asks", True
-                yield now
-            now, said = _Open(item, since, said, course=course, loaded=loaded), []
-            since, course, loaded = _over(item), None, False
+        if isinstance(event, CallerAction):
+            if current is not None:
+                current.leads_to, current.goes_on = "asks", True
+                yield current
+            current, said = _Open(item, since, said, trace=trace, loaded=loaded), []
+            since, trace, loaded = _over(item), None, False
         elif isinstance(event, events.Listened):
-            course = event
+            trace = event
         elif isinstance(event, events.Fault) and event.part == FaultPart.NLU:
             loaded = True
         elif isinstance(event, events.Said):
             said.append(event)
-            if now is not None:
-                now.told.append(event)
-        elif now is not None:
-            _note(now, event)
-    if now is not None:
-        yield now
+            if current is not None:
+                current.told.append(event)
+        elif current is not None:
+            _note(current, event)
+    if current is not None:
+        yield current
 
 
 def _over(item: Stamped) -> float:
-    """When the ear was through with a turn: of speech as soon as it was silent, however long decoding took."""
+    """Return when the listener finished a turn; speech ends with its silence, however long decoding took."""
     heard = isinstance(item.event, events.Heard)
     return min(item.t, item.event.end_s + SILENT_S) if heard else item.t  # type: ignore[attr-defined]
 
@@ -228,16 +251,20 @@ def _note(turn: _Open, event: events.Event) -> None:
 
 
 def _turn(number: int, part: int, one: _Open) -> HistoryTurn:
-    assert isinstance(one.item.event, Doing)
+    assert isinstance(one.item.event, CallerAction)
     return HistoryTurn(
         number, part, one.item.at, one.item.t, one.since, one.item.event, tuple(one.asked), one.understood,
         tuple(one.decided), one.chosen, tuple(one.told), one.leads_to, one.goes_on, one.wait_s,
-        one.course, one.loaded,
+        one.trace, one.loaded,
     )  # fmt: skip
 
 
-def message_then(told: Sequence[events.Said]) -> RecordedMessage | None:
-    """The message that he left after this, by what was said next; None: he hung up in the midst of it."""
+def recorded_message(told: Sequence[events.Said]) -> RecordedMessage | None:
+    """Return the message that the caller left, judged by the prompts after it.
+
+    told: these prompts.
+    Returns None when the caller hung up during the message.
+    """
     for said in told:
         if said.key == Phrase.VOICEMAIL_FAILED:
             return RecordedMessage("then", 0.0, failed=True)

@@ -1,4 +1,4 @@
-"""`ivr replay`: which calls, by which workers, shown how."""
+"""`ivr replay` and `ivr golden`: select calls, replay them, show the results."""
 
 from __future__ import annotations
 
@@ -32,7 +32,15 @@ ENGINES = ("", "auto", "vosk", "whisper")
 
 @dataclass(frozen=True)
 class ReplaySelection:
-    """What the command line asks for."""
+    """The options of `ivr replay`; exactly one of ``calls``, ``since`` and ``suite`` is given.
+
+    calls: call IDs; since: a span such as 7d, or a day; suite: name of a golden set.
+    engine: auto, vosk or whisper, empty for the one of the settings.
+    workers: processes or actors; ray: address of a cluster, ``local``, or empty for processes.
+    anew: ignore cached results.
+    fail_on_change: return 1 when anything changed.
+    junit, html: files to write.
+    """
 
     calls: Sequence[str] = ()
     since: str = ""
@@ -48,8 +56,10 @@ class ReplaySelection:
 
 
 def run(settings: Settings, wanted: ReplaySelection) -> int:
-    """Replay and show; 1 when a call could not be replayed, a golden call broke, or anything changed where
-    that is not wanted.
+    """Replay the selected calls and print the result.
+
+    Returns 1 when a call could not be replayed, a golden call broke, or anything changed with ``fail_on_change``.
+    Raises UsageError when the options or the calls are wrong, SetupError when something is not installed.
     """
     if wanted.engine not in ENGINES:
         raise UsageError(f"--engine {wanted.engine}: write one of auto, vosk, whisper")
@@ -81,14 +91,17 @@ def run(settings: Settings, wanted: ReplaySelection) -> int:
 
 
 async def _replayed(settings: Settings, wanted: ReplaySelection, todo: Sequence[ReplayJob]) -> list[Result]:
-    """All results; Rasa runs for as long as it takes."""
+    """Return all results; a Rasa of our own ends with the replay."""
     async with serving.served(settings) as _:
         served = replace(settings, rasa_url=settings.rasa)
         return await asyncio.to_thread(lambda: list(replayed(served, wanted, todo)))
 
 
 def replayed(settings: Settings, wanted: ReplaySelection, todo: Sequence[ReplayJob]) -> Iterator[Result]:
-    """Results as they come; ``settings`` name a Rasa that runs."""
+    """Yield results as calls are finished, and show the progress on a terminal.
+
+    settings: name a running Rasa; wanted: the options; todo: the calls.
+    """
     run = RayPool(wanted.ray) if wanted.ray else jobs.pool
     for done, result in enumerate(
         jobs.replay_all(settings, todo, wanted.engine, wanted.workers, run, anew=wanted.anew), 1
@@ -99,7 +112,7 @@ def replayed(settings: Settings, wanted: ReplaySelection, todo: Sequence[ReplayJ
 
 
 def chosen(settings: Settings, wanted: ReplaySelection) -> list[ReplayJob]:
-    """The calls that were named, or all since then that were recorded."""
+    """Return the named calls, or all recorded calls of the span; raises UsageError when one cannot be replayed."""
     with drained_store(settings) as store:
         if wanted.calls:
             return [_named(store, settings, call_id) for call_id in wanted.calls]
@@ -118,7 +131,7 @@ def _named(store: Store, settings: Settings, call_id: str) -> ReplayJob:
 
 
 def job(store: Store, settings: Settings, row: CallRow) -> ReplayJob:
-    """A recorded call as a job."""
+    """Return the call of ``row`` as a job; ``store`` holds its events."""
     return ReplayJob(
         row.id, tuple(queries.events_of(store, row.id)), settings.state_dir.stored(row.recording)
     )
@@ -169,7 +182,11 @@ def _show_checks(checks: Sequence[golden.Check], wanted: ReplaySelection, took_s
 
 
 def add_golden(settings: Settings, call_id: str, name: str, note: str) -> None:
-    """Keep a recorded call in a golden set."""
+    """Add a recorded call to a golden set.
+
+    name: of the set; note: for its readers.
+    Raises UsageError when the call has no recording or the name is not allowed.
+    """
     with drained_store(settings) as store:
         kept = _named(store, settings, call_id)
     turns = golden.add(settings, name, kept, note)
@@ -179,7 +196,7 @@ def add_golden(settings: Settings, call_id: str, name: str, note: str) -> None:
 
 
 def golden_rows(settings: Settings) -> list[Row]:
-    """A row for each golden call."""
+    """Return a row for each golden call, for `ivr golden list`; raises ConfigError."""
     suites = [golden.load_suite(settings, name) for name in golden.names(settings)]
     return [
         {"set": suite.name, "call": call_id, "turns": len(call.turns), "note": call.note}

@@ -1,12 +1,12 @@
-"""Then and now: what differs in a turn, and which part made it differ.  Pure but for the walk's own dialogues.
+"""Compares a recorded turn with its replay and names the part that caused each difference.  Pure.
 
-From then to now one part at a time is swapped, and the step at which the outcome changes names the reason::
+One part after the other is replaced by today's.  The step at which the outcome changes names the reason::
 
-    what was decided then
-      | today's thresholds, content and flow, with what was heard and understood then
-      | today's intents, with the words of then
-      v today's recogniser and ear
-    what is decided now
+    recorded outcome
+      | today's thresholds, content and flow, with the recorded words and intent
+      | today's intents, with the recorded words
+      v today's recogniser and listener
+    current outcome
 """
 
 from __future__ import annotations
@@ -22,27 +22,31 @@ from ivr.evaluation.replay.audio_replay import ReplayedTurn
 from ivr.evaluation.replay.call_history import HistoryTurn
 from ivr.evaluation.replay.dialogue_replay import ReplayOutcome, Told
 
-EAR, RECOGNISER, INTENTS = "ear", "recogniser", "intents"
+LISTENER, RECOGNISER, INTENTS = "ear", "recogniser", "intents"
 THRESHOLD, CONTENT, FLOW = "threshold", "content", "flow"
 LOAD, LINE = "load", "line"
 
 
 @dataclass(frozen=True)
 class Difference:
-    """``what``: heard, understood, decided or told; ``reasons`` in the order of the walk."""
+    """One difference between the recorded and the replayed turn.
+
+    what: heard, understood, decided or told.
+    reasons: the parts that caused it, in the order in which they were replaced; at least one.
+    """
 
     what: str
     reasons: tuple[str, ...]
 
     @property
     def reason(self) -> str:
-        """The first of them."""
+        """The first part that caused it."""
         return self.reasons[0]
 
 
 @dataclass(frozen=True)
 class DiffStep:
-    """One stage of the walk: the outcome with some parts of then and some of now."""
+    """The outcome of one step, and the reply of the caller that led to it."""
 
     outcome: ReplayOutcome
     heard: CallerReply
@@ -50,74 +54,85 @@ class DiffStep:
 
 @dataclass(frozen=True)
 class Attribution:
-    """A turn's way from then to now.
+    """The outcomes of a turn while its parts are replaced by today's.
 
-    ``rules``: today's thresholds, content and flow on what was heard and understood then; ``meaning``: today's
-    intents too, on the words of then; ``now``: all of today.  ``known``: whether today's content knows the intent
-    of then.
+    recorded: as the call went.
+    rules: with today's thresholds, content and flow.
+    meaning: with today's intents too, on the recorded words.
+    current: with all of today's parts.
+    listened: what today's listener and recogniser made of the audio.
+    known: whether today's content has the recorded intent.
     """
 
-    then: DiffStep
+    recorded: DiffStep
     rules: DiffStep
     meaning: DiffStep
-    now: DiffStep
+    current: DiffStep
     listened: ReplayedTurn
     known: bool = True
 
 
 @dataclass(frozen=True)
 class ReplayReport:
-    """A turn, then and now."""
+    """A replayed turn of the call ``call``."""
 
     call: str
     turn: HistoryTurn
-    walk: Attribution
+    attribution: Attribution
     differences: tuple[Difference, ...]
 
     @property
     def changed(self) -> bool:
-        """Whether anything that was heard, understood, decided or said is another today."""
+        """Whether anything heard, understood, decided or said differs today."""
         return bool(self.differences)
 
     def row(self) -> dict[str, Any]:
-        """The line of `ivr replay --json`."""
-        now, then = self.walk.now, self.walk.then
+        """Return the line of `ivr replay --json`."""
+        current, recorded = self.attribution.current, self.attribution.recorded
         return {
             "call": self.call,
             "turn": self.turn.number,
             "t": round(self.turn.t, 2),
             "asked": [said.key for said in self.turn.asked],
-            "heard": {"then": _heard(then.heard), "now": _heard(now.heard, self.walk.listened.engine)},
-            "understood": {"then": _understood(then.heard), "now": _understood(now.heard)},
-            "decided": {"then": _decided(then.outcome), "now": _decided(now.outcome)},
-            "told": {"then": _told(then.outcome), "now": _told(now.outcome)},
-            "same_sound": self.walk.listened.same_sound,
+            "heard": {
+                "then": _heard(recorded.heard),
+                "now": _heard(current.heard, self.attribution.listened.engine),
+            },
+            "understood": {"then": _understood(recorded.heard), "now": _understood(current.heard)},
+            "decided": {"then": _decided(recorded.outcome), "now": _decided(current.outcome)},
+            "told": {"then": _told(recorded.outcome), "now": _told(current.outcome)},
+            "same_sound": self.attribution.listened.same_sound,
             "changed": self.changed,
             "differences": [asdict(one) | {"reason": one.reason} for one in self.differences],
         }
 
 
-def differences(turn: HistoryTurn, walk: Attribution) -> tuple[Difference, ...]:
-    """What is another today, and why."""
+def differences(turn: HistoryTurn, attribution: Attribution) -> tuple[Difference, ...]:
+    """Return what differs today, each with its reasons; empty when nothing does."""
     found: list[Difference] = []
-    ear = LINE if walk.listened.lost else EAR if _cut_otherwise(walk) else RECOGNISER
-    intents = LOAD if turn.loaded and walk.then.heard.intent is None else INTENTS
-    if _words(walk.then.heard) != _words(walk.now.heard):
-        found.append(Difference("heard", (ear,)))
-    if _intent(walk.then.heard) != _intent(walk.now.heard):
-        by_model = _intent(walk.meaning.heard) != _intent(walk.then.heard)
-        by_ear = _intent(walk.meaning.heard) != _intent(walk.now.heard)
-        found.append(Difference("understood", tuple([intents] * by_model + [ear] * by_ear)))
-    if walk.then.outcome.decided != walk.now.outcome.decided or _language(walk.then) != _language(walk.now):
-        found.append(Difference("decided", _reasons(walk, ear, intents, _decision)))
-    if not _same_told(turn, walk.then.outcome, walk.now.outcome):
-        reasons = _reasons(walk, ear, intents, lambda step: _said_by(turn, walk, step))
+    listener = LINE if attribution.listened.lost else LISTENER if _cut_otherwise(attribution) else RECOGNISER
+    intents = LOAD if turn.loaded and attribution.recorded.heard.intent is None else INTENTS
+    if _words(attribution.recorded.heard) != _words(attribution.current.heard):
+        found.append(Difference("heard", (listener,)))
+    if _intent(attribution.recorded.heard) != _intent(attribution.current.heard):
+        by_model = _intent(attribution.meaning.heard) != _intent(attribution.recorded.heard)
+        by_ear = _intent(attribution.meaning.heard) != _intent(attribution.current.heard)
+        found.append(Difference("understood", tuple([intents] * by_model + [listener] * by_ear)))
+    if attribution.recorded.outcome.decided != attribution.current.outcome.decided or _language(
+        attribution.recorded
+    ) != _language(attribution.current):
+        found.append(Difference("decided", _reasons(attribution, listener, intents, _decision)))
+    if not _same_told(turn, attribution.recorded.outcome, attribution.current.outcome):
+        reasons = _reasons(attribution, listener, intents, lambda step: _said_by(turn, attribution, step))
         found.append(Difference("told", reasons))
     return tuple(found)
 
 
 def summed(calls: int, rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """The last line of `ivr replay`: counts over the rows of so many calls."""
+    """Return the summary line of `ivr replay --json`.
+
+    calls: number of calls; rows: the rows of all their turns (``ReplayReport.row``).
+    """
     reasons: dict[str, int] = {}
     whats: dict[str, int] = {}
     for row in rows:
@@ -137,40 +152,42 @@ def summed(calls: int, rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
-def _cut_otherwise(walk: Attribution) -> bool:
-    """Whether the ear heard another stretch than then, or speech where there was none."""
-    then, now = walk.then.heard, walk.now.heard
-    if walk.listened.heard is None:  # it waits for more than the recording has
+def _cut_otherwise(attribution: Attribution) -> bool:
+    """Whether the listener heard other audio than in the call, or speech where there was none."""
+    recorded, current = attribution.recorded.heard, attribution.current.heard
+    if attribution.listened.heard is None:  # the recording ended before the turn did
         return True
-    return then.spoke != now.spoke or bool(then.key) != bool(now.key) or not walk.listened.same_cut
+    if recorded.spoke != current.spoke or bool(recorded.key) != bool(current.key):
+        return True
+    return not attribution.listened.same_cut
 
 
-def _reasons(walk: Attribution, ear: str, intents: str, view: Any) -> tuple[str, ...]:
-    """The steps at which the view of the outcome changes."""
+def _reasons(attribution: Attribution, listener: str, intents: str, view: Any) -> tuple[str, ...]:
+    """Return the steps at which ``view`` of the outcome changes."""
     found = []
-    if view(walk.then) != view(walk.rules):
-        found.append(_rule(walk))
-    if view(walk.rules) != view(walk.meaning):
+    if view(attribution.recorded) != view(attribution.rules):
+        found.append(_rule(attribution))
+    if view(attribution.rules) != view(attribution.meaning):
         found.append(intents)
-    if view(walk.meaning) != view(walk.now):
-        found.append(ear)
+    if view(attribution.meaning) != view(attribution.current):
+        found.append(listener)
     return tuple(found) or (FLOW,)
 
 
-def _rule(walk: Attribution) -> str:
-    """Which rule of today makes another outcome of what was heard and understood then."""
-    then, rules = walk.then.outcome, walk.rules.outcome
-    if not walk.known:
+def _rule(attribution: Attribution) -> str:
+    """Return which of today's rules changes the outcome of the recorded words and intent."""
+    recorded, rules = attribution.recorded.outcome, attribution.rules.outcome
+    if not attribution.known:
         return CONTENT
-    if then.decided != rules.decided:
-        before, after = then.decided[:1], rules.decided[:1]
-        followed = before and after and before == after  # the gate agrees, what it led to does not
-        return FLOW if followed or not before or not walk.then.heard.spoke else THRESHOLD
+    if recorded.decided != rules.decided:
+        before, after = recorded.decided[:1], rules.decided[:1]
+        followed = before and after and before == after  # same verdict of the gate, another consequence
+        return FLOW if followed or not before or not attribution.recorded.heard.spoke else THRESHOLD
     texts = {(told.key, told.text) for told in rules.told}
     keys = {told.key for told in rules.told}
     return (
         CONTENT
-        if any(told.key in keys and (told.key, told.text) not in texts for told in then.told)
+        if any(told.key in keys and (told.key, told.text) not in texts for told in recorded.told)
         else FLOW
     )
 
@@ -179,21 +196,21 @@ def _decision(step: DiffStep) -> object:
     return step.outcome.decided, _language(step)
 
 
-def _said_by(turn: HistoryTurn, walk: Attribution, step: DiffStep) -> object:
-    """What was said, cut to what the caller stayed to hear."""
+def _said_by(turn: HistoryTurn, attribution: Attribution, step: DiffStep) -> object:
+    """Return what was said, up to where the caller stopped listening."""
     whole = step.outcome.told
-    told = whole[: len(walk.then.outcome.told)] if _cut_short(turn) else whole
+    told = whole[: len(attribution.recorded.outcome.told)] if _cut_short(turn) else whole
     return told, step.outcome.leads_to if turn.goes_on else ""
 
 
-def _same_told(turn: HistoryTurn, then: ReplayOutcome, now: ReplayOutcome) -> bool:
-    told: Sequence[Told] = now.told[: len(then.told)] if _cut_short(turn) else now.told
-    same_way = not turn.goes_on or then.leads_to == now.leads_to
-    return tuple(told) == then.told and same_way
+def _same_told(turn: HistoryTurn, recorded: ReplayOutcome, current: ReplayOutcome) -> bool:
+    told: Sequence[Told] = current.told[: len(recorded.told)] if _cut_short(turn) else current.told
+    same_way = not turn.goes_on or recorded.leads_to == current.leads_to
+    return tuple(told) == recorded.told and same_way
 
 
 def _cut_short(turn: HistoryTurn) -> bool:
-    """Whether the caller did not hear all of it: he spoke into it, or hung up."""
+    """Whether the caller did not hear all of it: they barged in or hung up."""
     return not turn.goes_on or any(said.interrupted for said in turn.told) or not turn.told
 
 

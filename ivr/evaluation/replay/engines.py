@@ -1,4 +1,7 @@
-"""Today's recogniser and intents for a replay: in a thread of real time, while the replay's clock stands still."""
+"""Today's recogniser and intents for replays.
+
+They run in a thread with a real-time event loop, while the replay's virtual clock stands still.
+"""
 
 from __future__ import annotations
 
@@ -22,9 +25,10 @@ Listen = Callable[[Utterance], Coroutine[Any, Any, Transcript | None]]
 
 
 class ReplayEngines:
-    """``with Engines.load(settings, langs) as engines``: ask them from any event loop.
+    """A recogniser and a classifier that any event loop may ask; a context manager.
 
-    The same sound or sentence is worked on once.
+    Results are cached: the same audio or sentence is processed once.
+    recogniser, classifier: the engines; they are closed on exit.
     """
 
     def __init__(self, recogniser: Recogniser, classifier: HttpClassifier) -> None:
@@ -36,7 +40,11 @@ class ReplayEngines:
 
     @classmethod
     def load(cls, settings: Settings, langs: Sequence[str], engine: str = "") -> ReplayEngines:
-        """Those of today; raises SetupError where the recogniser is not installed."""
+        """Return the engines that ``settings`` name.
+
+        langs: languages of the calls; engine: auto, vosk or whisper, empty for the one of the settings.
+        Raises SetupError when the recogniser is not installed.
+        """
         recogniser = with_endpointing(settings, choose(settings, langs, engine))
         return cls(recogniser, HttpClassifier(settings.rasa, timeout_s=30.0))
 
@@ -52,29 +60,36 @@ class ReplayEngines:
         self._loop.close()
 
     async def quick(self, pcm: bytes, langs: Sequence[str], hotwords: str) -> Transcript | None:
-        """What the recogniser makes of slin16 in a hurry; raises RecogniserError."""
+        """Return the transcript of a quick decode, or None when the recogniser has none.
+
+        pcm: 16-bit samples at 16 kHz; langs: languages to choose from; hotwords: words to expect.
+        Raises RecogniserError.
+        """
         return await self._once("quick", lambda said: said.quick(), pcm, langs, hotwords)
 
     async def transcribe(self, pcm: bytes, langs: Sequence[str], hotwords: str) -> Transcript:
-        """What it makes of it at leisure; raises RecogniserError."""
+        """Return the transcript of a full decode; arguments and errors as for ``quick``."""
         transcript = await self._once("", lambda said: said.decode(), pcm, langs, hotwords)
         assert transcript is not None
         return transcript
 
     async def again(self, pcm: bytes, langs: Sequence[str], hotwords: str) -> Transcript | None:
-        """What a second listening makes of it; raises RecogniserError."""
+        """Return the transcript of a second decode, or None; arguments and errors as for ``quick``."""
         return await self._once("again", lambda said: said.again(), pcm, langs, hotwords)
 
     async def understand(self, text: str, lang: str) -> Intent:
-        """What Rasa makes of a sentence; raises NluUnavailable."""
+        """Return the intent of ``text`` in language ``lang``; raises NluUnavailable."""
         key = (text, lang)
         if key not in self._intents:
             self._intents[key] = await self._outside(self._classifier.classify(text, lang))
         return self._intents[key]
 
-    async def judge(self, heard: Transcript, office: Content, lang: str) -> Interpretation:
-        """As the live call judges a final transcript."""
-        return await interpret(heard, lang, office, self.understand)
+    async def interpret(self, heard: Transcript, content: Content, lang: str) -> Interpretation:
+        """Return the interpretation of a final transcript, as in a live call; raises NluUnavailable.
+
+        heard: the transcript; content: today's content; lang: the caller's language.
+        """
+        return await interpret(heard, lang, content, self.understand)
 
     async def _once(
         self, how: str, listen: Listen, pcm: bytes, langs: Sequence[str], hotwords: str
@@ -87,7 +102,10 @@ class ReplayEngines:
         return self._transcripts[key]
 
     async def _outside(self, work: Coroutine[Any, Any, T]) -> T:
-        """The result of ``work``, done in our thread; the caller's clock counts it as a thread of its own."""
+        """Return the result of ``work``, which runs in the engines' thread.
+
+        An executor waits for it, because a virtual clock stands still while an executor is busy.
+        """
         return await asyncio.get_running_loop().run_in_executor(None, self._run, work)
 
     def _run(self, work: Coroutine[Any, Any, T]) -> T:

@@ -1,5 +1,6 @@
-"""What quality assurance keeps of a call, for its erasure: results of replays, golden copies with what was expected
-of them, and the sentences of it that were proposed as examples.
+"""Erases what quality assurance keeps of a call.
+
+That is results of replays, golden copies with their expectations, and sentences proposed as examples.
 """
 
 from __future__ import annotations
@@ -15,7 +16,10 @@ ITEM = re.compile(r"^  - to:.*\n(?:    .*\n?)*", re.MULTILINE)
 
 
 def forget(settings: Settings, call_id: str) -> None:
-    """Delete all of it; safe to do twice."""
+    """Delete everything kept of the call ``call_id``; repeating it does no harm.
+
+    Raises ConfigError when a golden set cannot be read.
+    """
     for path in proposals(settings).glob("*.yml"):
         text = path.read_text("utf-8")
         kept = ITEM.sub(lambda item: "" if f'turn: "{call_id}/' in item[0] else item[0], text)

@@ -1,7 +1,7 @@
-"""Golden calls: named sets of recorded calls, and the decisions that are expected of today's service.
+"""Golden calls: named sets of recorded calls, with the decisions expected of today's service.
 
-A set is ``golden/<set>.yml`` in the state folder, for people to read and edit, with a copy of each call's events and
-of its caller's side beside it, so that a set outlives the retention of recordings::
+A set is ``golden/<set>.yml`` in the state folder, which people read and edit.  Beside it are copies of each call's
+events and of the caller's audio, so a set outlives the retention of recordings::
 
     calls:
       main-1795318814.0:
@@ -11,7 +11,7 @@ of its caller's side beside it, so that a set outlives the retention of recordin
           2: {heard: how much is the eiffel tower, decision: answer, intent: eiffel.price}
           3: {heard: "yes", tells: [eiffel.price, anything_else]}
 
-``heard`` is there for the reader.  A turn that is not named is not judged.
+``heard`` only informs the reader.  Turns that are not named are not checked.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from ivr.core.events import from_json, to_json
 from ivr.core.settings import Settings
 from ivr.core.yamlfile import Strict, dump, load
 from ivr.evaluation.replay.call_history import HistoryTurn, read
-from ivr.evaluation.replay.dialogue_replay import then
+from ivr.evaluation.replay.dialogue_replay import recorded_outcome
 from ivr.evaluation.replay.jobs import ReplayJob, Result, Row
 from ivr.store.audio_capture import capture_of
 
@@ -40,7 +40,7 @@ NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,40}")
 
 
 def _number(value: object) -> object:
-    """Keys of a YAML map are texts."""
+    """Convert a key of a YAML map, which is a text."""
     return int(value) if isinstance(value, str) and value.isdecimal() else value
 
 
@@ -48,7 +48,10 @@ TurnNumber = Annotated[int, BeforeValidator(_number), Field(ge=1)]
 
 
 class Expected(Strict):
-    """What a turn shall lead to; what is empty is not judged."""
+    """The expectation of a turn; empty fields are not checked.
+
+    heard: the words or key, for the reader; tells: keys of the prompts that follow.
+    """
 
     heard: str = ""
     decision: str = ""
@@ -57,28 +60,31 @@ class Expected(Strict):
 
 
 class GoldenCall(Strict):
-    """One call; ``turns`` by their number."""
+    """The expectations of one call, by number of the turn."""
 
     note: str = ""
     turns: dict[TurnNumber, Expected] = {}
 
 
 class GoldenFile(Strict):
-    """The whole file."""
+    """The file of a set."""
 
     calls: dict[str, GoldenCall] = {}
 
 
 @dataclass(frozen=True)
 class Suite:
-    """A set with its folder."""
+    """A set.
+
+    name: its name; folder: holds the copies of its calls; calls: expectations by call ID.
+    """
 
     name: str
     folder: Path
     calls: dict[str, GoldenCall]
 
     def jobs(self) -> list[ReplayJob]:
-        """Its calls to replay; raises UsageError where a copy is missing."""
+        """Return its calls as jobs; raises UsageError when a copy is missing."""
         return [self._job(call_id) for call_id in self.calls]
 
     def _job(self, call_id: str) -> ReplayJob:
@@ -94,7 +100,11 @@ class Suite:
 
 @dataclass(frozen=True)
 class Check:
-    """One expectation, and what came of it; ``why`` is empty when it holds."""
+    """The check of one expectation.
+
+    suite: name of the set; call: ID of the call; turn: number of the turn.
+    why: what differs, empty when the expectation holds.
+    """
 
     suite: str
     call: str
@@ -104,7 +114,7 @@ class Check:
 
     @property
     def broken(self) -> bool:
-        """Whether the call would go otherwise today."""
+        """Whether the expectation does not hold."""
         return bool(self.why)
 
     def __str__(self) -> str:
@@ -112,7 +122,7 @@ class Check:
         return f"{self.suite}: call {self.call}, turn {self.turn}{said}: {self.why or 'as expected'}"
 
     def row(self) -> dict[str, Any]:
-        """As JSON."""
+        """Return the line of `ivr replay --suite NAME --json`."""
         return {
             "suite": self.suite, "call": self.call, "turn": self.turn, **self.expected.model_dump(),
             "broken": self.broken, "why": self.why,
@@ -120,12 +130,12 @@ class Check:
 
 
 def names(settings: Settings) -> list[str]:
-    """The sets there are."""
+    """Return the names of all sets, sorted."""
     return sorted(path.stem for path in settings.state_dir.golden.glob("*.yml"))
 
 
 def load_suite(settings: Settings, name: str) -> Suite:
-    """A set; raises UsageError when there is none of that name, ConfigError when its file has errors."""
+    """Return the set ``name``; raises UsageError when it does not exist, ConfigError when its file has errors."""
     path = _file(settings, name)
     if not path.is_file():
         known = ", ".join(names(settings)) or "none yet"
@@ -137,9 +147,11 @@ def load_suite(settings: Settings, name: str) -> Suite:
 
 
 def add(settings: Settings, name: str, job: ReplayJob, note: str = "") -> dict[int, Expected]:
-    """Keep a call in a set, expected to go as it went; returns what is expected of each turn.
+    """Add a call to a set and expect it to go as recorded; existing expectations of the call stay.
 
-    Expectations that somebody wrote for it before stay.
+    name: of the set, which is created if missing; note: for readers, empty to keep the present one.
+    Returns the expectation of each turn.  Raises UsageError when the name is not allowed, AudioError when the
+    recording cannot be read, ConfigError when the file of the set has errors.
     """
     path = _file(settings, name)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -160,7 +172,7 @@ def add(settings: Settings, name: str, job: ReplayJob, note: str = "") -> dict[i
 
 
 def remove(settings: Settings, name: str, call_id: str) -> None:
-    """Take a call out of a set, with its copies."""
+    """Remove a call and its copies from the set ``name``; raises as ``load_suite`` does."""
     suite = load_suite(settings, name)
     for path in copies(suite.folder, call_id):
         path.unlink(missing_ok=True)
@@ -170,7 +182,10 @@ def remove(settings: Settings, name: str, call_id: str) -> None:
 
 
 def check(suite: Suite, results: Sequence[Result]) -> list[Check]:
-    """Every expectation of a set against its replayed calls."""
+    """Return a check of every expectation of a set.
+
+    results: of its replayed calls; those of other calls are ignored.
+    """
     rows = {(row["call"], row["turn"]): row for result in results for row in result.rows}
     errors = {result.call_id: result.error for result in results if result.error}
     found: list[Check] = []
@@ -204,7 +219,7 @@ def _said(decision: tuple[str | None, str | None]) -> str:
 
 
 def _expected(turn: HistoryTurn) -> Expected:
-    outcome = then(turn)
+    outcome = recorded_outcome(turn)
     decision, intent, _ = outcome.last
     said = turn.speech
     heard = f"key {turn.key}" if turn.key else said.text if said else "(nothing)"

@@ -1,4 +1,4 @@
-"""The golden calls against content that is about to be published."""
+"""Checks the golden calls against content that is about to be published."""
 
 from __future__ import annotations
 
@@ -17,13 +17,18 @@ Progress = Callable[[int, int], None]
 
 
 def broken(content: Settings, progress: Progress) -> list[Check]:
-    """The expectations that do not hold with ``content``, over all sets; its trained model is there."""
+    """Return the expectations of all golden sets that do not hold with the content.
+
+    content: settings whose root is the content to check; its model is trained.
+    progress: called with the numbers of finished and of all calls after each call.
+    Raises UsageError when the copy of a call is missing, ConfigError when a set cannot be read.
+    """
     suites = [golden.load_suite(content, name) for name in golden.names(content)]
     todo = [(suite, job) for suite in suites for job in suite.jobs()]
     if not todo:
         return []
-    apart = dataclasses.replace(content, rasa_url="", rasa_port=free_port())
-    return asyncio.run(_broken(apart, suites, progress))
+    staging = dataclasses.replace(content, rasa_url="", rasa_port=free_port())
+    return asyncio.run(_broken(staging, suites, progress))
 
 
 async def _broken(content: Settings, suites: list[golden.Suite], progress: Progress) -> list[Check]:
@@ -33,7 +38,7 @@ async def _broken(content: Settings, suites: list[golden.Suite], progress: Progr
 
 
 def _checked(served: Settings, suites: list[golden.Suite], progress: Progress) -> list[Check]:
-    """One call may be in several sets: it is replayed once."""
+    """Replay each call once, even if several sets hold it."""
     calls = {job.call_id: job for suite in suites for job in suite.jobs()}
     results = []
     for result in jobs.replay_all(served, list(calls.values()), "", os.cpu_count() or 1, jobs.pool):

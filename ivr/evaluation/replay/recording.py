@@ -1,4 +1,4 @@
-"""A recording on the ear's own grid of frames, and who speaks in them."""
+"""The caller's side of a recording as the listener's frames of 20 ms, with their probability of speech."""
 
 from __future__ import annotations
 
@@ -15,30 +15,39 @@ from ivr.core.run_lengths import read_runs
 from ivr.speech.vad import Vad
 
 AHEAD = 1
-"""Frames by which a recording begins before the ear: measured on real calls, the same in each."""
+"""Frames by which Asterisk's recording begins before the listener: measured on real calls, the same in each."""
 STEP_BYTES = FRAME_BYTES // 2
-"""Ear and recording drift apart by half frames: 10 ms are Asterisk's own step."""
+"""Bytes of 10 ms, Asterisk's own step: listener and recording drift apart by multiples of it."""
 DRIFT = 600
-"""Steps (6 s) within which a stretch of audio is looked for: where a key is down, or this machine is late, the ear
-fills in silence that the recording does not have."""
+"""Steps (6 s) to either side within which decoded audio is searched.
+
+While a key is down or the machine is late, the listener inserts silence that the recording does not have.
+"""
 SILENCE = bytes(FRAME_BYTES)
 
 
 @dataclass(frozen=True)
 class CallRecording:
-    """The caller's side of a call, as ``frames`` of 20 ms from the answer on."""
+    """The caller's side of a call.
+
+    frames: 20 ms each, 16-bit samples at 16 kHz, from the answer on.
+    """
 
     frames: Sequence[bytes]
 
     @classmethod
     def read(cls, path: Path) -> CallRecording:
-        """The left channel of a recording; raises AudioError."""
+        """Return the left channel of the audio file ``path``; raises AudioError."""
         channels, rate = read_channels(path)
         return cls(list(frames(resample(channels[0], rate, RATE)))[AHEAD:])
 
     @classmethod
-    def tapes(cls, path: Path, parts: Mapping[int, int]) -> dict[int, CallRecording]:
-        """What the ear got in each part of a call, by the part's ``seq``; raises AudioError."""
+    def captures(cls, path: Path, parts: Mapping[int, int]) -> dict[int, CallRecording]:
+        """Return the audio that the listener received, by the ``seq`` of each segment of the call.
+
+        path: the captured audio; parts: number of frames by ``seq``, in the order of the file.
+        Raises AudioError.
+        """
         channels, _ = read_channels(path)
         heard = list(frames(channels[0]))
         found: dict[int, CallRecording] = {}
@@ -48,21 +57,25 @@ class CallRecording:
             start += count
         return found
 
-    def lasting(self, seconds: float) -> CallRecording:
-        """At least so long: a telephone that sends nothing is not recorded, the ear hears silence."""
+    def padded(self, seconds: float) -> CallRecording:
+        """Return the recording, extended with silence to at least ``seconds``.
+
+        Asterisk does not record a telephone that sends nothing, while the listener hears silence.
+        """
         missing = round(seconds / FRAME_S) - len(self.frames)
         return CallRecording([*self.frames, *[SILENCE] * missing]) if missing > 0 else self
 
     @cached_property
     def voice(self) -> list[float]:
-        """The probability of speech in each frame, by a detector that heard all of the call before it."""
+        """The probability of speech (0 to 1) in each frame, by a detector that heard the call from its beginning."""
         vad = Vad()
         return [vad.probability(frame) for frame in self.frames]
 
-    def stretch(self, heard: Heard, late_s: float = 0.0) -> bytes | None:
-        """The audio that the live ear decoded, where it is here sample for sample: its CRC-32 tells.
+    def decoded_audio(self, heard: Heard, late_s: float = 0.0) -> bytes | None:
+        """Return the audio that was decoded in the call, found by its CRC-32; None when it is not in the recording.
 
-        ``late_s``: by how much times in ``heard`` are later than here.
+        heard: the event of the turn.
+        late_s: seconds by which the times in ``heard`` are later than those of this recording.
         """
         first = round((heard.from_s - late_s) / FRAME_S)
         count = round((heard.to_s - heard.from_s) / FRAME_S)
@@ -82,11 +95,11 @@ class CallRecording:
 
 
 def gaps(heard: Heard) -> frozenset[int]:
-    """The frames of a decoded stretch that held no sound at all, counted from its beginning."""
+    """Return the numbers of the frames of a turn's decoded audio that the listener inserted as silence."""
     return read_runs(heard.gaps)
 
 
 def _with_gaps(sound: Sequence[bytes], silent: frozenset[int], count: int) -> bytes:
-    """Frames with silence put in between, at these places of ``count``."""
+    """Return ``count`` frames: silence at the places ``silent``, and ``sound`` at the others."""
     left = iter(sound)
     return b"".join(SILENCE if place in silent else next(left, b"") for place in range(count))

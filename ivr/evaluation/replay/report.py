@@ -1,4 +1,4 @@
-"""Replays for people and for build servers: cells of a table, one HTML page, JUnit XML.  Pure text."""
+"""Replays as cells of a table, as an HTML page and as JUnit XML for build servers.  Pure."""
 
 from __future__ import annotations
 
@@ -13,13 +13,16 @@ Row = Mapping[str, Any]
 
 
 def cells(row: Row) -> tuple[str, str, str, str]:
-    """Heard then and now, decided then and now."""
+    """Return four cells of a row: heard as recorded and today, decided as recorded and today."""
     heard, decided = row["heard"], row["decided"]
     return _heard(heard["then"]), _heard(heard["now"]), _decided(decided["then"]), _decided(decided["now"])
 
 
 def sentence(total: Mapping[str, Any]) -> str:
-    """The summary in one line."""
+    """Return the summary as one line.
+
+    total: the counts of ``diff.summed``, with ``kept`` (calls) and ``seconds``.
+    """
     reasons = ", ".join(f"{reason} {count}" for reason, count in total["reasons"].items())
     because = f" ({reasons})" if reasons else ""
     return (
@@ -46,7 +49,10 @@ def html(title: str, rows: Sequence[Row], checks: Sequence[Check] = ()) -> str:
 
 
 def junit(suite: str, checks: Sequence[Check]) -> str:
-    """Golden calls as JUnit XML: a case for each expectation."""
+    """Return golden calls as JUnit XML with a case for each expectation.
+
+    suite: name of the set; checks: its expectations.
+    """
     root = ElementTree.Element("testsuite", name=f"golden {suite}", tests=str(len(checks)),
                                failures=str(sum(check.broken for check in checks)))  # fmt: skip
     for check in checks:
@@ -57,7 +63,10 @@ def junit(suite: str, checks: Sequence[Check]) -> str:
 
 
 def junit_of_rows(rows: Sequence[Row], failed: Mapping[str, str]) -> str:
-    """A replay as JUnit XML: a case for each turn, a failure where it changed."""
+    """Return a replay as JUnit XML: a case for each turn, a failure for each change, an error for each failed call.
+
+    rows: one for each turn; failed: error text by call ID.
+    """
     changed = sum(bool(row["changed"]) for row in rows)
     root = ElementTree.Element("testsuite", name="replay", tests=str(len(rows) + len(failed)),
                                failures=str(changed), errors=str(len(failed)))  # fmt: skip
@@ -76,7 +85,7 @@ def junit_of_rows(rows: Sequence[Row], failed: Mapping[str, str]) -> str:
 
 
 def because(row: Row) -> str:
-    """What differs, and why."""
+    """Return what differs in a row, and why."""
     return ", ".join(f"{one['what']}: {'+'.join(one['reasons'])}" for one in row["differences"])
 
 
@@ -98,7 +107,7 @@ def _decided(decided: Mapping[str, Any]) -> str:
 
 
 def _clean(text: str) -> str:
-    """Without what XML does not know."""
+    """Return ``text`` without characters that XML does not allow."""
     return "".join(sign for sign in text if sign.isprintable() or sign in "\n\t")
 
 

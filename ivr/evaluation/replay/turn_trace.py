@@ -1,6 +1,7 @@
-"""A turn's course as the live ear noted it: when we spoke and how long decodes took, in the ear's own frames.
+"""The trace of a turn as the live listener noted it: frames in which a prompt played, and durations of decodes.
 
-With the same frames and the same course the ear does the same, however late the machine was then.
+Times are counted in the listener's frames.  With the same frames and the same trace the listener does the same,
+however slow the machine was during the call.
 """
 
 from __future__ import annotations
@@ -12,44 +13,50 @@ from ivr.core import events
 from ivr.core.run_lengths import read_runs
 
 THROWN_AWAY_S = HANG_S - 0.5
-"""A decode that was thrown away took longer than the caller's pause; the ear gives up one that takes HANG_S."""
+"""Seconds assumed for a discarded decode.
+
+It took longer than the caller's pause; the listener gives up a decode that takes HANG_S.
+"""
 
 
-class Spoken:
-    """A mouth that speaks in the frames in which it spoke then, until today's ear cuts it."""
+class RecordedPrompt:
+    """A player that speaks in the frames in which it spoke in the call, until today's listener stops it.
 
-    def __init__(self, course: events.Listened) -> None:
-        self._frames = read_runs(course.prompt)
+    trace: the event in which the live listener noted the turn.
+    """
+
+    def __init__(self, trace: events.Listened) -> None:
+        self._frames = read_runs(trace.prompt)
         self._cut = False
-        self.frame = course.since
-        """The frame that the ear hears next."""
+        self.frame = trace.since
+        """The number of the frame that the listener hears next."""
 
     def begin(self) -> None:
-        """A prompt begins."""
+        """Begin a prompt."""
         self._cut = False
 
     @property
     def speaking(self) -> bool:
-        """Whether we spoke then, and today's ear has not stopped it."""
+        """Whether the prompt played in this frame of the call and today's listener has not stopped it."""
         return self.frame in self._frames and not self._cut
 
     async def hold(self) -> None:
-        """On hold it counts as speaking."""
+        """Pause the prompt: it still counts as speaking."""
 
     def resume(self) -> None:
-        """It goes on."""
+        """Go on after ``hold``."""
 
     async def flush(self) -> None:
-        """Silence."""
+        """Stop the prompt."""
         self._cut = True
 
 
-def decodes(course: events.Listened) -> dict[int, Decode]:
-    """The turn's decodes by the frame at which each began."""
-    noted = map(Decode.read, filter(None, course.decodes.split(",")))
+def decodes(trace: events.Listened) -> dict[int, Decode]:
+    """Return the decodes noted in ``trace``, by the frame at which each began."""
+    noted = map(Decode.read, filter(None, trace.decodes.split(",")))
     return {decode.start: decode for decode in noted}
 
 
 def took_s(decode: Decode) -> float:
-    """Seconds that it took: until after the last frame that passed, and before the next."""
+    """Return the seconds that a decode took: half a frame more than the frames that passed meanwhile."""
     return THROWN_AWAY_S if decode.took is None else (decode.took + 0.5) * FRAME_S

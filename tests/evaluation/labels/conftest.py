@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from ivr.core import events, settings
-from ivr.core.settings import Settings
+from ivr.core import events
+from ivr.core.settings import Settings, load
 from ivr.store.database import Store
 from ivr.store.journal import Journal
 from tests.conftest import ROOT
@@ -22,19 +22,19 @@ Tell = Callable[..., None]
 
 
 @pytest.fixture
-def office(tmp_path: Path, database: str) -> Settings:
+def settings(tmp_path: Path, database: str) -> Settings:
     """Settings of the office."""
     for folder in ("nlu", "dialplans", "voices"):
         shutil.copytree(ROOT / folder, tmp_path / "root" / folder)
     env = {"IVR_VAR": str(tmp_path / "var"), "IVR_DATABASE_URL": database, "IVR_INSTANCE": "t"}
-    return settings.load(env, tmp_path / "root")
+    return load(env, tmp_path / "root")
 
 
 @pytest.fixture
-def tell(office: Settings) -> Iterator[Tell]:
+def tell(settings: Settings) -> Iterator[Tell]:
     """Put a call's events into the store; it began a minute ago, or ``days`` before."""
-    store = Store(office.database)
-    journal = Journal(office.state / "spool", store, office.pseudonyms)
+    store = Store(settings.database)
+    journal = Journal(settings.state / "spool", store, settings.pseudonyms)
 
     def put(call_id: str, *happened: events.Event, days: float = 0.0) -> None:
         first = events.Sequence().next() - round((60 + days * 86_400) * 1e9)

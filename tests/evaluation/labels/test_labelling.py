@@ -28,9 +28,9 @@ NEW_QUESTION = "combien faut-il débourser à cinq sur la grande dame de métal"
 NEW_EXAMPLE = "ma belle-mère voudrait grimper là-haut ça va lui coûter bonbon"
 
 
-def label(office: Settings, turn: str, person: str = "ana", words: str | None = None, intent: str = "",
+def label(settings: Settings, turn: str, person: str = "ana", words: str | None = None, intent: str = "",
           right: bool = False) -> None:  # fmt: skip
-    labelling.set_label(office, turn, person, words=words, intent=intent, right=right, note="")
+    labelling.set_label(settings, turn, person, words=words, intent=intent, right=right, note="")
 
 
 def printed(capsys: pytest.CaptureFixture[str]) -> list[dict[str, object]]:
@@ -38,55 +38,55 @@ def printed(capsys: pytest.CaptureFixture[str]) -> list[dict[str, object]]:
 
 
 def test_a_turn_is_offered_with_its_sound_until_it_is_labelled(
-    office: Settings, tell: Tell, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    settings: Settings, tell: Tell, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     tell("t-1", *asked("le prix de la tour"), END, events.RecordingKept("recordings/t-1.wav", 6.0))
     pcm = silence(2.0, PHONE_RATE) + tone(2.0) + silence(2.0, PHONE_RATE)
     write_wav(
-        office.state / "recordings/t-1.wav",
+        settings.state / "recordings/t-1.wav",
         join_stereo(pcm, silence(6.0, PHONE_RATE)),
         PHONE_RATE,
         channels=2,
     )
-    assert labelling.show_next(office, "ana", "7d", "", tmp_path / "turn.wav", as_json=True) == 0
+    assert labelling.show_next(settings, "ana", "7d", "", tmp_path / "turn.wav", as_json=True) == 0
     [shown] = printed(capsys)
     assert (shown["turn"], shown["heard"], shown["left"]) == ("t-1/1", "le prix de la tour", 1)
     sound = read_audio(tmp_path / "turn.wav")
     assert seconds(sound) == pytest.approx(2.8, abs=0.01) and any(sound)
-    label(office, "t-1/1", right=True)
-    assert labelling.show_next(office, "ana", "7d", "", None, as_json=True) == 1
+    label(settings, "t-1/1", right=True)
+    assert labelling.show_next(settings, "ana", "7d", "", None, as_json=True) == 1
 
 
 def test_two_people_may_differ_and_it_shows(
-    office: Settings, tell: Tell, capsys: pytest.CaptureFixture[str]
+    settings: Settings, tell: Tell, capsys: pytest.CaptureFixture[str]
 ) -> None:
     tell("t-1", *asked("le prix de la tour"), *asked("merci bien", "thanks", "social"), END)
     for person in ("ana", "ben"):
-        label(office, "t-1/1", person, right=True)
-    label(office, "t-1/2", "ana", right=True)
-    label(office, "t-1/2", "ben", words="mais si bien", intent="oos")
-    labelling.show_list(office, "7d", disputed=True, as_json=True)
+        label(settings, "t-1/1", person, right=True)
+    label(settings, "t-1/2", "ana", right=True)
+    label(settings, "t-1/2", "ben", words="mais si bien", intent="oos")
+    labelling.show_list(settings, "7d", disputed=True, as_json=True)
     assert [row["turn"] for row in printed(capsys)] == ["t-1/2"]
-    labelling.show_scores(office, "7d", as_json=True)
+    labelling.show_scores(settings, "7d", as_json=True)
     *rows, agreement = printed(capsys)
     assert (rows[0]["turns"], rows[0]["disputed"]) == (1, 1)
     assert (agreement["one"], agreement["other"], agreement["same_intent"]) == ("ana", "ben", 1)
-    label(office, "t-1/2", "ben", right=True)  # they talked about it
-    labelling.show_scores(office, "7d", as_json=False)
+    label(settings, "t-1/2", "ben", right=True)  # they talked about it
+    labelling.show_scores(settings, "7d", as_json=False)
     assert "2 with the same intent" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("remove", [retention.words, retention.whole_calls])
 def test_labels_go_with_the_words_of_their_call(
-    office: Settings, tell: Tell, remove: Callable[[Store, float], int], capsys: pytest.CaptureFixture[str]
+    settings: Settings, tell: Tell, remove: Callable[[Store, float], int], capsys: pytest.CaptureFixture[str]
 ) -> None:
     tell("t-1", *asked("le prix"), END, days=9)
     tell("t-2", *asked("le prix"), END)
-    label(office, "t-1/1", right=True)
-    label(office, "t-2/1", right=True)
-    with drained_store(office) as store:
+    label(settings, "t-1/1", right=True)
+    label(settings, "t-2/1", right=True)
+    with drained_store(settings) as store:
         assert remove(store, time.time() - 8 * 86_400) == 1
-    labelling.show_list(office, "30d", disputed=False, as_json=True)
+    labelling.show_list(settings, "30d", disputed=False, as_json=True)
     assert [row["turn"] for row in printed(capsys)] == ["t-2/1"]
 
 
@@ -100,15 +100,15 @@ def test_labels_go_with_the_words_of_their_call(
     ],
 )  # fmt: skip
 def test_what_cannot_be_a_label_is_refused(
-    office: Settings, tell: Tell, turn: str, words: str | None, intent: str, why: str
+    settings: Settings, tell: Tell, turn: str, words: str | None, intent: str, why: str
 ) -> None:
     tell("t-1", *asked("oui"), events.KeyPressed("0"), END)
     with pytest.raises(UsageError, match=why):
-        label(office, turn, words=words, intent=intent)
+        label(settings, turn, words=words, intent=intent)
 
 
 def test_from_labels_to_examples_and_questions(
-    office: Settings, tell: Tell, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    settings: Settings, tell: Tell, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert (side(NEW_EXAMPLE), side(NEW_QUESTION)) == ("examples", "heldout")
     wrong = ("louvre.hours", "answer")
@@ -127,23 +127,23 @@ def test_from_labels_to_examples_and_questions(
         ("t-1/3", "combien"),
         ("t-2/1", NEW_EXAMPLE),
     ):
-        label(office, turn, words=words, intent="eiffel.price")
-    label(office, "t-2/2", right=True)
-    label(office, "t-2/3", words="le prix de l'ascenseur", intent="eiffel.price")
-    label(office, "t-2/4", words="rappelez le 06 12 34 56 78", intent="callback")
-    label(office, "t-2/3", "ben", words="le prix de l'ascenseur", intent="oos")  # disputed
+        label(settings, turn, words=words, intent="eiffel.price")
+    label(settings, "t-2/2", right=True)
+    label(settings, "t-2/3", words="le prix de l'ascenseur", intent="eiffel.price")
+    label(settings, "t-2/4", words="rappelez le 06 12 34 56 78", intent="callback")
+    label(settings, "t-2/3", "ben", words="le prix de l'ascenseur", intent="oos")  # disputed
     file = tmp_path / "proposal.yml"
-    promotion.promote(office, "7d", file)
+    promotion.promote(settings, "7d", file)
     assert "1 examples, 1 held-out questions" in capsys.readouterr().out
 
-    eiffel, questions = office.root / "nlu/faq/eiffel.yml", office.root / "nlu/heldout/fr.tsv"
+    eiffel, questions = settings.root / "nlu/faq/eiffel.yml", settings.root / "nlu/heldout/fr.tsv"
     before = eiffel.read_text("utf-8").splitlines()
-    promotion.accept(office, file)
+    promotion.accept(settings, file)
     after = eiffel.read_text("utf-8").splitlines()
     assert [line for line in after if line not in before] == [f"        - {NEW_EXAMPLE.replace('-', ' ')}"]
     assert len(after) == len(before) + 1
     assert questions.read_text("utf-8").endswith(f"{NEW_QUESTION.replace('-', ' ')}\teiffel.price\n")
-    faq, (held_out, _) = load_faq(office.root), heldout.read(office.root)
+    faq, (held_out, _) = load_faq(settings.root), heldout.read(settings.root)
     examples = [(lang, name, text) for lang in ("fr",) for name, text in faq.examples(lang)]
     copies = [
         one
@@ -152,7 +152,7 @@ def test_from_labels_to_examples_and_questions(
     ]
     assert copies == []
     with pytest.raises(ConfigError, match="is there already"):
-        promotion.accept(office, file)
+        promotion.accept(settings, file)
 
 
 @pytest.mark.parametrize(
@@ -169,15 +169,15 @@ def test_from_labels_to_examples_and_questions(
     ],
 )
 def test_near_copies_are_refused_and_nothing_is_written(
-    office: Settings, tmp_path: Path, items: list[tuple[str, str]], why: str
+    settings: Settings, tmp_path: Path, items: list[tuple[str, str]], why: str
 ) -> None:
     lines = [f'  - {{to: {to}, lang: fr, intent: eiffel.price, text: "{text}"}}' for to, text in items]
     file = tmp_path / "proposal.yml"
     good = "  - {to: examples, lang: fr, intent: eiffel.price, text: une phrase toute neuve}"
     file.write_text("\n".join(["items:", good, *lines]) + "\n", "utf-8")
-    files = sorted((office.root / "nlu").rglob("*.[yt][ms][lv]"))
+    files = sorted((settings.root / "nlu").rglob("*.[yt][ms][lv]"))
     before = [path.read_bytes() for path in files]
     with pytest.raises(ConfigError) as refused:
-        promotion.accept(office, file)
+        promotion.accept(settings, file)
     assert why in str(refused.value) and f"{file}:{2 + len(items)}" in str(refused.value)
     assert [path.read_bytes() for path in files] == before

@@ -52,7 +52,7 @@ def test_a_trend_is_more_than_chance(week: int, count: int, weeks: float, word: 
 
 
 def test_questions_are_grouped_counted_and_can_be_listened_to(
-    office: Settings, tell: Tell, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    settings: Settings, tell: Tell, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     declined = ("oos", "reprompt")
     tell("t-1", *asked("où est-ce que je peux louer une voiture", *declined), END)
@@ -72,7 +72,7 @@ def test_questions_are_grouped_counted_and_can_be_listened_to(
     tell("t-5", *asked("le prix de la tour eiffel"), *asked("passez-moi quelqu'un", "human", "handoff"), END)
     tell("t-6", *asked("euh", *declined), *asked("où donc", *declined)[:1], END)  # a noise; Rasa was away
     page = tmp_path / "unanswered.html"
-    unanswered.show(office, "30d", 1, page, as_json=True)
+    unanswered.show(settings, "30d", 1, page, as_json=True)
     cars, dog = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert (cars["count"], cars["calls"], cars["langs"]) == (3, 3, {"fr": 1, "en": 1, "de": 1})
     assert (cars["week"], cars["before"], cars["trend"]) == (2, 0.3, "steady"), "one in the 23 days before"
@@ -85,5 +85,5 @@ def test_questions_are_grouped_counted_and_can_be_listened_to(
         "can my dog go on the metro", "denied", 2.0,
     )  # fmt: skip
     assert "louer une voiture" in page.read_text("utf-8")
-    unanswered.show(office, "30d", 2, None, as_json=False)
+    unanswered.show(settings, "30d", 2, None, as_json=False)
     assert "1 groups too small" in capsys.readouterr().out

@@ -95,7 +95,7 @@ class Memory:
 class Recorded:
     """One call: its events, its recording, and what its recogniser heard of which bytes."""
 
-    story: CallHistory
+    history: CallHistory
     happened: list[events.Stamped]
     recording: Path
     known: dict[str, tuple[str, str]] = field(default_factory=dict)
@@ -115,7 +115,7 @@ class Recorded:
             understanding(meanings or MEANINGS) as asked,
             ReplayEngines(recogniser or self.memory(), asked) as engines,
         ):
-            return call_replay.replay(self.story, self.recording, at or make_content(), engines)
+            return call_replay.replay(self.history, self.recording, at or make_content(), engines)
 
 
 @contextmanager
@@ -141,7 +141,7 @@ async def record(
     patch: pytest.MonkeyPatch,
     *args: str,
     lang: str = "",
-    tape: bool = True,
+    capture: bool = True,
     slow: Sequence[float] = (),
     at: Content | None = None,
     number: str = "softphone",
@@ -156,9 +156,9 @@ async def record(
     known: dict[str, tuple[str, str]] = {}
     hear = Listener.hear
 
-    def tapped(ear: Listener, pcm: bytes) -> None:
+    def tapped(listener: Listener, pcm: bytes) -> None:
         heard.extend(pcm)
-        hear(ear, pcm)
+        hear(listener, pcm)
 
     class Told(Dictation.Line):
         """Hears what it is told, and remembers of which bytes."""
@@ -175,7 +175,7 @@ async def record(
 
     dependencies, settings = CallHarness.dependencies, Settings(root=folder, var=folder / "var", instance="t")
 
-    def taping(here: CallHarness, *parts: Any) -> CallDependencies:
+    def capturing(here: CallHarness, *parts: Any) -> CallDependencies:
         made = dependencies(here, *parts)
         return replace(made, open_capture=partial(AudioCapture, settings), content=at or made.content)
 
@@ -185,7 +185,7 @@ async def record(
         return shown(channel) | {"caller": {"name": "", "number": number}}
 
     patch.setattr(FakeChannel, "json", numbered)
-    patch.setattr(CallHarness, "dependencies", taping)
+    patch.setattr(CallHarness, "dependencies", capturing)
     patch.setattr(Listener, "hear", tapped)
     patch.setattr(Dictation, "Line", Told)
     async with call_harness(folder, *args, lang=lang) as here:
@@ -197,12 +197,12 @@ async def record(
     caller = silence(AHEAD * 0.02) + bytes(heard[: len(heard) // FRAME_BYTES * FRAME_BYTES])
     stereo = b"".join(caller[at : at + 2] + b"\0\0" for at in range(0, len(caller), 2))
     write_wav(recording, stereo, channels=2)
-    ear = audio_capture.join(settings, happened[0].call_id, recording)
+    listener = audio_capture.join(settings, happened[0].call_id, recording)
     audio_capture.forget(settings, happened[0].call_id)
-    if tape:
-        kept = events.RecordingKept(recording.name, 1.0, ear)
+    if capture:
+        kept = events.RecordingKept(recording.name, 1.0, listener)
         happened.append(events.Stamped(happened[0].call_id, happened[-1].seq + 1, 0.0, kept))
     else:
         audio_capture.capture_of(recording).unlink()
-    story = read(happened[0].call_id, happened)
-    return Recorded(story, happened, recording, known)
+    history = read(happened[0].call_id, happened)
+    return Recorded(history, happened, recording, known)

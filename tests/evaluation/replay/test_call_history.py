@@ -16,13 +16,13 @@ UNDERSTOOD = events.Understood("eiffel.price", 0.9, "eiffel.hours", 0.05, 9.0)
 
 
 def test_a_call_as_turns() -> None:
-    story = read("c1", stamped("c1",
+    history = read("c1", stamped("c1",
         events.CallStarted("~x~78", "s", "accueil-1"), said("welcome"), events.KeyPressed("2"),
         events.LanguageChosen("en", "key"), said("how_can_i_help"), HEARD, UNDERSTOOD,
         events.Decided("answer", "eiffel.price"), said("eiffel.price", cut=True), events.NothingHeard(7.0),
         said("no_input"), events.CallFinished("answered", "caller", 30.0),
     ))  # fmt: skip
-    one, two, three = story.turns
+    one, two, three = history.turns
     assert (one.key, one.chosen, one.leads_to) == ("2", events.LanguageChosen("en", "key"), "asks")
     assert [item.key for item in two.asked] == ["how_can_i_help"]
     assert (two.since, two.t) == (one.t, 5.0)
@@ -33,7 +33,7 @@ def test_a_call_as_turns() -> None:
 
 
 def test_a_call_that_comes_back_has_two_parts() -> None:
-    story = read("c1", stamped("c1",
+    history = read("c1", stamped("c1",
         events.CallStarted("+331", "s", "accueil-1"), said("welcome"), events.KeyPressed("2"),
         events.LanguageChosen("en", "key"), said("how_can_i_help"), events.KeyPressed("0"),
         events.Decided("handoff", "human"), said("handoff"),
@@ -41,8 +41,8 @@ def test_a_call_that_comes_back_has_two_parts() -> None:
         events.CallStarted("+331", "s", "accueil-1", 1), events.HandOff("", "CONTINUE"), said("back_to_service"),
         events.NothingHeard(7.0), events.CallFinished("person", "service", 90.0),
     ))  # fmt: skip
-    first, second = story.parts
-    assert [turn.number for turn in story.turns] == [1, 2, 3]
+    first, second = history.parts
+    assert [turn.number for turn in history.turns] == [1, 2, 3]
     assert (first.turns[1].leads_to, first.turns[1].wait_s) == ("transfers", 40.0)
     assert (second.lang, second.status) == ("en", "CONTINUE")
     assert (first.given_back, second.given_back) == (False, True)
@@ -50,10 +50,10 @@ def test_a_call_that_comes_back_has_two_parts() -> None:
 
 
 def test_an_emergency_was_urgent() -> None:
-    story = read("c1", stamped("c1",
+    history = read("c1", stamped("c1",
         events.CallStarted("", "s", "accueil-1"), HEARD, events.Decided("answer", "emergency"), said("emergency"),
     ))  # fmt: skip
-    assert story.turns[0].heard().urgent
+    assert history.turns[0].heard().urgent
 
 
 def test_calls_without_turns() -> None:

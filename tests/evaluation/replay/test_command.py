@@ -53,15 +53,15 @@ def rows(reports: list[ReplayReport]) -> list[tuple[str, bool, list[tuple[str, s
     return found
 
 
-@pytest.mark.parametrize("tape", [True, False], ids=["what the ear got", "Asterisk's recording"])
+@pytest.mark.parametrize("capture", [True, False], ids=["what the ear got", "Asterisk's recording"])
 async def test_nothing_changed_and_every_turn_is_decoded_from_the_same_bytes(
-    tmp_path: Path, patch: pytest.MonkeyPatch, tape: bool
+    tmp_path: Path, patch: pytest.MonkeyPatch, capture: bool
 ) -> None:
-    call = await record(tmp_path, asks, patch, tape=tape)
+    call = await record(tmp_path, asks, patch, capture=capture)
     memory = call.memory()
     reports = await replayed(call, memory)
     assert rows(reports) == [("language", False, []), ("answer", False, []), ("control", False, [])]
-    assert [report.walk.listened.same_sound for report in reports] == [False, True, True]
+    assert [report.attribution.listened.same_sound for report in reports] == [False, True, True]
     assert memory.missed == 0
 
 
@@ -91,8 +91,8 @@ async def test_another_threshold_changes_the_turns_that_it_is_about(
 
 async def test_another_recogniser_is_named(tmp_path: Path, patch: pytest.MonkeyPatch) -> None:
     call = await record(tmp_path, asks, patch)
-    deaf = Memory({}, otherwise="mumble")
-    found = rows(await replayed(call, deaf))
+    other = Memory({}, otherwise="mumble")
+    found = rows(await replayed(call, other))
     assert found[0] == ("language", False, [])
     assert found[1] == ("reprompt", True, [("heard", "recogniser"), ("understood", "recogniser"),
                                            ("decided", "recogniser"), ("told", "recogniser")])  # fmt: skip
@@ -132,7 +132,7 @@ async def test_a_barge_in_a_silence_and_a_withheld_end(tmp_path: Path, patch: py
     call = await record(tmp_path, script, patch)
     reports = await replayed(call)
     assert [changed for _, changed, _ in rows(reports)] == [False] * len(reports)
-    assert {"nothing-heard", "heard"} <= {turn.doing.kind for turn in call.story.turns}
+    assert {"nothing-heard", "heard"} <= {turn.action.kind for turn in call.history.turns}
 
 
 async def hesitates(here: CallHarness) -> None:
@@ -157,7 +157,7 @@ async def test_a_decode_that_was_late_then_is_as_late_in_its_replay(
     reports = await replayed(call, memory)
     assert [changed for _, changed, _ in rows(reports)] == [False] * len(reports)
     spoken = [report for report in reports if report.turn.speech]
-    assert len(spoken) >= 2 and all(report.walk.listened.same_sound for report in spoken)
+    assert len(spoken) >= 2 and all(report.attribution.listened.same_sound for report in spoken)
     assert memory.missed == 0
 
 
@@ -221,8 +221,8 @@ async def test_a_turn_that_a_machine_under_load_did_not_understand_says_so(
 async def test_a_recording_that_is_not_what_the_ear_got_says_so(
     tmp_path: Path, patch: pytest.MonkeyPatch
 ) -> None:
-    call = await record(tmp_path, asks, patch, tape=False)
-    spoken = next(turn.speech for turn in call.story.turns if turn.speech)
+    call = await record(tmp_path, asks, patch, capture=False)
+    spoken = next(turn.speech for turn in call.history.turns if turn.speech)
     [caller, service], rate = read_channels(call.recording)
     hole = slice(round(spoken.start_s * rate) * 2, round((spoken.start_s + 0.3) * rate) * 2)
     caller = caller[: hole.start] + caller[hole.stop :] + bytes(hole.stop - hole.start)
@@ -244,7 +244,7 @@ async def test_who_hangs_up_while_he_is_told_something_decides_nothing_after_it(
     flow = make_content().callflow.model_copy(update={"recording": RecordingSettings()})
     telling = dataclasses.replace(make_content(), callflow=flow)
     call = await record(tmp_path, script, patch, at=telling)
-    assert [said.key for turn in call.story.turns for said in turn.told] == ["recording_notice"]
+    assert [said.key for turn in call.history.turns for said in turn.told] == ["recording_notice"]
     assert rows(await replayed(call, at=telling)) == [("language", False, [])]
 
 
@@ -263,6 +263,6 @@ async def test_whose_own_number_was_offered_has_one_in_the_replay_too(
         here.fake.hang_up(here.caller)
 
     call = await record(tmp_path, script, patch, number="+33612345678")
-    stored = dataclasses.replace(call, story=read(call.story.call_id, kept(call.happened)))
-    assert is_pseudonym(stored.story.number)
+    stored = dataclasses.replace(call, history=read(call.history.call_id, kept(call.happened)))
+    assert is_pseudonym(stored.history.number)
     assert [changed for _, changed, _ in rows(await replayed(stored))] == [False] * 3

@@ -41,7 +41,7 @@ async def test_a_golden_call_goes_as_it_went_and_breaks_by_name(
     tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     call = await record(tmp_path, asks, monkeypatch)
-    job = ReplayJob(call.story.call_id, tuple(call.happened), call.recording)
+    job = ReplayJob(call.history.call_id, tuple(call.happened), call.recording)
     turns = golden.add(settings, "navigo", job, "the price of a week")
     assert [(one.decision, one.intent) for one in turns.values()] == [
         ("language", "en"), ("answer", "navigo.pass"), ("control", "no"),
@@ -61,7 +61,7 @@ async def test_what_people_wrote_stays_when_the_call_is_added_again(
     tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     call = await record(tmp_path, asks, monkeypatch)
-    job = ReplayJob(call.story.call_id, tuple(call.happened), call.recording)
+    job = ReplayJob(call.history.call_id, tuple(call.happened), call.recording)
     golden.add(settings, "navigo", job)
     path = settings.state / "golden/navigo.yml"
     path.write_text(path.read_text("utf-8").replace("intent: navigo.pass", "intent: orsay"), "utf-8")
@@ -74,7 +74,7 @@ async def test_nothing_is_left_of_a_call_that_is_erased(
     tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     call = await record(tmp_path, asks, monkeypatch)
-    job = ReplayJob(call.story.call_id, tuple(call.happened), call.recording)
+    job = ReplayJob(call.history.call_id, tuple(call.happened), call.recording)
     for name in ("one", "two"):
         golden.add(settings, name, job)
     kept = settings.state / "replays" / f"{job.call_id}-00ff.json"

@@ -30,7 +30,7 @@ CALLFLOW = Path("dialplans/callflow.yml")
 
 
 @pytest.fixture
-def office(tmp_path: Path) -> Iterator[Settings]:
+def settings(tmp_path: Path) -> Iterator[Settings]:
     """The real content to edit, the real engines, a state of its own."""
     train(load(root=ROOT), Task("", lambda share, text: None))
     for name in FOLDERS:
@@ -54,16 +54,16 @@ async def asks(here: CallHarness) -> None:
 
 @pytest.mark.virtual_time(sockets=True)
 async def test_a_golden_call_must_not_break(
-    office: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     call = await record(tmp_path, asks, monkeypatch)
-    golden.add(office, "prices", ReplayJob(call.story.call_id, tuple(call.happened), call.recording))
-    edit(office.state / "golden/prices.yml", "decision: reprompt", "decision: answer")
-    edit(office.state / "golden/prices.yml", "intent: oos", "intent: eiffel.price")
-    assert await asyncio.to_thread(golden_gate.broken, office, lambda done, total: None) == []
-    edit(office.root / CALLFLOW, "  answer: 0.70", "  answer: 1.0")
+    golden.add(settings, "prices", ReplayJob(call.history.call_id, tuple(call.happened), call.recording))
+    edit(settings.state / "golden/prices.yml", "decision: reprompt", "decision: answer")
+    edit(settings.state / "golden/prices.yml", "intent: oos", "intent: eiffel.price")
+    assert await asyncio.to_thread(golden_gate.broken, settings, lambda done, total: None) == []
+    edit(settings.root / CALLFLOW, "  answer: 0.70", "  answer: 1.0")
     with pytest.raises(PublicationRefused, match="1 turns of golden calls broke") as refusal:
-        await asyncio.to_thread(publishing._prove, office, _Bar())
+        await asyncio.to_thread(publishing._prove, settings, _Bar())
     told = str(refusal.value.findings[0])
     assert "prices: call" in told and "expected answer eiffel.price, it would be confirm eiffel.price" in told
 

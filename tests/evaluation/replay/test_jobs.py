@@ -93,10 +93,10 @@ def test_errors_are_not_kept_and_a_recording_that_is_gone_is_told(settings: Sett
 def test_what_travelled_with_a_job_is_at_hand_and_on_no_disk(tmp_path: Path) -> None:
     one = job(tmp_path, "c1")
     capture_of(one.recording).write_bytes(b"ear")
-    sent = jobs.with_sound(one)
-    with jobs.at_hand(one) as there:
+    sent = jobs.with_recording(one)
+    with jobs.recording_file(one) as there:
         assert there == one.recording
-    with jobs.at_hand(sent) as copy:
+    with jobs.recording_file(sent) as copy:
         assert (copy.read_bytes(), capture_of(copy).read_bytes()) == (b"sound", b"ear")
         assert all(file.is_symlink() for file in copy.parent.iterdir())
     assert not copy.parent.exists()

@@ -33,7 +33,7 @@ class Frail:
     def replay(self, one: ReplayJob) -> Result:
         if one.call_id == "c2" and first_time(self.folder / "died"):
             os.kill(os.getpid(), signal.SIGKILL)
-        return Result(one.call_id, [{"bytes": len(one.sound)}])
+        return Result(one.call_id, [{"bytes": len(one.audio)}])
 
 
 class Meeting(Frail):
@@ -129,7 +129,7 @@ def test_calls_on_ray(settings: Settings, todo: list[ReplayJob]) -> None:
 
 def test_a_cluster_without_room(cluster: Any, settings: Settings, todo: list[ReplayJob]) -> None:
     with pytest.raises(SetupError, match="no room on Ray"):
-        list(RayPool(cluster.address, Frail, patience_s=1)(settings, "whisper", todo, 2))
+        list(RayPool(cluster.address, Frail, start_timeout_s=1)(settings, "whisper", todo, 2))
 
 
 def test_workers_that_do_not_start(

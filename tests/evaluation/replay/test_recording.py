@@ -32,7 +32,7 @@ def heard(decoded: Sequence[bytes], first: int, *, gaps: str = "") -> Heard:
 @pytest.mark.parametrize("late", [0, 3, -7, 250])
 def test_the_very_same_audio_is_found_where_ear_and_recording_drifted_apart(late: int) -> None:
     line = noise(900)
-    found = CallRecording(line).stretch(heard(line[400:450], 400 + late))
+    found = CallRecording(line).decoded_audio(heard(line[400:450], 400 + late))
     assert found == b"".join(line[400:450])
 
 
@@ -40,7 +40,7 @@ def test_it_is_found_between_two_frames_too() -> None:
     line = noise(100)
     half = b"".join(line)[FRAME_BYTES // 2 : -FRAME_BYTES // 2]
     decoded = [half[at : at + FRAME_BYTES] for at in range(40 * FRAME_BYTES, 60 * FRAME_BYTES, FRAME_BYTES)]
-    assert CallRecording(line).stretch(heard(decoded, 40)) == b"".join(decoded)
+    assert CallRecording(line).decoded_audio(heard(decoded, 40)) == b"".join(decoded)
 
 
 def test_silence_that_the_line_put_in_is_put_in_again() -> None:
@@ -51,16 +51,16 @@ def test_silence_that_the_line_put_in_is_put_in_again() -> None:
     )
     assert told.gaps == "10+3,23+3"
     assert gaps(told) == {10, 11, 12, 23, 24, 25}
-    assert CallRecording(line).stretch(told) == b"".join(decoded)
+    assert CallRecording(line).decoded_audio(told) == b"".join(decoded)
 
 
 def test_silence_that_the_recording_has_too_is_not_put_in_twice() -> None:
     line = [*noise(60), *[EMPTY] * 3, *noise(60, seed=2)]
-    assert CallRecording(line).stretch(heard(line[40:80], 40, gaps="20+3")) == b"".join(line[40:80])
+    assert CallRecording(line).decoded_audio(heard(line[40:80], 40, gaps="20+3")) == b"".join(line[40:80])
 
 
 def test_other_audio_is_not_taken_for_it() -> None:
-    assert CallRecording(noise(200)).stretch(heard(noise(50, seed=2), 40)) is None
+    assert CallRecording(noise(200)).decoded_audio(heard(noise(50, seed=2), 40)) is None
 
 
 def test_a_recording_is_read_on_the_grid_of_the_ear(tmp_path: Path) -> None:
@@ -72,6 +72,6 @@ def test_a_recording_is_read_on_the_grid_of_the_ear(tmp_path: Path) -> None:
 
 
 def test_a_recording_that_ends_early_goes_on_in_silence() -> None:
-    sound = CallRecording(noise(10)).lasting(0.5)
+    sound = CallRecording(noise(10)).padded(0.5)
     assert len(sound.frames) == 25 and sound.frames[-1] == EMPTY
-    assert sound.lasting(0.1) is sound
+    assert sound.padded(0.1) is sound
