@@ -1,1 +1,1 @@
-"""What administrators edit, typed and checked: call flow, answers, phrases and word lists."""
+"""The content that administrators edit, typed and checked: call flow, answers, phrases and word lists."""

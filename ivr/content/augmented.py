@@ -1,7 +1,7 @@
-"""nlu/heard/<lang>.tsv: examples as a recogniser hears them over a telephone; `ivr content hear` writes it.
+"""``nlu/heard/<lang>.tsv``: examples as a recogniser hears them over the telephone.
 
-A line counts only while what was said is still an example of its intent: who changes or moves an example need not
-think of this file.
+`ivr content hear` writes the files.  A line counts only while its sentence is still an example of its intent, so that
+examples can be changed and moved without editing these files.
 """
 
 from __future__ import annotations
@@ -18,7 +18,14 @@ FOLDER = Path("nlu/heard")
 
 @dataclass(frozen=True)
 class Misheard:
-    """One line: what was heard, the intent, what was said, by which voice, at which signal to noise (dB)."""
+    """One line of a file.
+
+    heard: what the recogniser returned.
+    intent: the intent of the example.
+    said: the example.
+    voice: the voice that spoke it.
+    noise_db: the ratio of signal to noise in dB; empty: without noise.
+    """
 
     heard: str
     intent: str
@@ -31,7 +38,7 @@ HEADER = "\t".join(field.name for field in fields(Misheard))
 
 
 def read(root: Path, lang: str) -> list[Misheard]:
-    """The lines of a language, none where the file is missing; raises ValueError for a line of another form."""
+    """Return the lines of a language, none if the file is missing; raises ValueError for a malformed line."""
     path = root / FOLDER / f"{lang}.tsv"
     lines = path.read_text("utf-8").splitlines() if path.exists() else []
     wrong = [number for number, line in enumerate(lines, 1) if line.count("\t") != HEADER.count("\t")]
@@ -41,7 +48,7 @@ def read(root: Path, lang: str) -> list[Misheard]:
 
 
 def write(root: Path, lang: str, rows: Iterable[Misheard]) -> Path:
-    """Writes a language's file, ordered by intent and example."""
+    """Write the file of a language, ordered by intent and example; return its path."""
     path = root / FOLDER / f"{lang}.tsv"
     path.parent.mkdir(parents=True, exist_ok=True)
     ordered = sorted(rows, key=lambda row: (row.intent, row.said, row.heard))
@@ -50,7 +57,7 @@ def write(root: Path, lang: str, rows: Iterable[Misheard]) -> Path:
 
 
 def examples(root: Path, faq: Faq) -> Iterator[tuple[str, str, str]]:
-    """(language, intent, heard) of the lines that still count."""
+    """Yield (language, intent, heard) of the lines that still count."""
     for lang in LANGUAGES:
         known = set(faq.examples(lang))
         for row in read(root, lang):

@@ -1,6 +1,6 @@
-"""nlu/faq/<topic>.yml: examples and answers per intent; intent + language + day -> answer.
+"""``nlu/faq/<topic>.yml``: examples and answers for each intent; intent, language and day give an answer.
 
-An answer is spoken until its ``valid_until``; after it the safe sentence takes its place (``expired``).
+An answer is spoken until its ``valid_until``.  Afterwards a phrase takes its place that states nothing (``expired``).
 """
 
 from __future__ import annotations
@@ -21,9 +21,12 @@ from ivr.core.yamlfile import Document, Finding, Loc, Problem, Severity, Strict,
 
 FOLDER = Path("nlu/faq")
 HOTWORDS = Path("nlu/hotwords.yml")
-WORDS = 45  # longest answer, in words: about 20 s of speech
-AHEAD = dt.timedelta(days=30)  # how long before its last day an answer is warned about
-EXAMPLES = 15  # fewest examples per intent and language
+WORDS = 45
+"""The longest answer, in words: about 20 s of speech."""
+AHEAD = dt.timedelta(days=30)
+"""How long before the last day of an answer the warnings begin."""
+EXAMPLES = 15
+"""The fewest examples of an intent in each language."""
 ASPECTS = ("price", "hours", "access", "children", "booking")
 
 Weekday = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
@@ -42,7 +45,10 @@ def _weekdays(value: object) -> object:
 
 
 class When(Strict):
-    """Days on which a line is said: ``weekday``, ``dates`` or ``first``; ``months`` (1 to 12) narrows it."""
+    """The days on which a line is said, by ``weekday``, by ``dates`` or by the ``first`` weekday of a month.
+
+    ``months`` (1 to 12) restricts them.
+    """
 
     weekday: Annotated[list[Weekday] | None, BeforeValidator(_weekdays)] = None
     dates: list[CalendarDay] | None = None
@@ -62,12 +68,12 @@ class When(Strict):
 
     @property
     def empty(self) -> bool:
-        """No day is named at all."""
+        """Whether no day is named."""
         return self.weekday is None and self.dates is None and self.first is None and self.months is None
 
 
 class TodayLine(Strict):
-    """A sentence said before the answer on some days."""
+    """A sentence that precedes the answer on some days."""
 
     when: When
     say: Texts
@@ -98,7 +104,7 @@ class Topic(Strict):
     intents: Annotated[dict[str, FaqEntry], Field(min_length=1)]
 
     def problems(self) -> Iterator[Problem]:
-        """Faults of completeness: every language, sources, dates, lengths."""
+        """Yield what is missing or too long: languages, sources, dates, answers."""
         for name, entry in self.intents.items():
             yield from _example_problems(("intents", name), entry)
             if self.kind == "faq":
@@ -158,15 +164,15 @@ def _length_problems(loc: Loc, text: str) -> Iterator[Problem]:
 
 
 def word_count(text: str) -> int:
-    """Words as they are heard: an apostrophe or a hyphen does not part them."""
+    """Return the number of words as they are heard: apostrophes and hyphens do not separate words."""
     return len(re.findall(r"\w[\w'’-]*", text))
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What is spoken, in ``parts`` that are rendered each for itself (a day's line, the answer).
+    """What is spoken, in ``parts`` that are rendered separately (the lines of the day, the answer).
 
-    ``expired``: it is the safe sentence instead of the answer.
+    expired: whether the phrase for expired answers takes the place of the answer.
     """
 
     parts: tuple[str, ...]
@@ -179,7 +185,7 @@ class Answer:
 
 
 class Faq:
-    """All topics, joined with the phrases."""
+    """All topics; ``hotwords``: language -> hotwords for the recogniser."""
 
     def __init__(self, topics: Iterable[Topic], phrases: Phrases, hotwords: Mapping[str, str]) -> None:
         self._topics = tuple(topics)
@@ -189,28 +195,28 @@ class Faq:
 
     @property
     def intents(self) -> tuple[str, ...]:
-        """Every class that the model knows, internal ones too."""
+        """All intents of the model, those of orders and remarks included."""
         return tuple(self._entries)
 
     @property
     def kinds(self) -> Mapping[str, str]:
-        """Intent -> faq, control or social."""
+        """Intent -> ``faq``, ``control`` or ``social``."""
         return self._kinds
 
     def kind(self, intent: str) -> str:
-        """``faq``, ``control`` or ``social``; an unknown intent is social (nothing is answered)."""
+        """Return ``faq``, ``control`` or ``social``; an unknown intent is ``social``, which has no answer."""
         return self._kinds.get(intent, "social")
 
     def entry(self, intent: str) -> FaqEntry:
-        """The entry as written."""
+        """Return the entry of an intent; raises KeyError."""
         return self._entries[intent]
 
     def name(self, intent: str, lang: str) -> str:
-        """The noun phrase of "did you mean ...?"."""
+        """Return the noun phrase for the question "did you mean ...?"."""
         return self._entries[intent].name.get(lang, intent)
 
     def answer(self, intent: str, lang: str, today: dt.date) -> Answer:
-        """What to say on ``today``; KeyError for an intent that is unknown."""
+        """Return what to say on ``today``; raises KeyError for an unknown intent."""
         entry = self._entries[intent]
         text = entry.answers.get(lang)
         if text is None or entry.expired(today):
@@ -218,19 +224,19 @@ class Faq:
         return Answer((*self.today_lines(intent, lang, today), text))
 
     def expiring(self, today: dt.date) -> list[tuple[dt.date, str]]:
-        """(last day, intent) of the answers that expire within ``AHEAD`` of today or have expired, soonest first."""
+        """Return (last day, intent) of answers that have expired or expire within ``AHEAD``, the earliest first."""
         dated = [(entry.valid_until, name) for name, entry in self._entries.items()]
         return sorted(
             (last, name) for last, name in dated if isinstance(last, dt.date) and last <= today + AHEAD
         )
 
     def today_lines(self, intent: str, lang: str, today: dt.date) -> list[str]:
-        """Sentences that ``today`` puts before the answer."""
+        """Return the sentences that precede the answer on ``today``."""
         lines = [line for line in self._entries[intent].today if line.when.matches(today)]
         return [line.say[lang] for line in lines if lang in line.say]
 
     def spoken(self, lang: str) -> list[str]:
-        """The parts of all answers in ``lang``, for rendering in advance."""
+        """Return the parts of all answers in ``lang``, to be rendered in advance."""
         texts: list[str] = []
         for entry in self._entries.values():
             texts += [line.say[lang] for line in entry.today if lang in line.say]
@@ -239,25 +245,25 @@ class Faq:
         return texts
 
     def hotwords(self, lang: str) -> str:
-        """What callers say, for the recogniser: names, and last the short answers (docs/speech.md)."""
+        """Return the hotwords for the recogniser: names, then short answers (docs/speech.md)."""
         return self._hotwords.get(lang, "")
 
     def topic(self, intent: str) -> str:
-        """What an intent is about: ``louvre.hours`` -> ``louvre``."""
+        """Return the topic of an intent: ``louvre.hours`` -> ``louvre``."""
         return intent.partition(".")[0]
 
     def examples(self, lang: str) -> Iterator[tuple[str, str]]:
-        """(intent, example) pairs of a language."""
+        """Yield (intent, example) of a language."""
         for name, entry in self._entries.items():
             for example in entry.examples.get(lang, []):
                 yield name, example
 
 
 def resolve_follow_up(faq: Faq, last: str, aspect: str) -> str | None:
-    """The intent that answers an aspect ("and the price?") after the intent ``last``, None when none does.
+    """Return the intent that answers the ``aspect`` ("and the price?") after the intent ``last``, or None.
 
-    ``last`` itself comes first when it lists the aspect (after Orly, "and the price?" means Orly), then the
-    others of its topic; ``children`` falls back to the price, where the reductions are told.
+    ``last`` comes first if it lists the aspect (after Orly, "and the price?" means Orly), then the other intents of
+    its topic.  ``children`` falls back to ``price``, because answers about prices name the reductions.
     """
     topic = faq.topic(last)
     inside = [name for name in faq.intents if faq.topic(name) == topic and faq.kind(name) == "faq"]
@@ -270,7 +276,7 @@ def resolve_follow_up(faq: Faq, last: str, aspect: str) -> str | None:
 
 
 class Hotwords(Strict):
-    """nlu/hotwords.yml: names and short answers that the recogniser is helped with."""
+    """``nlu/hotwords.yml``: names and short answers that the recogniser should expect."""
 
     common: list[str] = []
     fr: list[str] = []
@@ -281,9 +287,9 @@ class Hotwords(Strict):
     answers: dict[Language, list[str]] = {}
 
     def of(self, lang: str) -> str:
-        """Common names, then the language's own, with commas; then the answers, a sentence each.
+        """Return the prompt for the recogniser: common names, names of the language, then each answer as a sentence.
 
-        So Whisper gets more of both right than in any other order; what comes last weighs most.
+        Whisper recognises most of both in this order, because the end of the prompt has most weight.
         """
         names = ", ".join([*self.common, *getattr(self, lang)])
         answers = [f"{word}." for word in self.answers.get(lang, [])]
@@ -291,7 +297,7 @@ class Hotwords(Strict):
 
 
 def read(root: Path) -> dict[Path, Document[Topic]]:
-    """Every topic file with its findings."""
+    """Return each file of topics below ``root`` with its findings."""
     paths = sorted((root / FOLDER).glob("*.yml"))
     documents = {path: load(path, Topic, root) for path in paths}
     owner: dict[str, Document[Topic]] = {}
@@ -305,12 +311,15 @@ def read(root: Path) -> dict[Path, Document[Topic]]:
 
 
 def read_hotwords(root: Path) -> Document[Hotwords]:
-    """The names with their findings."""
+    """Return the hotwords below ``root`` with their findings."""
     return load(root / HOTWORDS, Hotwords, root)
 
 
 def load_faq(root: Path, phrases: Phrases | None = None) -> Faq:
-    """The FAQ; raises ConfigError with every finding when a file has errors."""
+    """Return the FAQ below ``root``; raises ConfigError with all findings when a file has errors.
+
+    phrases: the phrases, if they are loaded already.
+    """
     documents, names = read(root), read_hotwords(root)
     findings: list[Finding] = [found for document in documents.values() for found in document.findings]
     raise_if_errors([*findings, *names.findings], "the answers")

@@ -1,7 +1,7 @@
-"""nlu/heldout/: questions that training never sees, one a line: text, a tab, the right intent.
+"""``nlu/heldout/``: questions that training never sees, one on each line: text, tab, right intent.
 
-``<lang>.tsv`` are the questions that thresholds and examples were tuned on; ``blind-<lang>.tsv`` were written from
-the list of intents alone and judged once before anybody read their misses: their figure is the honest one.
+Thresholds and examples were tuned on ``<lang>.tsv``.  The questions in ``blind-<lang>.tsv`` were written from the
+list of intents alone and never used for tuning, so their scores are unbiased.
 """
 
 from __future__ import annotations
@@ -17,13 +17,15 @@ from ivr.core.yamlfile import Finding
 
 FOLDER = Path("nlu/heldout")
 HEADER = "text\tintent"
-BLIND = "blind-"  # how the name of a file of blind questions begins
-NEAR = 92.0  # percent of likeness (rapidfuzz ratio) from which a question counts as a copy of an example
+BLIND = "blind-"
+"""Prefix of the names of files with blind questions."""
+NEAR = 92.0
+"""A question this similar to an example (rapidfuzz ratio, percent) counts as a copy of it."""
 
 
 @dataclass(frozen=True)
 class HeldOutQuestion:
-    """A question and its right intent; ``oos`` where the service should not act."""
+    """A question and its right intent, which is ``oos`` when the service should not act."""
 
     lang: str
     text: str
@@ -33,12 +35,12 @@ class HeldOutQuestion:
 
     @property
     def blind(self) -> bool:
-        """Whether it stands in a file of blind questions."""
+        """Whether the question is in a file of blind questions."""
         return Path(self.file).name.startswith(BLIND)
 
 
 def read(root: Path) -> tuple[list[HeldOutQuestion], list[Finding]]:
-    """All questions, tuned and blind, and the lines that cannot be read; blind files may be missing."""
+    """Return all questions below ``root``, and findings for unreadable lines; blind files may be missing."""
     questions: list[HeldOutQuestion] = []
     findings: list[Finding] = []
     for lang in LANGUAGES:
@@ -73,7 +75,11 @@ def _read(path: Path, lang: str) -> tuple[list[HeldOutQuestion], list[Finding]]:
 def problems(
     questions: Sequence[HeldOutQuestion], examples: Sequence[tuple[str, str, str]], known: Collection[str]
 ) -> Iterator[Finding]:
-    """Unknown intents, questions that stand there twice, copies of examples (lang, intent, text)."""
+    """Yield unknown intents, repeated questions and copies of examples.
+
+    examples: (language, intent, text).
+    known: the intents of the content.
+    """
     seen: dict[tuple[str, str], HeldOutQuestion] = {}
     for question in questions:
         if question.intent not in known:

@@ -1,4 +1,4 @@
-"""The words by which callers name a language, and the names of the keys in each."""
+"""The words with which callers name a language, and the names of the telephone keys in each language."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ FILLERS = frozenset(
     " um un und une usted va vielen voglio vorrei votre voudrais vous want we well will wir with would y ya"
     " yeah yes you".split()
 )
-"""Words around a language's name that do not make a question of it."""
+"""Words that may stand around the name of a language in an answer that only names it."""
 
 
 NEGATIONS = frozenset("pas plus not t dont no ni kein keine keinen nicht non".split())
-"""A language named beside one of these is perhaps the one he does not speak."""
+"""Beside one of these words, the language named may be the one that the caller does not speak."""
 
 
 class LanguagesFile(Strict):
-    """``nlu/languages.yml``: by which words callers name each language."""
+    """``nlu/languages.yml``: the words with which callers name each language."""
 
     fr: list[str]
     en: list[str]
@@ -54,24 +54,24 @@ class LanguageNames:
         return cls(read(root).checked("the names of languages").model_dump())
 
     def named_in(self, text: str) -> str | None:
-        """The language, where a reply names one and says nothing else ("English, please").
+        """Return the language that ``text`` names, if it says nothing else ("English, please").
 
-        None for "an Italian restaurant", for two languages, for none.
+        None for "an Italian restaurant", for two languages and for none.
         """
         words = normalise(text).split()
         named, rest = self._split(words)
         return named if all(word in FILLERS for word in rest) else None
 
     def meant_in(self, text: str) -> str | None:
-        """The language of a caller of whom we know that he wants another one, in whatever words.
+        """Return the language named in the words of a caller who certainly asks for another language.
 
-        None where he names none or several, or only says which one he does not speak.
+        None if they name none or several, or say which language they do not speak.
         """
         words = normalise(text).split()
         return None if NEGATIONS.intersection(words) else self._split(words)[0]
 
     def _split(self, words: list[str]) -> tuple[str | None, list[str]]:
-        """The one language named, and the words that are no part of a name."""
+        """Return the one language that is named, and the words outside its name."""
         found: set[str] = set()
         rest: list[str] = []
         while words:
@@ -94,5 +94,5 @@ KEY_WORDS = {
 
 
 def key_word(key: str, lang: str) -> str:
-    """A telephone key as a word."""
+    """Return the word for a telephone key (``0`` to ``9``, ``*``, ``#``) in ``lang``."""
     return KEY_WORDS[lang]["0123456789*#".index(key)]

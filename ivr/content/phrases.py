@@ -1,4 +1,4 @@
-"""voices/phrases/<lang>.yml: what the receptionist says between answers."""
+"""``voices/phrases/<lang>.yml``: what the receptionist says between answers."""
 
 from __future__ import annotations
 
@@ -140,32 +140,32 @@ def _problems(key: Phrase, text: str) -> Iterator[Problem]:
 
 
 class Phrases:
-    """The phrases of every language."""
+    """The phrases of all languages; ``texts``: language -> key -> text."""
 
     def __init__(self, texts: Mapping[str, Mapping[str, str]]) -> None:
         self._texts = texts
 
     @property
     def languages(self) -> tuple[str, ...]:
-        """Languages that have phrases."""
+        """The languages that have phrases."""
         return tuple(self._texts)
 
     def text(self, lang: str, phrase: Phrase, /, **fields: str) -> str:
-        """The phrase ``phrase`` in ``lang`` with its fields filled in."""
+        """Return ``phrase`` in ``lang`` with its fields filled in."""
         return self._texts[lang][phrase].format(**fields)
 
     def fixed(self, lang: str) -> list[str]:
-        """Phrases without fields: what can be rendered in advance."""
+        """Return the phrases of ``lang`` without fields, which can be rendered in advance."""
         return [text for key, text in self._texts[lang].items() if not Phrase(key).fields]
 
 
 def read(root: Path) -> dict[str, Document[_PhraseFile]]:
-    """Every language's file with its findings."""
+    """Return the file of each language below ``root`` with its findings."""
     return {lang: load(root / FOLDER / f"{lang}.yml", PhraseFile, root) for lang in LANGUAGES}
 
 
 def load_phrases(root: Path) -> Phrases:
-    """The phrases; raises ConfigError with every finding when a file has errors."""
+    """Return the phrases below ``root``; raises ConfigError with all findings when a file has errors."""
     documents = read(root)
     findings: list[Finding] = [finding for document in documents.values() for finding in document.findings]
     raise_if_errors(findings, "the phrases")

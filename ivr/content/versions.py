@@ -1,8 +1,7 @@
-"""Published content: numbered, immutable copies of what administrators edit.
+"""Content versions: numbered, immutable copies of the content, as it was published.
 
-``generations/<n>/`` in the state folder holds ``dialplans/``, ``nlu/`` and ``voices/`` as they were published, and
-``manifest.json``; the file ``current`` names the one in use.  While none is published, the checkout itself is
-used.
+The folder of a version holds ``dialplans/``, ``nlu/`` and ``voices/``, and ``manifest.json``.  The file ``current``
+holds the number of the version in use.  While none is published, the checkout is in use.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ from ivr.core.settings import Settings
 
 @dataclass(frozen=True)
 class ContentVersion:
-    """One published state.  ``at``: seconds since 1970; ``facts``: what was measured on publishing."""
+    """A published version.  ``at``: seconds since 1970; ``facts``: what was measured on publishing."""
 
     number: int
     at: float
@@ -33,34 +32,34 @@ class ContentVersion:
 
 
 def folder(settings: Settings) -> Path:
-    """Where generations lie."""
+    """Return the folder of all versions."""
     return settings.state_dir.content_versions
 
 
 def path(settings: Settings, number: int) -> Path:
-    """One generation's copy of the content."""
+    """Return the folder of the version ``number``."""
     return folder(settings) / str(number)
 
 
 def current(settings: Settings) -> int:
-    """Number of the generation in use; 0 while none is published."""
+    """Return the number of the version in use; 0 while none is published."""
     pointer = settings.state_dir.current_version
     return int(pointer.read_text("utf-8")) if pointer.exists() else 0
 
 
 def root(settings: Settings) -> Path:
-    """Root of the content in use: the current generation, or the checkout."""
+    """Return the root of the content in use: the current version, or the checkout."""
     number = current(settings)
     return path(settings, number) if number else settings.root
 
 
 def number_of(root: Path) -> int:
-    """Number of the generation whose content lies in ``root``; 0 for the checkout."""
+    """Return the number of the version whose folder is ``root``; 0 for the checkout."""
     return int(root.name) if root.parent.name == "generations" and root.name.isdecimal() else 0
 
 
 def listed(settings: Settings) -> list[ContentVersion]:
-    """All generations, oldest first."""
+    """Return all versions, oldest first."""
     found = [
         ContentVersion(**json.loads(item.read_text("utf-8")))
         for item in folder(settings).glob("*/manifest.json")
@@ -69,15 +68,15 @@ def listed(settings: Settings) -> list[ContentVersion]:
 
 
 def models(var: Path) -> set[str]:
-    """File names of the models that generations of any instance were published with."""
+    """Return the file names of the models of all versions, of all instances below ``var``."""
     manifests = (item.read_text("utf-8") for item in var.glob("state/*/generations/*/manifest.json"))
     return {str(json.loads(text)["facts"].get("model", "")) for text in manifests}
 
 
 def snapshot(settings: Settings) -> tuple[int, Path]:
-    """Copy what is edited now to a place of its own; returns the number it will have and the copy.
+    """Copy the content of the checkout; return the number of the future version and the folder of the copy.
 
-    Editing may go on meanwhile and afterwards.
+    Later edits do not change the copy.
     """
     number = max([0, *(generation.number for generation in listed(settings))]) + 1
     draft = folder(settings) / f"{number}.partial"
@@ -88,7 +87,7 @@ def snapshot(settings: Settings) -> tuple[int, Path]:
 
 
 def keep(settings: Settings, number: int, draft: Path, note: str, facts: Mapping[str, Any]) -> ContentVersion:
-    """Make a checked snapshot a generation; it is not in use yet."""
+    """Make the snapshot ``draft`` the version ``number``; it is not in use yet.  ``facts`` go into its manifest."""
     generation = ContentVersion(number, time.time(), note, facts)
     (draft / "manifest.json").write_text(json.dumps(asdict(generation), indent=1), "utf-8")
     draft.rename(path(settings, number))
@@ -96,16 +95,16 @@ def keep(settings: Settings, number: int, draft: Path, note: str, facts: Mapping
 
 
 def switch(settings: Settings, number: int) -> bool:
-    """Use generation ``number`` (0: the checkout) from the next call on.
+    """Use version ``number`` (0: the checkout) from the next call on.
 
-    Returns whether a running service was told.  Raises UsageError when there is no such generation.
+    Returns whether a running service was notified.  Raises UsageError when there is no such version.
     """
     point(settings, number)
     return tell(settings)
 
 
 def point(settings: Settings, number: int) -> None:
-    """Make generation ``number`` (0: the checkout) the current one, and tell nobody; raises UsageError."""
+    """Make version ``number`` (0: the checkout) the current one without notifying the service; raises UsageError."""
     if number and not path(settings, number).is_dir():
         raise UsageError(f"no generation {number}: see `ivr content list`")
     folder(settings).mkdir(parents=True, exist_ok=True)
@@ -115,12 +114,12 @@ def point(settings: Settings, number: int) -> None:
 
 
 def pid_file(settings: Settings) -> Path:
-    """Where a running service leaves its process id."""
+    """Return the file that holds the process id of a running service."""
     return settings.state_dir.pid_file
 
 
 def tell(settings: Settings) -> bool:
-    """Tell the running service, if there is one, to look at ``current`` again."""
+    """Send SIGHUP to the running service, which then reads ``current``; return whether there is one."""
     try:
         os.kill(int(pid_file(settings).read_text("utf-8")), signal.SIGHUP)
     except (OSError, ValueError):

@@ -1,7 +1,7 @@
-"""YAML files that people edit: read with line numbers, checked against a model, every fault a finding.
+"""YAML files that people edit: read with line numbers and checked against a model.
 
-The parser is libyaml: a content folder is read in a tenth of a second, where round-trip parsers take seconds.
-But scalars follow YAML 1.2: ``no`` and ``yes`` are words, ``9:00`` is not 540, ``+34`` keeps its text.
+The parser is libyaml, which reads the content in a tenth of a second; round-trip parsers take seconds.  Scalars
+follow the core schema of YAML 1.2: ``no`` and ``yes`` are words, ``9:00`` is not 540, ``+34`` stays a text.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class Severity(StrEnum):
 
 @dataclass(frozen=True, order=True)
 class Finding:
-    """One thing that an administrator should mend; ``line`` and ``column`` count from 1."""
+    """A fault in a file: what is wrong (``message``) and what to write (``hint``); lines and columns count from 1."""
 
     file: str
     line: int
@@ -52,7 +52,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class Problem:
-    """A fault found by a model in itself: ``loc`` is the path of keys and indices inside the file."""
+    """A fault that a model finds in itself; ``loc`` is the path of keys and indices in the file."""
 
     loc: Loc
     message: str
@@ -61,12 +61,12 @@ class Problem:
 
 
 class Strict(BaseModel):
-    """Base of everything read from YAML: unknown keys and wrong types are refused, values do not change."""
+    """Base of all models: unknown keys and wrong types are errors, and instances are frozen."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
     def problems(self) -> Iterator[Problem]:
-        """Faults that one field alone cannot show, such as two languages on one key."""
+        """Yield contradictions between fields, such as two languages on one key."""
         return iter(())
 
 
@@ -75,7 +75,7 @@ M = TypeVar("M", bound=Strict)
 
 @dataclass
 class Document(Generic[M]):
-    """A file as read: its ``model`` (None when it has errors), its findings, and where each part stands."""
+    """A file: its ``model`` (None if it has errors), its findings, and line and column of each part."""
 
     file: str
     model: M | None = None
@@ -89,23 +89,28 @@ class Document(Generic[M]):
         return self.model
 
     def where(self, loc: Loc) -> tuple[int, int]:
-        """Line and column of a part, or of the nearest part around it that stands in the file."""
+        """Return line and column of a part, or of the nearest part around it that is in the file."""
         while loc not in self.places and loc:
             loc = loc[:-1]
         return self.places.get(loc, (1, 1))
 
     def finding(self, problem: Problem) -> Finding:
-        """The problem with its place in the file."""
+        """Return the problem as a finding, with its place in the file."""
         line, column = self.where(problem.loc)
         return Finding(self.file, line, column, problem.message, problem.hint, problem.severity)
 
     def add(self, loc: Loc, message: str, hint: str, severity: Severity = Severity.ERROR) -> None:
-        """Note a fault at ``loc``."""
+        """Add a finding at ``loc``."""
         self.findings.append(self.finding(Problem(loc, message, hint, severity)))
 
 
 def load(path: Path, model: type[M], root: Path) -> Document[M]:
-    """Read one file; never raises for its content, a missing file is a finding too."""
+    """Read a file; faults in its content become findings, and so does a missing file.
+
+    path: the file.
+    model: what it must hold.
+    root: findings name the file relative to it.
+    """
     name = str(path.relative_to(root)) if path.is_relative_to(root) else str(path)
     document: Document[M] = Document(name)
     data = _data(path, document)
@@ -127,14 +132,14 @@ def dump(data: object) -> str:
 
 
 def raise_if_errors(findings: Sequence[Finding], heading: str) -> None:
-    """Raise ConfigError with all findings when one of them is an error."""
+    """Raise ConfigError with the errors among ``findings``, if any; ``heading`` begins its message."""
     errors = [finding for finding in findings if finding.severity is Severity.ERROR]
     if errors:
         raise ConfigError(f"{heading}: {len(errors)} errors, the first is {errors[0]}", errors)
 
 
 def _data(path: Path, document: Document[M]) -> Any:
-    """Plain dicts, lists and scalars; faults of syntax become findings."""
+    """The content as dicts, lists and scalars; faults of syntax become findings."""
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
@@ -203,7 +208,7 @@ def _mapping(node: yaml.MappingNode, loc: Loc, document: Document[M]) -> dict[st
 
 
 def _scalar(text: str) -> Any:
-    """A plain scalar by the YAML 1.2 core schema, and ISO dates."""
+    """The value of a plain scalar in the core schema of YAML 1.2; ISO dates are dates."""
     if text in ("", "~", "null"):
         return None
     if text in ("true", "false"):
@@ -234,7 +239,7 @@ _WANTED = {
 
 
 def _problem(detail: ErrorDetails, model: type[BaseModel]) -> Problem:
-    """A fault of pydantic's in our words."""
+    """An error of pydantic in the words of this project."""
     loc = tuple(part for part in detail["loc"] if part != "[key]")
     kind, context = detail["type"], detail.get("ctx", {})
     name = _named(loc)
@@ -256,7 +261,7 @@ def _problem(detail: ErrorDetails, model: type[BaseModel]) -> Problem:
 
 
 def _named(loc: Loc) -> str:
-    """The last key; an item of a list goes by the list's name."""
+    """The last key of a path; an item of a list has the name of the list."""
     keys = [part for part in loc if isinstance(part, str)]
     return keys[-1] if keys else "the file"
 
@@ -276,7 +281,7 @@ def _nearest(name: str, known: Sequence[str]) -> str:
 
 
 def known_keys(model: Any, loc: Loc) -> list[str]:
-    """The keys that a model allows at a path."""
+    """Return the keys that ``model`` allows at the path ``loc``."""
     current = _unwrapped(model)
     for part in loc:
         if isinstance(current, type) and issubclass(current, BaseModel):

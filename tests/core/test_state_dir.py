@@ -75,7 +75,7 @@ def spelled(tree: ast.AST) -> Iterator[int]:
             and _is_state(node.value)
         ):
             yield node.lineno
-        if isinstance(node, ast.FormattedValue) and _is_state(node.value):
+        if isinstance(node, ast.FormattedValue) and ast.unparse(node.value).endswith("settings.state"):
             yield node.lineno
         if isinstance(node, ast.Constant) and node.value in {*PLACES.values()} and "." in str(node.value):
             yield node.lineno

@@ -1,6 +1,6 @@
-"""dialplans/callflow.yml: languages, keys, opening hours, advisers, limits, thresholds, the trunk.
+"""``dialplans/callflow.yml``: languages, keys, opening hours, advisers, limits, thresholds, the trunk.
 
-One module a section; ``file`` puts them together.
+Each section has a module; ``schema`` joins them.
 """
 
 from ivr.content.callflow.advisers import Adviser, FallbackPhone, Handoff, Outbound, Spare

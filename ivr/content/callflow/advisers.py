@@ -1,4 +1,4 @@
-"""Who takes calls, how a caller waits for them, and whom we ring when they are not there."""
+"""Advisers, how callers wait for them, and the telephones that ring when no adviser is there."""
 
 from __future__ import annotations
 
@@ -16,7 +16,10 @@ RingSeconds = Annotated[float, Field(ge=5, le=120)]
 
 
 class FallbackPhone(Strict):
-    """What is rung: ``endpoint``, a telephone registered here, or ``number``, one behind the trunk."""
+    """A telephone: ``endpoint``, which registers here, or ``number``, which the trunk reaches.
+
+    ring_s: how long it rings, in seconds.
+    """
 
     endpoint: Endpoint = ""
     number: TelephoneNumber = ""
@@ -24,11 +27,15 @@ class FallbackPhone(Strict):
 
     @property
     def given(self) -> bool:
-        """Whether there is one at all."""
+        """Whether a telephone is set."""
         return bool(self.endpoint or self.number)
 
     def telephone_problems(self, loc: Loc, allowed: list[str]) -> Iterator[Problem]:
-        """Faults between fields; ``loc`` is where it stands, ``allowed`` the numbers that may be called."""
+        """Yield contradictions between fields.
+
+        loc: the place of the telephone in the file.
+        allowed: the numbers that may be called.
+        """
         if self.endpoint and self.number:
             yield Problem((*loc, "number"), "endpoint and number are both there", "keep one of the two")
         if self.number and self.number not in allowed:
@@ -37,31 +44,35 @@ class FallbackPhone(Strict):
 
 
 class Adviser(FallbackPhone):
-    """An adviser, and the languages spoken there; the first is the one in which he hears who is waiting."""
+    """An adviser and the languages they speak; announcements to the adviser use the first one."""
 
     name: str
     languages: Annotated[list[Language], Field(min_length=1)]
 
     @property
     def id(self) -> str:
-        """His name in the dialplan: his endpoint, or ``n`` and his number."""
+        """The adviser's name in the dialplan: the endpoint, or ``n`` and the number."""
         return telephone_id(self.endpoint, self.number)
 
 
 class Spare(FallbackPhone):
-    """Who is rung when no adviser is there; without ``hours`` at any time.  ``lang``: what is said to him."""
+    """A telephone that rings when no adviser is there; ``lang``: of announcements."""
 
     hours: Hours | None = None
     lang: Language = "fr"
 
 
 class Handoff(Strict):
-    """How a caller waits for an adviser.
+    """How callers wait for an adviser; the ``_s`` are seconds.
 
-    ``wait_s`` at most, and ``places`` callers at a time in each language; ``announce_s`` between two
-    announcements; ``accept_s`` for the adviser's key after he was told who is waiting; ``wrap_up_s`` after a
-    call before the next; ``misses`` unanswered calls make an adviser away; ``talk_s`` is the usual length of a
-    talk, for the waiting time that is told before there are figures of one's own.
+    music: class of the hold music.
+    wait_s: the longest wait.
+    places: how many callers wait in each language at most.
+    announce_s: between two announcements to the caller.
+    accept_s: for the key of an adviser who was told who is waiting.
+    wrap_up_s: after a call, before the next one.
+    misses: how many unanswered calls make an adviser away.
+    talk_s: the usual length of a talk, for estimates before anything was measured.
     """
 
     music: Endpoint = "default"
@@ -75,6 +86,6 @@ class Handoff(Strict):
 
 
 class Outbound(Strict):
-    """The only ``numbers`` that a call is passed on to, as ``+33...``."""
+    """The only ``numbers`` (``+33...``) to which calls are transferred."""
 
     numbers: list[TelephoneNumber] = []

@@ -1,4 +1,4 @@
-"""Callbacks: whom we call back, when, and how often."""
+"""Callbacks: which numbers are called back, when, and how often."""
 
 from __future__ import annotations
 
@@ -29,13 +29,17 @@ NumberPrefix = Annotated[str, BeforeValidator(_number_prefix)]
 
 
 class CallbackSettings(Strict):
-    """``_s`` seconds, ``_min`` minutes, ``_h`` hours; the others count.
+    """The rules for callbacks; ``_s`` are seconds, ``_min`` minutes, ``_h`` hours.
 
-    ``attempts``: so often the caller's telephone is rung before the callback is closed.  ``pause_min`` between
-    two of them.  ``per_day``: callbacks that one number may ask for, or be asked for, in 24 hours.
-    ``notice_min``: the first window begins no earlier.  ``window_h``: length of a window of today.  ``moves``: a
-    window that passed is followed by the next one so often.  ``countries``: the only ones that are called (ISO
-    3166); ``refused``: beginnings of numbers that are not, beside those of services that cost more.
+    attempts: how often the caller's telephone rings before the callback is closed.
+    pause_min: between two attempts.
+    per_day: callbacks that one number may ask for, or be asked for, in 24 hours.
+    notice_min: from the request to the first window at least.
+    window_h: length of a window on the same day.
+    moves: how often a missed window is replaced by the next one.
+    adviser_ring_s, caller_ring_s: how long each telephone rings.
+    countries: the only countries that are called (ISO 3166).
+    refused: beginnings of numbers that are not called, beside those of premium services.
     """
 
     attempts: Annotated[int, Field(ge=1, le=10)] = 3
@@ -52,7 +56,7 @@ class CallbackSettings(Strict):
     refused: list[NumberPrefix] = []
 
     def allows(self, number: str) -> bool:
-        """Whether ``number`` (``+33...``) may be called: an ordinary line in one of the countries."""
+        """Return whether ``number`` (``+33...``) may be called: an ordinary line in one of the countries."""
         refused = number.startswith(tuple(self.refused))
         return (
             not refused

@@ -1,4 +1,4 @@
-"""When may an adviser call back?  Windows inside the advisers' hours.  Pure; the clock is an argument."""
+"""Windows for callbacks within the opening hours.  Pure; the time is an argument."""
 
 from __future__ import annotations
 
@@ -8,19 +8,23 @@ from dataclasses import dataclass
 from itertools import chain, islice
 from typing import Literal
 
-Interval = tuple[dt.datetime, dt.datetime]  # UTC, end excluded
-"""A span of the advisers' hours."""
+Interval = tuple[dt.datetime, dt.datetime]
+"""Start and end (excluded) of a span of opening hours, in UTC."""
 OpenOn = Callable[[dt.date], Iterable[Interval]]
-"""The spans that begin on a day."""
+"""Returns the spans that begin on a day."""
 NOON = dt.time(13)
-"""Until then it is morning, for those who make appointments."""
+"""A window before this time is called morning."""
 DAYS_AHEAD = 14
+"""How many days are searched for a window."""
 DayPart = Literal["", "morning", "afternoon"]
 
 
 @dataclass(frozen=True)
 class CallbackWindow:
-    """From ``start`` to ``end`` (aware, in the office's zone); ``part``: how it is called, empty by its hours."""
+    """From ``start`` to ``end``, aware times in the office's zone.
+
+    part: morning or afternoon; empty for a window that is announced by its hours.
+    """
 
     start: dt.datetime
     end: dt.datetime
@@ -30,9 +34,12 @@ class CallbackWindow:
 def offered(
     open_on: OpenOn, now: dt.datetime, *, notice: dt.timedelta, length: dt.timedelta, count: int = 3
 ) -> list[CallbackWindow]:
-    """The next windows, soonest first: one of today while there is one, then halves of the days that follow.
+    """Return the next ``count`` windows: first those of today, then mornings and afternoons of later days.
 
-    ``now`` in the office's zone; the first begins no earlier than ``notice`` from now.
+    open_on: the opening hours.
+    now: the time in the office's zone.
+    notice: the shortest time from now to the first window.
+    length: of a window of today.
     """
     today = _of_today(open_on, now, now + notice, length)
     following = (now.date() + dt.timedelta(days=ahead) for ahead in range(1, DAYS_AHEAD + 1))
@@ -43,14 +50,14 @@ def offered(
 def following(
     open_on: OpenOn, now: dt.datetime, *, notice: dt.timedelta, length: dt.timedelta
 ) -> CallbackWindow | None:
-    """The window after one that has passed; None when the office does not open in the days ahead."""
+    """Return the next window, or None; arguments as in ``offered``."""
     return next(iter(offered(open_on, now, notice=notice, length=length, count=1)), None)
 
 
 def _of_today(
     open_on: OpenOn, now: dt.datetime, earliest: dt.datetime, length: dt.timedelta
 ) -> list[CallbackWindow]:
-    """The next whole window of today, and one more when there is time for it two windows later."""
+    """The next whole window of today, and another one two windows later if there is time."""
     found: list[CallbackWindow] = []
     for start, end in _local(open_on, now.date(), now.tzinfo):
         begin = _whole_hour(max(start, earliest))

@@ -1,4 +1,4 @@
-"""Types of single values: keys, spans of time, prefixes, days; each refuses with what to write instead."""
+"""Types of single values: languages, keys, spans of time, prefixes, days.  Each error says what to write."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ _EXPECTED = ", ".join(f"'{lang}'" for lang in LANGUAGES[:-1]) + f" or '{LANGUAGE
 
 
 def problem(message: str, hint: str) -> PydanticCustomError:
-    """A refusal in our own words, for use inside validators."""
+    """Return the error for a validator to raise: what is wrong, and what to write instead."""
     return PydanticCustomError("accueil", "{message}: {hint}", {"message": message, "hint": hint})
 
 
 def _language(value: object) -> object:
     if value not in LANGUAGES:
-        # the same message as for a Literal, whose type callers could not index with a plain str
+        # the message that pydantic has for a Literal; a Literal cannot be indexed with a plain str
         raise PydanticKnownError("literal_error", {"expected": _EXPECTED})
     return value
 
@@ -52,7 +52,7 @@ def _prefix(value: object) -> object:
 
 
 def _endpoint(value: object) -> object:
-    # The name becomes a section of pjsip.conf and an argument of Dial(): nothing that either would expand.
+    # The name becomes a section of pjsip.conf and an argument of Dial(), which expand other characters.
     if not isinstance(value, str) or not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{0,39}", value):
         raise problem(
             f"{value!r} is no name of a telephone",
@@ -62,7 +62,7 @@ def _endpoint(value: object) -> object:
 
 
 def _number(value: object) -> object:
-    # The number becomes an argument of Dial(): nothing but digits.
+    # The number becomes an argument of Dial(), so it holds digits only.
     if not isinstance(value, str) or not re.fullmatch(r"\+\d{6,15}", value):
         raise problem(f"{value!r} is no telephone number", 'write it like "+33612345678", in double quotes')
     return value

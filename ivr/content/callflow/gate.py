@@ -1,4 +1,4 @@
-"""Thresholds of certainty: when to answer, confirm or say "pardon?"; see ivr/nlu/gate.py."""
+"""Thresholds of confidence: when to answer, to confirm or to ask again; see ``ivr.nlu.gate``."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ from ivr.core.yamlfile import Strict
 
 
 class RecogniserThresholds(Strict):
-    """The recogniser's own certainty.
+    """Thresholds for the confidence of the recogniser, 0 to 1.
 
-    Below ``sure`` an answer needs an understanding that is ``certain``, else we ask back; below ``poor`` we ask back
-    always; below ``lost`` the words are not used.
+    sure: below it, an answer needs an intent with at least the confidence ``certain``; else it is confirmed first.
+    poor: below it, everything is confirmed first.
+    lost: below it, the words are not used.
     """
 
     sure: Share = 0.55
@@ -29,7 +30,14 @@ class GateOverride(Strict):
 
 
 class GateSettings(Strict):
-    """When to answer, confirm or say "pardon?"; see ivr/nlu/gate.py."""
+    """When to answer, to confirm or to ask again; see ``ivr.nlu.gate``.
+
+    answer, confirm: the least confidence of an intent for each.
+    margin: the least distance to the second intent for an answer.
+    control: the least confidence for an order.
+    heard: thresholds for the recogniser.
+    languages, intents: what differs for them; an intent prevails over a language.
+    """
 
     answer: Share
     confirm: Share

@@ -1,4 +1,4 @@
-"""Opening hours: a week, and the days that differ."""
+"""Opening hours: a usual week, and the days that differ."""
 
 from __future__ import annotations
 
@@ -18,7 +18,12 @@ WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", 
 
 
 class HoursException(Strict):
-    """A day that differs; ``open`` empty: closed.  ``reason`` is what callers are told, a sentence a language."""
+    """A day that differs.
+
+    date: a date, or ``12-25`` for every year.
+    open: spans of that day; empty: closed.
+    reason: a sentence for callers in each language.
+    """
 
     date: CalendarDay
     name: str = ""
@@ -27,9 +32,10 @@ class HoursException(Strict):
 
 
 class Holidays(Strict):
-    """The public holidays of ``country`` (ISO 3166; empty: none); ``open`` empty: closed on them.
+    """The public holidays of ``country`` (ISO 3166; empty: none).  An exception for the same day prevails.
 
-    ``reason`` is what callers are told, a sentence a language.  An exception of the same day comes first.
+    open: spans of a holiday; empty: closed.
+    reason: a sentence for callers in each language.
     """
 
     country: Annotated[str, Field(pattern=r"^([A-Z]{2})?$")] = ""
@@ -37,12 +43,12 @@ class Holidays(Strict):
     reason: dict[Language, str] = {}
 
     def holiday(self, day: dt.date) -> str:
-        """The name of the holiday on ``day``; empty when it is none."""
+        """Return the name of the holiday on ``day``, or an empty string."""
         return _holidays(self.country, day.year).get(day, "") if self.country else ""
 
 
 class Weekly(Strict):
-    """Spans of each weekday, wall-clock time."""
+    """The spans of each weekday in local time."""
 
     monday: list[TimeSpan]
     tuesday: list[TimeSpan]
@@ -53,12 +59,12 @@ class Weekly(Strict):
     sunday: list[TimeSpan]
 
     def spans(self, weekday: int) -> list[TimeSpan]:
-        """Spans of a weekday, Monday is 0."""
+        """Return the spans of a weekday; Monday is 0."""
         return list(getattr(self, WEEKDAYS[weekday]))
 
 
 class Hours(Strict):
-    """When advisers answer."""
+    """The hours in which advisers answer."""
 
     timezone: str = "Europe/Paris"
     weekly: Weekly
@@ -71,7 +77,7 @@ class Hours(Strict):
         return ZoneInfo(self.timezone)
 
     def problems_at(self, loc: Loc) -> Iterator[Problem]:
-        """Faults between fields; ``loc`` is where these hours stand."""
+        """Yield contradictions between fields; ``loc``: the place of these hours in the file."""
         try:
             _ = self.zone
         except (ZoneInfoNotFoundError, ValueError):
@@ -95,18 +101,18 @@ class Hours(Strict):
 
 @cache
 def _holidays(country: str, year: int) -> Mapping[dt.date, str]:
-    """The holidays of one year, by the library of that name (MIT), which follows the law of the country."""
+    """The public holidays of a year, from the library holidays (MIT)."""
     return dict(holidays.country_holidays(country, years=year))
 
 
 def minutes(span: str) -> tuple[int, int]:
-    """Start and end of a span in minutes from midnight; an end past midnight is above 1440."""
+    """Return start and end of a span in minutes from midnight; an end after midnight is above 1440."""
     start, end = ((int(clock[:-3]) * 60 + int(clock[-2:])) for clock in span.split("-"))
     return start, end if end > start else end + 1440
 
 
 def overlaps(spans: list[str], loc: Loc) -> Iterator[Problem]:
-    """Spans of one day that lie over each other; ``loc`` is where they stand."""
+    """Yield the spans of a day that overlap; ``loc``: their place in the file."""
     last = -1
     for index, span in sorted(enumerate(spans), key=lambda item: minutes(item[1])):
         start, end = minutes(span)

@@ -1,4 +1,4 @@
-"""The language menu and the keys that work at any moment."""
+"""The language menu, and the keys that work at any time of a call."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class LanguageEntry(Strict):
 
 
 class ControlKeys(Strict):
-    """Keys that work at any moment."""
+    """Keys that work at any time of a call."""
 
     person: DtmfKey = "0"
     repeat: DtmfKey = "*"
@@ -26,7 +26,7 @@ class ControlKeys(Strict):
 
     @cached_property
     def intents(self) -> dict[str, ControlIntent]:
-        """Key -> the control intent it stands for."""
+        """Key -> the control intent that it triggers."""
         return {
             self.person: ControlIntent.HUMAN,
             self.repeat: ControlIntent.REPEAT,

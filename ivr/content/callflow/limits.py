@@ -10,7 +10,15 @@ from ivr.core.yamlfile import Strict
 
 
 class Limits(Strict):
-    """Limits of a call; the ``_s`` are seconds, the others count."""
+    """Limits of a call; the ``_s`` are seconds.
+
+    call_s: the longest call.
+    calls: how many calls are served at the same time.
+    silence_s: how long a caller may say nothing after a prompt.
+    silences: how often in a row they may say nothing.
+    speech_s: the longest utterance.
+    reprompts: how often in a row the service asks again before it offers a person.
+    """
 
     call_s: Annotated[float, Field(ge=60, le=7200)] = 1200
     calls: Annotated[int, Field(ge=1)] = 10

@@ -1,4 +1,4 @@
-"""Who is told of a message: by e-mail, by webhook, and again when nobody answers it."""
+"""Notifications of the staff about messages: by e-mail, by webhook, and reminders."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ivr.core.yamlfile import Loc, Problem, Severity, Strict
 
 LOCAL = ("127.0.0.1", "localhost", "::1")
 URGENT_AT_LEAST = 2
-"""So many people are told of an urgent message: one may be away."""
+"""The fewest people who are notified of an urgent message, because one may be away."""
 
 
 def _address(value: object) -> object:
@@ -24,7 +24,7 @@ def _address(value: object) -> object:
 
 
 def _url(value: object) -> object:
-    """What a caller said and his number go there: in clear text on this machine alone."""
+    """What callers said and their numbers go to this address, so plain HTTP is allowed on this machine only."""
     parts = urlsplit(value) if isinstance(value, str) else None
     if value == "" or parts and parts.hostname and (
         parts.scheme == "https" or parts.scheme == "http" and parts.hostname in LOCAL
@@ -38,7 +38,7 @@ Url = Annotated[str, BeforeValidator(_url)]
 
 
 class MailSettings(Strict):
-    """The mail server, and who gets mail; the password is SMTP_PASSWORD in ``var/secrets.env``."""
+    """The mail server and the recipients; the password is SMTP_PASSWORD in ``var/secrets.env``."""
 
     host: Annotated[str, Field(pattern=r"^[A-Za-z0-9.:-]*$")] = ""
     port: Annotated[int, Field(ge=1, le=65535)] = 587
@@ -52,13 +52,17 @@ class MailSettings(Strict):
     link: Url = ""
 
     def to(self, lang: str, *, urgent: bool) -> list[str]:
-        """Who is told of a message in ``lang``, each once."""
+        """Return the recipients for a message in ``lang``, each once."""
         usual = self.by_language.get(lang, self.recipients)
         return list(dict.fromkeys([*usual, *(self.urgent if urgent else [])]))
 
 
 class Notify(Strict):
-    """``remind_h``: hours until a message that nobody has answered is told of again, at most ``reminders`` times."""
+    """Where notifications go.
+
+    remind_h: hours until the reminder of an unanswered message.
+    reminders: how many reminders of a message are sent at most.
+    """
 
     mail: MailSettings = MailSettings()
     webhook: Url = ""
@@ -66,12 +70,16 @@ class Notify(Strict):
     reminders: Annotated[int, Field(ge=0, le=10)] = 3
 
     def targets(self, lang: str, *, urgent: bool) -> list[tuple[str, str]]:
-        """Channel and address of everybody who is told of a message in ``lang``."""
+        """Return channel and address of each notification of a message in ``lang``; the webhook has no address."""
         mail = [("mail", address) for address in self.mail.to(lang, urgent=urgent)] if self.mail.host else []
         return [*mail, *([("webhook", "")] if self.webhook else [])]
 
     def problems_at(self, loc: Loc, languages: list[str]) -> Iterator[Problem]:
-        """Faults between fields; ``languages``: those that callers may speak."""
+        """Yield contradictions between fields.
+
+        loc: the place of this section in the file.
+        languages: the languages of callers.
+        """
         mail, where = self.mail, (*loc, "mail")
         if not mail.host and not self.webhook:
             message = "nobody is told of a message: no mail server, no webhook"

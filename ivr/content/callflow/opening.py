@@ -1,7 +1,6 @@
-"""Opening hours: is somebody there?  Pure; the clock is an argument.
+"""Whether the office is open.  Pure; the time is an argument.
 
-Spans are wall-clock times of the time zone; they are compared as instants (UTC), so that a day on which the
-clocks change is as long as it is.
+Spans are written in local time and compared in UTC, so that days on which the clocks change have their true length.
 """
 
 from __future__ import annotations
@@ -11,16 +10,17 @@ from collections.abc import Iterator
 
 from ivr.content.callflow import Callflow, Hours, HoursException, minutes
 
-Interval = tuple[dt.datetime, dt.datetime]  # UTC, end excluded
+Interval = tuple[dt.datetime, dt.datetime]
+"""Start and end (excluded), in UTC."""
 
 
 def open_at(callflow: Callflow, moment: dt.datetime) -> bool:
-    """Whether advisers answer at ``moment`` (aware)."""
+    """Return whether advisers answer at ``moment``, an aware time."""
     return within(callflow.hours, moment)
 
 
 def within(hours: Hours | None, moment: dt.datetime) -> bool:
-    """Whether ``moment`` (aware) lies in ``hours``; no hours at all are always."""
+    """Return whether ``moment``, an aware time, lies in ``hours``; without hours always True."""
     if hours is None:
         return True
     instant = moment.astimezone(dt.UTC)
@@ -30,7 +30,7 @@ def within(hours: Hours | None, moment: dt.datetime) -> bool:
 
 
 def open_seconds(hours: Hours, start: dt.datetime, end: dt.datetime) -> float:
-    """How long the office was open between two moments (aware)."""
+    """Return for how many seconds the office was open between two aware times."""
     first, last = (moment.astimezone(hours.zone).date() for moment in (start, end))
     total, day = 0.0, first - dt.timedelta(days=1)  # the span of the day before may cross midnight
     while day <= last:
@@ -41,7 +41,7 @@ def open_seconds(hours: Hours, start: dt.datetime, end: dt.datetime) -> float:
 
 
 def reason(hours: Hours, moment: dt.datetime, lang: str) -> str:
-    """Why the day of ``moment`` differs, a sentence in ``lang``; empty on an ordinary day."""
+    """Return why the day of ``moment`` differs, as a sentence in ``lang``; empty on an ordinary day."""
     day = moment.astimezone(hours.zone).date()
     exception = _exception(hours, day)
     if exception is not None:
@@ -50,14 +50,17 @@ def reason(hours: Hours, moment: dt.datetime, lang: str) -> str:
 
 
 def intervals(hours: Hours, day: dt.date) -> Iterator[Interval]:
-    """The spans that begin on ``day``, as instants."""
+    """Yield the spans that begin on ``day``, in UTC."""
     for span in spans(hours, day):
         start, end = minutes(span)
         yield _instant(hours, day, start), _instant(hours, day, end)
 
 
 def spans(hours: Hours, day: dt.date) -> list[str]:
-    """Spans of a day as written: a full date beats a yearly one, that a holiday, that the weekday."""
+    """Return the spans of a day as written.
+
+    An exception with a full date prevails over a yearly one, that over a holiday, and that over the weekday.
+    """
     exception = _exception(hours, day)
     if exception is not None:
         return list(exception.open)

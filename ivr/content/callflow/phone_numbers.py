@@ -1,6 +1,6 @@
-"""Telephone numbers: is this one, whose country is it in, how is it written there?  Pure.
+"""Telephone numbers: validity, country, and how people write them.  Pure.
 
-The numbering plans are those of Google's libphonenumber (Apache-2.0).
+The numbering plans are those of the package phonenumbers, a port of Google's libphonenumber (Apache-2.0).
 """
 
 from __future__ import annotations
@@ -12,21 +12,23 @@ import phonenumbers
 from phonenumbers import PhoneNumber, PhoneNumberFormat, PhoneNumberType
 
 HOME = {"fr": "FR", "en": "GB", "es": "ES", "de": "DE", "it": "IT"}
-"""Where a caller of a language is taken to be at home when nothing else tells."""
+"""The country that is assumed for a caller of each language if nothing else indicates one."""
 ORDINARY = frozenset({
     PhoneNumberType.FIXED_LINE, PhoneNumberType.MOBILE, PhoneNumberType.FIXED_LINE_OR_MOBILE,
     PhoneNumberType.VOIP, PhoneNumberType.PERSONAL_NUMBER,
 })  # fmt: skip
-"""Kinds of numbers that a person is reached at; premium and shared-cost services are not among them."""
+"""Kinds of numbers that reach a person; premium and shared-cost services are not among them."""
 COUNTRIES = frozenset(phonenumbers.SUPPORTED_REGIONS)
 """Countries that have numbers, by their two letters (ISO 3166)."""
 LONGEST_GROUP = 4
+"""The most digits that are read out without a pause."""
 
 
 def e164(text: str, regions: Iterable[str]) -> str:
-    """``text`` (digits, perhaps a leading + or 00) as ``+33...``; empty where it is no person's number.
+    """Return ``text`` as ``+33...``, or an empty string if it is not a valid number.
 
-    A number without its country is read as one of the first of ``regions`` (``FR``) that has such numbers.
+    text: digits, with or without a leading ``+`` or ``00``.
+    regions: countries (ISO 3166) that are tried in this order for a number without one.
     """
     digits = re.sub(r"[^\d+]", "", text)
     if digits.startswith("00"):
@@ -37,18 +39,21 @@ def e164(text: str, regions: Iterable[str]) -> str:
 
 
 def region(number: str) -> str:
-    """``FR`` for ``+33...``; empty when nobody has such numbers."""
+    """Return the country (``FR``) of a number (``+33...``); empty if there is none."""
     parsed = _parse(number, None)
     return (phonenumbers.region_code_for_number(parsed) or "") if parsed else ""
 
 
 def region_of_prefix(prefix: str) -> str:
-    """``FR`` for ``+33``."""
+    """Return the country (``FR``) of a prefix (``+33``)."""
     return phonenumbers.region_code_for_country_code(int(prefix.lstrip("+")))
 
 
 def groups(number: str, home: str) -> tuple[str, ...]:
-    """The number's digits as its country writes them: ``06 12 34 56 78`` at ``home``, ``+44 20 ...`` abroad."""
+    """Return the digits of ``number`` in groups as its country writes them.
+
+    home: the country (ISO 3166) in which the national form ``06 12 34 56 78`` is used; elsewhere ``+44 20 ...``.
+    """
     parsed = _parse(number, None)
     if parsed is None:
         return tuple(_halves(number))
@@ -59,14 +64,14 @@ def groups(number: str, home: str) -> tuple[str, ...]:
 
 
 def _halves(group: str) -> Iterable[str]:
-    """A group that is too long to be kept in mind, in two."""
+    """Halve a group that is too long to remember."""
     if len(group) <= LONGEST_GROUP:
         return (group,)
     return (*_halves(group[: len(group) // 2]), *_halves(group[len(group) // 2 :]))
 
 
 def _complete(digits: str, where: str) -> bool:
-    """Whether it has the 0 that is said before numbers there, if one is."""
+    """Whether the number begins with 0 if the country writes national numbers with one."""
     trunk_prefix = phonenumbers.ndd_prefix_for_region(where, True)
     return trunk_prefix != "0" or digits.startswith("0")
 
@@ -79,7 +84,7 @@ def _checked(digits: str, where: str | None) -> str:
 
 
 def is_ordinary(number: str) -> bool:
-    """Whether ``number`` (``+33...``) is a person's line and no service that costs more."""
+    """Return whether ``number`` (``+33...``) is an ordinary line and not a premium service."""
     parsed = _parse(number, None)
     return parsed is not None and phonenumbers.number_type(parsed) in ORDINARY
 

@@ -1,4 +1,4 @@
-"""How long what calls leave behind is kept."""
+"""Retention periods, and whether calls are recorded."""
 
 from __future__ import annotations
 
@@ -13,11 +13,13 @@ Days = Annotated[float, Field(ge=0, le=3650)]
 
 
 class RetentionSettings(Strict):
-    """Days each kind is kept; 0: until the next round of the purge, which comes every hour.
+    """How many days each kind is kept; 0: until the next hourly purge.
 
-    ``recordings`` of calls; ``messages`` with their sound and transcript; ``transcripts``: what was said in calls;
-    ``calls``: time, language, outcome, intents, the caller's pseudonym; ``numbers``: the clear number of a message or
-    callback after it is settled.
+    recordings: of calls.
+    messages: with their sound and transcript.
+    transcripts: what was said in calls.
+    calls: time, language, outcome, intents, pseudonym of the caller.
+    numbers: the number in clear of a message or callback that is settled.
     """
 
     recordings: Days = 30
@@ -28,7 +30,7 @@ class RetentionSettings(Strict):
 
 
 class RecordingSettings(Strict):
-    """Whether calls are recorded, and whether callers are told so and may refuse with ``refuse_key``."""
+    """Whether calls are recorded, and whether callers hear a ``notice`` and may refuse with ``refuse_key``."""
 
     enabled: bool = True
     notice: bool = True

@@ -1,4 +1,4 @@
-"""dialplans/callflow.yml as a whole: its sections, and the faults between them."""
+"""``dialplans/callflow.yml`` as a whole: its sections, and the checks between them."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from ivr.core.yamlfile import Document, Loc, Problem, Severity, Strict, load
 
 FILE = Path("dialplans/callflow.yml")
 MOST_TOPICS = 6
-"""So many are listened to; there are keys for no more."""
+"""The most topics of the menu: callers do not listen to more, and there are no more keys."""
 
 
 class Callflow(Strict):
@@ -50,9 +50,11 @@ class Callflow(Strict):
     trunk: Trunk = Trunk()
 
     def order(self, number: str = "") -> tuple[str, ...]:
-        """Languages in the menu's order for a caller; the longest matching prefix moves its language first.
+        """Return the languages in the order of the menu for a caller.
 
-        ``number`` as the trunk gives it: ``+34...``, ``0034...`` or a national ``01...``.
+        The language of the longest prefix that matches the number comes first.
+
+        number: as the trunk gives it: ``+34...``, ``0034...`` or a national ``01...``.
         """
         international = self._international(number)
         best, first = 0, ""
@@ -70,17 +72,17 @@ class Callflow(Strict):
         return self.trunk.country + digits[1:] if digits.startswith("0") else digits
 
     def language_of_key(self, key: str) -> str | None:
-        """The language behind a key of the menu."""
+        """Return the language that a key of the menu selects, or None."""
         return next((code for code, entry in self.languages.items() if entry.key == key), None)
 
     @property
     def topics_by_key(self) -> dict[str, str]:
-        """Key -> intent, while nothing that is said can be understood: keys that are not those of any moment."""
+        """Key -> intent in the menu for calls without understanding; keys with another meaning are left out."""
         taken = {*self.keys.intents, self.recording.refuse_key}
         return dict(zip((key for key in "123456789" if key not in taken), self.topics, strict=False))
 
     def problems(self) -> Iterator[Problem]:
-        """Faults between fields."""
+        """Yield contradictions between fields."""
         yield from self._key_clashes()
         yield from self._prefix_clashes()
         yield from self.hours.problems_at(("hours",))
@@ -116,7 +118,7 @@ class Callflow(Strict):
                 taken.setdefault(prefix, code)
 
     def _telephone_problems(self) -> Iterator[Problem]:
-        """Who is rung: each is one telephone, no two are the same, and numbers are allowed ones."""
+        """Each person has one telephone, no two share one, and numbers must be allowed."""
         places: list[tuple[Loc, FallbackPhone]] = [
             (("advisers", index), adviser) for index, adviser in enumerate(self.advisers)
         ]
@@ -170,10 +172,10 @@ class Callflow(Strict):
 
 
 def read(root: Path) -> Document[Callflow]:
-    """The file with its findings."""
+    """Return the file below ``root`` with its findings."""
     return load(root / FILE, Callflow, root)
 
 
 def load_callflow(root: Path) -> Callflow:
-    """The call flow; raises ConfigError with every finding when it has errors."""
+    """Return the call flow below ``root``; raises ConfigError with all findings when it has errors."""
     return read(root).checked("the call flow")

@@ -1,4 +1,4 @@
-"""The line to the telephone network."""
+"""The trunk: the connection to the telephone network."""
 
 from __future__ import annotations
 
@@ -13,7 +13,12 @@ from ivr.core.yamlfile import Loc, Problem, Strict
 
 
 class Trunk(Strict):
-    """The line to the telephone network; its password is IVR_TRUNK_PASSWORD."""
+    """The SIP trunk; its password is IVR_TRUNK_PASSWORD.
+
+    register: whether Asterisk registers with the provider.
+    country: the prefix of national numbers.
+    allowed: networks from which calls are accepted, beside the host.
+    """
 
     host: Annotated[str, Field(pattern=r"^[A-Za-z0-9.:-]*$")] = ""
     port: Annotated[int, Field(ge=1, le=65535)] = 5060
@@ -24,7 +29,7 @@ class Trunk(Strict):
     allowed: list[str] = []
 
     def problems_at(self, loc: Loc) -> Iterator[Problem]:
-        """Faults between fields; ``loc`` is where the trunk stands."""
+        """Yield contradictions between fields; ``loc``: the place of the trunk in the file."""
         if self.register_ and not (self.host and self.username):
             message = "register is true, but host or username is empty"
             yield Problem((*loc, "register"), message, "fill in both, or write register: false")

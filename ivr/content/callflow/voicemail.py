@@ -1,4 +1,4 @@
-"""Messages: their limits and the keys after one was recorded."""
+"""Voicemail: limits of a message, and the keys after its recording."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ivr.core.yamlfile import Strict
 
 
 class ReviewKeys(Strict):
-    """Keys after a message was recorded."""
+    """The keys after a message was recorded."""
 
     listen: DtmfKey = "1"
     again: DtmfKey = "2"
@@ -19,7 +19,7 @@ class ReviewKeys(Strict):
 
 
 class Voicemail(Strict):
-    """Limits of a message, in seconds."""
+    """``max_s``: the longest message; ``silence_s``: the silence that ends it; both in seconds."""
 
     max_s: Annotated[float, Field(ge=10, le=180)] = 180
     silence_s: Annotated[float, Field(ge=2, le=30)] = 4

@@ -1,4 +1,4 @@
-"""How long a caller waits for an adviser, as well as one can tell: the desk is played forward.  Pure."""
+"""Estimates the waiting time for an adviser by simulating the queues forward.  Pure."""
 
 from __future__ import annotations
 
@@ -12,21 +12,23 @@ from ivr.content.phrases import Phrase
 from ivr.core.vocabulary import AdviserState
 
 OFFER_S = 10.0
-"""Ringing, being told who waits, and the key take an adviser so long, until it was measured."""
+"""Seconds for ringing, the announcement and the adviser's key, until they are measured."""
 GAP_S = 1.0
-"""app_queue looks once a second whether an adviser is free, and counts in whole seconds."""
+"""app_queue looks for a free adviser once a second, and counts whole seconds."""
 STEPS_S = (10, 20, 30, 40, 50, 60, 90, 120, 150, 180, 240, 300, 360, 420, 480, 540, 600)
-"""Waiting times that are told: the nearest is at most a fifth away from 25 s on."""
+"""Waiting times that are announced, in seconds; from 25 s on, the nearest differs by a fifth at most."""
 GONE = (AdviserState.PAUSED, AdviserState.AWAY, AdviserState.UNREACHABLE)
-"""States of an adviser who is not there."""
+"""States in which an adviser takes no calls."""
 MEMORYLESS = 2.0
-"""Mean square of an exponential time over its squared mean: how talks spread as long as nothing is known."""
+"""Mean square over squared mean of an exponential distribution, which is assumed until talks are measured."""
 
 
 @dataclass(frozen=True)
 class WaitEstimate:
-    """How it looks at the desk for one caller: how many advisers who speak his language are there, and the seconds
-    he will wait for one of them (0: one is free for him).
+    """The estimate for one caller.
+
+    staffed: how many advisers who speak the caller's language are there.
+    wait_s: seconds until one of them is free; 0: one is free now.
     """
 
     staffed: int
@@ -35,9 +37,11 @@ class WaitEstimate:
 
 @dataclass(frozen=True)
 class HandlingTime:
-    """How long a caller takes an adviser, from the first ring to the end of the talk, rings in vain included.
+    """How long a caller occupies an adviser, from the first ring to the end of the talk, missed rings included.
 
-    Of the last ``callers``: the ``mean`` (seconds) and the ``square``, the mean of the squares.
+    callers: number of callers that were measured.
+    mean: seconds.
+    square: mean of the squares, in square seconds.
     """
 
     callers: int = 0
@@ -45,17 +49,17 @@ class HandlingTime:
     square: float = 0.0
 
     def with_usual(self, talk_s: float) -> HandlingTime:
-        """The usual length of a talk counts as one caller more."""
+        """Return the figures with one more caller, who takes the usual length of a talk (seconds)."""
         usual, number = talk_s + OFFER_S, self.callers + 1
         mean = (self.callers * self.mean + usual) / number
         return HandlingTime(number, mean, (self.callers * self.square + MEMORYLESS * usual**2) / number)
 
     def until_free_s(self, rank: int, talks: int) -> float:
-        """Seconds until the ``rank``-th (from 1) of so many talks under way has ended.
+        """Return the seconds until the ``rank``-th (from 1) of ``talks`` running talks ends.
 
-        If all talks are alike their ends are spread evenly, the first of n after a share of 1 / (n + 1).
-        If they are exponential one of them ends every n-th part of a mean talk.  In between by how much they vary
-        (C^2, the variance over the squared mean, here from 0 to 1).
+        If all talks have the same length, their ends are spread evenly: the first of n ends after a share of
+        1 / (n + 1).  If lengths are exponential, a talk ends every n-th part of the mean.  In between, the squared
+        coefficient of variation (0 to 1) interpolates.
         """
         varies = min(max(self.square / self.mean**2 - 1, 0.0), 1.0)
         return self.mean * rank / (talks + 1 - varies)
@@ -63,7 +67,7 @@ class HandlingTime:
 
 @dataclass(frozen=True)
 class OnlineAdviser:
-    """An adviser who is there: the ``queues`` he serves, whether he ``talks``, and the seconds he still ``rests``."""
+    """An adviser who takes calls: the ``queues`` they serve, whether they ``talk``, and seconds of wrap-up left."""
 
     queues: tuple[str, ...]
     talks: bool = False
@@ -71,7 +75,7 @@ class OnlineAdviser:
 
 
 class Present(Protocol):
-    """An adviser as ``ivr.asterisk.queues`` sees him."""
+    """An adviser as ``ivr.asterisk.queues`` reports them."""
 
     @property
     def queues(self) -> tuple[str, ...]: ...
@@ -82,7 +86,10 @@ class Present(Protocol):
 
 
 def seats(advisers: Iterable[Present]) -> list[OnlineAdviser]:
-    """Those who are there.  One whose telephone rings is free: the caller it rings for still stands in the queue."""
+    """Return the advisers who take calls.
+
+    One whose telephone rings counts as free, because the caller for whom it rings is still in the queue.
+    """
     return [
         OnlineAdviser(one.queues, one.state == AdviserState.IN_CALL, one.rests_s)
         for one in advisers
@@ -93,7 +100,7 @@ def seats(advisers: Iterable[Present]) -> list[OnlineAdviser]:
 def standing(
     seats: Sequence[OnlineAdviser], line: Sequence[str], handling: HandlingTime, callflow: Callflow
 ) -> WaitEstimate:
-    """For the last of ``line``: the queues of those who wait, in the order in which they are served."""
+    """Return the estimate for the last caller of ``line``; arguments as in ``waits``."""
     staffed = sum(line[-1] in seat.queues for seat in seats)
     return WaitEstimate(staffed, waits(seats, line, handling, callflow)[-1])
 
@@ -101,7 +108,12 @@ def standing(
 def waits(
     seats: Sequence[OnlineAdviser], line: Sequence[str], handling: HandlingTime, callflow: Callflow
 ) -> list[float]:
-    """Seconds that each of ``line`` will wait; 0 where an adviser is free, and where nobody serves his queue."""
+    """Return how many seconds each caller of ``line`` will wait; 0 also where no adviser serves the queue.
+
+    seats: the advisers who take calls.
+    line: the queue of each waiting caller, in the order of service.
+    handling: measured handling times.
+    """
     desk = callflow.handoff
     found = forecast(seats, line, handling.with_usual(desk.talk_s), desk.wrap_up_s)
     return [0.0 if isinf(wait_s) else wait_s for wait_s in found]
@@ -110,9 +122,10 @@ def waits(
 def forecast(
     seats: Sequence[OnlineAdviser], line: Sequence[str], handling: HandlingTime, wrap_up_s: float
 ) -> list[float]:
-    """Seconds until each of ``line`` gets an adviser; infinite where nobody serves his queue.
+    """Return the seconds until each caller of ``line`` gets an adviser; infinite where no adviser serves the queue.
 
-    Whoever is free first takes the first caller he can talk to, the one with fewer languages before the other.
+    The adviser who is free first takes the first caller whose language they speak; among equals, the adviser with
+    fewer languages comes first.
     """
     talking = sum(seat.talks for seat in seats)
     free_at, rank = [], 0
@@ -135,8 +148,9 @@ def forecast(
 
 
 def told(seconds: float, callflow: Callflow) -> int:
-    """What is told of a waiting time: 0 for none, the limit where it is longer than that, else the nearest of STEPS_S
-    below it.
+    """Return the announced time for a wait of ``seconds``.
+
+    It is 0 for no wait, the limit for a longer wait than that, else the nearest of STEPS_S below the limit.
     """
     *below, limit = tellable(callflow)
     if seconds > limit:
@@ -145,14 +159,15 @@ def told(seconds: float, callflow: Callflow) -> int:
 
 
 def tellable(callflow: Callflow) -> list[int]:
-    """Every waiting time that may be told."""
+    """Return all waiting times that may be announced, in seconds."""
     limit = int(callflow.handoff.wait_s)
     return [*(step for step in STEPS_S if step < limit), limit]
 
 
 def waiting_phrase(seconds: int, callflow: Callflow) -> tuple[Phrase, tuple[Phrase, dict[str, str]]]:
-    """The phrase for a waiting time that is told, and the phrase of its length with its fields: about so long, or at
-    the limit longer than that.
+    """Return the phrase for an announced waiting time, and the phrase for its length with the fields of that.
+
+    Below the limit the phrase says "about", at the limit "longer than".
     """
     if seconds < int(callflow.handoff.wait_s):
         return Phrase.QUEUE_WAIT, _length(seconds)
