@@ -1,9 +1,9 @@
-"""`ivr bench pauses`: who is cut off when he pauses inside a question, and how long the others wait for their turn.
+"""`ivr bench pauses`: callers cut off at a pause inside a question, and the wait after a whole one.
 
-Held-out questions in voices that are not the service's, over A-law, whole and broken off inside.  Our ear listens in
-virtual time (``ivr.core.virtual_time``), and a decode takes a given time.  One
-long silence tells both: a listener that ends the turn after 0.7 s of it makes a finished caller wait for 0.7 s, and
-cuts off a caller who pauses for longer inside a question.
+Held-out questions are spoken by voices other than the service's, over A-law, whole and broken off inside.  The
+listener runs in virtual time (``ivr.core.virtual_time``), with a fixed duration for each decode.  One long silence
+measures both: a listener that ends the turn after 0.7 s makes a finished caller wait 0.7 s, and cuts off a caller who
+pauses longer inside a question.
 """
 
 from __future__ import annotations
@@ -35,21 +35,25 @@ from ivr.nlu.serving import serving
 from ivr.reporting.percentiles import Percentiles
 
 QUICK_S, WELL_S, AGAIN_S = 0.27, 0.20, 0.38
-"""What a quick listening, a good one after it and a second beside that take in a call (docs/speech.md)."""
+"""Seconds that a quick decode, a full one after it and a second one take in a call (docs/speech.md)."""
 BEFORE_S, AFTER_S = 0.5, 2.0
 BREAKS = 2
 """Places at which each question is broken off."""
 INSIDE = (0.2, 0.7)
-"""Where in a question they are drawn, by its length."""
+"""Range of these places, as shares of the question's length."""
 NEAR = 8
-"""Frames to either side among which the quietest is taken: between two words, or syllables."""
+"""Frames to either side of a place; the quietest lies between two words or syllables and is taken."""
 PAUSES_S = (0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.1)
 
 
 @dataclass(frozen=True)
 class PauseRow:
-    """One kind of line.  ``wait_s``: silence after a question until it is our turn; ``cut_off``: of those who pause
-    inside one for so many seconds, the share whose turn we end."""
+    """The result for one kind of line.
+
+    questions, breaks: number of whole questions, and of questions broken off.
+    wait_s: seconds of silence after a whole question until its turn ends.
+    cut_off: share (0 to 1) of callers who are cut off, by the length of their pause in seconds.
+    """
 
     line: str
     questions: int
@@ -59,7 +63,11 @@ class PauseRow:
 
 
 def run(settings: Settings, count: int, *, as_json: bool) -> int:
-    """Ask ``count`` questions a language; prints a row for each kind of line."""
+    """Measure ``count`` questions per language, and print a row for each kind of line.
+
+    as_json: print JSON lines.
+    Returns 0.  Raises SetupError when a model is not installed, ConfigError when the content has errors.
+    """
     questions = speech.sample(settings, count, LANGUAGES)
     with serving(settings), ReplayEngines.load(settings, LANGUAGES) as engines:
         for row in rows(settings, questions, engines, EndOfTurnPolicy()):
@@ -73,7 +81,10 @@ def rows(
     engines: ReplayEngines,
     policy: EndOfTurnPolicy,
 ) -> Iterator[PauseRow]:
-    """A row for each kind of line."""
+    """Yield a row for each kind of line.
+
+    policy: how long the listener waits in a pause; engines: today's recogniser and intents.
+    """
     content = Content.load(settings)
     for noise in speech.NOISES:
         ends: list[float] = []
@@ -88,13 +99,13 @@ def rows(
 
 
 def _line(pcm: bytes, noise_db: float | None) -> bytes:
-    """What arrives of it, with the silence after it; noise is there before, meanwhile and after."""
+    """Return ``pcm`` as it arrives, with silence around it and noise throughout."""
     whole = silence(BEFORE_S) + pcm + silence(AFTER_S)
     return through_g711(whole if noise_db is None else add_noise(whole, noise_db, seed=1))
 
 
 def _broken(pcm: bytes, text: str) -> Iterator[bytes]:
-    """The question up to places drawn by lot, always the same ones."""
+    """Yield the question up to random places, which depend on its text alone."""
     parts = list(frames(pcm))
     loud = [float(np.abs(to_floats(frame)).mean()) for frame in parts]
     draw = random.Random(text)
@@ -105,13 +116,13 @@ def _broken(pcm: bytes, text: str) -> Iterator[bytes]:
 
 
 class _Listener:
-    """Our ear, with a caller who says one thing and then nothing."""
+    """The service's listener, with a caller who says one thing and then nothing."""
 
     def __init__(self, content: Content, engines: ReplayEngines, lang: str, policy: EndOfTurnPolicy) -> None:
         self._content, self._engines, self._lang, self._policy = content, engines, lang, policy
 
     def silence_s(self, pcm: bytes) -> float:
-        """Seconds from the last voiced frame to the end of his turn; ``AFTER_S`` where it does not end."""
+        """Return the seconds from the last voiced frame to the end of the turn; ``AFTER_S`` if it does not end."""
         with asyncio.Runner(loop_factory=VirtualLoop) as own:
             return own.run(self._listen(CallRecording(list(frames(pcm)))))
 

@@ -1,4 +1,4 @@
-"""Prompts heard back: each rendered prompt over the telephone, recognised, compared with what it should say."""
+"""Recognises each rendered prompt as heard over the telephone, and compares it with its text."""
 
 from __future__ import annotations
 
@@ -16,15 +16,20 @@ from ivr.speech.prompts import Prompts
 from ivr.speech.stt import Recogniser
 
 FULL_SCALE: Final = 32700 / 32768
-"""A sample from here on is taken for clipped."""
+"""Amplitude from which a sample counts as clipped (1 is full scale)."""
 QUIET: Final = 10 ** (-50 / 20)
-"""Below -50 dBFS it is silent."""
+"""Amplitude below which audio counts as silent: -50 dBFS."""
 _BLOCK: Final = RATE // 100
 
 
 @dataclass(frozen=True)
 class HeardBack:
-    """One prompt's row in the report."""
+    """One prompt's row in the report.
+
+    voice: name of the voice; text, heard: the words of the prompt and those recognised.
+    errors, words: word errors, and number of words in the text; misses: where they differ.
+    lufs: loudness; peak_dbfs: true peak.
+    """
 
     lang: str
     voice: str
@@ -43,7 +48,7 @@ class HeardBack:
 
     @property
     def wer(self) -> float:
-        """Word error rate after fair normalisation (see ``likeness``)."""
+        """Word error rate after normalisation (see ``word_errors``); 1 if something was heard instead of nothing."""
         return self.errors / self.words if self.words else float(bool(self.errors))
 
 
@@ -53,7 +58,11 @@ async def hear_back(
     recogniser: Recogniser,
     hotwords: Mapping[str, str] | None = None,
 ) -> AsyncIterator[HeardBack]:
-    """A row for each rendered (text, language); raises NotRendered where one is not."""
+    """Yield a row for each prompt.
+
+    items: (text, language) of each; prompts: their audio; hotwords: words to expect, by language.
+    Raises NotRendered when a prompt has no audio, RecogniserError when it cannot be decoded.
+    """
     for text, lang in items:
         pcm = prompts.audio(text, lang)
         utterance = recogniser.utterance([lang], (hotwords or {}).get(lang, ""))
@@ -68,17 +77,17 @@ async def hear_back(
 
 
 def mean_wer(rows: Sequence[HeardBack]) -> float:
-    """The mean of the prompts' word error rates."""
+    """Return the mean of the prompts' word error rates; 0 for none."""
     return fmean(row.wer for row in rows) if rows else 0.0
 
 
 def clipped(pcm: bytes) -> int:
-    """How many samples stand at full scale."""
+    """Return the number of samples at full scale in ``pcm`` (16-bit samples)."""
     return int(np.count_nonzero(np.abs(to_floats(pcm)) >= FULL_SCALE))
 
 
 def gap(pcm: bytes) -> float:
-    """The longest silence between the first and the last sound, in seconds, to 10 ms."""
+    """Return the longest silence inside ``pcm`` (16-bit, 16 kHz) in seconds, with a resolution of 10 ms."""
     floats = to_floats(pcm)
     blocks = np.abs(floats[: floats.size // _BLOCK * _BLOCK].reshape(-1, _BLOCK)).max(axis=1, initial=0.0)
     loud = np.flatnonzero(blocks >= QUIET)

@@ -1,4 +1,4 @@
-"""`ivr listen`: recorded speech, heard and understood as if it had come over the phone."""
+"""`ivr listen`: recognises and interprets recorded speech as if it came over the telephone."""
 
 from __future__ import annotations
 
@@ -27,7 +27,11 @@ ENGINES = ("auto", "vosk", "whisper")
 def listen(
     settings: Settings, files: Sequence[Path], *, lang: str, tsv: Path | None, engine: str
 ) -> AsyncIterator[dict[str, Any]]:
-    """One row a recording, in the form of `ivr listen`; raises UsageError before it starts to listen."""
+    """Return an iterator over one row per recording, in the form of `ivr listen --json`.
+
+    files: audio files in language ``lang``; tsv: a table of further recordings; engine: auto, vosk or whisper.
+    Raises UsageError at once when the options are wrong.
+    """
     if engine not in ENGINES:
         raise UsageError(f"--engine {engine}: write one of {', '.join(ENGINES)}")
     recordings = [*hearing.from_paths(files, lang), *(hearing.from_table(tsv) if tsv else ())]

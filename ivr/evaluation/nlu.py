@@ -1,4 +1,4 @@
-"""`ivr eval nlu`: the held-out questions, at the thresholds in force and over all thresholds."""
+"""`ivr eval nlu`: scores of the held-out questions, at the thresholds in force and at others."""
 
 from __future__ import annotations
 
@@ -26,12 +26,16 @@ from ivr.reporting.html import write
 STEPS = [round(step * 0.05, 2) for step in range(21)]  # answer thresholds of the trade-off curve
 AT_A_TIME = 1  # the times are those of one caller's question
 
-# What we hold ourselves to: right in scope, per language, out of scope not answered, wrong answers.
+# Right in scope (all, each language), out of scope not answered: at least; wrong answers: at most.
 GOALS = {"right": 0.95, "right_each": 0.92, "not_answered": 0.90, "wrong": 0.01}
 
 
 def run_nlu(settings: Settings, as_json: bool = False, html: Path | None = None) -> int:
-    """Evaluate, write the scores to standard output and the report to ``html``; 1 when a goal is missed."""
+    """Evaluate understanding, print the scores and write the report.
+
+    as_json: print JSON lines; html: file of the report, by default below the var folder.
+    Returns 1 when a goal is missed.  Raises ConfigError when questions or content have errors.
+    """
     content = Content.load(settings)
     questions, findings = heldout.read(settings.root)
     raise_if_errors(findings, "the held-out questions")
@@ -52,7 +56,11 @@ def run_nlu(settings: Settings, as_json: bool = False, html: Path | None = None)
 async def judge_all(
     settings: Settings, content: Content, questions: Sequence[heldout.HeldOutQuestion]
 ) -> list[JudgedQuestion]:
-    """Every question through understanding and the gate, by the running Rasa or one for this long."""
+    """Return every question with its intent and verdict, from the running Rasa or one started for this.
+
+    questions: the held-out questions, answered in this order.
+    Raises NluUnavailable.
+    """
     places = asyncio.Semaphore(AT_A_TIME)
     async with served(settings) as classifier:
 
@@ -71,13 +79,13 @@ async def _judge(
 
 
 def by_language(judged: Sequence[JudgedQuestion]) -> list[Scores]:
-    """One row per language that has questions."""
+    """Return the scores of each language that has questions."""
     parts = {lang: [one for one in judged if one.question.lang == lang] for lang in LANGUAGES}
     return [Scores.of(part, lang) for lang, part in parts.items() if part]
 
 
 def blind(judged: Sequence[JudgedQuestion]) -> list[Scores]:
-    """Rows of the blind questions alone: all of them, and each language."""
+    """Return the scores of the blind questions: of all, then of each language."""
     part = [one for one in judged if one.question.blind]
     rows = [Scores.of(part, "blind"), *by_language(part)] if part else []
     return [replace(row, lang=f"blind {row.lang}") if row.lang in LANGUAGES else row for row in rows]
@@ -86,7 +94,11 @@ def blind(judged: Sequence[JudgedQuestion]) -> list[Scores]:
 def sweep(
     judged: Sequence[JudgedQuestion], settings: GateSettings, kinds: Mapping[str, str]
 ) -> Iterator[tuple[float, Scores]]:
-    """Scores at each answer threshold; confirming and orders never need more than answering."""
+    """Yield (answer threshold, scores at it) in ascending order.
+
+    settings: the thresholds in force; kinds: ``Faq.kinds``.
+    Confirming and orders never need more certainty than answering.
+    """
     for step in STEPS:
         moved = settings.model_copy(
             update={
@@ -106,7 +118,10 @@ def _again(one: JudgedQuestion, settings: GateSettings, kinds: Mapping[str, str]
 
 
 def misses(rows: Sequence[Scores]) -> list[str]:
-    """The goals that are not met, one line each."""
+    """Return a line for each goal that is not met.
+
+    rows: the scores of all questions, then of each language.
+    """
     total, found = rows[0], []
     for name, sign in (("right", 1), ("not_answered", 1), ("wrong", -1)):
         value = getattr(total, name)

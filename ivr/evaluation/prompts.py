@@ -1,4 +1,4 @@
-"""`ivr eval prompts`: every prompt heard back, word errors by language, the worst, and why each one missed."""
+"""`ivr eval prompts`: recognises every prompt, and reports word errors by language and their kinds."""
 
 from __future__ import annotations
 
@@ -26,8 +26,13 @@ WORST = 10
 
 @dataclass(frozen=True)
 class PromptRow:
-    """A language's prompts.  ``wer_words``, the word error rate proper: all word errors by all words; ``wer``: the
-    mean of the prompts' own, in which one wrong word in a prompt of two weighs as much as twenty in one of forty."""
+    """The prompts of one language.
+
+    wer: mean of the prompts' word error rates, in which a short prompt weighs as much as a long one.
+    wer_words: word errors divided by words, over all prompts.
+    over_15, over_40: prompts with a word error rate over 15 % and over 40 %.
+    lufs_min, lufs_max: range of loudness; clipped: samples at full scale; gap_s: longest silence in seconds.
+    """
 
     lang: str
     voice: str
@@ -45,7 +50,11 @@ class PromptRow:
 
 
 def run(settings: Settings, langs: Sequence[str], html: Path | None, *, as_json: bool) -> int:
-    """Hear everything back (what was heard before costs nothing), print a row a language, write the report."""
+    """Recognise all prompts (transcripts are cached), print a row per language and write the report.
+
+    langs: languages, empty for all; html: file of the report, by default below the var folder.
+    Returns 0.  Raises UsageError for an unknown language.
+    """
     unknown = [lang for lang in langs if lang not in LANGUAGES]
     if unknown:
         raise UsageError(f"--lang {unknown[0]}: write one of {', '.join(LANGUAGES)}")
@@ -82,7 +91,7 @@ async def _hear_all(settings: Settings, langs: Sequence[str]) -> list[HeardBack]
 
 
 def row_of(lang: str, part: Sequence[HeardBack]) -> PromptRow:
-    """One language's row."""
+    """Return the row of language ``lang``, whose prompts are ``part`` (at least one)."""
     why = Counter(kind for one in part for miss in one.misses for kind in [miss.kind] * miss.errors)
     words = sum(one.words for one in part)
     return PromptRow(

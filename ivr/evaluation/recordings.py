@@ -1,4 +1,4 @@
-"""Recognising recordings as if they had come over the phone: the core of ``ivr listen``."""
+"""Recognises recordings as if they came over the telephone: the core of `ivr listen`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,11 @@ from ivr.speech.stt import MAX_SECONDS, Recogniser, Transcript
 
 @dataclass(frozen=True)
 class Recording:
-    """A file to listen to; ``columns`` are a table's other columns, passed through."""
+    """A recording.
+
+    file: its name as given; lang: language spoken; path: where it is.
+    columns: further columns of its table, passed through.
+    """
 
     file: str
     lang: str
@@ -25,7 +29,11 @@ class Recording:
 
 @dataclass(frozen=True)
 class TranscribedRecording:
-    """What was heard in a recording; ``error`` is set, and nothing heard, where it could not be read."""
+    """The transcript of a recording.
+
+    heard: the transcript, empty when the file could not be read.
+    speech_s: duration in seconds; ms: milliseconds that decoding took; error: why it could not be read.
+    """
 
     recording: Recording
     heard: Transcript
@@ -35,12 +43,15 @@ class TranscribedRecording:
 
 
 def from_paths(paths: Iterable[Path], lang: str) -> list[Recording]:
-    """Recordings in one language."""
+    """Return recordings of the files ``paths``, all in language ``lang``."""
     return [Recording(str(path), lang, path) for path in paths]
 
 
 def from_table(table: Path) -> list[Recording]:
-    """Recordings of a TSV file with columns ``file`` and ``lang``; paths may be relative to the table."""
+    """Return the recordings of a TSV file with columns ``file`` and ``lang``.
+
+    Paths may be relative to the table.  Raises UsageError when it cannot be read or lacks a value.
+    """
     try:
         with table.open(encoding="utf-8", newline="") as lines:
             rows = list(csv.DictReader(lines, delimiter="\t", strict=True))
@@ -60,7 +71,10 @@ def from_table(table: Path) -> list[Recording]:
 async def listen(
     recordings: Iterable[Recording], recogniser: Recogniser, hotwords: Mapping[str, str] | None = None
 ) -> AsyncIterator[TranscribedRecording]:
-    """Recognises one recording after the other, each through 8 kHz A-law and back."""
+    """Yield the transcript of each recording, which passes through 8 kHz A-law first.
+
+    hotwords: words to expect, by language.  Raises RecogniserError.
+    """
     for recording in recordings:
         try:
             pcm = through_g711(read_audio(recording.path))

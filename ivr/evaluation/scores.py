@@ -1,4 +1,4 @@
-"""How well questions are understood: counts over judged questions.  Pure."""
+"""Scores of understanding over questions with known intents.  Pure."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SOCIAL = (Decision.SOCIAL, Decision.FOLLOW)
 
 @dataclass(frozen=True)
 class JudgedQuestion:
-    """A held-out question, what Rasa made of it, and what the gate decided."""
+    """A held-out question with its recognised intent, the gate's verdict, and the seconds they took."""
 
     question: HeldOutQuestion
     intent: Intent
@@ -66,7 +66,10 @@ class Scores:
 
     @classmethod
     def of(cls, judged: Sequence[JudgedQuestion], lang: str = "all") -> Scores:
-        """Scores of some questions; of no questions, all shares are 0."""
+        """Return the scores of ``judged``; all shares are 0 when it is empty.
+
+        lang: name of the row.
+        """
         asked = [one for one in judged if one.in_scope]
         outside = [one for one in judged if not one.in_scope]
         return cls(
@@ -82,12 +85,12 @@ class Scores:
         )
 
     def rounded(self) -> dict[str, str | int | float]:
-        """For JSON: shares with four digits."""
+        """Return the fields for JSON, shares rounded to four digits."""
         return {name: round(v, 4) if isinstance(v, float) else v for name, v in asdict(self).items()}
 
 
 def share(marks: Iterable[bool]) -> float:
-    """The share of true ones."""
+    """Return the share (0 to 1) of true values; 0 for none."""
     listed = list(marks)
     return sum(listed) / len(listed) if listed else 0.0
 
@@ -102,17 +105,17 @@ def word_errors(said: str, heard: str) -> tuple[int, int]:
 
 
 def confusion(judged: Iterable[JudgedQuestion]) -> Counter[tuple[str, str]]:
-    """(right intent, intent acted or asked on) -> how often; what is declined counts as oos."""
+    """Return the number of questions by (right intent, intent acted or asked on); declined ones count as oos."""
     return Counter((one.question.intent, acted(one.verdict)) for one in judged)
 
 
 def acted(verdict: Verdict) -> str:
-    """The intent of a verdict, oos when it declines."""
+    """Return the intent of a verdict, or oos when it declines."""
     declined = verdict.decision in (Decision.REPROMPT, Decision.HANDOFF)
     return OUT_OF_SCOPE if declined else verdict.intent
 
 
 def percentile(values: Sequence[float], part: float) -> float:
-    """The value below which ``part`` (0 to 1) of the values lie; 0 for none."""
+    """Return the value below which ``part`` (0 to 1) of the values lie; 0 for none."""
     ordered = sorted(values)
     return ordered[min(len(ordered) - 1, int(part * len(ordered)))] if ordered else 0.0

@@ -1,6 +1,6 @@
-"""`ivr eval speech`: held-out questions asked aloud, over the telephone, with and without noise.
+"""`ivr eval speech`: held-out questions spoken over the telephone, with and without noise.
 
-The voices are the test callers', not the service's own; each recording goes through 8 kHz A-law.
+The voices are those of the test callers, not of the service.  Each recording passes through 8 kHz A-law.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ NOISES: tuple[float | None, ...] = (None, 15.0)
 
 
 def line(noise_db: float | None) -> str:
-    """How a kind of line is called in reports."""
+    """Return the name of a line in reports; ``noise_db``: signal to noise in dB, None for none."""
     return "clean" if noise_db is None else f"{noise_db:.0f} dB"
 
 
@@ -50,7 +50,10 @@ SURE: Final = (0.0, 0.25, 0.4, 0.55, 0.7, 0.85)
 
 @dataclass(frozen=True)
 class Aloud:
-    """How the questions are asked: with hot words or without; ``menu``: all languages compete, none is known."""
+    """How the questions are asked.
+
+    hotwords: whether the recogniser receives hot words; menu: whether all languages compete, as in the menu.
+    """
 
     hotwords: bool = True
     menu: bool = False
@@ -58,7 +61,7 @@ class Aloud:
 
 @dataclass(frozen=True)
 class HeardQuestion:
-    """One question asked aloud: what was heard of it, and what would be done."""
+    """A spoken question: the verdict, the transcript, and the line's signal to noise in dB."""
 
     judged: JudgedQuestion
     heard: Transcript
@@ -66,7 +69,7 @@ class HeardQuestion:
 
     @property
     def text(self) -> str:
-        """The words."""
+        """The recognised words."""
         return self.heard.text
 
 
@@ -95,8 +98,11 @@ class SpeechRow:
 def run(
     settings: Settings, count: int, langs: Sequence[str], aloud: Aloud = Aloud(), *, as_json: bool = False
 ) -> int:
-    """Ask ``count`` questions a language on each kind of line; prints a row for each, then what other values of
-    ``heard.sure`` would do."""
+    """Ask ``count`` questions per language on each kind of line, and print the scores.
+
+    Rows for other values of ``heard.sure`` follow.  langs: languages; aloud: how they are asked; as_json: JSON lines.
+    Returns 0.  Raises UsageError for wrong options, SetupError when a model is not installed.
+    """
     unknown = [lang for lang in langs if lang not in LANGUAGES]
     if unknown or count < 1:
         raise UsageError(f"--lang one of {', '.join(LANGUAGES)}; --count from 1 up")
@@ -114,7 +120,7 @@ def run(
 
 
 def at_sure(content: Content, heard: Sequence[HeardQuestion], sure: float) -> tuple[float, float]:
-    """Shares of right and of wrong decisions were ``heard.sure`` this."""
+    """Return the shares (0 to 1) of right and of wrong decisions if ``heard.sure`` were ``sure``."""
     settings = content.callflow.gate
     limits = {"sure": sure, "poor": min(sure, settings.heard.poor), "lost": min(sure, settings.heard.lost)}
     moved = settings.model_copy(update={"heard": settings.heard.model_copy(update=limits)})
@@ -123,7 +129,10 @@ def at_sure(content: Content, heard: Sequence[HeardQuestion], sure: float) -> tu
 
 
 def sample(settings: Settings, count: int, langs: Sequence[str]) -> list[HeldOutQuestion]:
-    """Questions drawn by lot, always the same ones: a larger sample holds the smaller."""
+    """Return a deterministic sample of ``count`` questions per language; a larger one contains a smaller one.
+
+    Raises ConfigError when the held-out questions have errors.
+    """
     questions, findings = heldout.read(settings.root)
     raise_if_errors(findings, "the held-out questions")
     chosen: list[HeldOutQuestion] = []
@@ -161,7 +170,10 @@ async def _ask_aloud(
 
 
 def said(settings: Settings, question: HeldOutQuestion) -> bytes:
-    """The question in a voice that is not the service's, drawn by lot, as slin16."""
+    """Return the question as 16-bit samples at 16 kHz, in a voice that depends on its text alone.
+
+    The voice is never that of the service.  Raises SetupError when it is not installed.
+    """
     voices = VOICES[question.lang] if (settings.models / "kokoro").is_dir() else (None,)
     voice = voices[_sampling_key(question.text) % len(voices)]
     return read_audio(caller_wav(question.lang, question.text, voice, settings=settings))
@@ -191,7 +203,7 @@ async def _hear(
 def _decided(
     content: Content, one: JudgedQuestion, heard: Transcript, settings: GateSettings
 ) -> JudgedQuestion:
-    """With the recogniser's certainty; an emergency word needs none."""
+    """Decide again with the recogniser's confidence; an emergency needs none."""
     if one.intent.name == EMERGENCY:
         return one
     return replace(
@@ -200,7 +212,7 @@ def _decided(
 
 
 def rows(heard: Sequence[HeardQuestion]) -> Iterator[SpeechRow]:
-    """A row for each language and kind of line."""
+    """Yield a row for each language and kind of line."""
     for lang in sorted({one.judged.question.lang for one in heard}):
         for noise in NOISES:
             part = [one for one in heard if one.judged.question.lang == lang and one.noise_db == noise]

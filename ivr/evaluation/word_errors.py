@@ -1,8 +1,8 @@
-"""How alike are what was said and what was heard?  Word errors that a listener would notice.
+"""Word errors that a human listener would notice.
 
 A recogniser spells as it likes: "16,50 €" for "seize euros cinquante", "Eiffel Turm" for "Eiffelturm",
-"ouverts" for "ouvert".  None of these is a fault of a voice or of an ear, so both texts are brought to
-words, and what still differs counts only where it also sounds different.
+"ouverts" for "ouvert".  None of these is an error of the voice or of the recogniser.  So both texts are converted to
+words, and a remaining difference counts only if it also sounds different.
 """
 
 from __future__ import annotations
@@ -29,17 +29,17 @@ _DOT: Final = {"fr": "point", "en": "dot", "es": "punto", "de": "Punkt", "it": "
 _HALF: Final = {"de": "{n}einhalb", "en": "{n} and a half"}
 _LETTERS: Final = re.compile(r"[^\w]+|_")
 RECOGNISABLE: Final = 0.5
-"""A name of another language may be spelled as the recogniser likes, if so much of its sound is there."""
+"""Similarity of sound (0 to 1) from which the spelling of a foreign name does not matter."""
 NEARLY: Final = 0.7
 _ELIDED: Final = re.compile(r"(?<!\w)([cdjlmnst]|qu) (?=[aàâeéèêëhiîïoôœuùûy])")
-"""A letter that is no word of its own: "l étiquette" is read "l'étiquette", not "elle étiquette"."""
+"""An elided letter: "l étiquette" is read "l'étiquette", not "elle étiquette"."""
 _FRENCH: Final = str.maketrans({"ɛ": "e", "ɔ": "o", "œ": "ø", "ɑ": "a", "ə": None})
-"""Vowels that French speakers themselves do not keep apart: "réserver", "réservait"."""
+"""Vowels that French speakers do not distinguish: "réserver", "réservait"."""
 
 
 @dataclass(frozen=True)
 class Miss:
-    """One stretch that was heard as something else; ``errors`` is 0 where a listener would not notice.
+    """Neighbouring words that were heard differently; ``errors`` is 0 if a human listener would not notice.
 
     ``kind``: spelling (sounds the same), name (of another language), sound (sounds nearly the same), word.
     """
@@ -52,7 +52,7 @@ class Miss:
 
 @dataclass(frozen=True)
 class WordErrors:
-    """Word errors (wrong, missing and added) against the number of words that were said, and where they are."""
+    """Word errors (replaced, missing and added), the number of words said, and the differences."""
 
     errors: int
     words: int
@@ -60,12 +60,15 @@ class WordErrors:
 
     @property
     def wer(self) -> float:
-        """Word error rate; above 1 where more was added than was said."""
+        """Word error rate; above 1 if more words were added than said."""
         return self.errors / self.words if self.words else float(bool(self.errors))
 
 
 def compare(said: str, heard: str, say: Pronunciation) -> WordErrors:
-    """The word errors of ``heard``; ``say`` is the language's numbers and abbreviations."""
+    """Return the word errors of ``heard`` against ``said``.
+
+    say: reads numbers and abbreviations of the language.
+    """
     reference = words(said, say)
     hypothesis = words(_as_said(heard, _folded(reference), say), say)
     if not reference or not hypothesis:
@@ -97,7 +100,7 @@ def _miss(said: list[str], heard: list[str], say: Pronunciation) -> Miss:
 
 
 def _as_said(heard: str, reference: str, say: Pronunciation) -> str:
-    """The heard text with each figure read as it was said: 1230 may be "twelve thirty", 112 "one one two"."""
+    """Return the heard text with each figure in words as said: 1230 may be "twelve thirty", 112 "one one two"."""
     heard = _WEB_DOT.sub(f" {_DOT.get(say.lang, 'dot')} ", heard)
     return _FIGURES.sub(lambda found: _reading(found[0], reference, say), heard)
 
@@ -123,7 +126,7 @@ def _readings(figures: str, say: Pronunciation) -> Iterator[str]:
 
 
 def words(text: str, say: Pronunciation) -> list[str]:
-    """The text in words: numbers, prices and hours as they are said, no case or punctuation."""
+    """Return the words of ``text``: numbers, prices and hours as spoken, without case and punctuation."""
     text = _ORDINAL.sub(lambda found: str(num2words(int(found[1]), lang=say.lang, to="ordinal")), text)
     return _LETTERS.sub(" ", say.in_words(text).casefold()).split()
 
@@ -133,7 +136,7 @@ def _folded(these: list[str]) -> str:
 
 
 def _alike(one: list[str], other: list[str], lang: str) -> float:
-    """How alike two stretches sound, 0 to 1."""
+    """Return how similar two groups of words sound, 0 to 1."""
     if fold("".join(one)) == fold("".join(other)):
         return 1.0
     said, heard = (_joined(part, lang) for part in (one, other))
@@ -144,13 +147,13 @@ def _alike(one: list[str], other: list[str], lang: str) -> float:
 
 
 def _joined(words: list[str], lang: str) -> str:
-    """The words as one text, elided letters with what they belong to."""
+    """Return the words as one text, elided letters joined to their words."""
     text = " ".join(words)
     return _ELIDED.sub(r"\1'", text) if lang in ("fr", "it") else text
 
 
 def _unlinked(text: str) -> str:
-    """How French words sound one by one."""
+    """Return the sounds of French words without liaison."""
     return "".join(_sounds(word, "fr") for word in text.split())
 
 

@@ -110,7 +110,7 @@ def _answers(total: Kpis) -> BarChart:
 
 
 def _histogram(values: Sequence[float], edges: Sequence[float]) -> list[float]:
-    """Values up to each edge and above the one before; the last count is of those above all edges."""
+    """Count the values up to each edge and above the one before; the last count is of those above all edges."""
     counts = [0.0] * (len(edges) + 1)
     for value in values:
         counts[bisect_left(edges, value)] += 1

@@ -16,7 +16,10 @@ COLUMNS = (
 
 
 def report(title: str, rows: Sequence[tuple[str, Kpis]]) -> Iterator[str]:
-    """The lines of the report; ``rows``: of ``TrafficReport.figures``, that of all calls first."""
+    """Yield the lines of the report.
+
+    title: says which calls were counted; rows: (all, language or hour; figures), the figures of all calls first.
+    """
     total = rows[0][1]
     yield title
     yield ""
@@ -82,10 +85,10 @@ def _row(row: Kpis) -> str:
 
 
 def percent(value: float | None) -> str:
-    """A share (0 to 1) as a percentage, or ``NONE``."""
+    """Return a share (0 to 1) as a percentage, or ``NONE``."""
     return NONE if value is None else f"{value:.1%}"
 
 
 def seconds(value: float | None, digits: int = 0) -> str:
-    """A time with its unit and so many ``digits``, or ``NONE``."""
+    """Return a time in seconds with its unit and ``digits`` decimals, or ``NONE``."""
     return NONE if value is None else f"{value:.{digits}f} s"

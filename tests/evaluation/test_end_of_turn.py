@@ -1,4 +1,4 @@
-"""Who is cut off at a pause: the true recogniser and voice activity, in the ear's own time."""
+"""Callers cut off at a pause, with the real recogniser and voice activity, in virtual time."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ QUESTION = "How much are tickets for the Eiffel Tower?"
 
 
 async def measured(installed: Settings, policy: EndOfTurnPolicy) -> list[end_of_turn.PauseRow]:
-    """Rows of one question; Rasa knows it whole, and no part of it."""
+    """Return the rows of one question, which Rasa knows only as a whole."""
     question = HeldOutQuestion("en", QUESTION, "eiffel.price", "nlu/heldout/en.tsv", 1)
     async with FakeRasa({QUESTION: "eiffel.price"}) as rasa:
         settings = dataclasses.replace(installed, rasa_url=rasa.url)
@@ -35,6 +35,6 @@ async def test_a_whole_question_waits_for_less_than_a_part_of_one(installed: Set
     assert clean.cut_off[0.9] == 0.0  # a part means nothing: a second at least
 
 
-async def test_an_impatient_ear_cuts_off(installed: Settings) -> None:
+async def test_an_impatient_listener_cuts_off(installed: Settings) -> None:
     clean, _ = await measured(installed, EndOfTurnPolicy().always(0.45))
     assert (clean.cut_off[0.4], clean.cut_off[0.5]) == (0.0, 1.0)

@@ -1,4 +1,4 @@
-"""The report about prompts heard back."""
+"""The report of `ivr eval prompts`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Recordings listened to as over the phone, and prompts heard back."""
+"""Recordings recognised as if over the telephone, and prompts recognised again."""
 
 from __future__ import annotations
 

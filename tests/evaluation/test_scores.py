@@ -1,4 +1,4 @@
-"""Scores, goals and the page, over judged questions made by hand."""
+"""Scores, goals and the page, over questions with given verdicts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Spoken questions: the sample, the rows, and what another threshold would have decided."""
+"""Spoken questions: the sample, the rows, and decisions at another threshold."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What counts as a word error, and what is only another spelling."""
+"""Word errors, and differences that are only another spelling."""
 
 import pytest
 

@@ -1,1 +1,1 @@
-"""QA's workshop: what callers really said, how well it was heard and understood, what could not be answered."""
+"""Labels of real calls: what callers said and meant, scores from them, and questions without an answer."""

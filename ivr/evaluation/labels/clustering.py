@@ -1,7 +1,7 @@
-"""Sentences of like meaning -> groups.  Pure.
+"""Groups sentences of similar meaning.  Pure.
 
-Average linkage on the cosine between their vectors: two groups become one while their sentences are near to each
-other on average (Sokal and Michener, 1958).  ``APART`` is chosen on the held-out questions: docs/quality.md.
+Average linkage on cosine distances: two groups are merged while the mean distance of their sentences is small
+(Sokal and Michener, 1958).  ``THRESHOLD`` is chosen on the held-out questions: docs/quality.md.
 """
 
 from __future__ import annotations
@@ -12,11 +12,14 @@ from scipy.cluster.hierarchy import fcluster, linkage
 from scipy.spatial.distance import squareform
 
 THRESHOLD = 0.56
-"""Mean distance (1 - cosine, 0 to 2) from which two groups are two."""
+"""Mean distance (1 - cosine, 0 to 2) from which two groups stay separate."""
 
 
 def grouped(vectors: NDArray[np.float64], threshold: float = THRESHOLD) -> list[list[int]]:
-    """Row numbers by group, the largest first; within a group the most central sentence first."""
+    """Return the row numbers of each group, the largest group and its most central sentence first.
+
+    vectors: one row of length 1 per sentence; threshold: mean distance from which groups stay separate.
+    """
     if len(vectors) < 2:
         return [[number] for number in range(len(vectors))]
     similarity = vectors @ vectors.T

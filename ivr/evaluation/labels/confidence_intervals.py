@@ -1,4 +1,4 @@
-"""How sure a figure is that comes from a few turns: 95 % confidence intervals.  Pure."""
+"""95 % confidence intervals of shares and rates over a few turns.  Pure."""
 
 from __future__ import annotations
 
@@ -9,13 +9,14 @@ from dataclasses import dataclass
 import numpy as np
 
 Z = 1.959964
-"""Of the normal distribution, for 95 %."""
+"""Quantile of the normal distribution for a two-sided interval of 95 %."""
 RESAMPLED = 2000
+"""Bootstrap samples."""
 
 
 @dataclass(frozen=True)
 class IntervalEstimate:
-    """A share or rate with its 95 % interval; ``count`` turns stand behind it."""
+    """A share or rate with its 95 % interval, from ``count`` turns."""
 
     value: float
     low: float
@@ -26,7 +27,7 @@ class IntervalEstimate:
         return f"{self.value:.1%} ({self.low:.1%} to {self.high:.1%})"
 
     def row(self) -> dict[str, float | int]:
-        """For JSON."""
+        """Return the fields for JSON, rounded to four digits."""
         return {
             "value": round(self.value, 4), "low": round(self.low, 4), "high": round(self.high, 4),
             "count": self.count,
@@ -34,9 +35,9 @@ class IntervalEstimate:
 
 
 def wilson(hits: int, count: int) -> IntervalEstimate | None:
-    """A share of ``count`` turns; None of none.
+    """Return the share ``hits`` / ``count`` with its interval; None when ``count`` is 0.
 
-    Wilson's score interval stays within 0 and 1 and holds for few turns, where the usual one does not.
+    Wilson's score interval stays within 0 and 1 and is valid for few turns, where the usual one is not.
     Wilson: Probable Inference, the Law of Succession, and Statistical Inference, 1927.
     """
     if not count:
@@ -48,9 +49,11 @@ def wilson(hits: int, count: int) -> IntervalEstimate | None:
 
 
 def ratio(parts: Sequence[float], wholes: Sequence[float], of: Sequence[Hashable]) -> IntervalEstimate | None:
-    """sum(parts) / sum(wholes), such as word errors to words, by bootstrap; None when the whole is 0.
+    """Return sum(parts) / sum(wholes), such as word errors by words, with a bootstrap interval.
 
-    Turns of one call (``of``) share a voice and a line: calls are drawn again, not turns.
+    parts, wholes: counts of each turn; of: its call.
+    Turns of one call share a voice and a line, so calls are resampled and not turns.  Returns None when the sum of
+    ``wholes`` is 0.
     Bisani, Ney: Bootstrap estimates for confidence intervals in ASR performance evaluation, 2004.
     """
     if not sum(wholes):

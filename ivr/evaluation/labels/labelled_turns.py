@@ -1,4 +1,4 @@
-"""Labelled turns: several people's labels become one truth or a dispute; how far two people agree.  Pure."""
+"""Labelled turns: the labels of several people as one truth or a dispute, and the agreement of two people.  Pure."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ DECLINED = (Decision.REPROMPT, Decision.HANDOFF, "")
 
 @dataclass(frozen=True)
 class Label:
-    """One person's view of a turn: what was really said, and the intent that was meant."""
+    """One person's label of a turn: the words said (empty for none) and the intent meant."""
 
     labeller: str
     words: str
@@ -27,13 +27,18 @@ class Label:
 
     @property
     def said(self) -> str:
-        """The words as they are compared."""
+        """The words, normalised for comparison."""
         return normalise(self.words)
 
 
 @dataclass(frozen=True)
 class LabelledTurn:
-    """A turn as it was served, with its labels; times in seconds, ``started`` since 1970."""
+    """A turn as the service handled it, with its labels.
+
+    n: number of the turn, from 1; started: of the call, in seconds since 1970.
+    start_s, end_s: of the speech, in seconds since the answer; second: the second best intent.
+    decided: the intent acted on; recording: file below the state folder.
+    """
 
     call_id: str
     n: int
@@ -54,27 +59,27 @@ class LabelledTurn:
 
     @property
     def name(self) -> str:
-        """How people name it: ``1795302000.12/3``."""
+        """Its name for people: ``1795302000.12/3``."""
         return f"{self.call_id}/{self.n}"
 
     @property
     def disputed(self) -> bool:
-        """Whether two people see it differently; case and punctuation do not count."""
+        """Whether two labels differ; case and punctuation do not count."""
         return len({(label.said, label.meant) for label in self.labels}) > 1
 
     @property
     def truth(self) -> Label | None:
-        """What it was, when that is known and undisputed."""
+        """The label if there is one and none differs, else None."""
         return self.labels[0] if self.labels and not self.disputed else None
 
     @property
     def understood(self) -> bool:
-        """Whether the best guess is what was meant."""
+        """Whether the recognised intent is the one meant."""
         return self.truth is not None and self.intent == self.truth.meant
 
     @property
     def served(self) -> bool:
-        """Whether the service did the right thing: acted or asked back on what was meant, declined the rest."""
+        """Whether the service acted or asked back on the intent meant, or declined what is out of scope."""
         truth = self.truth
         if truth is None:
             return False
@@ -85,18 +90,18 @@ class LabelledTurn:
 
     @property
     def wrongly_answered(self) -> bool:
-        """Whether a wrong answer was spoken, or a wrong order carried out, without asking back."""
+        """Whether a wrong answer was given, or a wrong order carried out, without asking back."""
         return self.truth is not None and self.decision in ACTS and self.decided != self.truth.meant
 
 
 def turn_of(row: SpokenTurn, labels: Sequence[Label] = ()) -> LabelledTurn:
-    """A turn from a row of the store."""
+    """Return the turn of a row of the store, with ``labels``."""
     names = LabelledTurn.__dataclass_fields__.keys() - {"labels"}
     return LabelledTurn(**{name: getattr(row, name) for name in names}, labels=tuple(labels))
 
 
 def turns_of(rows: Iterable[StoredLabel]) -> list[LabelledTurn]:
-    """Labels beside their turns, those of one turn together, as labelled turns."""
+    """Return labelled turns from rows of labels; rows of one turn are adjacent."""
     found = []
     for _, group in groupby(rows, key=lambda row: (row.call_id, row.n)):
         same = list(group)
@@ -107,7 +112,10 @@ def turns_of(rows: Iterable[StoredLabel]) -> list[LabelledTurn]:
 
 @dataclass(frozen=True)
 class Agreement:
-    """Two people on the turns that both have labelled; ``kappa`` is None where chance cannot be told apart."""
+    """The agreement of two people on the turns that both labelled.
+
+    same_intent, same_words: numbers of turns; kappa: see ``kappa``, None where it is undefined.
+    """
 
     one: str
     other: str
@@ -118,7 +126,7 @@ class Agreement:
 
 
 def agreements(turns: Sequence[LabelledTurn]) -> list[Agreement]:
-    """One for each two people who share turns."""
+    """Return the agreement of every two people who labelled the same turns."""
     people = sorted({label.labeller for turn in turns for label in turn.labels})
     found = [_agreement(turns, one, other) for one, other in combinations(people, 2)]
     return [pair for pair in found if pair.turns]
@@ -133,7 +141,7 @@ def _agreement(turns: Sequence[LabelledTurn], one: str, other: str) -> Agreement
 
 
 def kappa(pairs: Sequence[tuple[str, str]]) -> float | None:
-    """Agreement beyond chance: 1 is perfect, 0 what two people who guess would reach.
+    """Return the agreement of pairs of labels beyond chance: 1 is perfect, 0 is chance; None if undefined.
 
     Cohen: A Coefficient of Agreement for Nominal Scales, 1960.
     """

@@ -1,4 +1,4 @@
-"""`ivr labels next|set|list|score`: the work of those who listen to calls."""
+"""`ivr labels next|set|list|score`: people label turns of real calls, and see the scores."""
 
 from __future__ import annotations
 
@@ -27,13 +27,17 @@ from ivr.store.database import Store
 from ivr.store.journal import drained_store
 
 AROUND_S = 0.4
-"""Sound before and after a turn that is written out with it."""
+"""Seconds of audio before and after a turn that are written with it."""
 
 
 def show_next(
     settings: Settings, person: str, since: str, lang: str, out: Path | None, *, as_json: bool
 ) -> int:
-    """Print the turn that this person labels next, and write its sound; 1 when nothing is left."""
+    """Print the turn that ``person`` labels next, and write its audio.
+
+    since: a span such as 7d, or a day; lang: only turns in it, empty for all; out: WAV to write, if given.
+    Returns 1 when no turn is left, else 0.  Raises UsageError when ``since`` is wrong.
+    """
     span = _seconds(_span(settings, since))
     with drained_store(settings) as store:
         rows, known = labels.spoken_turns(store, *span), turns_of(labels.all_labels(store, *span))
@@ -54,7 +58,12 @@ def show_next(
 def set_label(
     settings: Settings, name: str, person: str, *, words: str | None, intent: str, right: bool, note: str
 ) -> None:
-    """Keep what was really said and meant; ``right``: as it was heard and understood."""
+    """Store the label of ``person`` for the turn ``name``.
+
+    words: what was said, empty for nothing; intent: what was meant; note: a remark.
+    right: the turn was heard and understood right; ``words`` and ``intent`` may then be left out.
+    Raises UsageError when the turn does not exist, or when words or intent are missing or unknown.
+    """
     with drained_store(settings) as store:
         turn = _turn(store, name)
         if words is None and not right:
@@ -68,7 +77,7 @@ def set_label(
 
 
 def show_list(settings: Settings, since: str, *, disputed: bool, as_json: bool) -> None:
-    """Labels of turns since then, turn by turn; ``disputed``: only where two people differ."""
+    """Print the labels of turns in the span ``since``; ``disputed``: only turns whose labels differ."""
     turns = [turn for turn in _labelled(settings, since) if turn.disputed or not disputed]
     if as_json:
         for turn in turns:
@@ -83,7 +92,7 @@ def show_list(settings: Settings, since: str, *, disputed: bool, as_json: bool) 
 
 
 def show_scores(settings: Settings, since: str, *, as_json: bool) -> None:
-    """Word errors and right decisions on real traffic, and how far the people agree."""
+    """Print word errors and right decisions of the span ``since``, and the agreement of the labellers."""
     turns = _labelled(settings, since)
     found, pairs = list(scores(turns, _zone(settings))), agreements(turns)
     if as_json:
@@ -130,7 +139,7 @@ def _json(turn: LabelledTurn) -> dict[str, Any]:
 
 
 def _write_sound(settings: Settings, turn: LabelledTurn, out: Path) -> bool:
-    """The caller's side of the turn as a WAV; False when the recording is gone."""
+    """Write the caller's side of the turn; return False when the recording is deleted."""
     path = settings.state_dir.stored(turn.recording)
     if not turn.recording or not path.exists():
         return False

@@ -1,4 +1,4 @@
-"""`ivr labels promote` and `ivr labels accept`: from labels to a proposal, from the proposal into nlu/."""
+"""`ivr labels promote` and `ivr labels accept`: write a proposal from labels, and put it into nlu/."""
 
 from __future__ import annotations
 
@@ -30,7 +30,11 @@ from ivr.store.journal import drained_store
 
 
 def promote(settings: Settings, since: str, out: Path | None) -> None:
-    """Write the proposal."""
+    """Write a proposal from the labels of the span ``since``.
+
+    out: its file, by default one below the var folder.
+    Raises UsageError when ``since`` is wrong, ConfigError when questions or content have errors.
+    """
     now = clock.wall(load_callflow(settings.root).hours.zone)
     span = timespan.since(since, now)
     with drained_store(settings) as store:
@@ -44,7 +48,10 @@ def promote(settings: Settings, since: str, out: Path | None) -> None:
 
 
 def accept(settings: Settings, path: Path) -> None:
-    """Put a proposal into nlu/; raises ConfigError with every fault, and then changes nothing."""
+    """Put the proposal ``path`` into nlu/.
+
+    Raises UsageError or ConfigError with every problem, and then changes nothing.
+    """
     if not path.exists():
         raise UsageError(f"{path}: no such file: see `ivr labels promote`")
     document = load(path.resolve(), Proposal, settings.root)
@@ -64,7 +71,7 @@ def _content(settings: Settings) -> ProposalContent:
 
 
 def _edited(root: Path, items: Iterable[Item]) -> dict[Path, str]:
-    """The new content of each file that changes."""
+    """Return the new content of each file that changes."""
     topics = {path: path.read_text(encoding="utf-8") for path in sorted((root / FOLDER).glob("*.yml"))}
     changed: dict[Path, str] = {}
     for item in items:
@@ -88,7 +95,7 @@ def _with_example(topics: Mapping[Path, str], item: Item) -> tuple[Path, str]:
 
 
 def _write_all(settings: Settings, changed: Mapping[Path, str]) -> None:
-    """All files or none: what cannot be read afterwards is put back."""
+    """Write all files, or restore all when the result cannot be read."""
     before = {path: path.read_bytes() for path in changed}
     try:
         for path, content in changed.items():

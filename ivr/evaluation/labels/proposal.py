@@ -1,7 +1,6 @@
-"""What labels would teach: a file of examples and held-out questions that an administrator reads, cuts and accepts.
+"""Proposals from labels: a file of examples and held-out questions, which an administrator edits and accepts.
 
-A sentence goes to one side only, told by a hash of its words: whoever said it, and however often, it never stands on
-both.  One in four is held out.
+A hash of its words decides the side of a sentence, so that no sentence is ever on both.  One in four is held out.
 """
 
 from __future__ import annotations
@@ -27,9 +26,9 @@ EXAMPLES: Literal["examples"] = "examples"
 HELDOUT: Literal["heldout"] = "heldout"
 HELD_OUT_OF = 4
 FEWEST_WORDS = 2
-"""A single word is seldom a question, and means too much or too little."""
+"""Minimum of words: a single word is seldom a question and often ambiguous."""
 MOST_DIGITS = 4
-"""More may be a telephone number, and is no way to ask for anything."""
+"""Maximum of digits: a sentence with more may contain a telephone number."""
 HEAD = """\
 # What callers said and we got wrong, {day}: for the examples of nlu/faq and the questions of nlu/heldout.
 # Cut what should not be taken, mend what is misspelt, then:  ivr labels accept {name}
@@ -38,7 +37,7 @@ items:
 
 
 class Item(Strict):
-    """One sentence: where to put it, and the turn it comes from."""
+    """One sentence: the side it is put on, its language, intent and text, and the turn it comes from."""
 
     to: Literal["examples", "heldout"]
     lang: Language
@@ -48,12 +47,12 @@ class Item(Strict):
 
 
 class Proposal(Strict):
-    """The file."""
+    """The file of a proposal."""
 
     items: list[Item]
 
     def problems(self) -> Iterator[Problem]:
-        """A sentence that stands on both sides, or twice."""
+        """Yield a problem for each item that repeats another or is not a sentence."""
         seen: dict[tuple[str, str], int] = {}
         for index, item in enumerate(self.items):
             key = (item.lang, normalise(item.text))
@@ -67,25 +66,28 @@ class Proposal(Strict):
 
 @dataclass(frozen=True)
 class ProposalContent:
-    """What the sentences must not repeat: today's examples and held-out questions."""
+    """Today's examples and held-out questions, which a proposal must not repeat."""
 
     faq: Faq
     questions: Sequence[HeldOutQuestion]
 
     def texts(self, side: str, lang: str) -> list[str]:
-        """One side's sentences in a language."""
+        """Return the sentences of a side (examples or heldout) in language ``lang``."""
         if side == HELDOUT:
             return [question.text for question in self.questions if question.lang == lang]
         return [text for _, text in self.faq.examples(lang)]
 
     @property
     def known(self) -> Collection[str]:
-        """The intents that a sentence may have."""
+        """The intents allowed for a sentence."""
         return {*self.faq.intents, OUT_OF_SCOPE}
 
 
 def propose(turns: Sequence[LabelledTurn], content: ProposalContent) -> list[Item]:
-    """Sentences of undisputed labelled turns that were not served as they should; repetitions are left out."""
+    """Return items from undisputed turns that were not served right, without repetitions.
+
+    turns: labelled turns; content: what they must not repeat.
+    """
     found: dict[tuple[str, str], Item] = {}
     for turn in turns:
         item = None if turn.served else _item(turn)
@@ -95,7 +97,7 @@ def propose(turns: Sequence[LabelledTurn], content: ProposalContent) -> list[Ite
 
 
 def _item(turn: LabelledTurn) -> Item | None:
-    """What a turn teaches, if its words do for a sentence."""
+    """Return the item of a turn, or None when its words are no usable sentence."""
     text = spoken(turn.truth.words) if turn.truth else ""
     digits = sum(sign.isdigit() for sign in text)
     if turn.truth is None or len(text.split()) < FEWEST_WORDS or digits > MOST_DIGITS:
@@ -106,7 +108,7 @@ def _item(turn: LabelledTurn) -> Item | None:
 
 
 def _without_near_copies(items: Sequence[Item]) -> list[Item]:
-    """Without questions that are nearly like a proposed example."""
+    """Return the items without questions that are nearly the same as a proposed example."""
     kept = [item for item in items if item.to == EXAMPLES]
     for item in items:
         examples = [normalise(one.text) for one in kept if one.to == EXAMPLES and one.lang == item.lang]
@@ -116,13 +118,13 @@ def _without_near_copies(items: Sequence[Item]) -> list[Item]:
 
 
 def side(text: str) -> Literal["examples", "heldout"]:
-    """Where a sentence goes, today and always."""
+    """Return the side of a sentence, which depends on its words alone."""
     drawn = hashlib.sha256(normalise(text).encode()).digest()[0]
     return HELDOUT if drawn % HELD_OUT_OF == 0 else EXAMPLES
 
 
 def refusals(proposal: Proposal, content: ProposalContent) -> Iterator[Problem]:
-    """Why items cannot be taken: unknown intents, sentences that are there, near copies of the other side."""
+    """Yield a problem for each unknown intent, known sentence, and near copy of the other side."""
     for index, item in enumerate(proposal.items):
         for what, mend in _refused(item, content):
             yield Problem(("items", index), what, mend)
@@ -134,7 +136,7 @@ def refusals(proposal: Proposal, content: ProposalContent) -> Iterator[Problem]:
 
 
 def _refused(item: Item, content: ProposalContent) -> Iterator[tuple[str, str]]:
-    """(what, how to mend it)."""
+    """Yield (message, hint) for each reason to refuse ``item``."""
     asked = normalise(item.text)
     if item.intent not in content.known:
         yield f"unknown intent {item.intent}", f"write an intent of nlu/faq, or {OUT_OF_SCOPE}"
@@ -150,13 +152,13 @@ def _refused(item: Item, content: ProposalContent) -> Iterator[tuple[str, str]]:
 
 
 def _near(asked: str, choices: Sequence[str]) -> int | None:
-    """Place of the choice that is nearly the same."""
+    """Return the index of the choice that is nearly the same, or None."""
     found = process.extractOne(asked, choices, scorer=fuzz.ratio, score_cutoff=NEAR)
     return None if found is None else int(found[2])
 
 
 def written(items: Sequence[Item], day: dt.date, name: str) -> str:
-    """The file's content."""
+    """Return the content of the file ``name`` of a proposal made on ``day``."""
     parts = [HEAD.format(day=day, name=name)]
     for item in items:
         text = json.dumps(item.text, ensure_ascii=False)

@@ -1,8 +1,8 @@
-"""Which turn is labelled next.  Pure.
+"""Chooses the turn that is labelled next.  Pure.
 
-The order is that of a hash of the turn's name: as good as drawn by lot, so that figures from labels speak for all
-traffic, and the same for everybody, so that people meet the same turns.  One turn in five gets a second person's
-label, which shows how far the labels themselves can be trusted.
+Turns are ordered by a hash of their names.  The sample is as good as random, so figures from labels hold for all
+traffic.  It is the same for everybody, so people label the same turns.  One turn in five gets a second label, which
+shows how reliable the labels are.
 """
 
 from __future__ import annotations
@@ -13,14 +13,17 @@ from collections.abc import Collection, Mapping, Sequence
 from ivr.evaluation.labels.labelled_turns import LabelledTurn
 
 TWICE = 5
-"""One turn in so many is offered to a second person."""
+"""One turn in this number is offered to a second person."""
 TurnKey = tuple[str, int]
 
 
 def next_turn(
     turns: Sequence[LabelledTurn], labelled: Mapping[TurnKey, Collection[str]], person: str
 ) -> LabelledTurn | None:
-    """The turn for this person; ``labelled`` holds who has labelled what.  None when nothing is left."""
+    """Return the next turn for ``person``, or None when none is left.
+
+    turns: all turns; labelled: the people who labelled a turn, by (call ID, number of the turn).
+    """
     waiting = [turn for turn in turns if _is_for(turn, labelled.get((turn.call_id, turn.n), ()), person)]
     return min(waiting, key=sampling_key, default=None)
 
@@ -30,5 +33,5 @@ def _is_for(turn: LabelledTurn, people: Collection[str], person: str) -> bool:
 
 
 def sampling_key(turn: LabelledTurn) -> int:
-    """The turn's place in the order."""
+    """Return the key by which turns are ordered."""
     return int.from_bytes(hashlib.sha256(turn.name.encode()).digest()[:8])

@@ -1,4 +1,4 @@
-"""Labelled turns -> how well real callers were heard and understood, with confidence intervals.  Pure."""
+"""Scores of recognition and understanding over labelled turns, with confidence intervals.  Pure."""
 
 from __future__ import annotations
 
@@ -16,10 +16,11 @@ from ivr.evaluation.scores import word_errors
 
 @dataclass(frozen=True)
 class Score:
-    """Of the undisputed labelled turns of a group; None where there is nothing to count.
+    """The scores of the undisputed turns of a group; an estimate is None if there is nothing to count.
 
-    ``word_errors``: words put in, left out or changed, to the words said.  ``understood``: the best guess is the
-    intent that was meant.  ``served``: the service did the right thing.  ``wrong``: a wrong answer at once.
+    by, group: kind of group and its name; turns, disputed: numbers of turns.
+    word_errors: words inserted, deleted or replaced, divided by words said.
+    understood: the best intent is the one meant; served: the service acted right; wrong: a wrong answer at once.
     """
 
     by: str
@@ -33,11 +34,11 @@ class Score:
 
     @classmethod
     def of(cls, turns: Sequence[LabelledTurn], by: str = "all", group: str = "all") -> Score:
-        """Count some turns."""
+        """Return the scores of ``turns``, as the group ``group`` of the kind ``by``."""
         known = [turn for turn in turns if turn.truth is not None]
         errors = [turn_errors(turn) for turn in known]
         judged = [turn for turn in known if turn.truth is not None and turn.truth.meant]
-        spoken = [turn for turn in judged if turn.intent]  # emergencies by word were never asked about
+        spoken = [turn for turn in judged if turn.intent]  # understanding was not asked about emergency words
         return cls(
             by,
             group,
@@ -50,7 +51,7 @@ class Score:
         )
 
     def row(self) -> dict[str, object]:
-        """For JSON."""
+        """Return the fields for JSON."""
         estimates = {name: getattr(self, name) for name in ("word_errors", "understood", "served", "wrong")}
         return {
             "by": self.by, "group": self.group, "turns": self.turns, "disputed": self.disputed,
@@ -59,12 +60,12 @@ class Score:
 
 
 def turn_errors(turn: LabelledTurn) -> tuple[int, int]:
-    """Errors and words of a turn; every word recognised where nobody spoke is an error."""
+    """Return the word errors and the number of words said in a turn; without speech every word heard is an error."""
     return word_errors(turn.truth.said if turn.truth else "", normalise(turn.heard))
 
 
 def scores(turns: Sequence[LabelledTurn], zone: ZoneInfo) -> Iterator[Score]:
-    """All, then by language, recogniser, hour of the day, and in or out of scope."""
+    """Yield scores of all turns, then by language, recogniser, hour of the day in ``zone``, and scope."""
     yield Score.of(turns)
     yield from _by(turns, "language", lambda turn: turn.lang)
     yield from _by(turns, "recogniser", lambda turn: turn.engine)

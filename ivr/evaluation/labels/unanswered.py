@@ -1,4 +1,4 @@
-"""`ivr unanswered`: what callers ask that we cannot answer, by meaning; the next FAQ topic stands at the top."""
+"""`ivr unanswered`: questions without an answer, grouped by meaning, the most frequent first."""
 
 from __future__ import annotations
 
@@ -23,19 +23,22 @@ from ivr.store.journal import drained_store
 
 WEEK_S = 7 * 86_400.0
 MOST = 4000
-"""The newest so many turns are grouped: the distances of more would fill the memory (4000: 130 MB)."""
+"""Maximum of turns, the newest ones: their distances take 130 MB of memory."""
 LEAST_WEEKS = 0.5
-"""With less before the last week there is nothing to compare it with."""
+"""Weeks before the last one without which there is no trend."""
 RARE = 0.05
+"""Probability by chance from which a difference is no trend."""
 SHOWN = 3
-"""Examples of a group."""
+"""Examples shown of a group."""
 
 
 @dataclass(frozen=True)
 class Group:
-    """Questions of like meaning.  ``text``: the most central one.
+    """Questions of similar meaning.
 
-    ``week``: in the last seven days; ``before``: a week, on average, before them; None where the span is no longer.
+    text: the most central one; count, calls: numbers of questions and of their calls.
+    week: number in the last seven days; before: mean number per week before them, None if the span is too short.
+    trend: see ``trend``; langs: number by language; near: the nearest intent; examples: some of the questions.
     """
 
     text: str
@@ -50,10 +53,11 @@ class Group:
 
 
 def trend(week: int, count: int, weeks: float) -> str:
-    """How the last week compares with the ``weeks`` before it, in a word; empty where there are none.
+    """Return new, up, down or steady for the last week; empty when there is too little time before it.
 
-    Up and down only where chance would make such a difference in one of twenty groups or fewer (two-sided binomial
-    test: under no change each turn falls into the last week with the same probability).
+    week, count: numbers in the last week and in all; weeks: length of the time before it.
+    Up and down mean a difference that chance makes in at most one of twenty groups.  The test is two-sided binomial:
+    without a change each turn falls into the last week with the same probability.
     """
     if weeks < LEAST_WEEKS:
         return ""
@@ -67,7 +71,11 @@ def trend(week: int, count: int, weeks: float) -> str:
 
 
 def show(settings: Settings, since: str, least: int, html: Path | None, *, as_json: bool) -> None:
-    """Group the turns since then; groups of fewer than ``least`` are counted but not shown."""
+    """Print the groups of the span ``since``, and write them as a page.
+
+    least: size from which a group is shown; html: file of the page, if given; as_json: print JSON lines.
+    Raises UsageError when ``since`` is wrong.
+    """
     span = timespan.since(since, clock.wall(load_callflow(settings.root).hours.zone))
     start, end = span.start.timestamp(), span.end.timestamp()
     with drained_store(settings) as store:
@@ -85,7 +93,10 @@ def show(settings: Settings, since: str, least: int, html: Path | None, *, as_js
 
 
 def groups(asked: Sequence[Declined], start: float, end: float) -> list[Group]:
-    """The largest first; times in seconds since 1970."""
+    """Return the groups, the largest first.
+
+    asked: the questions, oldest first; start, end: the span in seconds since 1970.
+    """
     if not asked:
         return []
     return [
@@ -113,7 +124,7 @@ def _group(members: Sequence[Declined], start: float, end: float) -> Group:
 
 
 def row(group: Group) -> dict[str, Any]:
-    """For JSON."""
+    """Return the fields for JSON."""
     return asdict(group)
 
 

@@ -1,4 +1,4 @@
-"""Turns that got no answer, and why.  Pure."""
+"""Finds the turns that got no answer, and the reason.  Pure."""
 
 from __future__ import annotations
 
@@ -11,15 +11,16 @@ from ivr.core.vocabulary import Decision
 from ivr.store.rows import SpokenTurn
 
 FEWEST_WORDS = 2
-"""A single word is mostly noise."""
+"""Minimum of words: a single word is mostly noise."""
 
 
 @dataclass(frozen=True)
 class Declined:
-    """A question without an answer: when, what, where to hear it (``start_s`` in the recording of ``call_id``).
+    """A question without an answer.
 
-    ``why``: declined ("pardon?"), person (put through, as not understood again), denied ("did you mean ...?", no).
-    ``near``: the intent that it was nearest to.
+    at: seconds since 1970; start_s: seconds in the recording of ``call_id``.
+    why: declined ("pardon?"), person (transferred after a second failure), denied ("did you mean ...?", no).
+    near: the nearest intent.
     """
 
     call_id: str
@@ -32,7 +33,10 @@ class Declined:
 
 
 def declined(rows: Sequence[SpokenTurn]) -> Iterator[Declined]:
-    """From all spoken turns, calls together and in order; calls for a person and small talk are not among them."""
+    """Yield the questions without an answer, without requests for a person and small talk.
+
+    rows: spoken turns, those of a call together and in order.
+    """
     for _, group in groupby(rows, key=lambda row: row.call_id):
         call = list(group)
         for number, row in enumerate(call):
@@ -44,7 +48,7 @@ def declined(rows: Sequence[SpokenTurn]) -> Iterator[Declined]:
 
 
 def _why(row: SpokenTurn, following: SpokenTurn | None) -> str:
-    """Empty where the caller was answered, or asked for nothing, or where understanding was away."""
+    """Return the reason; empty when the caller was answered or asked nothing, or when understanding failed."""
     if not row.intent:
         return ""
     match row.decision:

@@ -1,4 +1,4 @@
-"""One more line in a file that people edit: everything else in it stays as it is, byte for byte.  Pure."""
+"""Inserts one line into a file that people edit; all other bytes stay the same.  Pure."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ivr.core.errors import UsageError
 
 
 def with_example(content: str, intent: str, lang: str, example: str) -> str | None:
-    """The content of a topic file with one more example; None when the intent is not in this file.
+    """Return ``content`` of a topic file with one more example, or None when the intent is not in it.
 
     Raises UsageError when its examples are not a list with a dash before each.
     """
@@ -31,13 +31,13 @@ def with_example(content: str, intent: str, lang: str, example: str) -> str | No
 
 
 def with_question(content: str, text: str, intent: str) -> str:
-    """The content of a file of held-out questions with one more at its end."""
+    """Return ``content`` of a file of held-out questions with one more at its end."""
     content = content or HEADER
     return content.rstrip("\n") + f"\n{text}\t{intent}\n"
 
 
 def scalar(text: str) -> str:
-    """Text as a YAML item: plain where YAML reads the same from it, else in double quotes."""
+    """Return ``text`` as a YAML item: plain if YAML reads it unchanged, else in double quotes."""
     try:
         plain = yaml.safe_load(f"- {text}") == [text] and text == text.strip() and "#" not in text
     except yaml.YAMLError:
@@ -54,6 +54,6 @@ def _at(node: yaml.Node | None, *keys: str) -> yaml.Node | None:
 
 
 def _end_line(node: yaml.Node) -> int:
-    """The number of the last line of a scalar, from 1: its end mark may stand on the line after."""
+    """Return the number of a scalar's last line, from 1; its end mark may be on the line after."""
     mark = node.end_mark
     return int(mark.line) if mark.column == 0 else int(mark.line) + 1

@@ -1,4 +1,4 @@
-"""An office of its own: copies of what administrators edit, a state directory, a database of either kind."""
+"""A service of its own: copies of the files that administrators edit, a state folder, a database of each kind."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Tell = Callable[..., None]
 
 @pytest.fixture
 def settings(tmp_path: Path, database: str) -> Settings:
-    """Settings of the office."""
+    """Settings of that service."""
     for folder in ("nlu", "dialplans", "voices"):
         shutil.copytree(ROOT / folder, tmp_path / "root" / folder)
     env = {"IVR_VAR": str(tmp_path / "var"), "IVR_DATABASE_URL": database, "IVR_INSTANCE": "t"}
@@ -32,7 +32,7 @@ def settings(tmp_path: Path, database: str) -> Settings:
 
 @pytest.fixture
 def tell(settings: Settings) -> Iterator[Tell]:
-    """Put a call's events into the store; it began a minute ago, or ``days`` before."""
+    """Store the events of a call that began a minute ago, or ``days`` before."""
     store = Store(settings.database)
     journal = Journal(settings.state / "spool", store, settings.pseudonyms)
 

@@ -1,4 +1,4 @@
-"""Confidence intervals against published values and against what they promise."""
+"""Confidence intervals against published values and against their nominal coverage."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def test_nothing_has_no_interval() -> None:
 
 
 def test_the_bootstrap_holds_the_truth_as_often_as_it_says() -> None:
-    """200 samples of 60 calls with a word error rate of 20 %: about 95 of 100 intervals hold it."""
+    """200 samples of 60 calls with a word error rate of 20 %: about 95 of 100 intervals contain it."""
     dice = random.Random(1)
     held = 0
     for _ in range(200):
@@ -37,7 +37,7 @@ def test_the_bootstrap_holds_the_truth_as_often_as_it_says() -> None:
 
 
 def test_turns_of_one_call_do_not_count_as_many() -> None:
-    """The same turns: in calls of ten that are all good or all bad the figure is less sure."""
+    """The same turns in calls of ten, all good or all bad, give a wider interval."""
     errors, words = [0, 10] * 50, [10] * 100
     alone, together = (
         ratio(errors, words, list(range(100))),

@@ -1,4 +1,4 @@
-"""Labels of several people, agreement, and what a label says about how a turn was served."""
+"""Labels of several people, their agreement, and the service's decision judged by a label."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def test_what_the_service_did_right(
 
 
 def test_kappa_of_cohens_kind() -> None:
-    """The textbook's 50 grants: 20 both yes, 15 both no, 5 and 10 apart."""
+    """A textbook example of 50 grants: 20 both yes, 15 both no, 5 and 10 different."""
     pairs = [("y", "y")] * 20 + [("n", "n")] * 15 + [("y", "n")] * 5 + [("n", "y")] * 10
     assert kappa(pairs) == pytest.approx(0.4)
     assert kappa([("y", "y")] * 9) is None and kappa([]) is None
@@ -91,7 +91,7 @@ def test_scores_by_group_leave_out_what_is_disputed() -> None:
     assert Score.of([]).row()["word_errors"] is None
 
 
-def test_everybody_gets_the_same_lot_and_few_turns_twice() -> None:
+def test_everybody_gets_the_same_sample_and_few_turns_twice() -> None:
     turns = [dataclasses.replace(TURN, call_id=f"c{number}") for number in range(200)]
     done: dict[tuple[str, int], list[str]] = {}
     order: dict[str, list[LabelledTurn]] = {"ana": [], "ben": []}

@@ -1,4 +1,4 @@
-"""`ivr labels` from end to end: on both databases, on copies of the files that administrators edit."""
+"""`ivr labels` from end to end, on both databases and on copies of the files that administrators edit."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Questions without an answer: which they are, how they are grouped, how they come and go."""
+"""Questions without an answer: which turns they are, their groups and their trends."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ THEMES = Path(__file__).with_name("themes.tsv")
 
 
 def test_the_held_out_questions_fall_into_their_themes_whatever_the_language() -> None:
-    """Of the pairs put together nine of ten belong together, and two of three that belong together are found."""
+    """Nine of ten grouped pairs belong together, and two of three pairs that belong together are grouped."""
     with THEMES.open(encoding="utf-8") as file:
         rows = list(csv.DictReader(file, delimiter="\t"))
     groups = grouped(vectors([row["text"] for row in rows]))
@@ -70,7 +70,7 @@ def test_questions_are_grouped_counted_and_can_be_listened_to(
         END,
     )
     tell("t-5", *asked("le prix de la tour eiffel"), *asked("passez-moi quelqu'un", "human", "handoff"), END)
-    tell("t-6", *asked("euh", *declined), *asked("où donc", *declined)[:1], END)  # a noise; Rasa was away
+    tell("t-6", *asked("euh", *declined), *asked("où donc", *declined)[:1], END)  # noise; no understanding
     page = tmp_path / "unanswered.html"
     unanswered.show(settings, "30d", 1, page, as_json=True)
     cars, dog = [json.loads(line) for line in capsys.readouterr().out.splitlines()]

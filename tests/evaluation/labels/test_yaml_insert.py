@@ -1,4 +1,4 @@
-"""Lines put into files that people edit: nothing else in them changes."""
+"""Lines inserted into files that people edit change nothing else in them."""
 
 from __future__ import annotations
 

@@ -1,5 +1,6 @@
-"""Recorded calls without a telephone: our whole Session on a jumping clock, its events, and a recording of what its
-ear heard.  ``Memory`` is a recogniser that knows the very bytes which were decoded in that call, and no others.
+"""Records calls without a telephone: a whole Session in virtual time, its events, and the audio of its listener.
+
+``Memory`` is a recogniser that knows only the bytes that were decoded in that call.
 """
 
 from __future__ import annotations
@@ -44,9 +45,9 @@ def sum_of(pcm: bytes) -> str:
 
 
 class Memory:
-    """A recogniser that knows some stretches of audio by heart; of others it hears ``otherwise``.
+    """A recogniser that knows the text of some audio, and returns ``otherwise`` for any other.
 
-    ``quick``, ``again``: what it hears when it listens in a hurry, and when it listens once more.
+    quick, again: texts of a quick decode and of a second one, empty for none.
     """
 
     name = "memory"
@@ -93,7 +94,7 @@ class Memory:
 
 @dataclass
 class Recorded:
-    """One call: its events, its recording, and what its recogniser heard of which bytes."""
+    """One call: its events, its recording, and the text of each piece of audio that was decoded."""
 
     history: CallHistory
     happened: list[events.Stamped]
@@ -101,7 +102,7 @@ class Recorded:
     known: dict[str, tuple[str, str]] = field(default_factory=dict)
 
     def memory(self) -> Memory:
-        """The recogniser of then."""
+        """Return a recogniser that hears what was heard in the call."""
         return Memory(dict(self.known))
 
     def replay(
@@ -110,7 +111,7 @@ class Recorded:
         at: Content | None = None,
         meanings: dict[str, str] | None = None,
     ) -> list[ReplayReport]:
-        """Replay it in a thread of one's own: with today's parts where none is given."""
+        """Replay the call, by default with the parts of the call; run it in a thread."""
         with (
             understanding(meanings or MEANINGS) as asked,
             ReplayEngines(recogniser or self.memory(), asked) as engines,
@@ -120,7 +121,7 @@ class Recorded:
 
 @contextmanager
 def understanding(meanings: dict[str, str]) -> Iterator[HttpClassifier]:
-    """A connection to a Rasa that knows some sentences, in a thread of its own."""
+    """Yield a client of a Rasa that knows some sentences and runs in its own thread."""
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, daemon=True)
     thread.start()
@@ -146,10 +147,10 @@ async def record(
     at: Content | None = None,
     number: str = "softphone",
 ) -> Recorded:
-    """A call that goes by the script, as the service leaves it behind.
+    """Return a call that follows ``script``, as the service stores it.
 
-    ``tape``: with what the ear got.  ``slow``: seconds by which the first decodes take longer.  ``at``: another
-    office than the usual one.  ``number``: he calls from.
+    capture: with the audio that the listener received; slow: seconds added to the first decodes.
+    at: content other than the usual one; number: the caller's.
     """
     late = iter(slow)
     heard = bytearray()
@@ -161,7 +162,7 @@ async def record(
         hear(listener, pcm)
 
     class Told(Dictation.Line):
-        """Hears what it is told, and remembers of which bytes."""
+        """Hears what the test sets, and remembers the text of each piece of audio."""
 
         def feed(self, pcm: bytes) -> None:
             self.pcm = getattr(self, "pcm", b"") + pcm

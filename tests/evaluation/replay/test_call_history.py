@@ -1,4 +1,4 @@
-"""Events of a call as turns."""
+"""The events of a call read as turns."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def test_a_call_as_turns() -> None:
     assert three.since == 5.0
     assert two.heard().intent is not None and two.heard().intent.name == "eiffel.price"  # type: ignore[union-attr]
     assert [item.key for item in two.told] == ["eiffel.price"]
-    assert three.heard().silent and not three.goes_on  # he hung up: nobody knows what came of it
+    assert three.heard().silent and not three.goes_on  # the caller hung up: there is no outcome
 
 
 def test_a_call_that_comes_back_has_two_parts() -> None:

@@ -1,4 +1,4 @@
-"""A call replayed: the very same when nothing has changed; exactly what was changed shows, with its reason."""
+"""Replays of a call: the same when nothing changed, else exactly the change with its reason."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ QUESTION = "what does a Navigo week cost"
 
 
 async def asks(here: CallHarness) -> None:
-    """English by key, a question, its answer heard out, goodbye."""
+    """Choose English by key, ask a question, hear the whole answer, say goodbye."""
     await here.menu()
     here.fake.press(here.caller, "2")
     await here.hears("how_can_i_help")
@@ -44,7 +44,7 @@ async def replayed(call: Recorded, *args: object, **other: object) -> list[Repla
 
 
 def rows(reports: list[ReplayReport]) -> list[tuple[str, bool, list[tuple[str, str]]]]:
-    """Decision now, whether it changed, what differs and why."""
+    """Return today's decision, whether the turn changed, and what differs with the reason."""
     found = []
     for report in reports:
         row = report.row()
@@ -53,7 +53,7 @@ def rows(reports: list[ReplayReport]) -> list[tuple[str, bool, list[tuple[str, s
     return found
 
 
-@pytest.mark.parametrize("capture", [True, False], ids=["what the ear got", "Asterisk's recording"])
+@pytest.mark.parametrize("capture", [True, False], ids=["the listener's audio", "Asterisk's recording"])
 async def test_nothing_changed_and_every_turn_is_decoded_from_the_same_bytes(
     tmp_path: Path, patch: pytest.MonkeyPatch, capture: bool
 ) -> None:
@@ -72,7 +72,7 @@ async def test_a_replay_is_deterministic(tmp_path: Path, patch: pytest.MonkeyPat
 
 
 def stricter(answer: float) -> Content:
-    """The office with another threshold."""
+    """Return the content with another threshold."""
     flow = make_content().callflow
     gate = flow.gate.model_copy(update={"answer": answer})
     return dataclasses.replace(make_content(), callflow=flow.model_copy(update={"gate": gate}))
@@ -136,7 +136,7 @@ async def test_a_barge_in_a_silence_and_a_withheld_end(tmp_path: Path, patch: py
 
 
 async def hesitates(here: CallHarness) -> None:
-    """A question with a pause in it that is longer than the ear's patience with a sentence that sounds finished."""
+    """Pause inside a question for longer than the listener waits after a sentence that sounds finished."""
     await here.menu()
     here.fake.press(here.caller, "2")
     await here.hears("how_can_i_help")
@@ -149,7 +149,7 @@ async def hesitates(here: CallHarness) -> None:
 
 
 @pytest.mark.parametrize("slow", [(), (2.0,), (0.5, 2.0)], ids=["in time", "late", "late twice"])
-async def test_a_decode_that_was_late_then_is_as_late_in_its_replay(
+async def test_a_late_decode_is_as_late_in_the_replay(
     tmp_path: Path, patch: pytest.MonkeyPatch, slow: tuple[float, ...]
 ) -> None:
     call = await record(tmp_path, hesitates, patch, slow=slow)
@@ -162,7 +162,7 @@ async def test_a_decode_that_was_late_then_is_as_late_in_its_replay(
 
 
 def misheard(reading: str, seconds: float) -> Script:
-    """A question that the recogniser understands in that ``reading`` (again, quick) only, which takes so long."""
+    """Ask a question that is recognised only by the decode ``reading`` (again or quick), which takes ``seconds``."""
 
     async def script(here: CallHarness) -> None:
         await here.menu()
@@ -180,7 +180,7 @@ def misheard(reading: str, seconds: float) -> Script:
 @pytest.mark.parametrize(
     ("seconds", "decision"), [(0.3, "answer"), (2.0, "reprompt")], ids=["in time", "late"]
 )
-async def test_a_second_listening_counts_in_a_replay_as_it_did_then(
+async def test_a_second_decode_counts_in_a_replay_as_in_the_call(
     tmp_path: Path, patch: pytest.MonkeyPatch, seconds: float, decision: str
 ) -> None:
     call = await record(tmp_path, misheard("again", seconds), patch)
@@ -191,7 +191,7 @@ async def test_a_second_listening_counts_in_a_replay_as_it_did_then(
     assert [changed for _, changed, _ in found] == [False] * len(found)
 
 
-async def test_a_replay_listens_quickly_as_the_call_did(tmp_path: Path, patch: pytest.MonkeyPatch) -> None:
+async def test_a_replay_decodes_quickly_as_the_call_did(tmp_path: Path, patch: pytest.MonkeyPatch) -> None:
     call = await record(tmp_path, misheard("quick", 0.1), patch)
     memory = call.memory()
     memory.quick = QUESTION
@@ -206,10 +206,10 @@ async def test_a_turn_that_a_machine_under_load_did_not_understand_says_so(
         await here.menu()
         here.fake.press(here.caller, "2")
         await here.hears("how_can_i_help")
-        here.rasa.failing = 503
+        here.rasa.failing = here.local.failing = 503
         await here.says(QUESTION)
         await asyncio.sleep(8.0)
-        here.rasa.failing = 0
+        here.rasa.failing = here.local.failing = 0
         await here.says("no thank you")
 
     call = await record(tmp_path, script, patch)
@@ -218,7 +218,7 @@ async def test_a_turn_that_a_machine_under_load_did_not_understand_says_so(
     assert [changed for _, changed, _ in found] == [False, True, False]
 
 
-async def test_a_recording_that_is_not_what_the_ear_got_says_so(
+async def test_a_recording_without_the_decoded_audio_is_named(
     tmp_path: Path, patch: pytest.MonkeyPatch
 ) -> None:
     call = await record(tmp_path, asks, patch, capture=False)
@@ -231,14 +231,14 @@ async def test_a_recording_that_is_not_what_the_ear_got_says_so(
     assert found[1][1] and {reason for _, reason in found[1][2]} == {"line"}
 
 
-async def test_who_hangs_up_while_he_is_told_something_decides_nothing_after_it(
+async def test_nothing_is_decided_after_a_caller_hangs_up_during_a_prompt(
     tmp_path: Path, patch: pytest.MonkeyPatch
 ) -> None:
     async def script(here: CallHarness) -> None:
         await here.menu()
         await here.says("call me back please")
         await until(lambda: "language-chosen" in here.kinds())
-        await asyncio.sleep(2.0)  # into the notice that the call may be recorded
+        await asyncio.sleep(2.0)  # during the notice that the call may be recorded
         here.fake.hang_up(here.caller)
 
     flow = make_content().callflow.model_copy(update={"recording": RecordingSettings()})
@@ -248,7 +248,7 @@ async def test_who_hangs_up_while_he_is_told_something_decides_nothing_after_it(
     assert rows(await replayed(call, at=telling)) == [("language", False, [])]
 
 
-async def test_whose_own_number_was_offered_has_one_in_the_replay_too(
+async def test_a_caller_whose_number_was_offered_has_one_in_the_replay(
     tmp_path: Path, patch: pytest.MonkeyPatch
 ) -> None:
     async def script(here: CallHarness) -> None:

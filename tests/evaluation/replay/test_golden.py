@@ -1,4 +1,4 @@
-"""Golden calls: kept, expected to go as they went, edited by people, broken by changes; pages for build servers."""
+"""Golden calls: added, edited by people and broken by changes; pages for build servers."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def settings(tmp_path: Path) -> Settings:
 
 
 async def replayed(call: Recorded, name: str, settings: Settings, answer: float = 0.0) -> list[golden.Check]:
-    """The set's checks, by its own copies of the call."""
+    """Return the checks of the set, replayed from its own copies of the call."""
     suite = golden.load_suite(settings, name)
     (job,) = suite.jobs()
     kept = dataclasses.replace(call, recording=job.recording, happened=list(job.events))
@@ -46,7 +46,7 @@ async def test_a_golden_call_goes_as_it_went_and_breaks_by_name(
     assert [(one.decision, one.intent) for one in turns.values()] == [
         ("language", "en"), ("answer", "navigo.pass"), ("control", "no"),
     ]  # fmt: skip
-    call.recording.unlink()  # retention: the set has its own copy, of the caller's side alone
+    call.recording.unlink()  # as retention does: the set has its own copy of the caller's side
     assert len(read_channels(golden.copies(settings.state / "golden", job.call_id)[1])[0]) == 1
     assert [check.broken for check in await replayed(call, "navigo", settings)] == [False] * 3
     checks = await replayed(call, "navigo", settings, answer=0.95)

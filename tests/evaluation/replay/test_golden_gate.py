@@ -1,4 +1,4 @@
-"""A publication with which a golden call would go otherwise is refused, and the call is named: the true engines."""
+"""A publication that breaks a golden call is refused and names the call, with the real engines."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ CALLFLOW = Path("dialplans/callflow.yml")
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Iterator[Settings]:
-    """The real content to edit, the real engines, a state of its own."""
+    """Settings with a copy of the real content, the real engines, and a state folder of their own."""
     train(load(root=ROOT), Task("", lambda share, text: None))
     for name in FOLDERS:
         shutil.copytree(ROOT / name, tmp_path / name)
@@ -42,7 +42,7 @@ def settings(tmp_path: Path) -> Iterator[Settings]:
 
 
 async def asks(here: CallHarness) -> None:
-    """A question in a voice that recognisers know; the office of then did not understand it."""
+    """Ask a question that real recognisers know, and that was not understood in the call."""
     await here.menu()
     here.fake.press(here.caller, "2")
     await here.hears("how_can_i_help")

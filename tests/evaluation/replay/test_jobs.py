@@ -1,4 +1,4 @@
-"""Many calls: results kept under what made them; workers that die."""
+"""Replays of many calls: cached results, and workers that die."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def job(folder: Path, name: str, sound: bytes = b"sound") -> ReplayJob:
 
 
 class Counting:
-    """A way to run jobs that counts them; the second one of a run may end it."""
+    """Runs jobs and notes them; raises KeyboardInterrupt after ``stops_after``."""
 
     def __init__(self, stops_after: int = 99) -> None:
         self.ran: list[str] = []
@@ -62,7 +62,7 @@ def test_an_interrupted_run_goes_on_where_it_stopped(settings: Settings, tmp_pat
     assert [(one.call_id, one.kept) for one in results] == [("c1", True), ("c2", True), ("c3", False)]
 
 
-def test_another_sound_engine_or_story_is_another_result(settings: Settings, tmp_path: Path) -> None:
+def test_other_audio_engine_or_events_give_another_result(settings: Settings, tmp_path: Path) -> None:
     one = job(tmp_path, "c1")
     today = jobs.version(settings, "whisper")
     known = jobs.key(one, today)
@@ -77,7 +77,7 @@ def test_another_sound_engine_or_story_is_another_result(settings: Settings, tmp
     assert jobs.key(longer, today) != known
 
 
-def test_errors_are_not_kept_and_a_recording_that_is_gone_is_told(settings: Settings, tmp_path: Path) -> None:
+def test_errors_are_not_cached_and_a_missing_recording_is_named(settings: Settings, tmp_path: Path) -> None:
     todo = [job(tmp_path, "c1")]
 
     def failing(settings: Settings, engine: str, todo: Sequence[ReplayJob], workers: int) -> Iterator[Result]:
@@ -90,7 +90,7 @@ def test_errors_are_not_kept_and_a_recording_that_is_gone_is_told(settings: Sett
         list(jobs.replay_all(settings, todo, "", 1, Counting()))
 
 
-def test_what_travelled_with_a_job_is_at_hand_and_on_no_disk(tmp_path: Path) -> None:
+def test_audio_sent_with_a_job_is_a_file_but_on_no_disk(tmp_path: Path) -> None:
     one = job(tmp_path, "c1")
     capture_of(one.recording).write_bytes(b"ear")
     sent = jobs.with_recording(one)
@@ -103,11 +103,11 @@ def test_what_travelled_with_a_job_is_at_hand_and_on_no_disk(tmp_path: Path) -> 
 
 
 def dying(settings: Settings, engine: str) -> None:
-    """Stands for the loading of engines."""
+    """Load no engines."""
 
 
 def die_once(one: ReplayJob) -> Result:
-    """The first worker that gets call c2 is killed in the midst of it."""
+    """Kill the first worker that gets call c2."""
     mark = one.recording.with_suffix(".died")
     if one.call_id == "c2" and not mark.exists():
         mark.touch()

@@ -1,4 +1,4 @@
-"""Replays on Ray: every call once, whether a worker dies or a whole node of a cluster."""
+"""Replays on Ray: one result per call, even if a worker or a node of the cluster dies."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ pytestmark = pytest.mark.filterwarnings("ignore")  # Ray's own
 
 
 class Frail:
-    """A worker without engines, which is killed at its first call c2."""
+    """A worker without engines that is killed at the first attempt at call c2."""
 
     def __init__(self, settings: Settings, engine: str) -> None:
         self.folder = settings.var
@@ -39,8 +39,8 @@ class Frail:
 class Meeting(Frail):
     """A worker in a cluster: calls c0 and c1 wait for each other, so they run on two nodes; c2 and c3 likewise.
 
-    While both of these run, the node of c3 is lost; c2 waits until it is, and goes on.  c4 runs on until the loss is
-    told, so that no worker is free then.
+    While both run, the node of c3 is lost; c2 waits for that and goes on.  c4 runs until the loss is logged, so that
+    no worker is free then.
     """
 
     def replay(self, one: ReplayJob) -> Result:
@@ -53,15 +53,15 @@ class Meeting(Frail):
 
     def meet(self, call_id: str) -> None:
         if call_id in ("c0", "c2", "c4"):
-            (self.folder / f"{call_id}.pipe").read_bytes()  # until the other has closed it, or is gone
+            (self.folder / f"{call_id}.pipe").read_bytes()  # until the other one has closed it or has died
         elif call_id in ("c1", "c3"):
             with (self.folder / f"c{int(call_id[1]) - 1}.pipe").open("wb"):
                 if call_id == "c3":
                     lose_node()
 
 
-class Told(logging.Handler):
-    """Lets call c4 end."""
+class LossHandler(logging.Handler):
+    """Ends call c4 at the first warning."""
 
     def __init__(self, folder: Path) -> None:
         super().__init__(logging.WARNING)
@@ -72,7 +72,7 @@ class Told(logging.Handler):
 
 
 class Broken(Frail):
-    """A worker that does not find what it needs."""
+    """A worker whose engines cannot be loaded."""
 
     def __init__(self, settings: Settings, engine: str) -> None:
         raise SetupError("no model here")
@@ -85,12 +85,12 @@ def first_time(mark: Path) -> bool:
 
 
 def lose_node() -> None:
-    """Kills all processes of the node that this one is of: its raylet and what that started."""
+    """Kill all processes of this node: the raylet and its children."""
     raylet = psutil.Process().parent()
     assert raylet is not None and raylet.name() == "raylet"
     for process in [raylet, *raylet.children(recursive=True)]:
         if process.pid != os.getpid():
-            with contextlib.suppress(psutil.NoSuchProcess):  # by itself, since the raylet is gone
+            with contextlib.suppress(psutil.NoSuchProcess):  # it may end by itself without the raylet
                 process.kill()
     os.kill(os.getpid(), signal.SIGKILL)
 
@@ -144,12 +144,12 @@ def test_a_node_that_is_lost(
 ) -> None:
     for name in ("c0", "c2", "c4"):
         os.mkfifo(settings.var / f"{name}.pipe")
-    told = Told(settings.var)
-    logging.getLogger("ivr.evaluation.replay.ray_pool").addHandler(told)
+    loss = LossHandler(settings.var)
+    logging.getLogger("ivr.evaluation.replay.ray_pool").addHandler(loss)
     try:
         results = list(RayPool(cluster.address, Meeting)(settings, "whisper", todo, 2))
     finally:
-        logging.getLogger("ivr.evaluation.replay.ray_pool").removeHandler(told)
+        logging.getLogger("ivr.evaluation.replay.ray_pool").removeHandler(loss)
     begun = [line.split() for line in (settings.var / "begun").read_text().splitlines()]
 
     assert sorted(one.call_id for one in results) == [one.call_id for one in todo]
@@ -160,4 +160,7 @@ def test_a_node_that_is_lost(
     ran = {one.call_id: one.rows[0]["node"] for one in results}
     assert begun.index(["c3", lost]) < begun.index(["c3", ran["c3"]])
     assert set(ran.values()) == {node.node_id for node in nodes}
-    assert [call for call, node in ran.items() if node == lost] in (["c0"], ["c1"])  # done before it was lost
+    assert [call for call, node in ran.items() if node == lost] in (
+        ["c0"],
+        ["c1"],
+    )  # finished before the loss

@@ -1,4 +1,4 @@
-"""The audio that a live ear decoded, found again in the recording: shifted, with silence put in, or not there."""
+"""The decoded audio found in the recording: shifted, with inserted silence, or missing."""
 
 from __future__ import annotations
 
@@ -23,27 +23,27 @@ def noise(frames: int, seed: int = 1) -> list[bytes]:
 
 
 def heard(decoded: Sequence[bytes], first: int, *, gaps: str = "") -> Heard:
-    """The event of a turn of which the ear decoded these frames, from its frame ``first`` on."""
+    """Return the event of a turn whose decoded frames begin at the listener's frame ``first``."""
     pcm = b"".join(decoded)
     times = (first * 0.02, (first + len(decoded)) * 0.02)
     return Heard("words", "en", 0.9, "whisper", *times, 0.3, *times, f"{zlib.crc32(pcm):08x}", gaps)
 
 
 @pytest.mark.parametrize("late", [0, 3, -7, 250])
-def test_the_very_same_audio_is_found_where_ear_and_recording_drifted_apart(late: int) -> None:
+def test_the_same_audio_is_found_where_listener_and_recording_drifted_apart(late: int) -> None:
     line = noise(900)
     found = CallRecording(line).decoded_audio(heard(line[400:450], 400 + late))
     assert found == b"".join(line[400:450])
 
 
-def test_it_is_found_between_two_frames_too() -> None:
+def test_audio_is_found_between_two_frames_too() -> None:
     line = noise(100)
     half = b"".join(line)[FRAME_BYTES // 2 : -FRAME_BYTES // 2]
     decoded = [half[at : at + FRAME_BYTES] for at in range(40 * FRAME_BYTES, 60 * FRAME_BYTES, FRAME_BYTES)]
     assert CallRecording(line).decoded_audio(heard(decoded, 40)) == b"".join(decoded)
 
 
-def test_silence_that_the_line_put_in_is_put_in_again() -> None:
+def test_inserted_silence_is_inserted_again() -> None:
     line = noise(200)
     decoded = [*line[50:60], *[EMPTY] * 3, *line[60:70], *[EMPTY] * 3, *line[70:80]]
     told = heard(
@@ -54,16 +54,16 @@ def test_silence_that_the_line_put_in_is_put_in_again() -> None:
     assert CallRecording(line).decoded_audio(told) == b"".join(decoded)
 
 
-def test_silence_that_the_recording_has_too_is_not_put_in_twice() -> None:
+def test_silence_in_the_recording_is_not_inserted_twice() -> None:
     line = [*noise(60), *[EMPTY] * 3, *noise(60, seed=2)]
     assert CallRecording(line).decoded_audio(heard(line[40:80], 40, gaps="20+3")) == b"".join(line[40:80])
 
 
-def test_other_audio_is_not_taken_for_it() -> None:
+def test_other_audio_is_not_found() -> None:
     assert CallRecording(noise(200)).decoded_audio(heard(noise(50, seed=2), 40)) is None
 
 
-def test_a_recording_is_read_on_the_grid_of_the_ear(tmp_path: Path) -> None:
+def test_a_recording_is_read_as_the_frames_of_the_listener(tmp_path: Path) -> None:
     line = noise(30)
     mono = b"".join([*[EMPTY] * AHEAD, *line])
     stereo = b"".join(mono[at : at + 2] + b"\1\0" for at in range(0, len(mono), 2))
@@ -71,7 +71,7 @@ def test_a_recording_is_read_on_the_grid_of_the_ear(tmp_path: Path) -> None:
     assert CallRecording.read(tmp_path / "call.wav").frames == line
 
 
-def test_a_recording_that_ends_early_goes_on_in_silence() -> None:
+def test_a_recording_that_ends_early_is_padded_with_silence() -> None:
     sound = CallRecording(noise(10)).padded(0.5)
     assert len(sound.frames) == 25 and sound.frames[-1] == EMPTY
     assert sound.padded(0.1) is sound
