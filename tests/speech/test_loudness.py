@@ -1,4 +1,4 @@
-"""Prompts are equally loud, unclipped, and begin at once."""
+"""Prompts have one loudness, are not clipped and begin without silence."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def onset(pcm: bytes) -> float:
     return float(np.argmax(np.abs(to_floats(pcm)) > 0.01)) / RATE
 
 
-def test_the_meter_agrees_with_the_standards_reference_tone() -> None:
+def test_the_meter_agrees_with_the_reference_tone_of_the_standard() -> None:
     # BS.1770-4: a 997 Hz sine at 0 dBFS in one channel measures -3.01 LKFS.
     time = np.arange(RATE * 3) / RATE
     tone = to_pcm(np.sin(2 * np.pi * 997 * time) * 0.5)
@@ -53,7 +53,7 @@ def test_silence_stays_silence(pcm: bytes) -> None:
     assert normalise(pcm) == pcm and trim(pcm) == pcm
 
 
-def test_trimming_leaves_at_most_30_ms_before_and_a_breath_after() -> None:
+def test_trimming_leaves_at_most_30_ms_before_and_a_short_pause_after() -> None:
     spoken = trim(QUESTION)
     cut = normalise(trim(silence(0.7) + spoken + silence(1.3)))
     assert onset(cut) <= 0.03

@@ -1,4 +1,4 @@
-"""Features as Whisper learned them, on a grid."""
+"""The features are those of faster-whisper, rounded to a grid."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.speech.engines import GOLDEN
 
 
 @pytest.mark.parametrize("name", ["en-eiffel.wav", "en-museum.wav", "fr-louvre.wav"])
-def test_they_are_faster_whispers(name: str) -> None:
+def test_features_equal_those_of_faster_whisper(name: str) -> None:
     samples = to_floats(read_audio(GOLDEN / name))
     ours, theirs = log_mel(samples), FeatureExtractor()(samples)
     assert ours.shape == theirs.shape and ours.dtype == np.float32
@@ -20,5 +20,5 @@ def test_they_are_faster_whispers(name: str) -> None:
     assert (ours * GRID == np.rint(ours * GRID)).all()
 
 
-def test_silence_is_all_the_same() -> None:
+def test_silence_has_equal_features() -> None:
     assert np.ptp(log_mel(to_floats(silence(1.0)))) == 0

@@ -1,4 +1,4 @@
-"""Threads that take the most urgent work first."""
+"""A thread pool runs the most urgent job first."""
 
 from __future__ import annotations
 
@@ -12,60 +12,60 @@ from ivr.speech.priority_pool import PriorityPool
 
 @pytest.fixture
 def held() -> tuple[PriorityPool, threading.Event]:
-    """One worker, busy until the event is set."""
-    workers, go = PriorityPool(1, "test"), threading.Event()
-    begun = threading.Event()
+    """A pool of one thread, which is busy until the event is set."""
+    pool, go = PriorityPool(1, "test"), threading.Event()
+    started = threading.Event()
 
     def first() -> None:
-        begun.set()
+        started.set()
         go.wait()
 
-    workers.submit(0, first)
-    begun.wait()
-    return workers, go
+    pool.submit(0, first)
+    started.wait()
+    return pool, go
 
 
 def test_the_lowest_rank_comes_first_and_of_one_rank_the_oldest(
     held: tuple[PriorityPool, threading.Event],
 ) -> None:
-    workers, go = held
+    pool, go = held
     order: list[str] = []
-    given = [(2, "again"), (0, "first"), (1, "well"), (0, "next first"), (2, "next again")]
-    results = [workers.submit(rank, order.append, name) for rank, name in given]
+    jobs = [(2, "again"), (0, "first"), (1, "well"), (0, "next first"), (2, "next again")]
+    results = [pool.submit(rank, order.append, name) for rank, name in jobs]
     go.set()
     for result in results:
         result.result(timeout=5)
-    workers.close()
+    pool.close()
     assert order == ["first", "next first", "well", "again", "next again"]
 
 
-def test_what_is_given_up_before_its_turn_is_not_done(held: tuple[PriorityPool, threading.Event]) -> None:
-    workers, go = held
+def test_a_job_cancelled_before_its_turn_does_not_run(held: tuple[PriorityPool, threading.Event]) -> None:
+    pool, go = held
     order: list[str] = []
-    given_up, kept = (workers.submit(0, order.append, name) for name in ("given up", "kept"))
-    assert given_up.cancel()
+    cancelled, kept = (pool.submit(0, order.append, name) for name in ("cancelled", "kept"))
+    assert cancelled.cancel()
     go.set()
     kept.result(timeout=5)
-    workers.close()
+    pool.close()
     assert order == ["kept"]
 
 
-def test_who_waits_hears_of_a_failure() -> None:
-    workers = PriorityPool(1, "test")
+def test_the_future_raises_the_exception_of_the_job() -> None:
+    pool = PriorityPool(1, "test")
     with pytest.raises(ZeroDivisionError):
-        workers.submit(0, divmod, 1, 0).result(timeout=5)
-    assert workers.submit(0, divmod, 7, 2).result(timeout=5) == (3, 1)
-    workers.close()
+        pool.submit(0, divmod, 1, 0).result(timeout=5)
+    assert pool.submit(0, divmod, 7, 2).result(timeout=5) == (3, 1)
+    pool.close()
 
 
-def test_closing_leaves_nobody_waiting(held: tuple[PriorityPool, threading.Event]) -> None:
-    workers, go = held
-    waiting = workers.submit(0, divmod, 1, 1)
-    closing = threading.Thread(target=workers.close)
+def test_closing_cancels_waiting_jobs(held: tuple[PriorityPool, threading.Event]) -> None:
+    pool, go = held
+    waiting = pool.submit(0, divmod, 1, 1)
+    closing = threading.Thread(target=pool.close)
     closing.start()
     with pytest.raises(RuntimeError, match="shutdown"):
         while True:
-            workers.submit(0, divmod, 1, 1)
+            pool.submit(0, divmod, 1, 1)
     go.set()
     closing.join(timeout=5)
     with pytest.raises(CancelledError):

@@ -1,4 +1,4 @@
-"""The cache of rendered prompts, with the true voices."""
+"""The cache of rendered prompts, with real voices."""
 
 from __future__ import annotations
 
@@ -41,12 +41,12 @@ def test_a_rendered_prompt_is_loud_enough_unclipped_and_begins_at_once(
     assert prompts.audio(text, lang) == pcm
 
 
-def test_what_is_not_rendered_is_said_so(prompts: Prompts) -> None:
+def test_a_prompt_that_is_not_rendered_is_an_error(prompts: Prompts) -> None:
     with pytest.raises(NotRendered):
         prompts.audio(*FRENCH)
 
 
-async def test_a_sentence_made_up_in_the_call_is_rendered_then(prompts: Prompts) -> None:
+async def test_a_sentence_composed_in_a_call_is_rendered_at_once(prompts: Prompts) -> None:
     pcm = await prompts.audio_or_render("Vous êtes le numéro 3.", "fr")
     assert seconds(pcm) > 0.8 and prompts.audio("Vous êtes le numéro 3.", "fr") == pcm
 
@@ -61,31 +61,31 @@ class Counted(Pico):
         return super().render(text, speed=speed)
 
 
-async def test_calls_that_want_the_same_words_at_once_wait_for_one_rendering(tmp_path: Path) -> None:
+async def test_calls_that_need_the_same_prompt_share_one_rendering(tmp_path: Path) -> None:
     voice = Counted("fr")
     prompts = Prompts(tmp_path, {"fr": voice}, {"fr": pronunciation.read(ROOT, "fr")})
     wanted = [asyncio.ensure_future(prompts.audio_or_render(*FRENCH)) for _ in range(4)]
     await asyncio.sleep(0)
-    wanted[0].cancel()  # he hung up
-    heard = await asyncio.gather(*wanted[1:])
-    assert heard == [prompts.audio(*FRENCH)] * 3 and voice.spoken == 1
+    wanted[0].cancel()  # this caller hung up
+    rendered = await asyncio.gather(*wanted[1:])
+    assert rendered == [prompts.audio(*FRENCH)] * 3 and voice.spoken == 1
     await prompts.close()
 
 
 class Broken(Pico):
     """A voice that cannot speak."""
 
-    why: Exception = VoiceError("the model is gone")
+    error: Exception = VoiceError("the model is gone")
 
     def render(self, text: str, *, speed: float = 1.0) -> bytes:
-        raise self.why
+        raise self.error
 
 
-@pytest.mark.parametrize("why", [VoiceError("the model is gone"), RuntimeError("the model is gone")])
-async def test_voices_are_warmed_up_each_by_itself(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch, why: Exception
+@pytest.mark.parametrize("error", [VoiceError("the model is gone"), RuntimeError("the model is gone")])
+async def test_a_broken_voice_does_not_keep_others_from_warming_up(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
-    monkeypatch.setattr(Broken, "why", why)
+    monkeypatch.setattr(Broken, "error", error)
     voices = {"es": Broken("es"), "fr": Counted("fr")}
     prompts = Prompts(tmp_path, voices, {lang: pronunciation.read(ROOT, lang) for lang in voices})
     for _ in range(2):
@@ -95,7 +95,7 @@ async def test_voices_are_warmed_up_each_by_itself(
     await prompts.close()
 
 
-def test_all_are_rendered_once_and_counted(prompts: Prompts) -> None:
+def test_each_prompt_is_rendered_once_and_counted(prompts: Prompts) -> None:
     seen: list[tuple[int, int]] = []
     items = [FRENCH, ENGLISH, FRENCH]
     assert prompts.render_all(items, lambda done, total: seen.append((done, total))) == 2
@@ -103,14 +103,14 @@ def test_all_are_rendered_once_and_counted(prompts: Prompts) -> None:
     assert prompts.missing(items) == [] and prompts.render_all(items) == 0
 
 
-def test_slow_is_another_prompt_and_longer(prompts: Prompts) -> None:
+def test_the_slow_variant_is_another_and_longer_prompt(prompts: Prompts) -> None:
     usual, slow = prompts.render(*FRENCH), prompts.render(*FRENCH, slow=True)
     assert seconds(slow) > 1.15 * seconds(usual)
     assert prompts.path(*FRENCH) != prompts.path(*FRENCH, slow=True)
     assert prompts.missing([FRENCH], slow=True) == []
 
 
-def test_text_voice_and_pronunciation_each_make_another_prompt(tmp_path: Path) -> None:
+def test_the_path_depends_on_text_voice_and_pronunciation(tmp_path: Path) -> None:
     french = pronunciation.read(ROOT, "fr")
     voices = {"fr": Pico("fr"), "en": Pico("en")}
     one = Prompts(tmp_path, voices, {"fr": french, "en": pronunciation.read(ROOT, "en")})
@@ -144,7 +144,7 @@ def test_a_language_without_voice_is_named(prompts: Prompts) -> None:
         prompts.audio("안녕하세요", "ko")
 
 
-def test_memory_keeps_what_was_used_last() -> None:
+def test_memory_keeps_the_most_recently_used_audio() -> None:
     memory = _Memory(10)
     memory.put("a", b"1234")
     memory.put("b", b"1234")

@@ -1,4 +1,4 @@
-"""How written words are said, with the pronunciations that the service uses."""
+"""Pronunciation of written words, with the service's own files and with small ones."""
 
 from __future__ import annotations
 
@@ -59,42 +59,42 @@ def test_prose_without_figures_is_left_alone(lang: str, engine: str) -> None:
     )
 
 
-def made(**words: dict[str, str]) -> Pronunciation:
+def pronunciation_of(**words: dict[str, str]) -> Pronunciation:
     return Pronunciation("fr", SayFile.model_validate({"numbers": FRENCH, **words}))
 
 
 def test_small_letters_match_any_case_and_capitals_only_themselves() -> None:
-    say = made(words={"navigo": "navi-go", "RER": "erre eu erre"})
-    assert say.spoken("Navigo NAVIGO navigo RER rer") == "navi-go navi-go navi-go erre eu erre rer"
+    pronunciation = pronunciation_of(words={"navigo": "navi-go", "RER": "erre eu erre"})
+    assert pronunciation.spoken("Navigo NAVIGO navigo RER rer") == "navi-go navi-go navi-go erre eu erre rer"
 
 
 def test_only_whole_words_match_and_the_longest_wins() -> None:
-    say = made(words={"Orly": "orli", "Orly Sud": "orli sude"})
-    assert say.spoken("Orlyval, Orly, Orly Sud") == "Orlyval, orli, orli sude"
+    pronunciation = pronunciation_of(words={"Orly": "orli", "Orly Sud": "orli sude"})
+    assert pronunciation.spoken("Orlyval, Orly, Orly Sud") == "Orlyval, orli, orli sude"
 
 
 def test_an_engines_own_word_comes_before_the_general_one() -> None:
-    say = made(words={"Orsay": "or-sé"}, pico={"Orsay": '<phoneme ph="OR.se"/>'})
-    assert say.spoken("Orsay") == "or-sé"
-    assert say.spoken("Orsay", "pico") == '<phoneme ph="OR.se"/>'
+    pronunciation = pronunciation_of(words={"Orsay": "or-sé"}, pico={"Orsay": '<phoneme ph="OR.se"/>'})
+    assert pronunciation.spoken("Orsay") == "or-sé"
+    assert pronunciation.spoken("Orsay", "pico") == '<phoneme ph="OR.se"/>'
 
 
 def test_figures_in_phonemes_are_not_numbers() -> None:
-    say = made(pico={"Eu": '<phoneme ph="2 9"/>'})
-    assert say.spoken("Eu 2", "pico") == '<phoneme ph="2 9"/> deux'
+    pronunciation = pronunciation_of(pico={"Eu": '<phoneme ph="2 9"/>'})
+    assert pronunciation.spoken("Eu 2", "pico") == '<phoneme ph="2 9"/> deux'
 
 
 def test_markup_in_the_text_is_not_markup_to_the_voice() -> None:
-    said = made().spoken('a <break time="9s"/> [[b]] c')
+    said = pronunciation_of().spoken('a <break time="9s"/> [[b]] c')
     assert not set("<>[]") & set(said)
 
 
 def test_a_number_listed_in_words_is_found_in_figures() -> None:
-    say = made(pico={"dix-huit": "diz-huit"})
-    assert say.spoken("Jusqu'à 18 h, dix-huit euros ou 18 €", "pico") == (
+    pronunciation = pronunciation_of(pico={"dix-huit": "diz-huit"})
+    assert pronunciation.spoken("Jusqu'à 18 h, dix-huit euros ou 18 €", "pico") == (
         "Jusqu'à diz-huit heures, diz-huit euros ou diz-huit euros"
     )
-    assert say.spoken("18", "piper") == "dix-huit"
+    assert pronunciation.spoken("18", "piper") == "dix-huit"
 
 
 def test_a_faulty_file_is_refused_with_its_line(tmp_path: Path) -> None:

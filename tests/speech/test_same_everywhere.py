@@ -1,5 +1,7 @@
-"""The same sound gives the same text, certainty and end of turn in every process, and the same decision on every
-processor."""
+"""Repeatable recognition: equal results in every process, and equal decisions on every processor.
+
+The results are the text, the confidence and the end of turn.
+"""
 
 from __future__ import annotations
 
@@ -22,8 +24,8 @@ from ivr.speech.engines import ByLanguage
 from ivr.speech.stt import CLEAR, DOUBTFUL, FINISHED, SURELY_FINISHED, Transcript
 from ivr.speech.stt_vosk import Vosk
 from ivr.speech.whisper.recogniser import Whisper
-from tests.speech.elsewhere import Found, hear, heard_elsewhere
 from tests.speech.engines import GOLDEN, ROOT
+from tests.speech.in_another_process import Results, recognise, recognise_in_another_process
 
 THREADS: list[Mapping[str, str]] = [
     {},
@@ -38,9 +40,9 @@ KERNELS: Mapping[str, Mapping[str, str]] = {
     "Intel": {"OPENBLAS_CORETYPE": "Haswell", "CT2_USE_MKL": "1"},
     "old Intel": {"OPENBLAS_CORETYPE": "Nehalem", "CT2_USE_MKL": "1", "MKL_CBWR": "COMPATIBLE"},
 }  # fmt: skip
-"""Other processors: what the libraries are told to compute with.  ONNX Runtime cannot be told."""
+"""Settings by which the libraries compute as on other processors.  ONNX Runtime has no such setting."""
 FARTHEST = 0.15
-"""Certainties of these sounds on two processors differ by less; of fifty questions' one did not (docs/speech.md)."""
+"""Confidences on two processors differ by less, with one exception in fifty questions (docs/speech.md)."""
 ASKED = {
     "de": "Wann hat der Louvre geöffnet?",
     "en": "How do I get to the airport by train?",
@@ -52,48 +54,47 @@ ASKED = {
 
 @pytest.fixture(scope="module")
 def sounds(tmp_path_factory: pytest.TempPathFactory, installed: Settings) -> Path:
-    """Recordings, two of them broken off, too, and a question in each language over the telephone."""
+    """A folder with recordings, two of them also cut short, and a telephone question in each language."""
     folder = tmp_path_factory.mktemp("sounds")
     for path in GOLDEN.iterdir():
         (folder / path.name).symlink_to(path)
     for name in ("en-museum", "fr-louvre"):
         pcm = read_audio(GOLDEN / f"{name}.wav")
-        write_wav(folder / f"{name}-broken.wav", pcm[: len(pcm) * 6 // 20 * 2])
+        write_wav(folder / f"{name}-cut.wav", pcm[: len(pcm) * 6 // 20 * 2])
     for lang, text in ASKED.items():
         write_wav(folder / f"{lang}-asked.wav", through_g711(speak(lang, text, "low", installed)))
     return folder
 
 
 @pytest.fixture(scope="module")
-def usual(sounds: Path) -> dict[str, Found]:
-    return heard_elsewhere(sounds, THREADS[0])
+def usual(sounds: Path) -> dict[str, Results]:
+    return recognise_in_another_process(sounds, THREADS[0])
 
 
 @pytest.mark.parametrize("threads", THREADS[1:], ids=str)
-def test_any_number_of_threads_hears_the_same(
-    sounds: Path, usual: dict[str, Found], threads: Mapping[str, str]
+def test_results_do_not_depend_on_the_number_of_threads(
+    sounds: Path, usual: dict[str, Results], threads: Mapping[str, str]
 ) -> None:
-    assert heard_elsewhere(sounds, threads) == usual
+    assert recognise_in_another_process(sounds, threads) == usual
 
 
-async def test_this_process_hears_the_same_too(
-    installed: Settings, whisper: Whisper, vosk: Vosk, sounds: Path, usual: dict[str, Found]
+async def test_results_do_not_depend_on_the_process_or_on_the_lengths_of_pieces(
+    installed: Settings, whisper: Whisper, vosk: Vosk, sounds: Path, usual: dict[str, Results]
 ) -> None:
-    """In pieces of any length."""
     engine = with_endpointing(installed, ByLanguage([vosk, whisper]))
-    for name, found in usual.items():
+    for name, results in usual.items():
         for length in (320, 100_000):
-            assert await hear(engine, sounds / name, length) == found, name
+            assert await recognise(engine, sounds / name, length) == results, name
 
 
 @pytest.mark.parametrize("kernels", KERNELS)
-def test_other_processors_decide_the_same(sounds: Path, usual: dict[str, Found], kernels: str) -> None:
-    """All but what lies at a threshold, where the last digit decides."""
+def test_other_processors_decide_the_same(sounds: Path, usual: dict[str, Results], kernels: str) -> None:
+    """Except close to a threshold, where the last digit decides."""
     limits = load_callflow(ROOT).gate
-    for name, there in heard_elsewhere(sounds, KERNELS[kernels]).items():
+    for name, there in recognise_in_another_process(sounds, KERNELS[kernels]).items():
         here = usual[name]
-        assert (there.features, there.quieter) == (here.features, here.quieter), name
-        one, other = here.well, there.well
+        assert (there.features, there.denoised) == (here.features, here.denoised), name
+        one, other = here.decoded, there.decoded
         assert one.lang == other.lang
         assert other.confidence == pytest.approx(one.confidence, abs=FARTHEST), name
         if one.confidence >= CLEAR:
@@ -103,32 +104,33 @@ def test_other_processors_decide_the_same(sounds: Path, usual: dict[str, Found],
         assert (one.finished is None) == (other.finished is None), name
         if one.finished is not None and other.finished is not None:
             assert other.finished == pytest.approx(one.finished, abs=0.01), name
-            patience = (DOUBTFUL, FINISHED, SURELY_FINISHED)
-            assert bisect(patience, other.finished) == bisect(patience, one.finished), name
+            steps = (DOUBTFUL, FINISHED, SURELY_FINISHED)
+            assert bisect(steps, other.finished) == bisect(steps, one.finished), name
 
 
-def test_most_sounds_are_not_at_a_threshold(usual: dict[str, Found]) -> None:
-    """Nor unheard: the test above has something to compare."""
+def test_most_sounds_are_not_at_a_threshold(usual: dict[str, Results]) -> None:
+    """And some are clear, so the test above compares something."""
     limits = load_callflow(ROOT).gate
-    decided = [found for found in usual.values() if not _at_a_threshold(found.well.confidence, limits)]
-    assert len(decided) > len(usual) / 2 and sum(found.well.confidence >= CLEAR for found in decided) >= 3
+    confidences = [results.decoded.confidence for results in usual.values()]
+    decided = [confidence for confidence in confidences if not _at_a_threshold(confidence, limits)]
+    assert len(decided) > len(usual) / 2 and sum(confidence >= CLEAR for confidence in decided) >= 3
 
 
 def _at_a_threshold(confidence: float, limits: GateSettings) -> bool:
-    heard = limits.heard
-    return any(abs(confidence - edge) < FARTHEST for edge in (heard.lost, heard.poor, heard.sure))
+    levels = limits.heard
+    return any(abs(confidence - level) < FARTHEST for level in (levels.lost, levels.poor, levels.sure))
 
 
-def _decisions(heard: Transcript, limits: GateSettings) -> list[Decision]:
-    """What the gate would do, by how certain the meaning is."""
+def _decisions(transcript: Transcript, limits: GateSettings) -> list[Decision]:
+    """The gate's decisions for rising certainties of the meaning."""
     kinds = load_faq(ROOT).kinds
     return [
         decide(
-            heard.confidence,
+            transcript.confidence,
             Intent.of([("eiffel.price", sure), ("oos", 1 - sure)]),
             limits,
             kinds,
-            heard.lang,
+            transcript.lang,
         ).decision
         for sure in (0.3, 0.6, 0.75, 0.9, 0.99)
     ]

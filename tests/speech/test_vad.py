@@ -1,4 +1,4 @@
-"""Voice activity on speech, silence and noise."""
+"""Voice activity detection on speech, silence and noise."""
 
 import asyncio
 
@@ -14,7 +14,7 @@ QUESTION = trim(read_audio(GOLDEN / "en-eiffel.wav"))
 
 
 def activity(pcm: bytes) -> list[bool]:
-    """For each frame of 20 ms, whether somebody speaks."""
+    """For each frame of 20 ms, whether it counts as speech."""
     vad = Vad()
     return [vad.probability(frame) >= 0.5 for frame in frames(pcm)]
 
@@ -31,8 +31,8 @@ def test_silence_and_noise_are_not_speech() -> None:
     assert not has_speech(silence(2.0)) and not has_speech(hiss) and not has_speech(b"")
 
 
-def test_who_was_silent_for_long_is_noticed_as_soon() -> None:
-    """The model rests meanwhile: asked all the time it drifts, and notices him later."""
+def test_speech_after_a_long_silence_is_detected_as_soon() -> None:
+    """The model rests during silence: its state would drift otherwise, and it would detect speech later."""
     words = trim(read_audio(GOLDEN / "en-museum.wav"))
     soon, late = (activity(silence(quiet_s) + words)[round(quiet_s / 0.02) :] for quiet_s in (0.4, 20.0))
     assert late.index(True) <= soon.index(True)
@@ -54,7 +54,7 @@ def test_speech_is_found_in_noise_over_the_phone() -> None:
     assert has_speech(through_g711(add_noise(QUESTION, 15)))
 
 
-def test_pieces_of_any_size_give_the_same() -> None:
+def test_the_size_of_the_pieces_makes_no_difference() -> None:
     whole, split = Vad(), Vad()
     for frame in frames(QUESTION):
         whole.probability(frame)
@@ -63,33 +63,33 @@ def test_pieces_of_any_size_give_the_same() -> None:
     assert latest == whole.probability(b"")
 
 
-async def test_callers_together_are_heard_as_each_alone_and_in_order() -> None:
-    """One of them is late: many frames at once."""
-    together, told = BatchedVad(), {caller: [] for caller in range(3)}  # type: dict[int, list[float]]
-    callers = [together.caller() for _ in told]
+async def test_a_batch_gives_each_caller_the_same_results_in_order() -> None:
+    """The third caller is late and sends seven frames at once."""
+    batch, results = BatchedVad(), {caller: [] for caller in range(3)}  # type: dict[int, list[float]]
+    callers = [batch.caller() for _ in results]
     for place, frame in enumerate(frames(QUESTION)):
-        for caller, one in enumerate(callers):
+        for caller, stream in enumerate(callers):
             if caller < 2 or place % 7 == 6:
                 for part in [frame] if caller < 2 else list(frames(QUESTION))[place - 6 : place + 1]:
-                    one.look(part, told[caller].append)
+                    stream.look(part, results[caller].append)
         await asyncio.sleep(0.001)
     await asyncio.sleep(0.05)
     alone = Vad()
     expected = [alone.probability(frame) for frame in frames(QUESTION)]
-    for heard in told.values():
-        assert len(heard) > len(expected) - 7
-        assert heard == pytest.approx(expected[: len(heard)], abs=1e-4)
+    for found in results.values():
+        assert len(found) > len(expected) - 7
+        assert found == pytest.approx(expected[: len(found)], abs=1e-4)
 
 
-async def test_where_the_model_fails_whoever_is_loud_is_heard() -> None:
-    together, callers = BatchedVad(), [Vad(), Vad()]
-    told: list[float] = []
+async def test_loud_sounds_count_as_speech_while_the_model_fails() -> None:
+    batch, callers = BatchedVad(), [Vad(), Vad()]
+    results: list[float] = []
     for vad in callers:
-        vad.state = vad.state[:, :, :64]  # what the model refuses
+        vad.state = vad.state[:, :, :64]  # the model refuses this shape
     for frame in frames(silence(0.5) + QUESTION):
         for vad in callers:
-            together.submit(vad, frame, told.append)
+            batch.submit(vad, frame, results.append)
         await asyncio.sleep(0.001)
     await asyncio.sleep(0.05)
-    assert len(told) == 2 * len(list(frames(silence(0.5) + QUESTION)))
-    assert set(told[:40]) == {0.0} and told.count(1.0) > len(told) / 3
+    assert len(results) == 2 * len(list(frames(silence(0.5) + QUESTION)))
+    assert set(results[:40]) == {0.0} and results.count(1.0) > len(results) / 3

@@ -1,4 +1,4 @@
-"""One contract for both kinds of voice, run over the true engines."""
+"""The contract of every voice, run over the real engines."""
 
 from __future__ import annotations
 
@@ -24,22 +24,22 @@ SENTENCE = "The museum is open on Sunday morning. The ticket costs twelve euros.
 
 @pytest.fixture(params=["piper", "pico"], scope="module")
 def voice(request: pytest.FixtureRequest) -> Voice:
-    """Every voice, in English."""
+    """Each engine's English voice."""
     return Piper(embedded_english(), "en") if request.param == "piper" else Pico("en")
 
 
 VARIED = 4
-"""Piper varies the length of each sound at random: some per cent of a sentence, less of several."""
+"""Renderings per measurement: Piper varies the length of each sound at random, by some per cent of a sentence."""
 
 
 def test_it_is_understood_over_the_phone(voice: Voice, whisper: Whisper) -> None:
     pcm = through_g711(resample(voice.render(SENTENCE), voice.sample_rate))
-    heard = whisper.decode_now(pcm, ("en",)).text.casefold()
-    assert all(word in heard for word in ("museum", "open", "sunday", "ticket")), heard
+    text = whisper.decode_now(pcm, ("en",)).text.casefold()
+    assert all(word in text for word in ("museum", "open", "sunday", "ticket")), text
 
 
 def test_it_speaks_at_the_rate_it_says(voice: Voice) -> None:
-    # Words a minute tell a wrong rate: people and these voices speak 120 to 220 of them.
+    # People and these voices speak 120 to 220 words per minute.  A wrong sample rate gives another number.
     spoken_s = seconds(voice.render(SENTENCE), voice.sample_rate)
     assert 120 < len(SENTENCE.split()) / spoken_s * 60 < 220
 
@@ -51,7 +51,7 @@ def test_slower_is_longer(voice: Voice) -> None:
     assert 1.1 < length(0.8) / length(1.0) < 1.5
 
 
-def test_sentences_are_parted_by_a_pause(voice: Voice) -> None:
+def test_sentences_are_separated_by_a_pause(voice: Voice) -> None:
     pcm = resample(voice.render(SENTENCE), voice.sample_rate)
     blocks = np.abs(to_floats(pcm)[: len(pcm) // 320 * 160].reshape(-1, 160)).max(axis=1)
     quiet = "".join("." if level < 0.01 else "#" for level in blocks).strip(".")
@@ -63,7 +63,7 @@ def test_two_threads_do_not_disturb_each_other(voice: Voice) -> None:
     with ThreadPoolExecutor(4) as threads:
         together = [len(pcm) for pcm in threads.map(voice.render, texts)]
     alone = [len(voice.render(text)) for text in texts]
-    # Piper varies the length of sounds at random by some per cent, Pico does not.
+    # Pico does not vary the length of sounds; Piper does, see VARIED.
     assert together == (alone if voice.name.startswith("pico") else pytest.approx(alone, rel=0.3))
 
 
@@ -74,7 +74,7 @@ def test_nothing_to_say_is_an_error(voice: Voice, text: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["a < b & c > d", "[[x]] {y} 🙂 ok", "Œuvre – “Paris”… №5", "x" * 300])
-def test_odd_signs_do_not_stop_it(voice: Voice, text: str) -> None:
+def test_unusual_characters_are_accepted(voice: Voice, text: str) -> None:
     assert seconds(voice.render(text), voice.sample_rate) > 0.2
 
 
@@ -89,7 +89,7 @@ def test_an_unknown_language_is_named(installed: Settings) -> None:
         tts.choose(installed, "ko")
 
 
-def test_a_piper_model_in_the_models_folder_is_taken(tmp_path: Path, installed: Settings) -> None:
+def test_a_piper_model_in_the_models_folder_is_used(tmp_path: Path, installed: Settings) -> None:
     folder = tmp_path / "models" / "piper-fr_FR-test-medium"
     folder.mkdir(parents=True)
     (folder / "fr_FR-test-medium.onnx").symlink_to(embedded_english())
@@ -109,7 +109,7 @@ def test_a_broken_piper_model_is_one_clear_error(tmp_path: Path) -> None:
 
 
 def test_pico_says_the_same_every_time() -> None:
-    # From uncleared memory two in five of these came out different, and one in some hundred never ended.
+    # With uncleared memory, two in five of these renderings differed, and one in some hundred never ended.
     words = "one two three museum ticket tower open sunday morning euros".split()
     texts = [" ".join(words[i : i + 1 + i % 4]) + "." for i in range(len(words))]
     first = [Pico("en").render(text) for text in texts]
@@ -117,7 +117,7 @@ def test_pico_says_the_same_every_time() -> None:
         assert [Pico("en").render(text) for text in texts] == first
 
 
-def test_pico_comes_back_after_its_process_died() -> None:
+def test_pico_restarts_after_its_process_died() -> None:
     before = Pico("fr").render("Bonjour.")
     process = tts_pico._child._process
     assert process is not None
@@ -126,7 +126,7 @@ def test_pico_comes_back_after_its_process_died() -> None:
     assert Pico("fr").render("Bonjour.") == before
 
 
-def test_pico_that_hangs_is_given_up_and_started_again(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_stuck_pico_process_is_killed_and_restarted(monkeypatch: pytest.MonkeyPatch) -> None:
     before = Pico("fr").render("Bonjour.")
     process = tts_pico._child._process
     assert process is not None
