@@ -123,7 +123,7 @@ async def test_a_cancelled_decode_does_not_harm_the_engine(case: RecogniserCase)
 
 async def test_partials_come_from_engines_that_stream(case: RecogniserCase) -> None:
     partial = await listening(case, case.first).partial()
-    if case.engine.name == "whisper":
+    if "whisper" in case.engine.name:
         assert partial is None
     else:
         assert partial is not None and partial.text
