@@ -53,7 +53,7 @@ def test_the_hour_of_the_document(office: Settings, hour: Path, capsys: pytest.C
     calls = calls_of(command.read_events(hour.read_text("utf-8").splitlines(), "hour"))
     assert told == [(call.id, call.lang, one.ended, one.waited_s) for call in calls for one in call.requests]
     total = report(office, capsys, events_file=hour)[0]
-    words = " ".join(document.partition("Answered are")[2].split())
+    words = " ".join(document.partition("`sim-0022`")[2].split())
     for name, percent in (("service_level", "63.6 %"), ("service_level_staffed", "70.0 %"), ("abandonment", "18.2 %"),
                           ("answer_rate", "72.7 %"), ("containment", "50.0 %")):  # fmt: skip
         value = total[name]
