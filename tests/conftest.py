@@ -54,7 +54,7 @@ hypothesis.settings.load_profile("accueil")
 CALLS = "service/calls"
 LONGEST_FIRST = (CALLS, "asterisk", "speech", "console", "nlu", "evaluation")
 """Folders in the order in which processes take them; the other folders follow."""
-OTHERS_NICE = 10
+OTHERS_NICE = 19
 """nice(2) value of the processes without real calls."""
 
 

@@ -14,7 +14,7 @@ import pytest
 from ivr.asterisk import queues
 from ivr.asterisk.process import Asterisk
 from ivr.console.context import open_context
-from ivr.console.jobs.queue_log_follower import Noted, QueueLogFollower
+from ivr.console.jobs.queue_log_follower import LogEvent, QueueLogFollower
 from ivr.core.settings import Settings
 from ivr.service import log_rotation
 from tests.conftest import ROOT
@@ -106,5 +106,5 @@ async def _queue_line(settings: Settings, name: str) -> None:
 
 
 def _names(reader: QueueLogFollower) -> list[str]:
-    found: list[Noted] = reader._read()
+    found: list[LogEvent] = reader._read()
     return [noted.stamped.call_id for noted in found]

@@ -80,7 +80,7 @@ async def test_an_urgent_message_is_in_the_inbox_and_two_people_are_told(
                     posted = served.posted[0]
                     secret = settings.secrets["WEBHOOK_SECRET"]
                     assert verify(secret, posted.body, posted.headers[SIGNATURE.lower()], time.time())
-                    assert posted.told["message"]["id"] == message["id"]
+                    assert posted.content["message"]["id"] == message["id"]
                     await is_answered_once(service, desk, message["id"])
                     await comes_back(service, desk)
 
