@@ -220,3 +220,12 @@ def test_sql_is_written_in_the_store_alone(module: str) -> None:
     """Its errors may be caught anywhere."""
     used = {name for name in imported(parse(MODULES[module])) if name.partition(".")[0] == "sqlalchemy"}
     assert used <= {"sqlalchemy.exc"}
+
+
+def test_a_public_class_name_has_one_meaning() -> None:
+    places: dict[str, list[str]] = {}
+    for module, path in MODULES.items():
+        for node in parse(path).body:
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                places.setdefault(node.name, []).append(module)
+    assert {name: modules for name, modules in places.items() if len(modules) > 1} == {}

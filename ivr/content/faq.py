@@ -17,7 +17,7 @@ from pydantic import BeforeValidator, Field
 from ivr.content.callflow import WEEKDAYS, CalendarDay, Language, problem
 from ivr.content.phrases import Phrase, Phrases, load_phrases
 from ivr.core.text import LANGUAGES
-from ivr.core.yamlfile import Document, Finding, Loc, Problem, Severity, Strict, load, raise_if_errors
+from ivr.core.yamlfile import Document, Finding, Loc, ModelProblem, Severity, Strict, load, raise_if_errors
 
 FOLDER = Path("nlu/faq")
 HOTWORDS = Path("nlu/hotwords.yml")
@@ -103,7 +103,7 @@ class Topic(Strict):
     kind: Literal["faq", "control", "social"]
     intents: Annotated[dict[str, FaqEntry], Field(min_length=1)]
 
-    def problems(self) -> Iterator[Problem]:
+    def problems(self) -> Iterator[ModelProblem]:
         """Yield what is missing or too long: languages, sources, dates, answers."""
         for name, entry in self.intents.items():
             yield from _example_problems(("intents", name), entry)
@@ -113,54 +113,56 @@ class Topic(Strict):
                 yield from _missing(("intents", name), "name", entry.name)
 
 
-def _missing(loc: Loc, part: str, texts: Mapping[Language, object]) -> Iterator[Problem]:
+def _missing(loc: Loc, part: str, texts: Mapping[Language, object]) -> Iterator[ModelProblem]:
     for lang in LANGUAGES:
         if lang not in texts:
-            yield Problem((*loc, part), f"{loc[-1]}: {part} has no {lang}", f"add a line '{lang}: ...'")
+            yield ModelProblem((*loc, part), f"{loc[-1]}: {part} has no {lang}", f"add a line '{lang}: ...'")
 
 
-def _example_problems(loc: Loc, entry: FaqEntry) -> Iterator[Problem]:
+def _example_problems(loc: Loc, entry: FaqEntry) -> Iterator[ModelProblem]:
     yield from _missing(loc, "examples", entry.examples)
     for lang, examples in entry.examples.items():
         seen: dict[str, int] = {}
         for index, example in enumerate(examples):
             if example.casefold().strip() in seen:
                 message = f"{example!r} is there twice"
-                yield Problem(
+                yield ModelProblem(
                     (*loc, "examples", lang, index), message, "write another example", Severity.WARNING
                 )
             seen[example.casefold().strip()] = index
         if len(examples) < EXAMPLES:
             message = f"{loc[-1]}: only {len(examples)} examples in {lang}"
-            yield Problem((*loc, "examples", lang), message, f"write at least {EXAMPLES}, as callers say it")
+            yield ModelProblem(
+                (*loc, "examples", lang), message, f"write at least {EXAMPLES}, as callers say it"
+            )
 
 
-def _answer_problems(loc: Loc, entry: FaqEntry) -> Iterator[Problem]:
+def _answer_problems(loc: Loc, entry: FaqEntry) -> Iterator[ModelProblem]:
     name = loc[-1]
     yield from _missing(loc, "answers", entry.answers)
     if entry.valid_until is None:
-        yield Problem(loc, f"{name} has no valid_until", "add valid_until: 2027-01-31 (or stable)")
+        yield ModelProblem(loc, f"{name} has no valid_until", "add valid_until: 2027-01-31 (or stable)")
     if not entry.sources:
-        yield Problem(loc, f"{name} has no sources", 'add sources: ["where the facts stand, read when"]')
+        yield ModelProblem(loc, f"{name} has no sources", 'add sources: ["where the facts stand, read when"]')
     if entry.checked is None:
-        yield Problem(loc, f"{name} has no checked", "add the day you checked it, checked: 2026-11-21")
+        yield ModelProblem(loc, f"{name} has no checked", "add the day you checked it, checked: 2026-11-21")
     for lang, text in entry.answers.items():
         yield from _length_problems((*loc, "answers", lang), text)
     for index, line in enumerate(entry.today):
         here = (*loc, "today", index)
         yield from _missing(here, "say", line.say)
         if line.when.empty:
-            yield Problem((*here, "when"), "no day is named", "write weekday, dates or first")
+            yield ModelProblem((*here, "when"), "no day is named", "write weekday, dates or first")
 
 
-def _length_problems(loc: Loc, text: str) -> Iterator[Problem]:
+def _length_problems(loc: Loc, text: str) -> Iterator[ModelProblem]:
     count = word_count(text)
     if not count:
-        yield Problem(loc, "the answer is empty", "write what the caller hears")
+        yield ModelProblem(loc, "the answer is empty", "write what the caller hears")
     if count > WORDS:
-        yield Problem(loc, f"{count} words", f"shorten it to {WORDS}, the caller has to remember it")
+        yield ModelProblem(loc, f"{count} words", f"shorten it to {WORDS}, the caller has to remember it")
     if re.search(r"\d", text):
-        yield Problem(loc, "figures in the answer", "write numbers as they are said", Severity.WARNING)
+        yield ModelProblem(loc, "figures in the answer", "write numbers as they are said", Severity.WARNING)
 
 
 def word_count(text: str) -> int:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ivr.core.text import LANGUAGES, normalise
-from ivr.core.yamlfile import Document, Problem, Strict, load
+from ivr.core.yamlfile import Document, ModelProblem, Strict, load
 
 EMERGENCY_FILE = Path("nlu/emergency.yml")
 URGENCY_FILE = Path("nlu/urgency.yml")
@@ -40,13 +40,13 @@ class UrgencyFile(Strict):
     de: WordList
     it: WordList
 
-    def problems(self) -> Iterator[Problem]:
+    def problems(self) -> Iterator[ModelProblem]:
         """Entries that can never match."""
         for lang in LANGUAGES:
             for part, entries in getattr(self, lang).model_dump().items():
                 for index, entry in enumerate(entries):
                     if not normalise(entry):
-                        yield Problem((lang, part, index), f"{entry!r} holds no letters", "write a word")
+                        yield ModelProblem((lang, part, index), f"{entry!r} holds no letters", "write a word")
 
 
 class EmergencyFile(UrgencyFile):

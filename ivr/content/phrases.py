@@ -11,7 +11,7 @@ from typing import Any, Self
 from pydantic import create_model
 
 from ivr.core.text import LANGUAGES
-from ivr.core.yamlfile import Document, Finding, Problem, Strict, load, raise_if_errors
+from ivr.core.yamlfile import Document, Finding, ModelProblem, Strict, load, raise_if_errors
 
 FOLDER = Path("voices/phrases")
 
@@ -113,7 +113,7 @@ class Phrase(StrEnum):
 
 
 class _PhraseFile(Strict):
-    def problems(self) -> Iterator[Problem]:
+    def problems(self) -> Iterator[ModelProblem]:
         for key, text in self.model_dump().items():
             yield from _problems(Phrase(key), text)
 
@@ -122,21 +122,23 @@ _FIELDS: dict[str, Any] = {phrase.value: (str, ...) for phrase in Phrase}
 PhraseFile = create_model("PhraseFile", __base__=_PhraseFile, **_FIELDS)
 
 
-def _problems(key: Phrase, text: str) -> Iterator[Problem]:
+def _problems(key: Phrase, text: str) -> Iterator[ModelProblem]:
     if not text.strip():
-        yield Problem((key,), f"'{key}' says nothing", "write what the caller hears")
+        yield ModelProblem((key,), f"'{key}' says nothing", "write what the caller hears")
         return
     wanted = set(key.fields)
     try:
         found = {name for _, name, _, _ in string.Formatter().parse(text) if name is not None}
     except ValueError:
-        yield Problem((key,), "a { or } stands alone", "write fields like {name}, and no other braces")
+        yield ModelProblem((key,), "a { or } stands alone", "write fields like {name}, and no other braces")
         return
     for name in sorted(wanted - found):
-        yield Problem((key,), f"{{{name}}} is missing in '{key}'", f"write {{{name}}} where it is to be said")
+        yield ModelProblem(
+            (key,), f"{{{name}}} is missing in '{key}'", f"write {{{name}}} where it is to be said"
+        )
     for name in sorted(found - wanted):
         known = ", ".join(f"{{{field}}}" for field in key.fields) or "none"
-        yield Problem((key,), f"'{key}' does not know {{{name}}}", f"fields allowed here: {known}")
+        yield ModelProblem((key,), f"'{key}' does not know {{{name}}}", f"fields allowed here: {known}")
 
 
 class Phrases:

@@ -51,7 +51,7 @@ class Finding:
 
 
 @dataclass(frozen=True)
-class Problem:
+class ModelProblem:
     """A fault that a model finds in itself; ``loc`` is the path of keys and indices in the file."""
 
     loc: Loc
@@ -65,7 +65,7 @@ class Strict(BaseModel):
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
-    def problems(self) -> Iterator[Problem]:
+    def problems(self) -> Iterator[ModelProblem]:
         """Yield contradictions between fields, such as two languages on one key."""
         return iter(())
 
@@ -94,14 +94,14 @@ class Document(Generic[M]):
             loc = loc[:-1]
         return self.places.get(loc, (1, 1))
 
-    def finding(self, problem: Problem) -> Finding:
+    def finding(self, problem: ModelProblem) -> Finding:
         """Return the problem as a finding, with its place in the file."""
         line, column = self.where(problem.loc)
         return Finding(self.file, line, column, problem.message, problem.hint, problem.severity)
 
     def add(self, loc: Loc, message: str, hint: str, severity: Severity = Severity.ERROR) -> None:
         """Add a finding at ``loc``."""
-        self.findings.append(self.finding(Problem(loc, message, hint, severity)))
+        self.findings.append(self.finding(ModelProblem(loc, message, hint, severity)))
 
 
 def load(path: Path, model: type[M], root: Path) -> Document[M]:
@@ -238,24 +238,24 @@ _WANTED = {
 }
 
 
-def _problem(detail: ErrorDetails, model: type[BaseModel]) -> Problem:
+def _problem(detail: ErrorDetails, model: type[BaseModel]) -> ModelProblem:
     """An error of pydantic in the words of this project."""
     loc = tuple(part for part in detail["loc"] if part != "[key]")
     kind, context = detail["type"], detail.get("ctx", {})
     name = _named(loc)
     if kind == "accueil":
-        return Problem(loc, str(context["message"]), str(context["hint"]))
+        return ModelProblem(loc, str(context["message"]), str(context["hint"]))
     if kind == "extra_forbidden":
-        return Problem(loc, f"unknown key '{name}'", _nearest(name, known_keys(model, loc[:-1])))
+        return ModelProblem(loc, f"unknown key '{name}'", _nearest(name, known_keys(model, loc[:-1])))
     if kind == "missing":
-        return Problem(loc[:-1], f"'{name}' is missing", f"add a line '{name}: ...' here")
+        return ModelProblem(loc[:-1], f"'{name}' is missing", f"add a line '{name}: ...' here")
     if kind in _WANTED:
-        return Problem(loc, f"'{name}' is {_spoken(detail['input'])}", _WANTED[kind])
+        return ModelProblem(loc, f"'{name}' is {_spoken(detail['input'])}", _WANTED[kind])
     message = detail["msg"][:1].lower() + detail["msg"][1:]
     shown = f"'{name}' is {_spoken(detail['input'])}" if loc else "the file does not fit"
     if "[key]" in detail["loc"]:
         shown = f"unknown key '{name}'"
-    return Problem(
+    return ModelProblem(
         loc, shown, message.replace("input should be", "write").replace("value should", "it should")
     )
 

@@ -42,7 +42,7 @@ class Bar:
 
 
 @dataclass(frozen=True)
-class Label:
+class AxisLabel:
     """A text in the chart.  ``x``, ``y``: in pixels; ``anchor``: which end of the text stands there (SVG)."""
 
     x: float
@@ -62,7 +62,7 @@ class BarChart:
     title: str
     description: str = ""
     bars: Sequence[Bar] = ()
-    labels: Sequence[Label] = ()
+    labels: Sequence[AxisLabel] = ()
     grid: Sequence[float] = ()
     mark: float | None = None
     legend: Sequence[Series] = ()
@@ -93,9 +93,11 @@ def bars(
     slot = (WIDTH - LEFT) / len(groups)
     middles = [LEFT + (number + 0.5) * slot for number in range(len(groups))]
     quarters = [scale * quarter / 4 for quarter in range(5)]
-    labels = [Label(LEFT - 5, y(value) + 4, show(round(value, 2)), "end") for value in quarters]
-    labels += [Label(x, y(total) - 4, show(total)) for x, total in zip(middles, totals, strict=True) if total]
-    labels += [Label(x, BASE + 16, group) for x, group in zip(middles, groups, strict=True)]
+    labels = [AxisLabel(LEFT - 5, y(value) + 4, show(round(value, 2)), "end") for value in quarters]
+    labels += [
+        AxisLabel(x, y(total) - 4, show(total)) for x, total in zip(middles, totals, strict=True) if total
+    ]
+    labels += [AxisLabel(x, BASE + 16, group) for x, group in zip(middles, groups, strict=True)]
     return BarChart(
         title,
         ", ".join(f"{group} {show(total)}" for group, total in zip(groups, totals, strict=True)),

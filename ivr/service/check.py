@@ -18,7 +18,7 @@ from ivr.content.intents import NEEDED
 from ivr.core.clock import today
 from ivr.core.settings import Settings
 from ivr.core.text import LANGUAGES, normalise
-from ivr.core.yamlfile import Document, Finding, Problem, Severity, load, raise_if_errors
+from ivr.core.yamlfile import Document, Finding, ModelProblem, Severity, load, raise_if_errors
 from ivr.service.pbx_parameters import pbx_parameters
 from ivr.speech.pronunciation import SayFile
 
@@ -90,11 +90,11 @@ def _intents(root: Path, flow: Document[callflow.Callflow], known: set[str]) -> 
     for name in flow.model.gate.intents if flow.model else ():
         if name not in known:
             mend = "write an intent of nlu/faq, or take the line out"
-            yield flow.finding(Problem(("gate", "intents", name), f"unknown intent {name}", mend))
+            yield flow.finding(ModelProblem(("gate", "intents", name), f"unknown intent {name}", mend))
     for index, name in enumerate(flow.model.topics if flow.model else ()):
         if name not in known:
             mend = "write an intent of nlu/faq, or take the line out"
-            yield flow.finding(Problem(("topics", index), f"unknown intent {name}", mend))
+            yield flow.finding(ModelProblem(("topics", index), f"unknown intent {name}", mend))
 
 
 def _dates(document: Document[Topic], today: dt.date) -> Iterator[Finding]:
@@ -106,7 +106,7 @@ def _dates(document: Document[Topic], today: dt.date) -> Iterator[Finding]:
         what = f"{name} {'may no longer be spoken since' if over else 'may be spoken only until'} {last}"
         mend = "check the facts, then write a new checked and valid_until"
         loc = ("intents", name, "valid_until")
-        yield document.finding(Problem(loc, what, mend, Severity.WARNING))
+        yield document.finding(ModelProblem(loc, what, mend, Severity.WARNING))
 
 
 def _double_examples(documents: Iterable[Document[Topic]]) -> Iterator[Finding]:
@@ -118,7 +118,7 @@ def _double_examples(documents: Iterable[Document[Topic]]) -> Iterator[Finding]:
             if owners.setdefault(key, name) != name:
                 what = f"{text!r} is also an example of {owners[key]}"
                 loc = ("intents", name, "examples", lang, index)
-                yield document.finding(Problem(loc, what, "keep it in one of the two", Severity.WARNING))
+                yield document.finding(ModelProblem(loc, what, "keep it in one of the two", Severity.WARNING))
 
 
 def _examples(document: Document[Topic]) -> Iterator[tuple[str, str, int, str]]:

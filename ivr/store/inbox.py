@@ -23,7 +23,7 @@ LONGEST_NAME, LONGEST_NOTE = 64, 4000
 
 
 @dataclass(frozen=True)
-class Change:
+class MessageChange:
     """A legal change from the state ``before`` to ``after``; ``own``: only the owner of the message may do it."""
 
     before: MessageState
@@ -31,12 +31,12 @@ class Change:
     own: bool = False
 
 
-CHANGES: Mapping[MessageAction, Change] = {
-    MessageAction.TAKE: Change(MessageState.NEW, MessageState.TAKEN),
+CHANGES: Mapping[MessageAction, MessageChange] = {
+    MessageAction.TAKE: MessageChange(MessageState.NEW, MessageState.TAKEN),
     # everybody may release: the owner may have gone home
-    MessageAction.RELEASE: Change(MessageState.TAKEN, MessageState.NEW),
-    MessageAction.ANSWER: Change(MessageState.TAKEN, MessageState.ANSWERED, own=True),
-    MessageAction.REOPEN: Change(MessageState.ANSWERED, MessageState.NEW),
+    MessageAction.RELEASE: MessageChange(MessageState.TAKEN, MessageState.NEW),
+    MessageAction.ANSWER: MessageChange(MessageState.TAKEN, MessageState.ANSWERED, own=True),
+    MessageAction.REOPEN: MessageChange(MessageState.ANSWERED, MessageState.NEW),
 }
 
 

@@ -10,7 +10,7 @@ from pydantic import Field
 from ivr.content.callflow.fields import Endpoint, Language, TelephoneNumber
 from ivr.content.callflow.hours import Hours
 from ivr.core.pbx_names import telephone_id
-from ivr.core.yamlfile import Loc, Problem, Strict
+from ivr.core.yamlfile import Loc, ModelProblem, Strict
 
 RingSeconds = Annotated[float, Field(ge=5, le=120)]
 
@@ -30,17 +30,17 @@ class FallbackPhone(Strict):
         """Whether a telephone is set."""
         return bool(self.endpoint or self.number)
 
-    def telephone_problems(self, loc: Loc, allowed: list[str]) -> Iterator[Problem]:
+    def telephone_problems(self, loc: Loc, allowed: list[str]) -> Iterator[ModelProblem]:
         """Yield contradictions between fields.
 
         loc: the place of the telephone in the file.
         allowed: the numbers that may be called.
         """
         if self.endpoint and self.number:
-            yield Problem((*loc, "number"), "endpoint and number are both there", "keep one of the two")
+            yield ModelProblem((*loc, "number"), "endpoint and number are both there", "keep one of the two")
         if self.number and self.number not in allowed:
             message = f"{self.number} is not among the numbers that may be called"
-            yield Problem((*loc, "number"), message, "add it to outbound.numbers")
+            yield ModelProblem((*loc, "number"), message, "add it to outbound.numbers")
 
 
 class Adviser(FallbackPhone):

@@ -12,7 +12,7 @@ import holidays
 from pydantic import Field
 
 from ivr.content.callflow.fields import CalendarDay, Language, TimeSpan
-from ivr.core.yamlfile import Loc, Problem, Strict
+from ivr.core.yamlfile import Loc, ModelProblem, Strict
 
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 
@@ -76,21 +76,21 @@ class Hours(Strict):
         """The time zone."""
         return ZoneInfo(self.timezone)
 
-    def problems_at(self, loc: Loc) -> Iterator[Problem]:
+    def problems_at(self, loc: Loc) -> Iterator[ModelProblem]:
         """Yield contradictions between fields; ``loc``: the place of these hours in the file."""
         try:
             _ = self.zone
         except (ZoneInfoNotFoundError, ValueError):
             message = f"unknown time zone {self.timezone!r}"
-            yield Problem((*loc, "timezone"), message, "write for example Europe/Paris")
+            yield ModelProblem((*loc, "timezone"), message, "write for example Europe/Paris")
         if self.holidays.country and self.holidays.country not in holidays.list_supported_countries():
             message = f"no holidays of {self.holidays.country!r} are known"
-            yield Problem((*loc, "holidays", "country"), message, "write for example FR")
+            yield ModelProblem((*loc, "holidays", "country"), message, "write for example FR")
         yield from overlaps(self.holidays.open, (*loc, "holidays", "open"))
         days: dict[dt.date | str, int] = {}
         for index, exception in enumerate(self.exceptions):
             if exception.date in days:
-                yield Problem(
+                yield ModelProblem(
                     (*loc, "exceptions", index), f"{exception.date} is there twice", "keep one of the two"
                 )
             days[exception.date] = index
@@ -111,11 +111,13 @@ def minutes(span: str) -> tuple[int, int]:
     return start, end if end > start else end + 1440
 
 
-def overlaps(spans: list[str], loc: Loc) -> Iterator[Problem]:
+def overlaps(spans: list[str], loc: Loc) -> Iterator[ModelProblem]:
     """Yield the spans of a day that overlap; ``loc``: their place in the file."""
     last = -1
     for index, span in sorted(enumerate(spans), key=lambda item: minutes(item[1])):
         start, end = minutes(span)
         if start < last:
-            yield Problem((*loc, index), f"{span} overlaps another span", "make the spans follow each other")
+            yield ModelProblem(
+                (*loc, index), f"{span} overlaps another span", "make the spans follow each other"
+            )
         last = max(last, end)

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from pydantic import BeforeValidator, Field
 
 from ivr.content.callflow.fields import Language, problem
-from ivr.core.yamlfile import Loc, Problem, Severity, Strict
+from ivr.core.yamlfile import Loc, ModelProblem, Severity, Strict
 
 LOCAL = ("127.0.0.1", "localhost", "::1")
 URGENT_AT_LEAST = 2
@@ -74,7 +74,7 @@ class Notify(Strict):
         mail = [("mail", address) for address in self.mail.to(lang, urgent=urgent)] if self.mail.host else []
         return [*mail, *([("webhook", "")] if self.webhook else [])]
 
-    def problems_at(self, loc: Loc, languages: list[str]) -> Iterator[Problem]:
+    def problems_at(self, loc: Loc, languages: list[str]) -> Iterator[ModelProblem]:
         """Yield contradictions between fields.
 
         loc: the place of this section in the file.
@@ -83,7 +83,7 @@ class Notify(Strict):
         mail, where = self.mail, (*loc, "mail")
         if not mail.host and not self.webhook:
             message = "nobody is told of a message: no mail server, no webhook"
-            yield Problem(
+            yield ModelProblem(
                 loc,
                 message,
                 "fill in mail.host and recipients, or webhook; until then look into the inbox",
@@ -92,16 +92,18 @@ class Notify(Strict):
         if not mail.host:
             return
         if not mail.sender:
-            yield Problem((*where, "sender"), "sender is empty", "write the address that the mails come from")
+            yield ModelProblem(
+                (*where, "sender"), "sender is empty", "write the address that the mails come from"
+            )
         if mail.sound == "linked" and not mail.link:
-            yield Problem((*where, "sound"), "sound is linked, but link is empty", "fill in link")
+            yield ModelProblem((*where, "sound"), "sound is linked, but link is empty", "fill in link")
         if mail.username and mail.security == "none" and mail.host not in LOCAL:
             message = "the password would be sent in clear text"
-            yield Problem((*where, "security"), message, "write security: starttls, or tls")
+            yield ModelProblem((*where, "security"), message, "write security: starttls, or tls")
         for lang in languages:
             told = mail.to(lang, urgent=True)
             if not mail.to(lang, urgent=False):
-                yield Problem(where, f"nobody is told of messages in {lang}", "write recipients")
+                yield ModelProblem(where, f"nobody is told of messages in {lang}", "write recipients")
             elif len(told) < URGENT_AT_LEAST:
                 message = f"of an urgent message in {lang} only {told[0]} is told"
-                yield Problem(where, message, "write one more address under urgent: one may be away")
+                yield ModelProblem(where, message, "write one more address under urgent: one may be away")

@@ -20,7 +20,7 @@ from ivr.content.callflow.notify import Notify
 from ivr.content.callflow.retention import RecordingSettings, RetentionSettings
 from ivr.content.callflow.trunk import Trunk
 from ivr.content.callflow.voicemail import Voicemail
-from ivr.core.yamlfile import Document, Loc, Problem, Severity, Strict, load
+from ivr.core.yamlfile import Document, Loc, ModelProblem, Severity, Strict, load
 
 FILE = Path("dialplans/callflow.yml")
 MOST_TOPICS = 6
@@ -81,7 +81,7 @@ class Callflow(Strict):
         taken = {*self.keys.intents, self.recording.refuse_key}
         return dict(zip((key for key in "123456789" if key not in taken), self.topics, strict=False))
 
-    def problems(self) -> Iterator[Problem]:
+    def problems(self) -> Iterator[ModelProblem]:
         """Yield contradictions between fields."""
         yield from self._key_clashes()
         yield from self._prefix_clashes()
@@ -90,7 +90,7 @@ class Callflow(Strict):
         yield from self._gate_problems()
         yield from self._others()
 
-    def _key_clashes(self) -> Iterator[Problem]:
+    def _key_clashes(self) -> Iterator[ModelProblem]:
         taken: dict[str, str] = {}
         entries: list[tuple[Loc, str, str]] = [
             (("languages", code, "key"), entry.key, code) for code, entry in self.languages.items()
@@ -99,25 +99,25 @@ class Callflow(Strict):
         entries.append((("recording", "refuse_key"), self.recording.refuse_key, "refuse_key"))
         for loc, key, name in entries:
             if key in taken:
-                yield Problem(loc, f'key "{key}" is already taken by {taken[key]}', "choose a free key")
+                yield ModelProblem(loc, f'key "{key}" is already taken by {taken[key]}', "choose a free key")
             taken.setdefault(key, name)
         seen = {"#": "end and send"}
         for name, key in self.voicemail.keys.model_dump().items():
             if key in seen:
                 loc = ("voicemail", "keys", name)
-                yield Problem(loc, f'key "{key}" is already taken by {seen[key]}', "choose a free key")
+                yield ModelProblem(loc, f'key "{key}" is already taken by {seen[key]}', "choose a free key")
             seen.setdefault(key, name)
 
-    def _prefix_clashes(self) -> Iterator[Problem]:
+    def _prefix_clashes(self) -> Iterator[ModelProblem]:
         taken: dict[str, str] = {}
         for code, entry in self.languages.items():
             for index, prefix in enumerate(entry.prefixes):
                 if prefix in taken:
                     message = f"{prefix} already belongs to {taken[prefix]}"
-                    yield Problem(("languages", code, "prefixes", index), message, "keep one of the two")
+                    yield ModelProblem(("languages", code, "prefixes", index), message, "keep one of the two")
                 taken.setdefault(prefix, code)
 
-    def _telephone_problems(self) -> Iterator[Problem]:
+    def _telephone_problems(self) -> Iterator[ModelProblem]:
         """Each person has one telephone, no two share one, and numbers must be allowed."""
         places: list[tuple[Loc, FallbackPhone]] = [
             (("advisers", index), adviser) for index, adviser in enumerate(self.advisers)
@@ -128,17 +128,19 @@ class Callflow(Strict):
             yield from telephone.telephone_problems(loc, self.outbound.numbers)
             target = telephone.endpoint or telephone.number
             if target and target in taken:
-                yield Problem(loc, f"{target} is there twice", "keep one of the two")
+                yield ModelProblem(loc, f"{target} is there twice", "keep one of the two")
             taken.add(target)
             if telephone.number and not self.trunk.host:
                 message = f"{telephone.number} is behind the trunk, and there is none"
-                yield Problem((*loc, "number"), message, "fill in trunk.host, or write an endpoint")
+                yield ModelProblem((*loc, "number"), message, "fill in trunk.host, or write an endpoint")
             if isinstance(telephone, Adviser) and not telephone.given:
-                yield Problem(loc, f"{telephone.name} has no telephone", "write an endpoint, or a number")
+                yield ModelProblem(
+                    loc, f"{telephone.name} has no telephone", "write an endpoint, or a number"
+                )
             if isinstance(telephone, Spare) and telephone.hours:
                 yield from telephone.hours.problems_at((*loc, "hours"))
 
-    def _gate_problems(self) -> Iterator[Problem]:
+    def _gate_problems(self) -> Iterator[ModelProblem]:
         pairs: list[tuple[Loc, float, float]] = [((), self.gate.answer, self.gate.confirm)]
         overrides: dict[Loc, GateOverride] = {("languages", c): o for c, o in self.gate.languages.items()}
         overrides |= {("intents", name): o for name, o in self.gate.intents.items()}
@@ -149,24 +151,24 @@ class Callflow(Strict):
         for loc, answer, confirm in pairs:
             if confirm > answer:
                 message = f"confirm ({confirm}) is above answer ({answer})"
-                yield Problem(("gate", *loc), message, "write a confirm that is not above answer")
+                yield ModelProblem(("gate", *loc), message, "write a confirm that is not above answer")
         heard = self.gate.heard
         if heard.poor > heard.sure:
-            yield Problem(("gate", "heard"), "poor is above sure", "write a poor that is not above sure")
+            yield ModelProblem(("gate", "heard"), "poor is above sure", "write a poor that is not above sure")
         if heard.lost > heard.poor:
-            yield Problem(("gate", "heard"), "lost is above poor", "write a lost that is not above poor")
+            yield ModelProblem(("gate", "heard"), "lost is above poor", "write a lost that is not above poor")
 
-    def _others(self) -> Iterator[Problem]:
+    def _others(self) -> Iterator[ModelProblem]:
         for index, code in enumerate(self.silent_languages):
             if code not in self.languages:
                 message = f"{code} is not among the languages"
-                yield Problem(("silent_languages", index), message, "use languages listed above")
+                yield ModelProblem(("silent_languages", index), message, "use languages listed above")
         served = {code for adviser in self.advisers for code in adviser.languages}
         for code in self.languages:
             if self.advisers and code not in served:
                 message = f"no adviser speaks {code}"
                 hint = "add it to an adviser, else these callers get the voicemail"
-                yield Problem(("advisers",), message, hint, Severity.WARNING)
+                yield ModelProblem(("advisers",), message, hint, Severity.WARNING)
         yield from self.trunk.problems_at(("trunk",))
         yield from self.notify.problems_at(("notify",), list(self.languages))
 

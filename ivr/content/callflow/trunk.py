@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from ivr.content.callflow.fields import Prefix
-from ivr.core.yamlfile import Loc, Problem, Strict
+from ivr.core.yamlfile import Loc, ModelProblem, Strict
 
 
 class Trunk(Strict):
@@ -28,15 +28,15 @@ class Trunk(Strict):
     codecs: Annotated[list[Literal["alaw", "ulaw", "g722"]], Field(min_length=1)] = ["alaw", "ulaw"]
     allowed: list[str] = []
 
-    def problems_at(self, loc: Loc) -> Iterator[Problem]:
+    def problems_at(self, loc: Loc) -> Iterator[ModelProblem]:
         """Yield contradictions between fields; ``loc``: the place of the trunk in the file."""
         if self.register_ and not (self.host and self.username):
             message = "register is true, but host or username is empty"
-            yield Problem((*loc, "register"), message, "fill in both, or write register: false")
+            yield ModelProblem((*loc, "register"), message, "fill in both, or write register: false")
         for index, network in enumerate(self.allowed):
             try:
                 ipaddress.ip_network(network)
             except ValueError:
                 message = f"{network!r} is no address or network"
                 hint = "write for example 203.0.113.7 or 203.0.113.0/24"
-                yield Problem((*loc, "allowed", index), message, hint)
+                yield ModelProblem((*loc, "allowed", index), message, hint)

@@ -19,7 +19,7 @@ from ivr.content.faq import Faq
 from ivr.content.heldout import NEAR, HeldOutQuestion
 from ivr.content.intents import OUT_OF_SCOPE
 from ivr.core.text import LANGUAGES, normalise, spoken
-from ivr.core.yamlfile import Problem, Strict
+from ivr.core.yamlfile import ModelProblem, Strict
 from ivr.evaluation.labels.labelled_turns import LabelledTurn
 
 EXAMPLES: Literal["examples"] = "examples"
@@ -51,17 +51,19 @@ class Proposal(Strict):
 
     items: list[Item]
 
-    def problems(self) -> Iterator[Problem]:
+    def problems(self) -> Iterator[ModelProblem]:
         """Yield a problem for each item that repeats another or is not a sentence."""
         seen: dict[tuple[str, str], int] = {}
         for index, item in enumerate(self.items):
             key = (item.lang, normalise(item.text))
             if key in seen:
                 mend = f"cut it here or in item {seen[key] + 1}"
-                yield Problem(("items", index), f"{item.text!r} stands here twice", mend)
+                yield ModelProblem(("items", index), f"{item.text!r} stands here twice", mend)
             seen.setdefault(key, index)
             if not key[1] or "\t" in item.text or "\n" in item.text:
-                yield Problem(("items", index, "text"), "not a sentence", "write what was said on one line")
+                yield ModelProblem(
+                    ("items", index, "text"), "not a sentence", "write what was said on one line"
+                )
 
 
 @dataclass(frozen=True)
@@ -123,16 +125,16 @@ def side(text: str) -> Literal["examples", "heldout"]:
     return HELDOUT if drawn % HELD_OUT_OF == 0 else EXAMPLES
 
 
-def refusals(proposal: Proposal, content: ProposalContent) -> Iterator[Problem]:
+def refusals(proposal: Proposal, content: ProposalContent) -> Iterator[ModelProblem]:
     """Yield a problem for each unknown intent, known sentence, and near copy of the other side."""
     for index, item in enumerate(proposal.items):
         for what, mend in _refused(item, content):
-            yield Problem(("items", index), what, mend)
+            yield ModelProblem(("items", index), what, mend)
         others = [one for one in proposal.items if one.to != item.to and one.lang == item.lang]
         copy = _near(normalise(item.text), [normalise(one.text) for one in others])
         if item.to == HELDOUT and copy is not None:
-            yield Problem(("items", index), f"{item.text!r} is nearly {others[copy].text!r} of the examples here",
-                          "keep one of the two")  # fmt: skip
+            near = f"{item.text!r} is nearly {others[copy].text!r} of the examples here"
+            yield ModelProblem(("items", index), near, "keep one of the two")
 
 
 def _refused(item: Item, content: ProposalContent) -> Iterator[tuple[str, str]]:
