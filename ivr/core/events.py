@@ -93,12 +93,13 @@ class Said(Event):
 
 @dataclass(frozen=True)
 class Listened(Event):
-    """What the turn that follows depended on besides its sound; for replays.  Counted in the ear's frames of 20 ms.
+    """What the next turn depended on besides its sound, for replays.  Times count the listener's frames of 20 ms.
 
-    ``since``, ``until``: first and last frame listened to; ``first``, ``last``: voiced frame of his words (0: none).
-    ``prompt``: frames in which we spoke, as runs (``12+3``: from the 12th on, three).  ``decodes``: the frame at
-    which each decode began, and after how many its text was there (``80+25``; ``80+``: thrown away before;
-    ``80+25!``: a second listening had begun and came too late).
+    ``since``, ``until``: first and last frame listened to.
+    ``first``, ``last``: first and last voiced frame of the caller's words; 0 for none.
+    ``prompt``: frames in which the service spoke, as runs (``12+3``: three from the 12th on).
+    ``decodes``: the frame at which each decode began, and after how many frames its text was ready.  ``80+25`` is a
+    decode that counted, ``80+`` one that was thrown away before, ``80+25!`` one whose second decode came too late.
     """
 
     kind: ClassVar[str] = "listened"
