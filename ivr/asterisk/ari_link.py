@@ -29,8 +29,10 @@ EVENTS_PER_CHANNEL = 256
 """Events of a channel that wait to be read."""
 EARLY_CHANNELS, EARLY_EVENTS = 64, 16
 """Channels whose events are kept before ``events`` asks for them, and how many of each."""
-CALLS_WAITING = 64
+CALLS_WAITING = 512
 """Callers that wait in ``calls()``; with more, a caller is not claimed and stays in the dialplan."""
+ARRIVES_S = 3.0
+"""Seconds after a claim in which the caller enters our application; it takes some milliseconds, or they have left."""
 
 
 class LinkState(StrEnum):
@@ -93,8 +95,8 @@ class Arrival:
     events: ChannelEvents
 
 
-Admit = Callable[[ev.Channel], float | None]
-"""Called for each caller of StasisBroadcast.  Returns seconds to wait before claiming the call; None claims none."""
+Admit = Callable[[int], bool]
+"""Called for each caller of StasisBroadcast with ``AriLink.coming``.  Returns whether the caller is claimed."""
 
 
 class AriLink:
@@ -113,7 +115,7 @@ class AriLink:
         self,
         ari: Ari,
         *,
-        admit: Admit = lambda channel: 0.0,
+        admit: Admit = lambda coming: True,
         on_state: Callable[[LinkState], None] = lambda state: None,
         ping_s: float = PING_S,
     ) -> None:
@@ -122,6 +124,7 @@ class AriLink:
         self._on_state = on_state
         self._ping_s = ping_s
         self._calls: EventQueue[Arrival] = EventQueue(CALLS_WAITING)
+        self._claims: dict[str, asyncio.Event] = {}  # by channel, until it arrives
         self._open: dict[str, ChannelEvents] = {}
         self._early: OrderedDict[str, list[ev.AriEvent]] = OrderedDict()
         self._connected = asyncio.Event()
@@ -134,6 +137,14 @@ class AriLink:
     async def wait_connected(self) -> None:
         """Return when the event socket is up."""
         await self._connected.wait()
+
+    @property
+    def coming(self) -> int:
+        """How many callers are claimed, or have arrived and are not yet taken from ``calls()``.
+
+        A claim that is lost, or whose caller does not arrive within ``ARRIVES_S``, does not count any more.
+        """
+        return len(self._claims) + len(self._calls)
 
     def calls(self) -> AsyncIterator[Arrival]:
         """Callers as they enter our application: new, returned from a transfer, or adopted."""
@@ -210,6 +221,8 @@ class AriLink:
     def _arrive(self, channel: ev.Channel, args: tuple[str, ...], *, adopted: bool) -> None:
         opened = self.events(channel.id)
         opened.seen = True
+        if claim := self._claims.pop(channel.id, None):
+            claim.set()
         self._calls.put(Arrival(channel, args, adopted, opened))
 
     def _keep_early(self, channel_id: str, event: ev.AriEvent) -> None:
@@ -221,19 +234,31 @@ class AriLink:
             self._early.popitem(last=False)
 
     async def _claim(self, channel: ev.Channel) -> None:
-        wait = self._admit(channel)
-        if wait is None or len(self._calls) >= CALLS_WAITING:
+        """Claim a caller, and count them as coming until they arrive or cannot arrive any more."""
+        if not self._admit(self.coming) or self.coming >= CALLS_WAITING:
             log.info("caller on %s left to the dialplan: no place", channel.id)
             return
-        if wait > 0:
-            await asyncio.sleep(wait)
+        arrived = self._claims[channel.id] = asyncio.Event()
         try:
-            won = await self._ari.claim(channel.id)
+            if await self._won(channel.id):
+                async with asyncio.timeout(ARRIVES_S):
+                    await arrived.wait()
+        except TimeoutError:
+            log.info("caller on %s was claimed and has not arrived", channel.id)
+        finally:
+            if self._claims.get(channel.id) is arrived:
+                del self._claims[channel.id]
+
+    async def _won(self, channel_id: str) -> bool:
+        """Claim a caller; returns whether they may arrive.  A claim without an answer may have been carried out."""
+        try:
+            won = await self._ari.claim(channel_id)
         except AriError as error:
-            log.warning("claim of %s: %s", channel.id, error)
-            return
+            log.warning("claim of %s: %s", channel_id, error)
+            return True
         if not won:
-            log.debug("caller on %s was claimed by another worker", channel.id)
+            log.debug("caller on %s was claimed by another worker", channel_id)
+        return won
 
     async def _reconcile(self) -> None:
         """After connecting: tell calls whose channel is gone, and adopt channels that no call has."""

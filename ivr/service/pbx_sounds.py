@@ -42,12 +42,12 @@ def last_words(callflow: Callflow, phrases: Phrases) -> Iterator[Announcement]:
     for lang in _langs(callflow):
         for file, phrase in IN_CHOSEN_LANGUAGE.items():
             yield Announcement(f"{file}-{lang}", phrases.text(lang, phrase), lang)
-    for lang in FALLBACK_LANGS:
         fallback = phrases.text(lang, Phrase.FALLBACK)
-        yield Announcement(f"{LastWordsFile.FALLBACK}-{lang}", fallback, lang)
         offered = lang in keys  # otherwise no adviser speaks it
         crowded = phrases.text(lang, Phrase.CROWDED, key=key_word(keys[lang], lang)) if offered else fallback
         yield Announcement(f"{LastWordsFile.CROWDED}-{lang}", crowded, lang)
+        if lang in FALLBACK_LANGS:
+            yield Announcement(f"{LastWordsFile.FALLBACK}-{lang}", fallback, lang)
 
 
 def _langs(callflow: Callflow) -> list[str]:

@@ -19,7 +19,6 @@ from pathlib import Path
 import uvloop
 
 from ivr.asterisk.ari import Ari
-from ivr.asterisk.ari_events import Channel
 from ivr.asterisk.ari_link import AriLink, Arrival
 from ivr.asterisk.config import ARI_USER
 from ivr.asterisk.contract import ChannelVariable
@@ -158,14 +157,14 @@ class Worker:
         for task in (stopped, retired):
             task.cancel()
 
-    def _admit(self, channel: Channel) -> float | None:
-        """0.0 when there is a place for one more caller, None when the dialplan has to take them."""
+    def _admit(self, coming: int) -> bool:
+        """Whether there is a place for one more caller beside those who are served and those who are coming."""
         if self._retire.is_set():
-            return None
-        if self._admission.full(len(self._busy)):
+            return False
+        if self._admission.full(len(self._busy) + coming):
             self._refused.set()
-            return None
-        return 0.0
+            return False
+        return True
 
     async def _tell_crowded(self, ari: Ari) -> None:
         """Tell the dialplan when there was no place; otherwise it says that the service is interrupted."""

@@ -191,13 +191,13 @@ async def test_a_caller_of_a_dead_application_leaves_a_message_with_their_number
 
 
 async def test_a_full_house_leaves_the_caller_to_the_dialplan(real: RealPeer) -> None:
-    async with desk(real, admit=lambda channel: None), real.caller() as caller:
+    async with desk(real, admit=lambda coming: False), real.caller() as caller:
         await until(lambda: share(caller.heard(), FALLBACK_HZ) > 0.3)
 
 
 async def test_who_finds_no_place_is_told_so_and_may_leave_a_message(real: RealPeer) -> None:
     before = spooled(real)
-    async with desk(real, admit=lambda channel: None) as worker, real.caller() as caller:
+    async with desk(real, admit=lambda coming: False) as worker, real.caller() as caller:
         await worker.ari.set_global("CROWDED", str(int(time.time())))
         await until(lambda: share(caller.heard(), CROWDED_HZ) > 0.8)
         await caller.say(tone(5.0, MESSAGE_HZ))
@@ -212,7 +212,7 @@ async def test_a_caller_without_a_place_may_have_an_adviser_of_their_language_an
         adviser = await stack.enter_async_context(real.phone.adviser("adviser1", AdviserPlan(Reaction.BUSY)))
         await real.asterisk.command("queue unpause member Local/adviser1@ring/n")
         places = [False]
-        worker = await stack.enter_async_context(desk(real, admit=lambda channel: 0.0 if places[0] else None))
+        worker = await stack.enter_async_context(desk(real, admit=lambda coming: places[0]))
         await worker.ari.set_global("CROWDED", str(int(time.time())))
         caller = await stack.enter_async_context(real.caller())
         await until(lambda: share(caller.heard(), CROWDED_HZ) > 0.2)
@@ -221,6 +221,22 @@ async def test_a_caller_without_a_place_may_have_an_adviser_of_their_language_an
         await adviser.rung.wait()
         assert await worker.ari.variable((arrival := await worker.arrival()).channel.id, "IVR_LANG") == "en"
         assert arrival.args == ("return", "DECLINED")
+
+
+@pytest.mark.parametrize("context", ["back", "lost"])
+async def test_who_comes_back_and_finds_no_place_is_told_so_in_their_language(
+    real: RealPeer, context: str
+) -> None:
+    async with orphan(real) as (caller, id, rescuer), desk(real, admit=lambda coming: False):
+        await rescuer.set_variable(id, "IVR_LANG", "en")
+        await rescuer.set_variable(id, "IVR_QUEUE", "en")
+        await rescuer.set_global("CROWDED", str(int(time.time()) + 15))
+        await rescuer.continue_in_dialplan(id, context)
+        await until(lambda: share(caller.heard(), CROWDED_HZ) > 0.3, 20)
+        await until(lambda: share(caller.heard(), FALLBACK_HZ) > 0.1)  # the beep
+        assert share(caller.heard(), CROWDED_HZ) < 0.7, "in both languages"
+        assert share(caller.heard(), FALLBACK_HZ) < BEEP_S
+        await rescuer.set_global("CROWDED", "0")
 
 
 async def test_both_legs_are_recorded(real: RealPeer) -> None:

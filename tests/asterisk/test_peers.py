@@ -13,7 +13,7 @@ from websockets.exceptions import ConnectionClosed
 
 from ivr.asterisk import ari_events as ev
 from ivr.asterisk.ari import Ari
-from ivr.asterisk.ari_link import LinkState
+from ivr.asterisk.ari_link import Arrival, LinkState
 from ivr.asterisk.media import AudioFrame, Closed, Dtmf, MarkProcessed, QueueDrained
 from ivr.asterisk.media_link import MediaLink
 from ivr.core.audio import RATE, to_samples
@@ -133,13 +133,67 @@ async def test_the_media_channel_outlives_the_caller(peer: Peer) -> None:
         await worker.ari.hangup(arrival.channel.id)
 
 
-async def test_a_lost_claim_is_no_error(peer: Peer) -> None:
-    async with desk(peer) as winner, desk(peer, "accueil-2", admit=lambda channel: 0.2) as loser:
+async def test_a_lost_claim_is_no_error_and_holds_no_place(peer: Peer) -> None:
+    async with desk(peer) as one, desk(peer, "accueil-2") as other:
         async with peer.caller():
+            await until(lambda: len(one.link._calls) + len(other.link._calls) == 1)
+            winner, loser = (one, other) if len(one.link._calls) else (other, one)
             arrival = await winner.arrival()
-            await asyncio.sleep(0.4)
-            assert len(loser.link._calls) == 0
+            await until(lambda: loser.link.coming == winner.link.coming == 0)
             assert await loser.ari.claim(arrival.channel.id) is False
+
+
+async def test_places_hold_in_a_burst(peer: Peer) -> None:
+    """Nobody is claimed beyond the places, however many come before the first has arrived."""
+    places, serving, refused = 3, list[Arrival](), list[int]()
+
+    def admit(coming: int) -> bool:
+        if len(serving) + coming < places:
+            return True
+        refused.append(coming)
+        return False
+
+    async with desk(peer, admit=admit) as worker, AsyncExitStack() as stack:
+        callers = [stack.enter_async_context(peer.caller()) for _ in range(12)]
+        await asyncio.gather(*callers)
+        await until(lambda: len(refused) == 12 - places)
+        for _ in range(places):
+            serving.append(await worker.arrival())
+        assert worker.link.coming == 0
+        await stack.enter_async_context(peer.caller())  # all places are taken by callers who are served
+        await until(lambda: len(refused) == 13 - places)
+        serving.pop()
+        await stack.enter_async_context(peer.caller())
+        serving.append(await worker.arrival())
+        assert len(refused) == 13 - places
+
+
+async def test_a_claim_gives_its_place_back_when_the_caller_has_left(fake: FakePeer) -> None:
+    async with desk(fake, admit=lambda coming: coming < 1) as worker:
+        await until(lambda: fake.fake.targets[-1:] == ["/ari/channels"])  # it has looked for lost callers
+        async with fake.caller() as caller:
+            fake.fake.meanwhile.append(
+                lambda: fake.fake.hang_up(caller.channel)
+            )  # after the claim is granted
+            await until(lambda: worker.link.coming == 1)
+        async with fake.caller():
+            await asyncio.sleep(0.2)
+            assert len(worker.link._calls) == 0, "the place is held"
+        await until(lambda: worker.link.coming == 0)
+        async with fake.caller():
+            await worker.arrival()
+
+
+async def test_a_claim_without_an_answer_holds_its_place_while_the_caller_may_arrive(fake: FakePeer) -> None:
+    async with desk(fake, admit=lambda coming: coming < 1) as worker:
+        fake.fake.failing = 500
+        async with fake.caller(), fake.caller() as second:
+            await until(lambda: worker.link.coming == 1)
+            fake.fake.failing = 0
+            fake.fake.enter(second.channel, "accueil-1")  # not the one who is expected
+            await until(lambda: worker.link.coming == 2)
+            await worker.arrival()
+            await until(lambda: worker.link.coming == 0)
 
 
 async def test_one_name_twice_the_first_is_told_and_gives_up(peer: Peer) -> None:

@@ -148,7 +148,9 @@ class FakeAsterisk:
             caller.broadcast, caller.where = False, "fallback,s,1"
 
     def enter(self, channel: FakeChannel, app: str, *args: str) -> None:
-        """The channel enters the application."""
+        """The channel enters the application, unless it is gone by now."""
+        if channel.id not in self.channels:
+            return
         channel.app = app
         self.tell(app, "StasisStart", channel=channel.json(), args=list(args))
 
