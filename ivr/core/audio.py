@@ -7,7 +7,6 @@ Time in audio is counted in samples, never read from a clock.
 from __future__ import annotations
 
 import io
-import os
 import shutil
 import struct
 import warnings
@@ -21,6 +20,7 @@ import soxr
 from numpy.typing import NDArray
 
 from ivr.core.errors import AudioError
+from ivr.core.files import write_durably
 
 RATE: Final = 16_000
 """Samples per second of slin16, in Hz."""
@@ -28,6 +28,8 @@ WIDTH: Final = 2
 """Bytes per sample."""
 FRAME_MS: Final = 20
 FRAME_BYTES: Final = RATE * FRAME_MS // 1000 * WIDTH
+HEADER_BYTES: Final = 44
+"""Bytes of a WAV header: a WAV file that is not longer holds no sound."""
 PHONE_RATE: Final = 8_000
 """Rate of G.711, the telephone's own codec, in Hz."""
 
@@ -139,7 +141,20 @@ def add_noise(pcm: bytes, snr_db: float, seed: int = 0) -> bytes:
 
 def read_audio(path: Path) -> bytes:
     """Return any audio file as slin16, its channels mixed; raises AudioError when it cannot be read."""
-    channels, rate = read_channels(path)
+    return _mixed(*read_channels(path))
+
+
+def audio_of(content: bytes, path: Path) -> bytes:
+    """Return the content of any audio file as slin16, its channels mixed.
+
+    path: names the file in errors.
+
+    Raises AudioError.
+    """
+    return _mixed(*_channels(content, path))
+
+
+def _mixed(channels: list[bytes], rate: int) -> bytes:
     if len(channels) == 1:
         return resample(channels[0], rate)
     mixed = np.mean([to_samples(one) for one in channels], axis=0).astype("<i2").tobytes()
@@ -152,6 +167,10 @@ def read_channels(path: Path) -> tuple[list[bytes], int]:
         content = path.read_bytes()
     except OSError as error:
         raise AudioError(f"{path}: cannot be read: {error.strerror}") from error
+    return _channels(content, path)
+
+
+def _channels(content: bytes, path: Path) -> tuple[list[bytes], int]:
     if not content:
         raise AudioError(f"{path}: empty file (0 bytes)")
     samples, rate = _decode(path, repaired(content) or content)
@@ -212,10 +231,7 @@ def wav_bytes(pcm: bytes, rate: int = RATE, channels: int = 1) -> bytes:
 
 def write_wav(path: Path, pcm: bytes, rate: int = RATE, channels: int = 1) -> None:
     """Write a 16-bit WAV; readers see the old file or the complete new one."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f".{path.name}.part")
-    draft.write_bytes(wav_bytes(pcm, rate, channels))
-    draft.replace(path)
+    write_durably(path, wav_bytes(pcm, rate, channels))
 
 
 FLAC_LEVEL: Final = 0.4
@@ -229,27 +245,10 @@ def write_flac(path: Path, channels: list[bytes], rate: int) -> None:
     """
     import soundfile  # slow to load, and calls write no files
 
-    path.parent.mkdir(parents=True, exist_ok=True)
     coded = io.BytesIO()
     samples = np.stack([to_samples(channel) for channel in channels], axis=1)
     soundfile.write(coded, samples, rate, format="FLAC", subtype="PCM_16", compression_level=FLAC_LEVEL)
-    draft = path.with_name(f".{path.name}.part")
-    try:
-        draft.write_bytes(coded.getvalue())
-        sync(draft)
-        draft.replace(path)
-        sync(path.parent)
-    finally:
-        draft.unlink(missing_ok=True)
-
-
-def sync(path: Path) -> None:
-    """Synchronise a file, or the names in a folder, to the disk (fsync), so that it survives a power failure."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    write_durably(path, coded.getvalue())
 
 
 def join_stereo(left: bytes, right: bytes) -> bytes:
@@ -279,17 +278,6 @@ def repaired(content: bytes) -> bytes | None:
         return None
     header = content[:4] + struct.pack("<I", len(content) - 8) + content[8 : start - 4]
     return header + struct.pack("<I", present) + content[start:]
-
-
-def repair_wav(path: Path) -> bool:
-    """Correct the header of a truncated recording in place; return whether that was necessary."""
-    mended = repaired(path.read_bytes())
-    if mended is None:
-        return False
-    draft = path.with_name(f".{path.name}.part")
-    draft.write_bytes(mended)
-    draft.replace(path)
-    return True
 
 
 def _data_chunk(content: bytes) -> tuple[int, int] | None:

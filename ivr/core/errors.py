@@ -7,6 +7,7 @@
     +-- ConfigError                edited content or a setting is wrong; carries findings    (exit 1)
     +-- SetupError                 the machine lacks something; the line says what to install (exit 1)
     +-- AudioError                 audio cannot be read: empty, truncated, unknown format
+    +-- UnusableFile               no regular file, or far too large: no further try can read it
     +-- EngineError                an engine failed
     |   +-- RecogniserError        speech to text
     |   |   +-- UnknownModel       a Whisper model of a shape that our decoder does not know
@@ -56,6 +57,10 @@ class SetupError(IvrError):
 
 class AudioError(IvrError):
     """Audio that cannot be read."""
+
+
+class UnusableFile(IvrError):
+    """A file that no further try can read: no regular file, far too large, or with content of another kind."""
 
 
 class EngineError(IvrError):

@@ -363,6 +363,11 @@ _TERMS: dict[type[Event], dict[str, type[Term]]] = {
     for cls in EVENTS.values()
 }
 """The fields of each event whose words come from a list, and the list."""
+_PLAIN: dict[type[Event], dict[str, type]] = {
+    cls: {name: hint for name, hint in get_type_hints(cls).items() if hint in (str, int, float, bool)}
+    for cls in EVENTS.values()
+}
+"""The fields of each event that hold a text or a number."""
 
 
 @dataclass(frozen=True)
@@ -402,11 +407,21 @@ def from_json(data: Mapping[str, Any]) -> Stamped:
         raise ValueError(f"unknown event kind {data.get('kind')!r}")
     try:
         values = {spec.name: data[spec.name] for spec in fields(cls) if spec.name in data}
+        _require_plain(cls, values)
         terms = {name: term(values[name]) for name, term in _TERMS[cls].items() if name in values}
         event = cls(**(values | terms))
         return Stamped(str(data["call"]), int(data["seq"]), float(data["t"]), event)
     except (KeyError, TypeError, OverflowError) as error:
         raise ValueError(f"event {data.get('kind')!r}: {error}") from None
+
+
+def _require_plain(cls: type[Event], values: Mapping[str, Any]) -> None:
+    """Raise TypeError when a field that holds a text or a number holds something else: no database takes it."""
+    for name, hint in _PLAIN[cls].items():
+        if name in values and isinstance(values[name], str) != (hint is str):
+            raise TypeError(f"{name} is no {hint.__name__}")
+        if name in values and not isinstance(values[name], str | int | float):
+            raise TypeError(f"{name} is no {hint.__name__}")
 
 
 class Sequence:

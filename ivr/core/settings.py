@@ -10,6 +10,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from ivr.core.errors import ConfigError
+from ivr.core.files import write_durably
 from ivr.core.pseudonyms import Pseudonyms
 from ivr.core.state_dir import StateDir
 
@@ -208,11 +209,5 @@ def read_secrets(var: Path) -> dict[str, str]:
     missing = [name for name in SECRET_NAMES if name not in known]
     if missing:
         known.update({name: _secrets.token_urlsafe(18) for name in missing})
-        var.mkdir(parents=True, exist_ok=True)
-        draft = path.with_name(f"secrets.{os.getpid()}.tmp")
-        with open(
-            os.open(draft, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600), "w", encoding="utf-8"
-        ) as file:
-            file.write("".join(f"{name}={value}\n" for name, value in known.items()))
-        draft.replace(path)
+        write_durably(path, "".join(f"{name}={value}\n" for name, value in known.items()), mode=0o600)
     return known

@@ -68,6 +68,11 @@ class StateDir:
         return self.voicemail / "pending"
 
     @property
+    def set_aside(self) -> Path:
+        """What cannot be read in folders of this one.  Written by the collector; for a person to look at; purged."""
+        return self.root / "set-aside"
+
+    @property
     def golden(self) -> Path:
         """Golden calls, one file for each set.
 

@@ -32,6 +32,7 @@ from ivr.store import content_versions, queries, recordings
 from ivr.store.database import Store
 from ivr.store.journal import RETRY_S, Journal
 from ivr.store.messages import VoicemailSpool
+from ivr.store.quarantine import Quarantine
 
 log = logging.getLogger(__name__)
 
@@ -58,6 +59,7 @@ class Collector:
     ) -> None:
         self._settings, self._ari = settings, ari
         self._store, self._journal, self._pending = store, journal, pending
+        self._quarantine = Quarantine(settings)
         self._numbers = events.Sequence()
         self._content_versions_noted = False
         self._now = asyncio.get_running_loop().time
@@ -87,14 +89,25 @@ class Collector:
             log.warning("database away (%s)", type(error).__name__)
 
     def _collect(self, alive: set[str], spooled: list[Path], notes: list[Path]) -> None:
-        # messages first, so that a call with a recording has its message, too
-        for item in self._pending.collect(alive, notes):
-            self._note(item.call_id or f"{self._settings.instance}-fallback-{item.event.message}", item.event)
-        for call_id, kept in recordings.collect(self._settings, alive, spooled):
-            self._note(call_id, kept)
+        self._quarantine.sweep()
+        self._take_spooled(alive, spooled, notes)
         self._finish_left_calls(alive)
         self._measure()
         self._note_content_versions()
+
+    def _take_spooled(self, alive: set[str], spooled: list[Path], notes: list[Path]) -> None:
+        """Note what lies in the spool.  Its files are deleted when the journal has the event on the disk."""
+        if not self._journal.sync():
+            return
+        # messages first, so that a call with a recording has its message, too
+        for item in self._pending.collect(alive, notes):
+            self._note(item.call_id or f"{self._settings.instance}-fallback-{item.event.message}", item.event)
+            if not self._journal.sync():
+                return
+        for call_id, kept in recordings.collect(self._settings, alive, spooled, self._quarantine):
+            self._note(call_id, kept)
+            if not self._journal.sync():
+                return
 
     def _finish_left_calls(self, alive: set[str]) -> None:
         """Note the end of calls that ended in the dialplan, or whose worker was killed."""

@@ -5,6 +5,7 @@ They cover the store, recordings, messages, the journal, Asterisk's spool and th
 
 from __future__ import annotations
 
+import glob
 import json
 import os
 import re
@@ -24,6 +25,7 @@ from ivr.store.data_subject import DataSubjectRecords, SubjectNumber
 from ivr.store.journal import RETRY_S, ROTATE_S, drained_store
 from ivr.store.messages import VoicemailSpool
 from ivr.store.purge import purge as purge_now
+from ivr.store.quarantine import set_aside_by_asterisk
 
 SPOOLED_S = ROTATE_S + 2 * RETRY_S
 """Seconds that a running service may keep stored events in its journal."""
@@ -164,6 +166,11 @@ def _delete_spooled(settings: Settings, asked: SubjectNumber) -> int:
         if note.exists() and asked.pattern.search(note.read_bytes()):
             pending.sound(note).unlink(missing_ok=True)
             note.unlink()
+            count += 1
+    for place in (settings.state_dir.set_aside, set_aside_by_asterisk(settings)):
+        for note in list(found_in(place, asked)):
+            for path in note.parent.glob(f"{glob.escape(note.stem)}.*"):  # the note and its sound
+                path.unlink()
             count += 1
     return count
 

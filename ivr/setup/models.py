@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import zipfile
 from collections.abc import Iterable, Sequence
@@ -15,6 +16,7 @@ from rich.console import Console
 from rich.table import Table
 
 from ivr.core.errors import SetupError
+from ivr.core.files import write_durably
 from ivr.core.paths import downloads, models_file, models_lock, stamps
 from ivr.core.settings import Settings
 from ivr.setup import packages
@@ -153,9 +155,8 @@ class ModelStore:
         return f"{name}: no official SHA-256 is known; took {found[:12]}... on trust and wrote it to {path}"
 
     def _record(self, name: str) -> None:
-        path = self._stamp(name)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(self._fingerprint(name), encoding="utf-8")
+        os.sync()  # the stamp must not survive a power failure that the model does not
+        write_durably(self._stamp(name), self._fingerprint(name))
 
     def _fingerprint(self, name: str) -> str:
         return fingerprint([self.catalogue.models[name].model_dump_json()], self._settings.root)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
 import threading
 import time
@@ -12,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ivr.core.errors import IvrError, SetupError
+from ivr.core.files import write_durably
 from ivr.core.paths import stamps
 from ivr.core.settings import Settings
 from ivr.setup.progress import ProgressBoard, Task
@@ -41,7 +43,7 @@ class SetupStep:
     def due(self, settings: Settings) -> bool:
         """Whether the step must run."""
         known = _stamp(settings, self.name)
-        fresh = known.exists() and known.read_text(encoding="utf-8") == self.fingerprint(settings)
+        fresh = known.exists() and known.read_bytes() == self.fingerprint(settings).encode()
         return not (fresh and self.present(settings))
 
     def fingerprint(self, settings: Settings) -> str:
@@ -50,9 +52,8 @@ class SetupStep:
 
     def done(self, settings: Settings) -> None:
         """Record that the result was made from the present inputs."""
-        path = _stamp(settings, self.name)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(self.fingerprint(settings), encoding="utf-8")
+        os.sync()  # the stamp must not survive a power failure that the result does not
+        write_durably(_stamp(settings, self.name), self.fingerprint(settings))
 
 
 def fingerprint(inputs: Iterable[str | Path], root: Path) -> str:

@@ -9,12 +9,15 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import glob
 import logging
 from collections.abc import Iterator
 from io import FileIO
 from pathlib import Path
 
 from ivr.core.audio import FRAME_BYTES, RATE, write_flac
+from ivr.core.errors import UnusableFile
+from ivr.core.files import open_regular, read_regular
 from ivr.core.run_lengths import write_counts
 from ivr.core.settings import Settings
 
@@ -100,35 +103,41 @@ def capture_of(recording: Path) -> Path:
 
 def running(settings: Settings, call_id: str) -> bool:
     """Whether a worker still writes a capture of this call."""
-    return any(map(_is_locked, _captures(settings, call_id)))
+    return any(map(_is_locked, parts(settings, call_id)))
 
 
 def join(settings: Settings, call_id: str, recording: Path) -> str:
     """Join the captures of a call to ``capture_of(recording)``.
 
     Returns the parts as ``RecordingKept.ear`` names them: ``<seq>+<frames>``, separated by commas, empty without
-    audio. The captures stay until ``forget``.
+    audio. The parts stay.
     """
-    parts = {int(path.stem.rpartition("-")[2]): path.read_bytes() for path in _captures(settings, call_id)}
-    whole = {seq: pcm[: len(pcm) // FRAME_BYTES * FRAME_BYTES] for seq, pcm in sorted(parts.items())}
+    found = {int(path.stem.rpartition("-")[2]): _content(path) for path in parts(settings, call_id)}
+    whole = {seq: pcm[: len(pcm) // FRAME_BYTES * FRAME_BYTES] for seq, pcm in sorted(found.items())}
     if not any(whole.values()):
         return ""
     write_flac(capture_of(recording), [b"".join(whole.values())], RATE)
     return write_counts({seq: len(pcm) // FRAME_BYTES for seq, pcm in whole.items()})
 
 
-def forget(settings: Settings, call_id: str) -> None:
-    """Delete the captures of a call."""
-    for path in _captures(settings, call_id):
-        path.unlink(missing_ok=True)
+def parts(settings: Settings, call_id: str) -> Iterator[Path]:
+    """The files of a call's capture that are not joined yet, in no order."""
+    for path in settings.state_dir.captures.glob(f"{glob.escape(call_id)}-*.pcm"):
+        if path.stem.removeprefix(f"{call_id}-").isdecimal():
+            yield path
 
 
-def _captures(settings: Settings, call_id: str) -> Iterator[Path]:
-    return settings.state_dir.captures.glob(f"{call_id}-*.pcm")
+def _content(path: Path) -> bytes:
+    """The audio of one part; none where it cannot be read: a replay can do without, a recording must not wait."""
+    try:
+        return read_regular(path)
+    except (UnusableFile, OSError) as error:
+        log.warning("%s is left out of its call's capture: %s", path, error)
+        return b""
 
 
 def _is_locked(path: Path) -> bool:
-    with contextlib.suppress(FileNotFoundError), path.open("rb") as file:
+    with contextlib.suppress(UnusableFile, OSError), open(open_regular(path), "rb") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -26,10 +26,12 @@ from typing import BinaryIO
 from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
 
 from ivr.core import events
-from ivr.core.errors import StoreError
+from ivr.core.errors import StoreError, UnusableFile
+from ivr.core.files import open_regular
 from ivr.core.pseudonyms import Pseudonyms
 from ivr.core.settings import Settings
 from ivr.store.database import Store
+from ivr.store.quarantine import shown
 from ivr.store.writer import write
 
 log = logging.getLogger(__name__)
@@ -42,6 +44,8 @@ RETRY_S = 5.0
 """Seconds until the next drain while the database is away."""
 BATCH = 500
 """Events that are stored in one transaction, roughly."""
+REFUSED = (IntegrityError, DataError, OverflowError, ValueError, TypeError)
+"""What the database and its drivers raise for an event that they can never store."""
 WAITING = 20_000
 """Events that wait in memory while the disk is full: some 500 calls, 5 MB."""
 
@@ -60,6 +64,7 @@ class Journal:
         self._offsets: dict[Path, int] = {}
         self._waiting: deque[bytes] = deque()  # lines that are not written yet
         self._full = self._losing = self._torn = False
+        self._unreadable: set[Path] = set()
         self._draining = threading.Lock()
 
     def append(self, stamped: events.Stamped) -> None:
@@ -70,6 +75,22 @@ class Journal:
         ):  # others hold it while they exchange files, never while they wait for the database
             self._waiting.append(line)
             self._write_waiting()
+
+    def sync(self) -> bool:
+        """Synchronise what was appended to the disk (fsync), so that its sources may be deleted.  Blocks.
+
+        Returns False when some of it waits in memory for a full disk.
+        """
+        with self._changing:
+            self._write_waiting()
+            if self._waiting or self._file.closed:
+                return False
+            try:
+                os.fsync(self._file.fileno())
+            except OSError as error:
+                log.error("ALARM: %s: %s", self.path, error.strerror)
+                return False
+        return True
 
     def _write_waiting(self) -> None:
         try:
@@ -119,7 +140,7 @@ class Journal:
                 self._write_waiting()
             with self._draining:
                 for path in sorted(self.folder.glob("*.jsonl")):
-                    self._drain_file(path)
+                    self._try_file(path)
                 self._rotate()
         except (SQLAlchemyError, StoreError, OSError) as error:
             log.warning("database away (%s), events wait in %s", type(error).__name__, self.folder)
@@ -155,9 +176,20 @@ class Journal:
         self._offsets.pop(old, None)
         self._begun = time.monotonic()
 
+    def _try_file(self, path: Path) -> None:
+        """Drain one file; one that cannot be read does not hold up the others.  One alarm for each."""
+        try:
+            self._drain_file(path)
+        except FileNotFoundError:
+            return  # another process has drained it
+        except (UnusableFile, OSError) as error:
+            if path not in self._unreadable:
+                log.error("ALARM: %s cannot be read, its events wait there: %s", path, error)
+            self._unreadable.add(path)
+
     def _drain_file(self, path: Path) -> None:
         start = self._offsets.get(path, 0)
-        with open(path, "rb") as file:
+        with open(open_regular(path), "rb") as file:
             if path != self.path and not _is_abandoned(file):
                 return
             file.seek(start)
@@ -169,10 +201,10 @@ class Journal:
             self._offsets.pop(path, None)
 
     def _store(self, path: Path, lines: list[bytes], start: int) -> int:
-        items = [item for line in lines if (item := _read(path, line)) is not None]
+        items = [item for line in lines if (item := self._read(path, line)) is not None]
         try:
             write(self._database, items, self._pseudonyms)
-        except (IntegrityError, DataError):
+        except REFUSED:
             for item in items:  # an event that the database refuses must not hold up the others
                 self._write_alone(item)
         return start + sum(map(len, lines))
@@ -180,8 +212,30 @@ class Journal:
     def _write_alone(self, item: events.Stamped) -> None:
         try:
             write(self._database, [item], self._pseudonyms)
-        except (IntegrityError, DataError) as error:
-            log.error("ALARM: call %s: a %s event is left out: %s", item.call_id, item.event.kind, error.orig)
+        except REFUSED as error:
+            why = getattr(error, "orig", error)
+            log.error("ALARM: call %s: a %s event is left out: %s", shown(item.call_id), item.event.kind, why)
+            self._set_aside(json.dumps(events.to_json(item)).encode() + b"\n")
+
+    def _read(self, path: Path, line: bytes) -> events.Stamped | None:
+        if not line.strip():
+            return None
+        try:
+            return events.from_json(json.loads(line))
+        except (ValueError, RecursionError) as error:
+            log.error("ALARM: %s: a line is not an event and is set aside: %s", path, shown(error))
+            self._set_aside(line)
+            return None
+
+    def _set_aside(self, line: bytes) -> None:
+        """Keep a line that cannot be stored, for a person to look at."""
+        place = self.folder.parent / "set-aside" / self.folder.name / "events.jsonl"
+        try:
+            place.parent.mkdir(parents=True, exist_ok=True)
+            with place.open("ab") as file:
+                file.write(line)
+        except OSError as error:
+            log.error("ALARM: %s: %s: an event is lost", place, error.strerror)
 
 
 @contextmanager
@@ -214,16 +268,6 @@ def _own_file(folder: Path) -> tuple[Path, FileIO]:
 def _whole_lines(lines: list[bytes]) -> list[bytes]:
     """The lines without a last one that is still being written."""
     return lines if not lines or lines[-1].endswith(b"\n") else lines[:-1]
-
-
-def _read(path: Path, line: bytes) -> events.Stamped | None:
-    if not line.strip():
-        return None
-    try:
-        return events.from_json(json.loads(line))
-    except ValueError as error:
-        log.error("%s: a line is not an event and is left out: %s", path, error)
-        return None
 
 
 def _is_abandoned(file: BinaryIO) -> bool:

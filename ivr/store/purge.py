@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import logging
 import re
+import shutil
 import time
 from collections.abc import Mapping
 from pathlib import Path
 
 import sqlalchemy as sa
 
+from ivr.core.files import is_regular
 from ivr.core.paths import proposals
 from ivr.core.settings import Settings
+from ivr.core.state_dir import StateDir
 from ivr.store import audio_capture, recordings, retention
 from ivr.store.database import Store
+from ivr.store.quarantine import set_aside_by_asterisk, shown
 from ivr.store.tables import calls, messages
 
 log = logging.getLogger(__name__)
@@ -34,7 +38,7 @@ def purge(settings: Settings, store: Store, days: Mapping[str, float], now: floa
     recorded = retention.recordings(store, before["recordings"], instance)
     voicemails = retention.left_messages(store, before["messages"], instance)
     for file in [*recorded, *voicemails]:
-        recordings.delete(settings, file)
+        _delete_sound(settings, file)
     found = {
         "recordings": len(recorded),
         "messages": len(voicemails),
@@ -54,12 +58,16 @@ def purge(settings: Settings, store: Store, days: Mapping[str, float], now: floa
     return found
 
 
+def _delete_sound(settings: Settings, file: str) -> None:
+    try:
+        recordings.delete(settings, file)
+    except OSError as error:  # it is a stray now, and is tried again
+        log.warning("retention: %s stays: %s", shown(file), error.strerror)
+
+
 def _proposals(folder: Path, before: float) -> int:
     """Delete old proposals of callers' sentences as examples; those that were accepted are in ``nlu/``."""
-    old = [path for path in folder.glob("*.yml") if path.stat().st_mtime < before]
-    for path in old:
-        path.unlink(missing_ok=True)
-    return len(old)
+    return sum(_delete_older(path, before) for path in folder.glob("*.yml"))
 
 
 def redact_queue_log(path: Path) -> None:
@@ -78,18 +86,41 @@ def _strays(settings: Settings, store: Store, before: Mapping[str, float]) -> in
         known = set(connection.scalars(sa.select(calls.c.recording)))
         known |= set(connection.scalars(sa.select(messages.c.file)))
     known |= {str(audio_capture.capture_of(Path(file))) for file in known if file}
-    count = 0
     state = settings.state_dir
     folders = {  # and the retention period of files in them that no row names
         state.recordings: "recordings",
         state.captures: "recordings",
+        settings.pbx / "spool/monitor": "recordings",
         state.voicemail: "messages",
+        state.pending_messages: "messages",
+        settings.pbx / "spool/recording": "messages",
+        settings.pbx / "spool/fallback": "messages",
         state.replays: "transcripts",
     }
+    count = 0
     for folder, kind in folders.items():
-        for path in folder.glob("*"):
-            stray = path.is_file() and state.name_of(path) not in known
-            if stray and path.stat().st_mtime < before[kind]:
-                path.unlink(missing_ok=True)
-                count += 1
+        strays = [path for path in folder.glob("*") if is_regular(path) and _name(state, path) not in known]
+        count += sum(_delete_older(path, before[kind]) for path in strays)
+    for path in [*state.set_aside.glob("*/*"), *set_aside_by_asterisk(settings).glob("*/*")]:
+        count += _delete_older(path, before["messages"])
     return count
+
+
+def _name(state: StateDir, path: Path) -> str:
+    """The name of a file in the store; its whole path outside the state folder."""
+    return state.name_of(path) if path.is_relative_to(state.root) else str(path)
+
+
+def _delete_older(path: Path, before: float) -> bool:
+    """Delete a file or folder that was last changed earlier; returns whether it did so.  Never raises OSError."""
+    try:
+        if path.lstat().st_mtime >= before:
+            return False
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
+    except OSError as error:
+        log.warning("retention: %s stays: %s", shown(path), error.strerror)
+        return False
+    return True

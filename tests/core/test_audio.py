@@ -143,10 +143,9 @@ def test_a_recording_cut_by_a_kill_is_mended(tmp_path: Path, stated: int) -> Non
     struct.pack_into("<I", content, 4, stated and stated + 36)
     struct.pack_into("<I", content, 40, stated)
     path.write_bytes(content)
-    assert audio.read_audio(path) == pcm  # readable without the repair
-    assert audio.repair_wav(path) is True
-    assert path.read_bytes() == audio.wav_bytes(pcm)
-    assert audio.repair_wav(path) is False
+    assert audio.read_audio(path) == pcm
+    mended = audio.repaired(path.read_bytes())
+    assert mended == audio.wav_bytes(pcm) and audio.repaired(mended) is None
 
 
 def test_joining_puts_the_caller_left_and_fills_up_the_shorter(tmp_path: Path) -> None:

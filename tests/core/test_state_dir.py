@@ -23,6 +23,7 @@ PLACES = {
     "refusals": "refused",
     "voicemail": "voicemail",
     "pending_messages": "voicemail/pending",
+    "set_aside": "set-aside",
     "golden": "golden",
     "replays": "replays",
     "content_versions": "generations",

@@ -5,96 +5,22 @@ from __future__ import annotations
 import asyncio
 import fcntl
 import json
-import os
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 
-from ivr.asterisk.ari import Ari
-from ivr.content.bundle import Content
 from ivr.core import events
 from ivr.core.audio import PHONE_RATE, wav_bytes
 from ivr.core.periodic import EVERY_S
-from ivr.service.collector import GRACE_S, Collector
-from ivr.service.transcriber import MOST_S, Transcriber
-from ivr.store import queries, tables
-from ivr.store.database import Store
-from ivr.store.journal import Journal
-from ivr.store.rows import CallRow, MessageRow
-from tests.call.audio.listener_peers import Reader, speech
-from tests.conftest import ROOT
-from tests.fakes.asterisk import PASSWORD, USER, FakeAsterisk
-from tests.store.calls import PSEUDONYMS, stamped
-from tests.store.spool import FALLBACK_NOTE, Spool, tone, wav
+from ivr.service.collector import GRACE_S
+from ivr.service.transcriber import MOST_S
+from ivr.store import tables
+from tests.call.audio.listener_peers import speech
+from tests.service.collecting import STARTED, instance
+from tests.store.spool import FALLBACK_NOTE, tiny_disk, tone, wav
 
 pytestmark = pytest.mark.virtual_time(sockets=True)
-
-STARTED = events.CallStarted("+331", "accueil", "accueil-1")
-
-
-class Shared(Reader):
-    """A recogniser that callers use as well; ``unasked`` is set while no caller waits for it."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.unasked = asyncio.Event()
-        self.unasked.set()
-
-    async def ready(self) -> None:
-        pass
-
-    async def quiet(self) -> None:
-        await self.unasked.wait()
-
-
-class Round:
-    """One instance with its store, its disk and its Asterisk."""
-
-    def __init__(self, spool: Spool, fake: FakeAsterisk, ari: Ari) -> None:
-        self.spool, self.fake, self.recogniser = spool, fake, Shared()
-        self.store = Store(spool.settings.database)
-        self.journal = Journal(spool.settings.state_dir.spool, self.store, PSEUDONYMS)
-        content = Content.load(replace(spool.settings, root=ROOT))
-        self.collector = Collector(spool.settings, ari, self.store, self.journal, spool.pending)
-        self.transcriber = Transcriber(spool.settings, self.store, self.journal, self.recogniser, content)
-
-    async def go(self, times: int = 1) -> None:
-        """Collect, and store what came of it."""
-        for _ in range(times):
-            await self.collector.once()
-            self.journal.drain()
-            await self.transcriber.once()
-            self.journal.drain()
-
-    def happened(self, call_id: str, *what: events.Event, first: int = 0) -> None:
-        for item in stamped(call_id, *what, first=first or events.Sequence().next() - 60 * 10**9):
-            self.journal.append(item)
-        self.journal.drain()
-
-    def call(self, call_id: str) -> CallRow:
-        found = queries.call(self.store, call_id)
-        assert found is not None
-        return found
-
-    def measured(self, call_id: str) -> list[events.Event]:
-        story = [item.event for item in queries.events_of(self.store, call_id)]
-        return [event for event in story if isinstance(event, events.MouthToEar | events.RecordingMeasured)]
-
-    def messages(self) -> list[MessageRow]:
-        found = queries.all_messages(self.store)
-        return found
-
-
-@asynccontextmanager
-async def instance(root: Path) -> AsyncIterator[Round]:
-    async with FakeAsterisk() as fake, Ari(fake.url, USER, PASSWORD, "accueil-1") as ari:
-        opened = Round(Spool(root), fake, ari)
-        yield opened
-        opened.journal.close()
 
 
 async def test_a_message_is_stored_and_then_transcribed(tmp_path: Path) -> None:
@@ -291,16 +217,14 @@ async def test_a_disk_that_takes_nothing_is_an_alarm_and_tried_again(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     async with instance(tmp_path) as here:
-        name = here.spool.record(wav(3.0))
-        blocked = here.spool.pending.kept / f"{name}.part"
-        blocked.mkdir()
-        (blocked / "in the way").touch()
-        await here.go(2)
-        assert "ALARM" in caplog.text and here.messages() == [] and len(here.spool.left()) == 2
-        os.remove(blocked / "in the way")
-        blocked.rmdir()
+        for call_id in ("fake-1795510790.7", "fake-1795510790.8"):
+            here.spool.leave_at_fallback(wav(3.0), call_id)
+        with tiny_disk(here.spool.pending.kept):
+            await here.go(3)
+            assert caplog.text.count("ALARM") == 2, "one for each message"
+            assert here.messages() == [] and len(here.spool.left()) == 4
         await here.go()
-        assert len(here.messages()) == 1
+        assert len(here.messages()) == 2
 
 
 async def test_an_idle_service_keeps_its_connections_to_the_store(tmp_path: Path) -> None:

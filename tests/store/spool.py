@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import struct
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -65,4 +68,14 @@ class Spool:
     def left(self) -> list[str]:
         """Files that still wait somewhere."""
         places = (self.recordings, self.monitor, self.fallback, self.pending.notes)
-        return sorted(path.name for place in places for path in place.iterdir())
+        return sorted(path.name for place in places if place.exists() for path in place.iterdir())
+
+
+@contextmanager
+def tiny_disk(place: Path) -> Iterator[None]:
+    """Mount a disk without room for a message at ``place``, inside the block."""
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4k", "accueil-test", place], check=True)
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", place], check=True)

@@ -7,6 +7,7 @@ even when the log was rotated meanwhile (``ivr.service.log_rotation``: ``queue_l
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import sys
 from collections.abc import Iterator
@@ -16,7 +17,11 @@ from pathlib import Path
 from ivr.asterisk.queue_log import QueueLogParser, parse
 from ivr.console.context import Context
 from ivr.core import events
+from ivr.core.errors import UnusableFile
+from ivr.core.files import read_regular, write_durably
 from ivr.store.journal import Journal
+
+log = logging.getLogger(__name__)
 
 EVERY_S = 0.2
 CHUNK_BYTES = 1_000_000
@@ -45,6 +50,7 @@ class QueueLogFollower:
         self._names = {adviser.id: adviser.name for adviser in context.callflow.advisers}
         self._parser = QueueLogParser(self._names)
         self._file = self._offset = 0
+        self._markless = False
 
     async def run(self) -> None:
         """Follow the log until cancelled.
@@ -64,7 +70,7 @@ class QueueLogFollower:
                         journal.append(entry.stamped)
                 if self._offset and self._offset != done.get(self._file):
                     done[self._file] = self._offset
-                    self._mark.write_text(f"{self._file} {self._offset}", "utf-8")
+                    await asyncio.to_thread(self._keep_place)
                 await asyncio.sleep(EVERY_S)
         finally:
             draining.cancel()
@@ -106,11 +112,31 @@ class QueueLogFollower:
             stamped = events.Stamped(line.call_id, seq, self._parser.seconds(line), event)
             yield LogEvent(self._file, self._offset, stamped)
 
+    def _keep_place(self) -> None:
+        """Write the mark; without it the whole log is read again after a restart, and no event is stored twice."""
+        try:
+            write_durably(self._mark, f"{self._file} {self._offset}")
+        except OSError as error:
+            if not self._markless:
+                log.error("ALARM: %s: %s", self._mark, error.strerror)
+            self._markless = True
+        else:
+            self._markless = False
+
     def _done(self) -> dict[int, int]:
-        """Stored offset of each file; a mark without an inode belongs to the present log."""
-        if not self._mark.exists():
+        """Stored offset of each file; a mark without an inode belongs to the present log.
+
+        A mark that cannot be read means: from the beginning, as events are stored once anyway.
+        """
+        try:
+            *file, offset = (int(word) for word in read_regular(self._mark).split())
+        except FileNotFoundError:
             return {}
-        *file, offset = (int(word) for word in self._mark.read_text("utf-8").split())
+        except (UnusableFile, OSError, ValueError) as error:
+            log.warning(
+                "%s cannot be read, so the queue log is read from its beginning: %s", self._mark, error
+            )
+            return {}
         present = _inode(self._path)
         done = {file[0] if file else present: offset}
         if present in done:

@@ -29,6 +29,7 @@ from pydantic import BeforeValidator, Field
 from ivr.core.audio import RATE, read_channels, resample, to_samples
 from ivr.core.errors import UsageError
 from ivr.core.events import from_json, to_json
+from ivr.core.files import write_durably
 from ivr.core.settings import Settings
 from ivr.core.yamlfile import Strict, dump, load
 from ivr.evaluation.replay.call_history import HistoryTurn, read
@@ -238,9 +239,7 @@ def _copy_sound(recording: Path, target: Path) -> None:
 
 def _write(path: Path, calls: dict[str, GoldenCall]) -> None:
     body = {"calls": {call_id: call.model_dump(exclude_defaults=True) for call_id, call in calls.items()}}
-    draft = path.with_suffix(".tmp")
-    draft.write_text(dump(body), "utf-8")
-    draft.replace(path)
+    write_durably(path, dump(body))
 
 
 def _file(settings: Settings, name: str) -> Path:

@@ -25,6 +25,7 @@ from ivr.content.bundle import PARTS, Content
 from ivr.core import logs
 from ivr.core.errors import IvrError, UsageError
 from ivr.core.events import Stamped, to_json
+from ivr.core.files import write_durably
 from ivr.core.paths import PACKAGE
 from ivr.core.settings import Settings
 from ivr.evaluation.replay import call_replay
@@ -264,10 +265,7 @@ def _kept(settings: Settings, call_id: str, name: str) -> Result | None:
 def _keep(settings: Settings, result: Result, name: str) -> None:
     """Store the result, and delete all but the newest four of its call."""
     path = _path(settings, result.call_id, name)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_suffix(".tmp")
-    draft.write_text(json.dumps(result.rows, ensure_ascii=False), "utf-8")
-    draft.replace(path)
+    write_durably(path, json.dumps(result.rows, ensure_ascii=False))
     kept = sorted(path.parent.glob(f"{result.call_id}-*.json"), key=lambda one: one.stat().st_mtime)
     for old in kept[:-4]:  # a few versions are often compared with each other
         old.unlink(missing_ok=True)

@@ -30,7 +30,7 @@ from ivr.evaluation.replay.engines import ReplayEngines
 from ivr.evaluation.replay.recording import AHEAD
 from ivr.nlu.client import HttpClassifier
 from ivr.speech.stt import Transcript
-from ivr.store import audio_capture
+from ivr.store import audio_capture, recordings
 from ivr.store.audio_capture import AudioCapture
 from tests.call.dialogue.scripted import LANGS, make_content
 from tests.call.harness import MEANINGS, CallHarness, Dictation, call_harness
@@ -199,7 +199,7 @@ async def record(
     stereo = b"".join(caller[at : at + 2] + b"\0\0" for at in range(0, len(caller), 2))
     write_wav(recording, stereo, channels=2)
     listener = audio_capture.join(settings, happened[0].call_id, recording)
-    audio_capture.forget(settings, happened[0].call_id)
+    recordings.forget(settings, happened[0].call_id)
     if capture:
         kept = events.RecordingKept(recording.name, 1.0, listener)
         happened.append(events.Stamped(happened[0].call_id, happened[-1].seq + 1, 0.0, kept))

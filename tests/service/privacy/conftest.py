@@ -11,9 +11,11 @@ from pathlib import Path
 import pytest
 
 from ivr.core import events as kinds
+from ivr.core.errors import AudioError
 from ivr.core.settings import Settings
 from ivr.store.database import Store
 from ivr.store.journal import Journal
+from ivr.store.quarantine import Quarantine
 from tests.conftest import ROOT
 from tests.store.conftest import database, postgresql
 from tests.store.spool import FALLBACK_NOTE, Spool, wav
@@ -99,6 +101,15 @@ class Office:
             log.parent.mkdir(parents=True, exist_ok=True)
             with log.open("a") as file:
                 file.write(f"NOTICE: Request 'INVITE' from '<sip:{number}@192.0.2.1>' failed\nanother line\n")
+
+    def set_aside(self, number: str) -> None:
+        """A note with its sound, which could not be collected."""
+        quarantine, place = Quarantine(self.settings), len(list(self.spool.fallback.glob("*.wav")))
+        self.spool.leave_at_fallback(
+            b"no sound" * 9, f"bad-{place}", FALLBACK_NOTE.replace("+34912345678", number)
+        )
+        for path in self.spool.fallback.glob(f"bad-{place}.*"):
+            quarantine.set_aside(path, AudioError("no sound"))
 
     def files(self) -> list[str]:
         """Sound that is kept, in the state directory."""

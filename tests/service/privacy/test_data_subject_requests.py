@@ -18,6 +18,7 @@ from ivr.core.yamlfile import load
 from ivr.evaluation.labels.proposal import Item, Proposal, written
 from ivr.service import data_subject_requests
 from ivr.store import queries, retention
+from ivr.store.quarantine import set_aside_by_asterisk
 from ivr.store.tables import metadata
 from tests.service.privacy.conftest import ANA, BEN, Office
 
@@ -37,6 +38,7 @@ def filled(office: Office) -> None:
         office.leave(number)
         office.want(number, number)
         office.spooled(number)
+        office.set_aside(number)
     office.want(ANA, "+33155667788")
     for row in queries.recent_calls(office.store, 99):
         office.replayed(row.id, "mon numéro est le 06 12 34 56 78")
@@ -87,6 +89,8 @@ def test_erasure_leaves_the_others_alone(office: Office, capsys: pytest.CaptureF
     [left] = queries.all_messages(office.store)
     assert left.number == BEN and BEN in left.transcript
     assert len(office.files()) == 4 and all((office.settings.state / row).exists() for row in office.files())
+    kept = set_aside_by_asterisk(office.settings) / "fallback"
+    assert len(list(kept.iterdir())) == 2, "the note of the other, and its sound"
     assert len(list(office.spool.fallback.iterdir())) == 2 and len(office.spool.pending.waiting()) == 2
     log = (office.settings.state / "logs/worker.log").read_text()
     assert log.count("another line") == 2 and BEN in log

@@ -16,6 +16,7 @@ from ivr.core import events as kinds
 from ivr.core.pseudonyms import is_pseudonym
 from ivr.store import inbox, queries, retention
 from ivr.store.purge import purge
+from ivr.store.quarantine import Quarantine, set_aside_by_asterisk
 from ivr.store.tables import callbacks, labels
 from tests.conftest import ROOT
 from tests.service.privacy.conftest import ANA, Office
@@ -164,3 +165,26 @@ async def test_the_console_does_it_every_hour(office: Office) -> None:
     assert office.files() == []
     job.cancel()
     await asyncio.gather(job, return_exceptions=True)
+
+
+def test_what_was_set_aside_goes_with_the_messages_and_no_bad_file_stops_the_others(office: Office) -> None:
+    quarantine = Quarantine(office.settings)
+    fallback, notes = office.settings.pbx / "spool/fallback", office.settings.state_dir.pending_messages
+    for folder in (fallback, notes):
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "bad.json").mkdir()
+        (folder / "bad.json/inside").touch()
+        os.utime(folder / "bad.json", (4e9, 4e9))
+        (folder / ".left.part").touch()
+        os.utime(folder / ".left.part", (0, 0))
+    quarantine.sweep()
+    aside = [
+        set_aside_by_asterisk(office.settings) / "fallback/bad.json",
+        office.settings.state_dir.set_aside,
+    ]
+    aside[1] = aside[1] / "pending/bad.json"
+    assert sweep(office)["stray files"] == 2, "the drafts"
+    assert all((path / "inside").exists() for path in aside), "a date of the future counts from now"
+    for path in aside:
+        os.utime(path, (0, 0))
+    assert sweep(office)["stray files"] == 2 and not any(path.exists() for path in aside)
