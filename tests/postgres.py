@@ -6,6 +6,7 @@ PostgreSQL refuses to run as root.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pwd
 import secrets
@@ -18,6 +19,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import psutil
 import sqlalchemy as sa
 
 from ivr.setup import postgresql
@@ -80,13 +82,19 @@ class Server:
 
     def pause(self) -> None:
         """Freeze the server: connections get neither an answer nor a refusal."""
-        assert self._process is not None
-        os.killpg(self._process.pid, signal.SIGSTOP)
+        self._send_all(signal.SIGSTOP)
 
     def resume(self) -> None:
         """Continue a frozen server."""
+        self._send_all(signal.SIGCONT)
+
+    def _send_all(self, how: signal.Signals) -> None:
+        """Signal the server and the processes of its connections, each of which has a process group of its own."""
         assert self._process is not None
-        os.killpg(self._process.pid, signal.SIGCONT)
+        main = psutil.Process(self._process.pid)
+        for process in (main, *main.children(recursive=True)):
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.send_signal(how)
 
     def remove(self) -> None:
         """Stop the server and delete all databases."""
@@ -104,7 +112,7 @@ class Server:
         self._execute(f'DROP DATABASE IF EXISTS "{sa.make_url(address).database}" WITH (FORCE)')
 
     def _address(self, name: str) -> str:
-        return f"postgresql+psycopg://{USER}:{self.password}@127.0.0.1:{self.port}/{name}?connect_timeout=3"
+        return f"postgresql+psycopg://{USER}:{self.password}@127.0.0.1:{self.port}/{name}"
 
     def _execute(self, statement: str) -> None:
         engine = sa.create_engine(self._address("postgres"), isolation_level="AUTOCOMMIT")

@@ -15,6 +15,7 @@ from ivr.store import retention
 from ivr.store.database import Store
 from ivr.store.rows import CallbackRow, CallRow, MessageRow
 from ivr.store.tables import callbacks, calls, events, messages, metadata
+from ivr.store.time_limits import patient
 
 ERASED = "[erased]"
 
@@ -107,7 +108,8 @@ def erase(store: Store, found: DataSubjectRecords, number: SubjectNumber) -> int
 def overwrite(store: Store) -> None:
     """Give back the space of deleted rows, so that their bytes are gone too."""
     with store.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        connection.exec_driver_sql("VACUUM")
+        with patient(connection):
+            connection.exec_driver_sql("VACUUM")
         if connection.dialect.name == "sqlite":
             connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
 

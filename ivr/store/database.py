@@ -7,10 +7,10 @@ from contextlib import AbstractContextManager
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
-from sqlalchemy import event
 from sqlalchemy.exc import SQLAlchemyError
 
 from ivr.store.schema import migrate
+from ivr.store.time_limits import engine_of
 
 R = TypeVar("R")
 
@@ -24,10 +24,7 @@ class Store:
 
     def __init__(self, address: str) -> None:
         """``address``: a database URL, for example ``sqlite:////var/lib/accueil/ivr.sqlite``."""
-        # an error must not tell the log what a caller said
-        self._engine = sa.create_engine(_with_driver(address), hide_parameters=True)
-        if self._engine.dialect.name == "sqlite":
-            event.listen(self._engine, "connect", _sqlite_settings)
+        self._engine = engine_of(_with_driver(address))
         self._checked = False
         self._checking = threading.Lock()
 
@@ -79,9 +76,3 @@ def _with_driver(address: str) -> sa.URL:
     """``postgresql://...`` means the driver that is installed."""
     url = sa.make_url(address)
     return url.set(drivername="postgresql+psycopg") if url.drivername in ("postgres", "postgresql") else url
-
-
-def _sqlite_settings(connection, _record) -> None:  # type: ignore[no-untyped-def]  # a driver's connection
-    connection.execute("PRAGMA busy_timeout=5000")
-    connection.execute("PRAGMA journal_mode=WAL")  # readers do not wait for the writer
-    connection.execute("PRAGMA secure_delete=ON")  # what is deleted is overwritten

@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.exc import DatabaseError
 
 from ivr.core.errors import StoreError
 from ivr.store.migrations import HEAD
 from ivr.store.tables import metadata
+from ivr.store.time_limits import patient
 
 FOLDER = Path(__file__).parent / "migrations"
 LOCK = 0x4163_6375_6569_6C
@@ -30,14 +30,15 @@ def migrate(engine: sa.Engine) -> None:
     if _revision(engine) == HEAD:
         return
     with engine.connect() as connection:
-        _lock(connection)
-        found = _revision_of(connection)
-        if found != HEAD:  # no other process did it during the wait
-            _check(found)
-            if found or sa.inspect(connection).has_table("events"):
-                _complete(connection)
-            else:
-                _upgrade(connection)
+        with patient(connection):
+            _lock(connection)
+            found = _revision_of(connection)
+            if found != HEAD:  # no other process did it during the wait
+                _check(found)
+                if found or sa.inspect(connection).has_table("events"):
+                    _complete(connection)
+                else:
+                    _upgrade(connection)
         connection.commit()
 
 
@@ -56,10 +57,7 @@ def config(connection: sa.Connection | None = None) -> Any:
 def _revision(engine: sa.Engine) -> str:
     """The database's revision; empty when it has none."""
     with engine.connect() as connection:
-        try:
-            return _revision_of(connection)
-        except DatabaseError:
-            return ""  # no such table; if the database is away, the next statement raises
+        return _revision_of(connection)
 
 
 def _revision_of(connection: sa.Connection) -> str:
@@ -74,6 +72,7 @@ def _lock(connection: sa.Connection) -> None:
         connection.exec_driver_sql(f"PRAGMA busy_timeout={LOCK_S * 1000}")
         connection.exec_driver_sql("BEGIN IMMEDIATE")
     else:
+        connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{LOCK_S}s'")
         connection.execute(sa.select(sa.func.pg_advisory_xact_lock(LOCK)))
 
 
