@@ -278,13 +278,18 @@ class MessageLeft(Event):
 
 @dataclass(frozen=True)
 class MessageTranscribed(Event):
-    """An automatic transcript of a message; ``urgency``: the urgent words in it, separated by commas."""
+    """An automatic transcript of a message.
+
+    urgency: the urgent words in it, separated by commas.
+    possible: false when the recogniser failed at each try; ``text`` holds what it understood until it failed.
+    """
 
     kind: ClassVar[str] = "message-transcribed"
     message: str
     text: str
     confidence: float
     urgency: str = ""
+    possible: bool = True
 
 
 @dataclass(frozen=True)

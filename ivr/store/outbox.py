@@ -14,7 +14,7 @@ import sqlalchemy as sa
 
 from ivr.store.database import Store
 from ivr.store.rows import DeliveryRow, MessageRow
-from ivr.store.states import DeliveryState, MessageState
+from ivr.store.states import DeliveryState, MessageState, TranscriptState
 from ivr.store.tables import deliveries, messages
 
 LEASE_S = 180.0
@@ -26,10 +26,10 @@ Target = tuple[str, str]
 def unannounced(store: Store, transcript_by: float) -> list[MessageRow]:
     """Messages of which the staff was not told yet and that are ready to be told of, oldest first.
 
-    A message is ready once it has a transcript or was left before ``transcript_by`` (seconds since 1970): a
-    recogniser that is away must not keep a message from the staff.
+    A message is ready once it has a transcript, or can have none, or was left before ``transcript_by`` (seconds since
+    1970): a recogniser that is away must not keep a message from the staff.
     """
-    ready = (messages.c.transcribed == 1) | (messages.c.left_at < transcript_by)
+    ready = (messages.c.transcribed != TranscriptState.WAITING) | (messages.c.left_at < transcript_by)
     chosen = sa.select(messages).where(messages.c.announced == 0, ready)
     return store.rows(MessageRow, chosen.order_by(messages.c.left_at))
 

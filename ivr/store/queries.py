@@ -16,6 +16,7 @@ import sqlalchemy as sa
 from ivr.core import events as kinds
 from ivr.store.database import Store
 from ivr.store.rows import CallRow, EventRow, MessageRow, TurnRow
+from ivr.store.states import TranscriptState
 from ivr.store.tables import calls, events, messages, turns
 
 _ID = re.compile(r"(.+?)-(?:\d+\.\d+|fallback-.+)")
@@ -147,5 +148,9 @@ def untranscribed(store: Store, instance: str = "") -> list[MessageRow]:
 
     With an ``instance``, messages of other instances are left out: their sound lies on another machine.
     """
-    waiting = sa.select(messages).where(messages.c.transcribed == 0).order_by(messages.c.left_at)
+    waiting = (
+        sa.select(messages)
+        .where(messages.c.transcribed == TranscriptState.WAITING)
+        .order_by(messages.c.left_at)
+    )
     return [row for row in store.rows(MessageRow, waiting) if is_of(row.call_id or "", instance)]

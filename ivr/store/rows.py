@@ -86,7 +86,7 @@ class StoredLabel(SpokenTurn):
 
 @dataclass(frozen=True)
 class MessageRow:
-    """A message that a caller left; ``transcribed`` is 1 once a transcript was made, even an empty one."""
+    """A message that a caller left; ``transcribed``: see ``TranscriptState``."""
 
     id: str
     call_id: str | None

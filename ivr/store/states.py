@@ -5,7 +5,7 @@ The values are the words in the store and in the API.
 
 from __future__ import annotations
 
-from enum import StrEnum
+from enum import IntEnum, StrEnum
 
 
 class MessageState(StrEnum):
@@ -14,6 +14,19 @@ class MessageState(StrEnum):
     NEW = "new"
     TAKEN = "taken"
     ANSWERED = "answered"
+
+
+class TranscriptState(IntEnum):
+    """How far the transcript of a message is; the column ``messages.transcribed``."""
+
+    WAITING = 0
+    READY = 1
+    NOT_POSSIBLE = 2  # there may be words of a part of it
+
+    @property
+    def word(self) -> str:
+        """The word in the API."""
+        return self.name.lower().replace("_", "-")
 
 
 class MessageAction(StrEnum):

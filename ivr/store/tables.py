@@ -83,7 +83,7 @@ messages = Table(
     Column("why", String(32), nullable=False, default=""),
     Column("transcript", Text, nullable=False, default=""),
     Column("confidence", Float, nullable=False, default=0.0),
-    Column("transcribed", Integer, nullable=False, default=0),
+    Column("transcribed", Integer, nullable=False, default=0, doc="TranscriptState in states.py"),
     Column("urgency", String(255), nullable=False, default="", doc="urgent words found in it, separated by commas"),
     Column("state", String(16), nullable=False, default="new", doc="new, taken, answered: see inbox.py"),
     Column("owner", String(64), nullable=False, default=""),

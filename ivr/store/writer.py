@@ -16,6 +16,7 @@ from ivr.core.pseudonyms import Pseudonyms, canonical
 from ivr.core.vocabulary import CallOutcome, Party
 from ivr.store import callbacks, turns
 from ivr.store.database import Store
+from ivr.store.states import TranscriptState
 from ivr.store.tables import calls, events, messages
 
 COUNTED = (
@@ -107,8 +108,9 @@ def _follow(connection: sa.Connection, item: kinds.Stamped, pseudonyms: Pseudony
             callbacks.add(connection, item.call_id, item.at, wanted)
         case kinds.MessageTranscribed() as heard:
             values = {"transcript": heard.text, "confidence": heard.confidence, "urgency": heard.urgency}
+            state = TranscriptState.READY if heard.possible else TranscriptState.NOT_POSSIBLE
             ours = messages.c.id == heard.message
-            connection.execute(messages.update().where(ours).values(transcribed=1, **values))
+            connection.execute(messages.update().where(ours).values(transcribed=state, **values))
 
 
 def _body(item: kinds.Stamped, pseudonyms: Pseudonyms, *, refused: bool) -> dict[str, Any]:

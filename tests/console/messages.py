@@ -40,9 +40,9 @@ def leave(
     )
 
 
-def transcribe(store: Store, id: str, text: str, urgency: str = "") -> None:
+def transcribe(store: Store, id: str, text: str, urgency: str = "", *, possible: bool = True) -> None:
     """Store the transcript of a message."""
-    event = events.MessageTranscribed(id, text, 0.8, urgency)
+    event = events.MessageTranscribed(id, text, 0.8, urgency, possible)
     write(store, [events.Stamped(f"call-{id}", time.time_ns(), 9.0, event)], PSEUDONYMS)
 
 

@@ -21,6 +21,7 @@ from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
 from tests.conftest import free_ports
 
+Misbehaviour = Literal["drop", "hang", "drip", "endless"]
 Reply = Literal["take", "later", "never", "drop"]
 
 
@@ -34,6 +35,7 @@ class Postbox:
     tries: int = 0
     port: int = 0
     logins: list[tuple[str, str]] = field(default_factory=list)
+    password: str = "right"
 
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
         """Handle one mail (aiosmtpd's hook)."""
@@ -61,7 +63,7 @@ class Postbox:
         """Record a login and accept only one password."""
         assert isinstance(data, LoginPassword)
         self.logins.append((data.login.decode(), data.password.decode()))
-        return AuthResult(success=data.password == b"right", handled=False)
+        return AuthResult(success=data.password == self.password.encode(), handled=False)
 
 
 @contextlib.contextmanager
@@ -111,11 +113,16 @@ class Posted:
 
 @dataclass
 class Hook:
-    """A web server; ``replies`` are statuses, ``drop`` (the connection) or ``hang`` (without an answer)."""
+    """A web server; ``replies`` are statuses, or how it misbehaves.
 
-    replies: list[int | Literal["drop", "hang"]] = field(default_factory=list)
+    ``drop`` ends the connection, ``hang`` never answers, ``drip`` sends a byte of the head now and then, ``endless``
+    answers without end.  ``sent``: bytes of the endless answer.
+    """
+
+    replies: list[int | Misbehaviour] = field(default_factory=list)
     posted: list[Posted] = field(default_factory=list)
     url: str = ""
+    sent: int = 0
     released: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -129,6 +136,9 @@ class Hook:
         reply = self.replies.pop(0) if self.replies else 200
         if reply == "hang":
             await self.released.wait()
+        elif reply in ("drip", "endless"):
+            with contextlib.suppress(OSError):
+                await self._misbehave(reply, writer)
         elif reply != "drop":
             where = b"Location: /elsewhere\r\n" if reply == 302 else b""
             writer.write(
@@ -137,9 +147,18 @@ class Hook:
             await writer.drain()
         writer.close()
 
+    async def _misbehave(self, how: int | Misbehaviour, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 200 Said\r\nTransfer-Encoding: chunked\r\n")
+        while not self.released.is_set():
+            head = b"" if self.sent else b"\r\n"
+            writer.write(b"X" if how == "drip" else head + b"4000\r\n%b\r\n" % bytes(0x4000))
+            self.sent += 0 if how == "drip" else 0x4000
+            await writer.drain()
+            await asyncio.sleep(0.05 if how == "drip" else 0)
+
 
 @contextlib.asynccontextmanager
-async def hook(*replies: int | Literal["drop", "hang"]) -> AsyncIterator[Hook]:
+async def hook(*replies: int | Misbehaviour) -> AsyncIterator[Hook]:
     """Run a web server on a free port."""
     served = Hook(list(replies))
     server = await asyncio.start_server(served.serve, "127.0.0.1", 0)

@@ -12,12 +12,14 @@ import sqlalchemy as sa
 
 from ivr.core import events
 from ivr.core.audio import PHONE_RATE, wav_bytes
+from ivr.core.errors import RecogniserError
 from ivr.core.periodic import EVERY_S
 from ivr.service.collector import GRACE_S
-from ivr.service.transcriber import MOST_S
+from ivr.service.transcriber import MOST_S, TRIES
 from ivr.store import tables
+from ivr.store.states import TranscriptState
 from tests.call.audio.listener_peers import speech
-from tests.service.collecting import STARTED, instance
+from tests.service.collecting import STARTED, Round, instance
 from tests.store.spool import FALLBACK_NOTE, tiny_disk, tone, wav
 
 pytestmark = pytest.mark.virtual_time(sockets=True)
@@ -64,13 +66,86 @@ async def test_a_message_is_not_listened_to_while_callers_wait_for_their_words(t
         assert here.messages()[0].transcript == "please call me back tomorrow"
 
 
-async def test_a_message_that_cannot_be_recognised_is_kept_and_tried_no_more(tmp_path: Path) -> None:
+async def transcribing(here: Round, rounds: int = 100) -> None:
+    """Work as the service does, for ``rounds`` rounds."""
+    for _ in range(rounds):
+        await here.go()
+        await asyncio.sleep(EVERY_S)
+
+
+async def test_a_message_that_cannot_be_recognised_is_tried_five_times_and_told_of_as_such(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     async with instance(tmp_path) as here:
         here.recogniser.fails = True
         here.spool.record(wav(3.0))
-        await here.go(4)
-        assert [(row.transcript, row.transcribed) for row in here.messages()] == [("", 1)]
-        assert len(here.recogniser.decoded) == 1
+        await transcribing(here)
+        assert [(row.transcript, row.transcribed) for row in here.messages()] == [
+            ("", TranscriptState.NOT_POSSIBLE)
+        ]
+        assert len(here.recogniser.decoded) == TRIES and caplog.text.count("ALARM") == 1
+
+
+@pytest.mark.parametrize(
+    "error", [RecogniserError("it died"), OSError(24, "Too many open files"), KeyError("x")]
+)
+async def test_a_recogniser_that_fails_for_a_while_costs_no_transcript(
+    tmp_path: Path, error: Exception
+) -> None:
+    async with instance(tmp_path) as here:
+        here.recogniser.fails, here.recogniser.error = True, error
+        here.spool.record(wav_bytes(speech("please call me back tomorrow")))
+        await transcribing(here, 8)
+        here.recogniser.fails = False
+        await transcribing(here, 20)
+        [message] = here.messages()
+        assert message.transcript == "please call me back tomorrow"
+        assert message.transcribed == TranscriptState.READY
+
+
+async def test_a_sound_that_cannot_be_read_for_a_while_costs_no_transcript(tmp_path: Path) -> None:
+    async with instance(tmp_path) as here:
+        here.spool.record(wav_bytes(speech("please call me back tomorrow")))
+        await here.collector.once()
+        here.journal.drain()
+        sound = here.spool.settings.state / here.messages()[0].file
+        sound.rename(sound.with_suffix(".away"))
+        await transcribing(here, 5)
+        sound.with_suffix(".away").rename(sound)
+        await transcribing(here, 20)
+        assert here.messages()[0].transcript == "please call me back tomorrow"
+
+
+async def test_urgent_words_before_the_failure_count(tmp_path: Path) -> None:
+    words = "urgent passeport " + " ".join(f"word{number}" for number in range(60))
+    async with instance(tmp_path) as here:
+        decode = here.recogniser.decoded
+
+        class Dying(list[tuple[str, bool]]):
+            """Breaks the recogniser at the second piece of each try."""
+
+            def append(self, item: tuple[str, bool]) -> None:
+                here.recogniser.fails = "urgent" not in item[0]
+                super().append(item)
+
+        here.recogniser.decoded = Dying(decode)
+        here.spool.record(wav_bytes(speech(words)))
+        await transcribing(here)
+        [message] = here.messages()
+        assert message.urgency and message.transcript.startswith("urgent passeport")
+        assert message.transcribed == TranscriptState.NOT_POSSIBLE
+
+
+async def test_a_message_that_always_fails_holds_up_no_other(tmp_path: Path) -> None:
+    async with instance(tmp_path) as here:
+        here.spool.record(b"RIFF" + bytes(60))  # set aside
+        here.spool.record(wav(3.0), "c2")
+        await here.collector.once()
+        here.journal.drain()
+        (here.spool.settings.state / here.messages()[0].file).write_bytes(b"torn by a power failure")
+        here.spool.record(wav_bytes(speech("please call me back tomorrow")), "c3")
+        await transcribing(here)
+        assert [row.transcript for row in here.messages()] == ["", "please call me back tomorrow"]
 
 
 async def test_messages_are_collected_behind_a_recogniser_that_hangs(tmp_path: Path) -> None:
@@ -258,7 +333,7 @@ async def test_a_round_that_fails_unforeseen_does_not_end_the_calls(tmp_path: Pa
         await asyncio.sleep(3 * EVERY_S)
         assert not transcribing.done() and here.recogniser.decoded
         here.recogniser.fails = False
-        await asyncio.sleep(2 * EVERY_S)
+        await asyncio.sleep(10 * EVERY_S)
         here.journal.drain()
         assert here.messages()[0].transcript == "please call me back tomorrow"
         transcribing.cancel()

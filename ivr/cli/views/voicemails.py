@@ -17,7 +17,7 @@ from ivr.store import inbox, queries
 from ivr.store.database import Store
 from ivr.store.journal import drained_store
 from ivr.store.rows import MessageRow
-from ivr.store.states import MessageAction, MessageState
+from ivr.store.states import MessageAction, MessageState, TranscriptState
 
 
 def show(settings: Settings, state: str, *, as_json: bool) -> None:
@@ -80,5 +80,11 @@ def _lines(row: MessageRow) -> list[str]:
     state = f"{row.state} ({row.owner})" if row.owner else row.state
     facts = [row.id, left, number, row.lang or "?", f"{row.seconds:.0f} s", row.why, state]
     urgent = [f"URGENT: {row.urgency}"] if row.urgency else []
-    words = row.transcript or ("(no words)" if row.transcribed else "(not yet)")
-    return ["  ".join([*facts, *urgent]), f"    automatic transcript: {words}"]
+    return ["  ".join([*facts, *urgent]), f"    automatic transcript: {_words(row)}"]
+
+
+def _words(row: MessageRow) -> str:
+    """The transcript, or why there is none."""
+    if row.transcribed == TranscriptState.NOT_POSSIBLE:
+        return f"{row.transcript} (not possible, please listen)".strip()
+    return row.transcript or ("(no words)" if row.transcribed else "(not yet)")

@@ -21,7 +21,7 @@ from ivr.core import pseudonyms
 from ivr.store import inbox, outbox
 from ivr.store.inbox import LONGEST_NAME, LONGEST_NOTE, MessageFilter
 from ivr.store.rows import MessageRow
-from ivr.store.states import MessageAction
+from ivr.store.states import MessageAction, TranscriptState
 
 router = APIRouter(prefix="/messages", tags=["messages"], responses=REFUSALS)
 
@@ -39,6 +39,9 @@ class MessageTranscript(BaseModel):
     text: str
     confidence: float = Field(description="confidence of the recogniser, 0 to 1")
     ready: bool = Field(description="false: not transcribed yet, or not possible")
+    state: Literal["waiting", "ready", "not-possible"] = Field(
+        description="not-possible: the recogniser failed at each try; please listen"
+    )
 
 
 class MessageSummary(BaseModel):
@@ -196,14 +199,20 @@ def message_summary(row: MessageRow) -> MessageSummary:
 
 def _facts(row: MessageRow) -> dict[str, Any]:
     """The fields of a MessageSummary."""
-    ready = bool(row.transcribed)
+    found = TranscriptState(row.transcribed)
+    transcript = MessageTranscript(
+        text=row.transcript,
+        confidence=row.confidence,
+        ready=found is TranscriptState.READY,
+        state=found.word,  # type: ignore[arg-type]  # a word of the Literal, which a test holds
+    )
     return {
         **{name: getattr(row, name) for name in ("id", "lang", "seconds", "state", "owner")},
         "number": pseudonyms.shown(row.number),
         "call": row.call_id or "",
         "left_at": to_datetime(row.left_at),
         "how": row.why,
-        "transcript": MessageTranscript(text=row.transcript, confidence=row.confidence, ready=ready),
+        "transcript": transcript,
         "urgency": row.urgency.split(", ") if row.urgency else [],
     }
 

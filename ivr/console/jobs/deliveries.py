@@ -11,6 +11,8 @@ import random
 import time
 from typing import Protocol
 
+from sqlalchemy.exc import SQLAlchemyError
+
 from ivr.console.context import Context
 from ivr.core.errors import NotDelivered, NotStored
 from ivr.store import inbox, outbox
@@ -53,9 +55,10 @@ class Deliveries:
     async def once(self) -> None:
         """Attempt a few of the due deliveries."""
         found = await asyncio.to_thread(outbox.due, self._store, self._sender.channel, time.time(), BATCH)
-        async with asyncio.TaskGroup() as tasks:
-            for delivery in found:
-                tasks.create_task(self._attempt(delivery))
+        ended = await asyncio.gather(*map(self._attempt, found), return_exceptions=True)
+        failures = [one for one in ended if isinstance(one, BaseException)]
+        if failures:
+            raise failures[0]  # when all have ended: one that fails cancels no other in mid-sending
 
     async def _attempt(self, delivery: DeliveryRow) -> None:
         if not await asyncio.to_thread(outbox.claim, self._store, delivery, time.time()):
@@ -67,6 +70,11 @@ class Deliveries:
             await asyncio.to_thread(outbox.failed, self._store, delivery.id, "the message is gone", None)
         except NotDelivered as error:
             await self._retry_later(delivery, str(error))
+        except SQLAlchemyError:
+            raise  # the job begins again; the claim ends by itself
+        except Exception as error:  # one delivery must not end the job, nor cancel the others
+            log.exception("notification %s failed unforeseen", delivery.id)
+            await self._retry_later(delivery, f"{type(error).__name__}: see the console's log")
         else:
             await asyncio.to_thread(outbox.sent, self._store, delivery.id)
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import contextlib
 import datetime as dt
 import logging
 import smtplib
+import socket
 import ssl
 from email.message import EmailMessage
 from email.utils import format_datetime
@@ -16,11 +19,14 @@ from ivr.content.callflow.notify import MailSettings as MailSettings
 from ivr.core.errors import NotDelivered
 from ivr.core.pseudonyms import shown
 from ivr.store.rows import DeliveryRow, MessageRow
+from ivr.store.states import TranscriptState
 
 log = logging.getLogger(__name__)
 
 TIMEOUT_S = 20.0
 """Time-out of each step of the SMTP dialogue."""
+WHOLE_S = 150.0
+"""Longest attempt, in seconds; shorter than the lease of a delivery."""
 LARGEST_BYTES = 8_000_000
 """Largest attachment: servers refuse mails above 10 MB, and base64 adds a third."""
 TYPES = {".wav": "wav", ".flac": "flac"}
@@ -41,17 +47,26 @@ class MailJob:
         """Send one mail about ``message``; raises NotDelivered."""
         if not self._mail.host:
             raise NotDelivered("notify.mail.host is empty now")
-        await asyncio.to_thread(self._send, delivery, message)
+        opened: list[smtplib.SMTP] = []
+        try:
+            async with asyncio.timeout(WHOLE_S):
+                await asyncio.to_thread(self._send, delivery, message, opened)
+        except TimeoutError:
+            for smtp in opened:
+                _hang_up(smtp)
+            raise NotDelivered(f"{self._mail.host}: not done within {WHOLE_S:g} s") from None
 
-    def _send(self, delivery: DeliveryRow, message: MessageRow) -> None:
+    def _send(self, delivery: DeliveryRow, message: MessageRow, opened: list[smtplib.SMTP]) -> None:
+        """Send it, in a thread; ``opened`` takes the connection, so that another thread can end it."""
         sound = self._state.stored(message.file) if self._mail.sound == "attached" else None
         composed = compose(self._mail, delivery, message, self._zone, sound)
         try:
             with self._connect() as smtp:
+                opened.append(smtp)
                 if self._mail.security == "starttls":
                     smtp.starttls(context=ssl.create_default_context())
                 if self._mail.username:
-                    smtp.login(self._mail.username, self._password)
+                    _login(smtp, self._mail.username, self._password)
                 smtp.send_message(composed)
         except smtplib.SMTPResponseException as error:
             raise NotDelivered(f"{self._mail.host}: {error.smtp_code} {_words(error.smtp_error)}") from None
@@ -93,22 +108,56 @@ def compose(
     return composed
 
 
+def _login(smtp: smtplib.SMTP, user: str, password: str) -> None:
+    """Log in with any characters.
+
+    smtplib's own ``login`` encodes both as ASCII; RFC 4616 (PLAIN) wants UTF-8, and servers read LOGIN so.  The
+    attributes are those that smtplib's ``auth_plain`` reads.
+    """
+    if user.isascii() and password.isascii():
+        smtp.login(user, password)
+        return
+    smtp.ehlo_or_helo_if_needed()
+    offered = smtp.esmtp_features.get("auth", "").upper().split()
+    if "PLAIN" in offered:
+        code, words = smtp.docmd("AUTH", f"PLAIN {_base64(f'{chr(0)}{user}{chr(0)}{password}')}")
+    else:
+        smtp.docmd("AUTH", f"LOGIN {_base64(user)}")
+        code, words = smtp.docmd(_base64(password))
+    if code not in (235, 503):
+        raise smtplib.SMTPAuthenticationError(code, words)
+
+
+def _hang_up(smtp: smtplib.SMTP) -> None:
+    """End a connection on which another thread waits."""
+    if smtp.sock is not None:
+        with contextlib.suppress(OSError):
+            smtp.sock.shutdown(socket.SHUT_RDWR)
+
+
+def _base64(text: str) -> str:
+    return base64.b64encode(text.encode()).decode()
+
+
 def _subject(delivery: DeliveryRow, message: MessageRow) -> str:
     urgent = f"URGENT ({message.urgency}): " if message.urgency else ""
     what = "still unanswered" if delivery.kind == "message.reminder" else "new message"
-    return f"{urgent}{what}, {message.lang or 'language unknown'}, {message.seconds:.0f} s"
+    return _line(f"{urgent}{what}, {message.lang or 'language unknown'}, {message.seconds:.0f} s")
 
 
 def _lines(mail: MailSettings, message: MessageRow, left: dt.datetime) -> list[str]:
     words = message.transcript or "(none: please listen)"
+    whole = message.transcribed != TranscriptState.NOT_POSSIBLE
     lines = [
-        f"From:      {shown(message.number) or 'number withheld'}",
+        f"From:      {_line(shown(message.number)) or 'number withheld'}",
         f"Left:      {left:%A %d %B %Y, %H:%M}",
         f"Language:  {message.lang or 'unknown'}",
         f"Length:    {message.seconds:.0f} s",
         *([f"Urgent:    {message.urgency}"] if message.urgency else []),
         "",
-        "Automatic transcript, may be wrong:",
+        "Automatic transcript, may be wrong:"
+        if whole
+        else "The transcript failed, please listen. Its beginning:",
         words,
         "",
         f"Message {message.id}",
@@ -126,6 +175,11 @@ def _attach(composed: EmailMessage, sound: Path, name: str) -> None:
     if len(content) <= LARGEST_BYTES:
         kind = TYPES.get(sound.suffix, "basic")
         composed.add_attachment(content, maintype="audio", subtype=kind, filename=f"{name}{sound.suffix}")
+
+
+def _line(text: str) -> str:
+    """A text from outside on one line: a break in it must not begin a line of ours."""
+    return " ".join(text.split())
 
 
 def _words(reply: bytes | str) -> str:

@@ -5,6 +5,7 @@ The scheme is described at https://docs.stripe.com/webhooks#verify-manually.  ``
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import hmac
 import json
@@ -18,6 +19,9 @@ from ivr.core.errors import NotDelivered
 from ivr.store.rows import DeliveryRow, MessageRow
 
 TIMEOUT_S = 10.0
+"""Longest silence of the receiver, in seconds."""
+WHOLE_S = 30.0
+"""Longest attempt, in seconds: a receiver that sends a byte now and then holds the channel no longer."""
 SIGNATURE = "Accueil-Signature"
 TOLERANCE_S = 300.0
 """A receiver refuses older signatures, because the request may be a replay."""
@@ -43,9 +47,13 @@ class WebhookJob:
             "Idempotency-Key": delivery.id,
         }
         try:
-            async with httpx.AsyncClient(timeout=TIMEOUT_S) as client:
-                answer = await client.post(self._url, content=body, headers=headers)
-        except httpx.HTTPError as error:
+            async with asyncio.timeout(WHOLE_S), httpx.AsyncClient(timeout=TIMEOUT_S) as client:
+                # the body is not read: a receiver may answer without end
+                async with client.stream("POST", self._url, content=body, headers=headers) as answer:
+                    pass
+        except TimeoutError:
+            raise NotDelivered(f"webhook: no answer within {WHOLE_S:g} s") from None
+        except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
             raise NotDelivered(f"webhook: {type(error).__name__}") from None
         if not answer.is_success:
             raise NotDelivered(f"webhook: HTTP {answer.status_code}")

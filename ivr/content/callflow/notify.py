@@ -25,12 +25,21 @@ def _address(value: object) -> object:
 
 def _url(value: object) -> object:
     """What callers said and their numbers go to this address, so plain HTTP is allowed on this machine only."""
-    parts = urlsplit(value) if isinstance(value, str) else None
-    if value == "" or parts and parts.hostname and (
-        parts.scheme == "https" or parts.scheme == "http" and parts.hostname in LOCAL
-    ):  # fmt: skip
+    if value == "" or isinstance(value, str) and _is_safe(value):
         return value
     raise problem(f"{value!r} is no safe address", "write it like https://example.org/path")
+
+
+def _is_safe(address: str) -> bool:
+    """Whether it is an address that HTTP clients accept: ASCII, without spaces, a port that exists, and encrypted."""
+    if not re.fullmatch(r"[!-~]+", address):
+        return False
+    try:
+        parts = urlsplit(address)
+        usable = bool(parts.hostname) and parts.port != 0
+    except ValueError:  # brackets, or a port above 65535
+        return False
+    return usable and (parts.scheme == "https" or parts.scheme == "http" and parts.hostname in LOCAL)
 
 
 Address = Annotated[str, BeforeValidator(_address)]

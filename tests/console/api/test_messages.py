@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from ivr.store.database import Store
-from tests.console.messages import NUMBER, leave, record
+from tests.console.messages import NUMBER, leave, record, transcribe
 from tests.console.running_console import RunningConsole
 
 
@@ -35,7 +35,7 @@ async def test_a_message_has_all_that_a_person_needs_to_answer_it(console: Runni
     leave(console.context.store, "m1", "he perdido el pasaporte", urgency="pasaporte, perdido")
     message = (await console.http.get("/messages/m1")).json()
     assert message["transcript"] == {
-        "automatic": True, "text": "he perdido el pasaporte", "confidence": 0.8, "ready": True,
+        "automatic": True, "text": "he perdido el pasaporte", "confidence": 0.8, "ready": True, "state": "ready",
     }  # fmt: skip
     assert (message["number"], message["lang"], message["seconds"], message["how"]) == (
         NUMBER,
@@ -52,7 +52,19 @@ async def test_a_message_has_all_that_a_person_needs_to_answer_it(console: Runni
 
 async def test_a_missing_transcript_is_not_ready(console: RunningConsole) -> None:
     leave(console.context.store, "m1", None)
-    assert (await console.http.get("/messages/m1")).json()["transcript"]["ready"] is False
+    transcript = (await console.http.get("/messages/m1")).json()["transcript"]
+    assert (transcript["ready"], transcript["state"]) == (False, "waiting")
+
+
+async def test_a_transcript_that_is_not_possible_is_another_state(console: RunningConsole) -> None:
+    leave(console.context.store, "m1", None)
+    transcribe(console.context.store, "m1", "me llamo", possible=False)
+    transcript = (await console.http.get("/messages/m1")).json()["transcript"]
+    assert (transcript["ready"], transcript["state"], transcript["text"]) == (
+        False,
+        "not-possible",
+        "me llamo",
+    )
 
 
 async def test_the_list_is_filtered_and_paged(console: RunningConsole) -> None:

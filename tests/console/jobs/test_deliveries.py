@@ -23,10 +23,10 @@ from ivr.console.jobs.mail import MailJob
 from ivr.console.jobs.notifier import StaffNotifier
 from ivr.console.jobs.webhook import SIGNATURE, TOLERANCE_S, WebhookJob, sign, verify
 from ivr.content.callflow.notify import Notify
-from ivr.core.settings import Settings
+from ivr.core.settings import SECRET_NAMES, Settings, load
 from ivr.service.child_process import ChildProcess
 from ivr.store import outbox
-from ivr.store.rows import DeliveryRow
+from ivr.store.rows import DeliveryRow, MessageRow
 from ivr.store.tables import deliveries
 from tests.conftest import ROOT
 from tests.console.messages import NUMBER, leave, record
@@ -149,6 +149,23 @@ async def test_the_password_goes_over_tls_alone(
     assert set(box.logins) == {("line", password)}
 
 
+@pytest.mark.parametrize("password", ["pässwörd", "a b;c#d'\"=\\", "пароль", "x" * 200])
+async def test_a_password_of_any_characters_logs_in(
+    context: Context, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, password: str
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate(tmp_path) / "cert.pem"))
+    (tmp_path / "secrets").write_text(
+        "".join(f"{name}=x\n" for name in SECRET_NAMES) + f"SMTP_PASSWORD={password}\n"
+    )
+    read = load({"IVR_SECRETS_FILE": str(tmp_path / "secrets")}, ROOT).secrets
+    context = dataclasses.replace(context, settings=dataclasses.replace(context.settings, secrets=read))
+    with postbox(tls=tmp_path) as box:
+        box.password = password
+        context = by_mail(context, box.port, security="starttls", username="ligne-d'été")
+        await Deliveries(context, MailJob(context)).once()
+    assert in_outbox(context).state == "sent" and box.logins == [("ligne-d'été", password)]
+
+
 async def test_a_server_with_a_strange_certificate_gets_nothing(context: Context, tmp_path: Path) -> None:
     with postbox(tls=certificate(tmp_path)) as box:
         context = by_mail(context, box.port, security="starttls", username="line")
@@ -191,6 +208,45 @@ async def test_a_webhook_is_tried_until_it_answers_and_always_tells_the_same(
         ["pasaporte"],
     )
     assert told["message"]["transcript"]["automatic"] is True and told["message"]["number"] == NUMBER
+
+
+async def test_a_receiver_that_drips_is_given_up_and_one_without_end_is_not_read(
+    context: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(webhook, "WHOLE_S", 1.0)
+    async with hook("drip", "endless") as served:
+        context = notifying(context, webhook=served.url)
+        await deliver(context, served, 1)
+        assert in_outbox(context).error == "webhook: no answer within 1 s"
+        await deliver_more(context, served)
+        assert in_outbox(context).state == "sent" and served.sent < 50_000_000
+
+
+class Unforeseen:
+    """A sender that fails with the first delivery as nobody thought of, and sends the others slowly."""
+
+    channel = "webhook"
+
+    def __init__(self) -> None:
+        self.sent: list[str] = []
+
+    async def send(self, delivery: DeliveryRow, message: MessageRow) -> None:
+        if message.id == "m1":
+            raise UnicodeEncodeError("ascii", "é", 0, 1, "nobody thought of that")
+        await asyncio.sleep(0.1)
+        self.sent.append(message.id)
+
+
+async def test_a_delivery_that_fails_unforeseen_is_tried_again_and_stops_no_other(context: Context) -> None:
+    context = notifying(context, webhook="https://localhost/")
+    leave(context.store, "m2")
+    StaffNotifier(context).announce()
+    sender = Unforeseen()
+    for _ in range(2):
+        await Deliveries(context, sender).once()
+    assert sender.sent == ["m2"], "once"
+    row = in_outbox(context)
+    assert (row.state, row.attempts) == ("waiting", 1) and "UnicodeEncodeError" in row.error
 
 
 async def deliver_more(context: Context, served: Hook) -> None:
