@@ -20,7 +20,7 @@ from ivr.asterisk.config import ARI_USER, remove
 from ivr.core.errors import AriError, SetupError
 from ivr.core.processes import RestartBackoff, own_group, signal_group
 from ivr.core.settings import Settings
-from ivr.core.supervised_process import SupervisedProcess
+from ivr.core.supervised_process import Liveness, SupervisedProcess
 
 log = logging.getLogger(__name__)
 
@@ -30,6 +30,8 @@ STOP_S = 5.0
 """Seconds that it has to end by itself before it is killed."""
 RESTART_MAX_S = 10.0
 """Longest pause in seconds before it is started again; there is none after it has run for a while."""
+PING_S, MISSED = 3.0, 4
+"""Seconds between two questions to ARI, and how many may stay without an answer: it is killed after 12 s."""
 OWNER = "run/owner"
 """File that identifies the process which started this instance."""
 RELOADED = (
@@ -44,8 +46,9 @@ class Asterisk:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._process = SupervisedProcess(
-            "Asterisk", self._launch, RestartBackoff(RESTART_MAX_S, 0.0), stop_s=STOP_S
-        )
+            "Asterisk", self._launch, RestartBackoff(RESTART_MAX_S, 0.0), stop_s=STOP_S,
+            liveness=Liveness(self.healthy, MISSED, MISSED, PING_S),
+        )  # fmt: skip
 
     @property
     def pid(self) -> int | None:
@@ -69,7 +72,7 @@ class Asterisk:
         await self._process.launch()
 
     def supervise(self) -> None:
-        """Start it again whenever it ends, until ``stop``."""
+        """Start it again whenever it ends, and when ARI has not answered for a while, until ``stop``."""
         self._process.supervise()
 
     async def _launch(self) -> asyncio.subprocess.Process:

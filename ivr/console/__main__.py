@@ -11,7 +11,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from ivr.console.api.server import ConsoleServer
 from ivr.console.context import Context, open_context
 from ivr.console.jobs.registry import JOBS, keep_running
-from ivr.core import entrypoint
+from ivr.core import entrypoint, heartbeat
 from ivr.core.errors import StoreError
 from ivr.core.settings import Settings
 
@@ -28,6 +28,7 @@ async def serve(context: Context, stop: asyncio.Event) -> None:
 
 async def _run(settings: Settings) -> None:
     stop = entrypoint.stop_on_signals()
+    heartbeat.beat()
     try:
         context = await asyncio.to_thread(open_context, settings)
     except SQLAlchemyError as error:

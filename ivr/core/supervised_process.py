@@ -1,17 +1,53 @@
-"""A child process that is started again when it ends."""
+"""A child process that is started again when it ends, and killed when it shows no sign of life."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import signal
 from asyncio.subprocess import Process
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 
 from ivr.core.errors import SetupError
 from ivr.core.processes import RestartBackoff, cancelled, ending, signal_group
 
 log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Liveness:
+    """How a process shows that it lives.
+
+    Questions are counted, not seconds: after a pause of our own the process still has its time to answer.
+
+    check: whether the process has shown a sign of life since the last question; it may take ``every_s``.
+    misses: so many questions in a row without a sign, and the process is killed and started again.
+    loading: the same for a process that has not shown one since its start.
+    every_s: seconds between two questions.
+    """
+
+    check: Callable[[], Awaitable[bool]]
+    misses: int
+    loading: int
+    every_s: float = 1.0
+
+    async def lost(self) -> float:
+        """Return when the process counts as hung: the seconds without a sign of life."""
+        missed, allowed = 0, self.loading
+        while missed < allowed:
+            alive = False
+            pause = asyncio.create_task(asyncio.sleep(self.every_s))
+            try:
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(self.every_s):
+                        alive = await self.check()
+                await pause
+            finally:
+                pause.cancel()
+            missed, allowed = (0, self.misses) if alive else (missed + 1, allowed)
+        return missed * self.every_s
 
 
 class SupervisedProcess:
@@ -25,6 +61,7 @@ class SupervisedProcess:
     backoff: the pauses between an end and the next start.
     stop_s: seconds that ``stop`` leaves it to end by itself before it is killed.
     on_end: awaited after each end that ``stop`` and ``retire`` did not ask for.
+    liveness: how it shows that it lives; None: only its end is noticed.
     """
 
     def __init__(
@@ -35,9 +72,10 @@ class SupervisedProcess:
         *,
         stop_s: float,
         on_end: Callable[[], Awaitable[None]] | None = None,
+        liveness: Liveness | None = None,
     ) -> None:
         self._name, self._start, self._backoff = name, start, backoff
-        self._stop_s, self._on_end = stop_s, on_end
+        self._stop_s, self._on_end, self._liveness = stop_s, on_end, liveness
         self._process: Process | None = None
         self._supervision: asyncio.Task[None] | None = None
         self._retiring = False
@@ -103,7 +141,7 @@ class SupervisedProcess:
             try:
                 if not self.pid:
                     await self.launch()
-                status = await self.wait()
+                status = await self._watched()
             except (OSError, SetupError) as error:  # no memory, no disk, a port that is taken
                 log.error("ALARM: %s cannot be started (%s); trying again", self._name, error)
             else:
@@ -113,3 +151,17 @@ class SupervisedProcess:
                 if self._on_end is not None:
                     await self._on_end()
             await self._backoff.pause()
+
+    async def _watched(self) -> int:
+        """Wait until the process has ended, and kill it when it hangs; returns its exit status."""
+        watching = asyncio.create_task(self._kill_when_lost(), name=f"liveness of {self._name}")
+        try:
+            return await self.wait()
+        finally:
+            watching.cancel()
+
+    async def _kill_when_lost(self) -> None:
+        if self._liveness is not None:
+            silent_s = await self._liveness.lost()
+            log.error("ALARM: %s has shown no sign of life for %g s; ending it", self._name, silent_s)
+            self.send_signal(signal.SIGKILL)

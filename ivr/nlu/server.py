@@ -3,26 +3,32 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Self
 
-from ivr.core.errors import SetupError
+from ivr.core.errors import NluUnavailable, SetupError
 from ivr.core.paths import rasa_python
 from ivr.core.processes import RestartBackoff, own_group
 from ivr.core.settings import Settings
-from ivr.core.supervised_process import SupervisedProcess
+from ivr.core.supervised_process import Liveness, SupervisedProcess
 from ivr.nlu import training
 from ivr.nlu.classifier import wait_ready
 from ivr.nlu.client import HttpClassifier
+from ivr.nlu.fallback import PROBE
 
 READY_S = 120.0
 STOP_S = 5.0
 RESTART_S = 1.0
+PROBE_S = 2.0
+"""Seconds between two questions that show whether it lives, and seconds that each may take."""
+MISSED, LOADING = 4, 60
+"""Questions in a row without an answer after which it is killed; while it loads its model."""
 
 
 class RasaServer:
-    """``async with RasaServer(settings)``: ready inside the block, ended after it, restarted when it dies.
+    """``async with RasaServer(settings)``: ready inside the block, ended after it, restarted when it dies or hangs.
 
     Entering raises SetupError where Rasa's environment or the model is missing, or Rasa does not answer in time.
     """
@@ -30,8 +36,9 @@ class RasaServer:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._process = SupervisedProcess(
-            "Rasa", self._start, RestartBackoff(RESTART_S, RESTART_S), stop_s=STOP_S
-        )
+            "Rasa", self._start, RestartBackoff(RESTART_S, RESTART_S), stop_s=STOP_S,
+            liveness=Liveness(self._understands, MISSED, LOADING, PROBE_S),
+        )  # fmt: skip
         self._model = Path()
         self._held: BinaryIO | None = None
 
@@ -78,6 +85,14 @@ class RasaServer:
             if await wait_ready(rasa, lambda: self.pid is not None):
                 return
         raise SetupError(f"Rasa did not start: see {self._settings.state_dir.log('rasa')}")
+
+    async def _understands(self) -> bool:
+        """Whether it answers a real question: ``/status`` is answered, too, by a server whose model hangs."""
+        async with HttpClassifier(self._settings.rasa, timeout_s=PROBE_S) as rasa:
+            with contextlib.suppress(NluUnavailable):
+                await rasa.classify(*PROBE)
+                return True
+        return False
 
     async def _stop(self) -> None:
         await self._process.stop()

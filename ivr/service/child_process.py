@@ -11,10 +11,11 @@ from collections.abc import Mapping
 from dataclasses import fields
 from types import MappingProxyType
 
+from ivr.core.heartbeat import VARIABLE, Heartbeat
 from ivr.core.paths import PACKAGE
 from ivr.core.processes import RestartBackoff, own_group
 from ivr.core.settings import Settings, given
-from ivr.core.supervised_process import SupervisedProcess
+from ivr.core.supervised_process import Liveness, SupervisedProcess
 
 WORKER = "ivr.service.worker"
 RECOGNISER = "ivr.service.recogniser"
@@ -26,6 +27,12 @@ RESTART_MAX_S = 30.0
 """Longest pause in seconds before a process is started again."""
 END_S = 8.0
 """Seconds that a process has to end by itself."""
+SILENT_S = {WORKER: 9, RECOGNISER: 5, CLASSIFIER: 5}
+"""Seconds without a sign of life after which a process counts as hung and is killed."""
+SILENT_OTHERS_S = 59
+"""The same for a process that no caller waits for."""
+LOADING_S = 150
+"""The same for a process that is starting: a worker waits up to 130 s for the others of its group."""
 LIBRARIES = {"OPENBLAS_NUM_THREADS": "1"}
 """Decodes and calls run in parallel already; the threads of numpy would only wait, and spin while they do."""
 
@@ -50,11 +57,18 @@ class ChildProcess(SupervisedProcess):
         longest_s: float = RESTART_MAX_S,
     ) -> None:
         self.settings = settings
+        heartbeat = Heartbeat()
 
         async def start() -> Process:
-            return await begin(self.settings, module, name, listener=listener)
+            return await begin(self.settings, module, name, heartbeat, listener=listener)
 
-        super().__init__(f"the {name}", start, RestartBackoff(longest_s), stop_s=END_S)
+        super().__init__(
+            f"the {name}",
+            start,
+            RestartBackoff(longest_s),
+            stop_s=END_S,
+            liveness=liveness(module, heartbeat),
+        )
 
     async def restart(self, settings: Settings) -> None:
         """Stop it and start it with other settings."""
@@ -63,16 +77,23 @@ class ChildProcess(SupervisedProcess):
         self.supervise()
 
 
+def liveness(module: str, heartbeat: Heartbeat) -> Liveness:
+    """When a process of ``module``, started with ``heartbeat``, counts as hung."""
+    return Liveness(heartbeat.seen, SILENT_S.get(module, SILENT_OTHERS_S), LOADING_S)
+
+
 async def begin(
     settings: Settings,
     module: str,
     name: str,
+    heartbeat: Heartbeat,
     *arguments: str,
     listener: socket.socket | None = None,
     more: Mapping[str, str] = MappingProxyType({}),
 ) -> Process:
     """Start ``python -m MODULE ARGUMENTS`` in a process group of its own; it writes to the log ``name``.
 
+    heartbeat: takes its signs of life.
     listener: see ``ChildProcess``.
     more: further variables of its environment.
 
@@ -81,10 +102,11 @@ async def begin(
     logs = settings.state_dir.logs
     logs.mkdir(parents=True, exist_ok=True)
     fds = () if listener is None else (listener.fileno(),)
-    with settings.state_dir.log(name).open("ab") as output:
+    with settings.state_dir.log(name).open("ab") as output, heartbeat.given() as pipe:
+        variables = {**environment(settings), VARIABLE: str(pipe), **more}
         return await asyncio.create_subprocess_exec(
-            sys.executable, "-m", module, *arguments, *map(str, fds), pass_fds=fds, stdin=PIPE if fds else DEVNULL,
-            stdout=output, stderr=output, env={**environment(settings), **more}, preexec_fn=own_group,
+            sys.executable, "-m", module, *arguments, *map(str, fds), pass_fds=(*fds, pipe),
+            stdin=PIPE if fds else DEVNULL, stdout=output, stderr=output, env=variables, preexec_fn=own_group,
         )  # fmt: skip
 
 

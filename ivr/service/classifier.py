@@ -24,7 +24,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from ivr.core import entrypoint
+from ivr.core import entrypoint, heartbeat
 from ivr.core.errors import NluUnavailable
 from ivr.core.settings import Settings
 from ivr.nlu import model, training
@@ -79,6 +79,7 @@ async def _serve(listener: socket.socket, settings: Settings) -> None:
     )
     serving = asyncio.create_task(server.serve(sockets=[listener]))
     loading = asyncio.create_task(models.load(settings))
+    loading.add_done_callback(lambda _: heartbeat.beat())  # loading holds Python's lock for seconds
     asyncio.get_running_loop().add_reader(sys.stdin.fileno(), _stop, server)
     await serving
     await loading

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
-
-import httpx
-
 from ivr.core.settings import Settings
 from ivr.service.child_process import CLASSIFIER
-from ivr.service.socket_process import LOADING, MISSED, PING_S, SocketProcess
+from ivr.service.socket_process import SocketProcess
 
 
 class ClassifierProcess(SocketProcess):
@@ -17,22 +13,3 @@ class ClassifierProcess(SocketProcess):
     def __init__(self, settings: Settings) -> None:
         """Prepare the classifier of ``settings``."""
         super().__init__(settings, CLASSIFIER, "classifier", settings.classifier_socket)
-
-    async def _watch(self) -> None:
-        """Any status is a sign of life: without a model it is 409."""
-        transport = httpx.AsyncHTTPTransport(uds=str(self.path))
-        async with httpx.AsyncClient(
-            base_url="http://classifier", transport=transport, timeout=PING_S, trust_env=False
-        ) as client:
-            missed, allowed, pid = 0, LOADING, 0
-            while True:
-                if pid != self.pid:
-                    missed, allowed, pid = 0, LOADING, self.pid
-                try:
-                    await client.get("/status")
-                    missed, allowed = 0, MISSED
-                except httpx.HTTPError:
-                    missed += 1
-                if missed >= allowed:
-                    self._kill(missed * PING_S)
-                await asyncio.sleep(PING_S)

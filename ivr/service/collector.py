@@ -20,7 +20,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from ivr.asterisk.ari import Ari
 from ivr.asterisk.config import ARI_USER
 from ivr.content import versions
-from ivr.core import entrypoint, events
+from ivr.core import entrypoint, events, heartbeat
 from ivr.core.audio import read_channels
 from ivr.core.errors import AriError, AudioError
 from ivr.core.periodic import file_lock, run_periodically
@@ -184,6 +184,7 @@ def _hung_up_on_adviser(kinds: list[events.Event]) -> bool:
 async def _collecting(settings: Settings) -> None:
     """Work until SIGTERM or SIGINT."""
     stop = entrypoint.stop_on_signals()
+    heartbeat.beat()
     store = Store(settings.database)
     journal = Journal(settings.state_dir.spool, store, settings.pseudonyms)
     async with Ari(settings.ari_url, ARI_USER, settings.secrets["ARI_PASSWORD"], settings.app) as ari:

@@ -20,10 +20,11 @@ from functools import partial
 import uvloop
 
 from ivr.content.callflow import load_callflow
-from ivr.core import entrypoint
+from ivr.core import entrypoint, heartbeat
 from ivr.core.audio import silence
 from ivr.core.errors import EngineError, IvrError
 from ivr.core.settings import Settings
+from ivr.service.decode_watch import DecodeWatch
 from ivr.speech.end_of_turn import with_endpointing
 from ivr.speech.engines import choose
 from ivr.speech.stt import Recogniser, Utterance
@@ -38,8 +39,8 @@ REQUESTS = ("partial", "quick", "decode", "again")
 class RecogniserSession:
     """The utterances of one connected worker."""
 
-    def __init__(self, recogniser: Recogniser, writer: StreamWriter) -> None:
-        self._recogniser, self._writer = recogniser, writer
+    def __init__(self, recogniser: Recogniser, writer: StreamWriter, watch: DecodeWatch) -> None:
+        self._recogniser, self._writer, self._watch = recogniser, writer, watch
         self._utterances: dict[int, Utterance] = {}
         self._asked: dict[int, Task[None]] = {}
 
@@ -62,8 +63,6 @@ class RecogniserSession:
                 utterance.feed(pcm)
                 task = self._asked[number] = asyncio.create_task(self._answer(number, utterance, how))
                 task.add_done_callback(lambda _: self._asked.pop(number))
-            case {"ping": _}:
-                send(self._writer, message)
             case {"cancel": number} if number in self._asked:
                 self._asked[number].cancel()
 
@@ -75,6 +74,7 @@ class RecogniserSession:
 
     async def _answer(self, number: int, utterance: Utterance, how: str) -> None:
         answer: WireMessage = {"answer": number}
+        self._watch.asked()
         try:
             transcript = await getattr(utterance, how)()
             answer["transcript"] = transcript and asdict(transcript)
@@ -83,6 +83,7 @@ class RecogniserSession:
         except Exception as error:  # an error of this program: the caller goes on by keys
             log.exception("%s failed", how)
             answer["error"] = f"{type(error).__name__}: {error}"
+        self._watch.answered()
         send(self._writer, answer)
 
 
@@ -93,6 +94,7 @@ class RecogniserServer:
         self._recogniser: asyncio.Future[Recogniser] = asyncio.get_running_loop().create_future()
         self._links: set[Task[None]] = set()
         self._supervised = True
+        self._watch: DecodeWatch | None = None
 
     async def serve(self, listener: socket.socket, settings: Settings) -> None:
         """Serve until cancelled.
@@ -108,13 +110,17 @@ class RecogniserServer:
         ) as server:
             try:
                 recogniser = await asyncio.to_thread(_loaded, settings, langs)
-                await _warm_up(recogniser, langs[0])
+                await _decode_silence(recogniser, langs[0])  # the first decode in a process is slow
             except IvrError as error:
                 self._recogniser.set_exception(error)
                 await asyncio.gather(*self._links)
                 raise
+            self._watch = DecodeWatch(partial(_decode_silence, recogniser, langs[0]))
             self._recogniser.set_result(recogniser)
-            await server.serve_forever()
+            heartbeat.beat()  # not while it loads, which holds Python's lock for seconds
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(server.serve_forever())
+                tasks.create_task(self._end_when_stuck(self._watch))
 
     async def _welcome(self, reader: StreamReader, writer: StreamWriter) -> None:
         link = asyncio.current_task()
@@ -136,10 +142,16 @@ class RecogniserServer:
             await writer.drain()
             return
         send(writer, {"name": recogniser.name, "languages": sorted(recogniser.languages), "pid": os.getpid()})
-        session = RecogniserSession(recogniser, writer)
+        assert self._watch is not None  # it comes with the recogniser
+        session = RecogniserSession(recogniser, writer, self._watch)
         async for message, pcm in read_messages(reader):
             session.take(message, pcm)
         session.close()
+
+    async def _end_when_stuck(self, watch: DecodeWatch) -> None:
+        """End the process when no decode ends; the supervisor starts a new one."""
+        log.error("ALARM: no decode has ended for %.0f s; ending the recogniser", await watch.run())
+        os._exit(1)  # without waiting for the threads that hang
 
     def _supervisor_gone(self) -> None:
         asyncio.get_running_loop().remove_reader(sys.stdin.fileno())
@@ -159,8 +171,7 @@ def _loaded(settings: Settings, langs: list[str]) -> Recogniser:
     return with_endpointing(settings, choose(settings, langs))
 
 
-async def _warm_up(recogniser: Recogniser, lang: str) -> None:
-    """Decode once, since the first decode in a process is slow."""
+async def _decode_silence(recogniser: Recogniser, lang: str) -> None:
     utterance = recogniser.utterance([lang])
     utterance.feed(silence(1.0))
     await utterance.decode()

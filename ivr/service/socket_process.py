@@ -1,4 +1,4 @@
-"""A child process that is asked at a Unix socket: the socket outlives the process, and a stuck process is killed.
+"""A child process that is asked at a Unix socket, which outlives the process.
 
 The supervisor listens, and each new process takes the listening socket over: a request that comes while there is no
 process waits for the next one.
@@ -6,32 +6,23 @@ process waits for the next one.
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import logging
-import signal
 import socket
 import tempfile
-from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import Final
 
 from ivr.core.errors import SetupError
-from ivr.core.processes import cancelled
 from ivr.core.settings import Settings
 from ivr.service.child_process import ChildProcess
 
 log = logging.getLogger(__name__)
 
 RESTART_MAX_S: Final = 10.0
-PING_S: Final = 1.0
-MISSED: Final = 5
-"""A process that leaves so many pings in a row unanswered is killed and started again."""
-LOADING: Final = 100
-"""The same for a process that does not have its models yet."""
 
 
-class SocketProcess(ABC):
+class SocketProcess:
     """``start`` it, ``stop`` it; between these it is asked at the socket ``path``."""
 
     def __init__(self, settings: Settings, module: str, name: str, link: Path) -> None:
@@ -62,21 +53,10 @@ class SocketProcess(ABC):
         self._process = ChildProcess(self._settings, self._module, self._name, listener, RESTART_MAX_S)
         self._stack.push_async_callback(self._process.stop)
         self._process.supervise()
-        watching = asyncio.create_task(self._watch(), name=f"{self._name} watched")
-        self._stack.push_async_callback(cancelled, watching)
 
     async def stop(self) -> None:
         """End the process; safe to call twice, and before ``start``."""
         await self._stack.aclose()
-
-    @abstractmethod
-    async def _watch(self) -> None:
-        """Ping the process for good, and call ``_kill`` where it does not answer."""
-
-    def _kill(self, silent_s: float) -> None:
-        log.error("ALARM: the %s has shown no sign of life for %g s; ending it", self._name, silent_s)
-        assert self._process is not None
-        self._process.send_signal(signal.SIGKILL)
 
     def _listen(self) -> socket.socket:
         # not in the state folder: the path of a socket may have 107 bytes (unix(7))

@@ -30,7 +30,7 @@ from ivr.call.recording_optout import recording_optout
 from ivr.call.session import Session
 from ivr.content import versions
 from ivr.content.bundle import Content
-from ivr.core import entrypoint, logs
+from ivr.core import entrypoint, heartbeat, logs
 from ivr.core.audio import silence
 from ivr.core.errors import AriError
 from ivr.core.events import Stamped
@@ -209,6 +209,7 @@ async def work(recogniser_path: Path, classifier_path: Path, settings: Settings)
         prompts = await asyncio.to_thread(open_prompts, settings, langs)
         try:
             await _loaded(recogniser, prompts)
+            heartbeat.beat()
             await Worker(settings, content, recogniser, classifier_path, prompts).run(stop, retire)
         finally:
             await prompts.close()

@@ -1,8 +1,8 @@
 """A worker group: a worker process, its recogniser, its Rasa and its classifier, on one version of the content.
 
-A worker that dies is started again, after its callers were handed to the dialplan.  The others, which take longer
-to load, keep running.  A new content version gets a group of its own, and the old group ends with its
-last call.
+A worker that dies or hangs is started again, after its callers were handed to the dialplan.  The others, which take
+longer to load, keep running.  A new content version gets a group of its own, and the old group ends with its last
+call.
 """
 
 from __future__ import annotations
@@ -18,12 +18,13 @@ from ivr.asterisk.ari import Ari
 from ivr.asterisk.config import ARI_USER
 from ivr.asterisk.contract import DialplanContext
 from ivr.core.errors import AriError, SetupError
+from ivr.core.heartbeat import Heartbeat
 from ivr.core.processes import RestartBackoff
 from ivr.core.settings import Settings
 from ivr.core.supervised_process import SupervisedProcess
 from ivr.nlu.remote import serve
 from ivr.nlu.server import RasaServer
-from ivr.service.child_process import END_S, WORKER, begin
+from ivr.service.child_process import END_S, WORKER, begin, liveness
 from ivr.service.classifier_process import ClassifierProcess
 from ivr.service.recogniser_process import RecogniserProcess
 
@@ -49,12 +50,14 @@ class WorkerGroup:
         self.recogniser = RecogniserProcess(settings)
         self.classifier = ClassifierProcess(settings)
         self.worker_environment: dict[str, str] = {}
+        self._heartbeat = Heartbeat()
         self._worker = SupervisedProcess(
             "the worker",
             self._start_worker,
             RestartBackoff(RESTART_MAX_S),
             stop_s=END_S,
             on_end=self._hand_over,
+            liveness=liveness(WORKER, self._heartbeat),
         )
         self._stack = contextlib.AsyncExitStack()
 
@@ -118,7 +121,9 @@ class WorkerGroup:
 
     async def _start_worker(self) -> asyncio.subprocess.Process:
         sockets = str(self.recogniser.path), str(self.classifier.path)
-        return await begin(self.settings, self.worker, "worker", *sockets, more=self.worker_environment)
+        return await begin(
+            self.settings, self.worker, "worker", self._heartbeat, *sockets, more=self.worker_environment
+        )
 
     async def _hand_over(self) -> None:
         log.error("%d call(s) handed to the dialplan", await self.rescue())

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import sys
+import time
 from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -13,8 +15,10 @@ import psutil
 import pytest
 
 from ivr.core.errors import SetupError
+from ivr.core.heartbeat import VARIABLE, Heartbeat
 from ivr.core.processes import RestartBackoff, own_group
-from ivr.core.supervised_process import SupervisedProcess
+from ivr.core.supervised_process import Liveness, SupervisedProcess
+from tests.conftest import ROOT
 
 
 class Shell:
@@ -132,3 +136,94 @@ async def test_what_a_death_leaves_is_cleaned_up_before_the_next_start() -> None
     await until(lambda: len(shell.started) == 2)
     await process.stop()
     assert cleaned == [1]
+
+
+BEATS = """
+import asyncio, os, sys, time
+from ivr.core.heartbeat import beat
+
+async def work():
+    beat()
+    await asyncio.sleep(float(sys.argv[1]))
+    time.sleep(60)  # the loop is blocked
+
+asyncio.run(work())
+"""
+
+
+class Beating:
+    """Starts a Python process that gives signs of life for some seconds, and then blocks its loop."""
+
+    def __init__(self, good_s: float) -> None:
+        self.heartbeat, self._good_s = Heartbeat(), good_s
+        self.started: list[Process] = []
+
+    async def start(self) -> Process:
+        with self.heartbeat.given() as pipe:
+            process = await asyncio.create_subprocess_exec(
+                sys.executable, "-c", BEATS, str(self._good_s), cwd=ROOT, env={**os.environ, VARIABLE: str(pipe)},
+                stdin=DEVNULL, pass_fds=(pipe,), preexec_fn=own_group,
+            )  # fmt: skip
+        self.started.append(process)
+        return process
+
+    def supervised(self, misses: int, loading: int) -> SupervisedProcess:
+        liveness = Liveness(self.heartbeat.seen, misses, loading)
+        return SupervisedProcess(
+            "the process", self.start, RestartBackoff(1.0), stop_s=5.0, liveness=liveness
+        )
+
+
+@pytest.mark.parametrize("how", ["halted", "blocked"])
+async def test_one_that_hangs_is_killed_and_replaced(how: str, caplog: pytest.LogCaptureFixture) -> None:
+    """Stopped by a signal that nobody takes back, or with a loop that waits for something else."""
+    beating = Beating(good_s=60.0 if how == "halted" else 1.5)
+    process = beating.supervised(misses=2, loading=30)
+    process.supervise()
+    await until(lambda: process.pid != 0)
+    first = process.pid
+    if how == "halted":
+        await asyncio.sleep(3.0)  # it has shown life by now, as its liveness has seen
+        os.kill(first, signal.SIGSTOP)
+    await until(lambda: process.pid not in (0, first))
+    await process.stop()
+    assert [record.getMessage() for record in caplog.records][:2] == [
+        "ALARM: the process has shown no sign of life for 2 s; ending it",
+        "ALARM: the process ended (signal SIGKILL); starting it again",
+    ]
+    assert not psutil.pid_exists(first)
+
+
+async def test_one_that_never_shows_life_is_replaced(caplog: pytest.LogCaptureFixture) -> None:
+    shell = Shell("exec sleep 60")
+    asked: list[int] = []
+
+    async def check() -> bool:
+        asked.append(1)
+        await asyncio.Event().wait()  # a question without an answer
+        return True
+
+    process = SupervisedProcess(
+        "the shell",
+        shell.start,
+        RestartBackoff(1.0),
+        stop_s=5.0,
+        liveness=Liveness(check, 1, 3, every_s=0.05),
+    )
+    process.supervise()
+    await until(lambda: len(shell.started) == 2)
+    await process.stop()
+    assert len(asked) >= 3 and "no sign of life for 0.15 s" in caplog.text
+
+
+async def test_one_that_lives_is_left_alone(caplog: pytest.LogCaptureFixture) -> None:
+    """Also when its supervisor was held up: the signs of that time wait in the pipe."""
+    beating = Beating(good_s=60.0)
+    process = beating.supervised(misses=1, loading=30)
+    process.supervise()
+    await until(lambda: process.pid != 0)
+    await asyncio.sleep(2.0)
+    time.sleep(2.5)  # noqa: ASYNC251  # the supervisor hangs
+    await asyncio.sleep(1.5)
+    await process.stop()
+    assert len(beating.started) == 1 and not caplog.records

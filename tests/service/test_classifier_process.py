@@ -23,9 +23,8 @@ from ivr.core.settings import Settings, load
 from ivr.nlu import model, training
 from ivr.nlu.classifier import wait_ready
 from ivr.nlu.client import HttpClassifier
-from ivr.service import classifier_process
+from ivr.service import child_process
 from ivr.service.classifier_process import ClassifierProcess
-from ivr.service.socket_process import PING_S
 from tests.conftest import ROOT
 from tests.service.calls.store import until
 
@@ -93,9 +92,9 @@ async def test_a_killed_process_is_started_again(
 async def test_a_stopped_process_is_killed_and_started_again(
     settings: Settings, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
+    monkeypatch.setitem(child_process.SILENT_S, child_process.CLASSIFIER, 2)
     async with supervised(settings) as (process, client):
         assert await understands(client) == "eiffel.price"
-        monkeypatch.setattr(classifier_process, "PING_S", 0.2)
         stopped = process.pid
         os.kill(stopped, signal.SIGSTOP)
         await replaced(process, stopped)
@@ -130,7 +129,7 @@ async def test_without_a_model_it_stays_and_refuses(settings: Settings, tmp_path
         with pytest.raises(NluUnavailable):
             await client.classify("prix tour eiffel", "fr")
         pid = process.pid
-        await asyncio.sleep(3 * PING_S)
+        await asyncio.sleep(3)
         assert process.pid == pid
     lines = [line for line in log.read_text("utf-8").splitlines() if "ALARM" in line]
     assert len(lines) == 1 and "there is no second classifier beside Rasa" in lines[0]

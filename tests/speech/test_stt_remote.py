@@ -20,7 +20,7 @@ from ivr.console.api import health
 from ivr.core import settings as config
 from ivr.core.errors import RecogniserError
 from ivr.core.settings import Settings
-from ivr.service import recogniser_process
+from ivr.service import child_process
 from ivr.service.child_process import environment
 from ivr.service.recogniser_process import RecogniserProcess
 from ivr.speech import stt_remote
@@ -116,7 +116,7 @@ async def test_a_stuck_process_is_killed(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     """Also while no request is pending."""
-    monkeypatch.setattr(recogniser_process, "PING_S", 0.2)
+    monkeypatch.setitem(child_process.SILENT_S, child_process.RECOGNISER, 2)
     async with running(settings) as (process, recogniser):
         utterance, frozen = recogniser.utterance(["en"]), process.pid
         utterance.feed(whisper_case.first)
@@ -126,7 +126,7 @@ async def test_a_stuck_process_is_killed(
             await utterance.decode()
         await recogniser.ready()
         assert process.pid != frozen
-        assert "ALARM: the recogniser has shown no sign of life for 1 s; ending it" in caplog.text
+        assert "ALARM: the recogniser has shown no sign of life for 2 s; ending it" in caplog.text
         assert whisper_case.first_word in (await utterance.decode()).text.casefold()
 
 
