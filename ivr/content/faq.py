@@ -115,7 +115,7 @@ class Topic(Strict):
 
 def _missing(loc: Loc, part: str, texts: Mapping[Language, object]) -> Iterator[ModelProblem]:
     for lang in LANGUAGES:
-        if lang not in texts:
+        if not texts.get(lang):
             yield ModelProblem((*loc, part), f"{loc[-1]}: {part} has no {lang}", f"add a line '{lang}: ...'")
 
 

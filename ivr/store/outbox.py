@@ -19,6 +19,8 @@ from ivr.store.tables import deliveries, messages
 
 LEASE_S = 180.0
 """Longer than any attempt takes (seconds)."""
+UNTOLD_S = 3600.0
+"""Seconds in which somebody must be told of a message; a mail server may be away for some minutes."""
 Target = tuple[str, str]
 """Channel and address."""
 
@@ -38,6 +40,20 @@ def unanswered(store: Store, reminders: int) -> list[MessageRow]:
     """Messages that were announced, are not answered and had fewer than ``reminders`` reminders, oldest first."""
     chosen = sa.select(messages).where(
         messages.c.announced == 1, messages.c.state != MessageState.ANSWERED, messages.c.reminded < reminders
+    )
+    return store.rows(MessageRow, chosen.order_by(messages.c.left_at))
+
+
+def untold(store: Store, now: float) -> list[MessageRow]:
+    """New messages of which no notification was delivered within ``UNTOLD_S``, oldest first.
+
+    now: seconds since 1970.
+    """
+    told = sa.select(deliveries.c.id).where(
+        deliveries.c.message_id == messages.c.id, deliveries.c.state == DeliveryState.SENT
+    )
+    chosen = sa.select(messages).where(
+        messages.c.state == MessageState.NEW, messages.c.left_at < now - UNTOLD_S, ~told.exists()
     )
     return store.rows(MessageRow, chosen.order_by(messages.c.left_at))
 

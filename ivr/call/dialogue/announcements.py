@@ -55,8 +55,9 @@ class Announcement:
 
 
 def announcements(callflow: Callflow, faq: Faq, phrases: Phrases) -> Iterator[Announcement]:
-    """Yield all announcements in every language of ``callflow``."""
-    for lang in callflow.languages:
+    """Yield all announcements in every language of ``callflow``: those of callers, and those of its telephones."""
+    heard = (*(one.languages[0] for one in callflow.advisers), callflow.on_call.lang, callflow.overflow.lang)
+    for lang in dict.fromkeys((*callflow.languages, *heard)):
         for file, phrase in DESK.items():
             yield Announcement(file, phrases.text(lang, phrase), lang)
         for seconds in tellable(callflow):

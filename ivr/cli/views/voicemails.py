@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import shutil
 import sys
+import time
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -13,7 +14,7 @@ from ivr.cli.common import print_lines
 from ivr.core.errors import UsageError
 from ivr.core.pseudonyms import shown
 from ivr.core.settings import Settings
-from ivr.store import inbox, queries
+from ivr.store import inbox, outbox, queries
 from ivr.store.database import Store
 from ivr.store.journal import drained_store
 from ivr.store.rows import MessageRow
@@ -26,10 +27,15 @@ def show(settings: Settings, state: str, *, as_json: bool) -> None:
         raise UsageError(f"--state {state}: write one of {', '.join(list(MessageState))}")
     with drained_store(settings) as store:
         found = [row for row in queries.all_messages(store) if state in ("", row.state)]
+        untold = len(outbox.untold(store, time.time()))
     if as_json:
         print_lines(asdict(row) for row in found)
         return
     lines = [line for row in found for line in _lines(row)] or ["No messages."]
+    if untold:
+        lines.append(
+            f"Nobody was told of {untold} new messages: fill in notify in callflow.yml (docs/inbox.md)."
+        )
     sys.stdout.write("\n".join(lines) + "\n")
 
 

@@ -4,26 +4,30 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+import time
 from pathlib import Path
 
 import httpx
 from fastapi import APIRouter
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel
+from sqlalchemy.exc import SQLAlchemyError
 
 from ivr.asterisk.ari import Ari
 from ivr.asterisk.config import ARI_USER
 from ivr.console.context import ConsoleContext
 from ivr.core.errors import AriError
 from ivr.core.settings import Settings
+from ivr.store import outbox
 from ivr.store.database import Store
 
 ANSWER_S = 2.0
 """Seconds within which each part must answer."""
 FREE_BYTES = 100 * 1024 * 1024
 """Free disk space that messages need."""
-OPTIONAL = frozenset({"store", "classifier"})
-"""Parts that calls do not need: events wait in the spool for the store, and Rasa classifies intents."""
+OPTIONAL = frozenset({"store", "classifier", "messages"})
+"""Parts that calls do not need: events wait in the spool for the store, Rasa classifies intents, messages wait in the
+inbox."""
 
 router = APIRouter(tags=["service"])
 
@@ -52,13 +56,16 @@ async def readyz(context: ConsoleContext) -> JSONResponse:
 
 async def check_parts(settings: Settings, store: Store) -> dict[str, str]:
     """Check all parts at the same time; returns the state of each by name, ``ok`` or what is wrong."""
-    telephony, recogniser, rasa, classifier, disk, stored = await asyncio.gather(
+    disk, stored, messages = await asyncio.gather(
+        asyncio.to_thread(_disk, settings),
+        asyncio.to_thread(store.answers),
+        asyncio.to_thread(_messages, store),
+    )
+    telephony, recogniser, rasa, classifier = await asyncio.gather(
         _telephony(settings),
         _recogniser(settings),
         _classifier(settings.rasa),
         _classifier("http://classifier", settings.classifier_socket),
-        asyncio.to_thread(_disk, settings),
-        asyncio.to_thread(store.answers),
     )
     return {
         **telephony,
@@ -67,6 +74,7 @@ async def check_parts(settings: Settings, store: Store) -> dict[str, str]:
         "classifier": classifier,
         "disk": disk,
         "store": "ok" if stored else "away",
+        "messages": messages,
     }
 
 
@@ -104,6 +112,15 @@ async def _classifier(url: str, socket: Path | None = None) -> str:
     except httpx.HTTPError:
         return "does not answer"
     return "ok" if answer.is_success else "no model is loaded"
+
+
+def _messages(store: Store) -> str:
+    """Whether somebody was told of each new message."""
+    try:
+        count = len(outbox.untold(store, time.time()))
+    except SQLAlchemyError:
+        return "unknown"
+    return f"nobody was told of {count} new messages" if count else "ok"
 
 
 def _disk(settings: Settings) -> str:

@@ -14,6 +14,7 @@ from ivr.content.callflow.opening import open_seconds
 from ivr.store import outbox
 from ivr.store.outbox import Target
 from ivr.store.rows import MessageRow
+from ivr.store.states import MessageState
 
 EVERY_S = 2.0
 ROUNDS = 15
@@ -40,12 +41,21 @@ class StaffNotifier:
                 await asyncio.sleep(EVERY_S)
 
     def announce(self) -> None:
-        """Notify of new messages.  Without recipients they count as notified."""
+        """Notify of new messages.
+
+        Without recipients a message waits until there are some, or a person has found it (`UntoldReport` reports it).
+        """
+        if not self._notify.anybody:
+            return
         for message in outbox.unannounced(self._context.store, time.time() - TRANSCRIPT_S):
-            outbox.announce(self._context.store, message, self._targets(message))
+            targets = self._targets(message) if message.state == MessageState.NEW else []
+            if targets or message.state != MessageState.NEW:
+                outbox.announce(self._context.store, message, targets)
 
     def remind(self) -> None:
         """Notify again of messages that have waited too long."""
+        if not self._notify.anybody:
+            return
         for message in outbox.unanswered(self._context.store, self._notify.reminders):
             limit_s = self._notify.remind_h * HOUR_S * (message.reminded + 1)
             if self._waited(message) >= limit_s:

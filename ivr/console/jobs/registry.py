@@ -17,6 +17,7 @@ from ivr.console.jobs.notifier import StaffNotifier
 from ivr.console.jobs.queue_log_follower import QueueLogFollower
 from ivr.console.jobs.retention import RetentionJob
 from ivr.console.jobs.traces import TracesJob
+from ivr.console.jobs.untold import UntoldReport
 from ivr.console.jobs.wait_announcements import WaitAnnouncements
 from ivr.console.jobs.webhook import WebhookJob
 from ivr.core.processes import RestartBackoff
@@ -45,6 +46,7 @@ JOBS: tuple[Callable[[Context], ConsoleJob], ...] = (
     QueueLogFollower,
     WaitAnnouncements,
     StaffNotifier,
+    UntoldReport,
     lambda context: Deliveries(context, MailJob(context)),
     lambda context: Deliveries(context, WebhookJob(context)),
 )

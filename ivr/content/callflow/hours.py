@@ -12,7 +12,8 @@ import holidays
 from pydantic import Field
 
 from ivr.content.callflow.fields import CalendarDay, Language, TimeSpan
-from ivr.core.yamlfile import Loc, ModelProblem, Strict
+from ivr.core.text import LANGUAGES
+from ivr.core.yamlfile import Loc, ModelProblem, Severity, Strict
 
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 
@@ -87,6 +88,7 @@ class Hours(Strict):
             message = f"no holidays of {self.holidays.country!r} are known"
             yield ModelProblem((*loc, "holidays", "country"), message, "write for example FR")
         yield from overlaps(self.holidays.open, (*loc, "holidays", "open"))
+        yield from _partial(self.holidays.reason, (*loc, "holidays", "reason"))
         days: dict[dt.date | str, int] = {}
         for index, exception in enumerate(self.exceptions):
             if exception.date in days:
@@ -94,9 +96,18 @@ class Hours(Strict):
                     (*loc, "exceptions", index), f"{exception.date} is there twice", "keep one of the two"
                 )
             days[exception.date] = index
+            yield from _partial(exception.reason, (*loc, "exceptions", index, "reason"))
             yield from overlaps(exception.open, (*loc, "exceptions", index, "open"))
         for number, name in enumerate(WEEKDAYS):
             yield from overlaps(self.weekly.spans(number), (*loc, "weekly", name))
+
+
+def _partial(reason: Mapping[str, str], loc: Loc) -> Iterator[ModelProblem]:
+    """Yield the languages in which a sentence is missing that is there in others."""
+    for lang in LANGUAGES if any(reason.values()) else ():
+        if not reason.get(lang, "").strip():
+            message = f"the reason has no {lang}: these callers do not hear why"
+            yield ModelProblem(loc, message, f"add a line '{lang}: ...'", Severity.WARNING)
 
 
 @cache

@@ -61,8 +61,13 @@ class MailSettings(Strict):
     link: Url = ""
 
     def to(self, lang: str, *, urgent: bool) -> list[str]:
-        """Return the recipients for a message in ``lang``, each once."""
-        usual = self.by_language.get(lang, self.recipients)
+        """Return the recipients for a message in ``lang``, each once.
+
+        ``lang`` may be empty: of a message in the dialplan's fallback it is often unknown.  A language without
+        recipients of its own has the usual ones; without usual ones everybody is told.
+        """
+        everybody = [address for addresses in self.by_language.values() for address in addresses]
+        usual = self.by_language.get(lang) or self.recipients or everybody
         return list(dict.fromkeys([*usual, *(self.urgent if urgent else [])]))
 
 
@@ -77,6 +82,11 @@ class Notify(Strict):
     webhook: Url = ""
     remind_h: Annotated[float, Field(gt=0, le=240)] = 4
     reminders: Annotated[int, Field(ge=0, le=10)] = 3
+
+    @property
+    def anybody(self) -> bool:
+        """Whether there is anybody to tell."""
+        return bool(self.targets("", urgent=True))
 
     def targets(self, lang: str, *, urgent: bool) -> list[tuple[str, str]]:
         """Return channel and address of each notification of a message in ``lang``; the webhook has no address."""
@@ -111,6 +121,9 @@ class Notify(Strict):
             yield ModelProblem((*where, "security"), message, "write security: starttls, or tls")
         for lang in languages:
             told = mail.to(lang, urgent=True)
+            if lang in mail.by_language and not mail.by_language[lang]:
+                message, loc_of = f"nobody is told of messages in {lang}", (*where, "by_language", lang)
+                yield ModelProblem(loc_of, message, "write an address, or take the line out")
             if not mail.to(lang, urgent=False):
                 yield ModelProblem(where, f"nobody is told of messages in {lang}", "write recipients")
             elif len(told) < URGENT_AT_LEAST:

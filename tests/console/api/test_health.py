@@ -18,6 +18,7 @@ from ivr.console.api.call_metrics import SETTLED_S, CallMetrics
 from ivr.store.database import Store
 from ivr.store.writer import write
 from tests.conftest import ROOT
+from tests.console.messages import leave
 from tests.console.running_console import RunningConsole
 from tests.store.calls import PSEUDONYMS, SECOND, stamped
 
@@ -85,6 +86,14 @@ async def test_the_classifier_process_is_a_part_that_calls_can_do_without(consol
         path.unlink(missing_ok=True)
     states.append((await console.http.get("/readyz")).json()["parts"]["classifier"])
     assert states == ["ok", "no model is loaded", "does not answer"] and "classifier" in health.OPTIONAL
+
+
+async def test_messages_that_nobody_was_told_of_are_a_part_that_is_not_ok(console: RunningConsole) -> None:
+    leave(console.context.store, "m1", ago_s=60)
+    states = [(await console.http.get("/readyz")).json()["parts"]["messages"]]
+    leave(console.context.store, "m2", ago_s=7200)
+    states.append((await console.http.get("/readyz")).json()["parts"]["messages"])
+    assert states == ["ok", "nobody was told of 1 new messages"] and "messages" in health.OPTIONAL
 
 
 async def test_metrics_name_the_parts_and_the_messages(console: RunningConsole) -> None:

@@ -149,7 +149,7 @@ async def test_the_password_goes_over_tls_alone(
     assert set(box.logins) == {("line", password)}
 
 
-@pytest.mark.parametrize("password", ["pässwörd", "a b;c#d'\"=\\", "пароль", "x" * 200])
+@pytest.mark.parametrize("password", ["pä ss;wö#rd'\\\"=", "пароль"])
 async def test_a_password_of_any_characters_logs_in(
     context: Context, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, password: str
 ) -> None:

@@ -117,11 +117,39 @@ def test_two_consoles_on_one_store_tell_once(context: Context) -> None:
         assert notified(context, f"m{number}") == Counter(["desk@example.org", "webhook"])
 
 
-def test_messages_without_recipients_are_not_announced_later(context: Context) -> None:
-    leave(context.store, "m1")
-    StaffNotifier(at_hours(context, ALWAYS, Notify())).announce()
+def test_messages_without_recipients_are_announced_once_there_are_some(context: Context) -> None:
+    for name in ("m1", "m2"):
+        leave(context.store, name)
+    nobody = StaffNotifier(at_hours(context, ALWAYS, Notify()))
+    nobody.announce()
+    move_back(context, "m1", 9 * HOUR)
+    nobody.remind()
+    inbox.change(context.store, "m2", "take", "Ana")
     StaffNotifier(context).announce()
-    assert not notified(context)
+    assert notified(context) == Counter(["desk@example.org", "webhook"])
+    assert not notified(context, "m2"), "a person has found it"
+
+
+BY_LANGUAGE = {"de": ["anna@example.org"], "it": ["ida@example.org"]}
+
+
+@pytest.mark.parametrize(
+    ("mail", "lang", "people"),
+    [
+        ({"by_language": BY_LANGUAGE}, "de", ["anna@example.org"]),
+        ({"by_language": BY_LANGUAGE}, "", ["anna@example.org", "ida@example.org"]),
+        ({"by_language": BY_LANGUAGE}, "fr", ["anna@example.org", "ida@example.org"]),
+        ({"by_language": {**BY_LANGUAGE, "fr": []}}, "fr", ["anna@example.org", "ida@example.org"]),
+        ({"by_language": {"fr": []}, "recipients": ["desk@example.org"]}, "fr", ["desk@example.org"]),
+    ],
+)
+def test_somebody_is_told_whatever_the_language(
+    context: Context, mail: dict[str, Any], lang: str, people: list[str]
+) -> None:
+    whole = {"host": "localhost", "security": "none", "sender": "line@example.org", **mail}
+    leave(context.store, "m1", lang=lang)
+    StaffNotifier(at_hours(context, ALWAYS, Notify.model_validate({"mail": whole}))).announce()
+    assert notified(context) == Counter(people)
 
 
 # reminders

@@ -176,3 +176,11 @@ def test_no_hours_are_always_and_spare_telephones_have_their_own() -> None:
     assert fallback_phones(both, paris("2026-11-24T21:59")) == ("oncall", "overflow")
     assert fallback_phones(both, paris("2026-11-24T22:00")) == ("overflow",)
     assert fallback_phones(OFFICE, paris("2026-11-24T21:00")) == ()
+
+
+def test_a_reason_that_some_callers_do_not_hear_is_a_warning() -> None:
+    hours = CLOSED_ON_HOLIDAYS
+    found = {(problem.loc, problem.message.split(":")[0]) for problem in hours.problems_at(("hours",))}
+    missing = {(("hours", "holidays", "reason"), f"the reason has no {lang}") for lang in ("es", "de", "it")}
+    assert missing <= found
+    assert not list(Hours(weekly=hours.weekly).problems_at(("hours",)))
