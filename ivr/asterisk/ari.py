@@ -381,6 +381,14 @@ class Ari:
             terminateOn=terminate_on or "none",
         )
 
+    async def is_recording(self, name: str) -> bool:
+        """Whether the recording ``name`` goes on."""
+        try:
+            await self._call("GET", f"/recordings/live/{_part(name)}")
+        except AriNotFound:
+            return False
+        return True
+
     async def _call(self, method: str, path: str, **body: object) -> Any:
         content = await self._request(method, path, body)
         if not content:

@@ -128,6 +128,8 @@ class AriLink:
         self._open: dict[str, ChannelEvents] = {}
         self._early: OrderedDict[str, list[ev.AriEvent]] = OrderedDict()
         self._connected = asyncio.Event()
+        self._current = asyncio.Event()  # connected, and no end of a call was missed
+        self._sessions = 0
 
     @property
     def connected(self) -> bool:
@@ -145,6 +147,16 @@ class AriLink:
         A claim that is lost, or whose caller does not arrive within ``ARRIVES_S``, does not count any more.
         """
         return len(self._claims) + len(self._calls)
+
+    async def holds(self, channel_id: str) -> bool:
+        """Whether a channel is in our application, to the best of our knowledge.
+
+        Returns when the event socket is up and no end was missed.  Until then the dialplan may have taken the channel
+        over, and what is done to it would harm its caller.
+        """
+        await self._current.wait()
+        opened = self._open.get(channel_id)
+        return opened is not None and not opened.left
 
     def calls(self) -> AsyncIterator[Arrival]:
         """Callers as they enter our application: new, returned from a transfer, or adopted."""
@@ -261,18 +273,33 @@ class AriLink:
         return won
 
     async def _reconcile(self) -> None:
-        """After connecting: tell calls whose channel is gone, and adopt channels that no call has."""
+        """After connecting: tell calls whose channel has left, and adopt channels that no call has."""
+        number = self._sessions
+        while self.connected and self._sessions == number:
+            try:
+                await self._compare()
+            except AriError as error:
+                log.warning("event link: the calls could not be compared after connecting: %s", error)
+                await asyncio.sleep(RETRY_MAX_S)
+            else:
+                self._current.set()
+                return
+
+    async def _compare(self) -> None:
+        """Compare the calls here with the channels of our application.  Raises AriError."""
         before = [opened for opened in self._open.values() if opened.seen and not opened.left]
-        try:
-            held = await self._ari.application()
-            present = {channel.id: channel for channel in await self._ari.channels()}
-        except AriError as error:
-            log.warning("event link: the calls could not be compared after connecting: %s", error)
-            return
+        held = await self._ari.application()
+        ours = set(held.channel_ids) if held else set()
+        present = {channel.id: channel for channel in await self._ari.channels()}
         for opened in before:
-            if opened.channel_id not in present and not opened.left:
+            if opened.left:
+                continue
+            if opened.channel_id not in present:
                 opened._put(ev.ChannelGone(opened.channel_id))
-        for channel_id in held.channel_ids if held else ():
+            elif opened.channel_id not in ours and not present[opened.channel_id].is_media:
+                # the dead-man timer, for one, has taken it to the dialplan
+                opened._put(ev.StasisEnd(present[opened.channel_id], ""))
+        for channel_id in ours:
             channel = present.get(channel_id)
             if channel is not None and channel_id not in self._open and not channel.is_media:
                 self._arrive(channel, (), adopted=True)
@@ -284,6 +311,8 @@ class AriLink:
     def _set_connected(self, connected: bool) -> None:
         if connected != self._connected.is_set():
             self._connected.set() if connected else self._connected.clear()
+            self._current.clear()
+            self._sessions += connected
             self._on_state(LinkState.CONNECTED if connected else LinkState.DISCONNECTED)
 
 

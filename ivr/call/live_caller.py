@@ -20,7 +20,7 @@ from ivr.call.audio.leg import CallLeg
 from ivr.call.audio.listener import Listener
 from ivr.call.audio.player import Player
 from ivr.call.audio.turn_detector import FRAME_S
-from ivr.call.dead_man import DeadManTimer
+from ivr.call.dead_man import DEADMAN_S, DeadManTimer
 from ivr.call.dependencies import CallDependencies
 from ivr.call.dialogue.announcements import whisper
 from ivr.call.dialogue.caller import CallbackRequest, CallerReply, PromptPart, RecordedMessage
@@ -75,7 +75,7 @@ class LiveCaller:
         self.lang = ""
         self.callbacks = 0
         self._leg, self._player, self._listener = audio.leg, audio.player, audio.listener
-        self._ari, self._content = dependencies.ari, dependencies.content
+        self._ari, self._link, self._content = dependencies.ari, dependencies.link, dependencies.content
         self._prompts, self._classifier = dependencies.prompts, dependencies.classifier
         self._estimate_wait = dependencies.estimate_wait
         self._lifecycle, self._note, self._stop_recording = lifecycle, note, stop_recording
@@ -201,8 +201,11 @@ class LiveCaller:
         raise LeftToDialplan
 
     async def hang_up(self) -> None:
+        async with asyncio.timeout(DEADMAN_S):  # after that the dialplan has the caller
+            ours = await self._link.holds(self._leg.channel_id)
         self._lifecycle.on(CallEvent.HANG_UP)
-        await self._ari.hangup(self._leg.channel_id)
+        if ours:
+            await self._ari.hangup(self._leg.channel_id)
         raise CallerGone
 
     async def _speak(self, parts: Sequence[PromptPart], after: RecordedMessage | None = None) -> None:

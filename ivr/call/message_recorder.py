@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable
 
@@ -21,6 +22,10 @@ log = logging.getLogger(__name__)
 
 DEADMAN_MARGIN_S = 15
 """Seconds beyond the longest message before the dead-man timer ends a recording."""
+ASK_S = 3.0
+"""Seconds after which Asterisk is asked whether it still records: an event is lost when its socket breaks."""
+LATE_S = 5
+"""Seconds beyond the longest message after which a recording counts as ended in any case."""
 EVENTS_WAITING = 8
 """Recording events kept while nothing waits for them; the oldest goes."""
 
@@ -68,7 +73,7 @@ class MessageRecorder:
                         self._leg.channel_id, name, beep=True,
                         max_seconds=int(limits.max_s), max_silence=int(limits.silence_s),
                     )  # fmt: skip
-                ended = await self._end(name)
+                ended = await self._end(name, int(limits.max_s))
         except AriNotFound:
             raise CallerGone from None
         except AriError as error:
@@ -79,6 +84,8 @@ class MessageRecorder:
         # The silence that ends a message is no part of it.  Asterisk counts whole seconds, and too many where frames
         # of the silence were lost: a file that the collector would throw away counts as no message.
         talked = ended.talking_duration if ended.talking_duration >= 0 else ended.duration
+        if talked < 0:  # its event was lost: in doubt it is a message, and the collector decides
+            talked = int(limits.max_s)
         length = await asyncio.to_thread(self._voicemail.length, name)
         return RecordedMessage(name, float(talked) if length is None else min(float(talked), length))
 
@@ -95,11 +102,31 @@ class MessageRecorder:
         """Return the message as s16le at 16 kHz; empty when it cannot be read."""
         return await asyncio.to_thread(self._voicemail.audio, message.name)
 
-    async def _end(self, name: str) -> ev.RecordingEvent:
-        while True:
-            event = await self._events.get()
-            if event.name == name and isinstance(event, ev.RecordingFinished | ev.RecordingFailed):
-                return event
+    async def _end(self, name: str, max_s: int) -> ev.RecordingEvent:
+        """Wait for the end of a recording; where its event was lost, return one without durations."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(max_s + LATE_S):
+                while (ended := await self._told(name)) is None:
+                    with contextlib.suppress(AriError):  # Asterisk may answer the next time
+                        if not await self._ari.is_recording(name):
+                            break
+                else:
+                    return ended
+        ended = await self._told(name, wait_s=0.0)  # the event may have come with the answer
+        if ended is None:
+            log.warning("message %s: the end of its recording was not told; going on", name)
+        return ended or ev.RecordingFinished(name, self._leg.channel_id, "")
+
+    async def _told(self, name: str, wait_s: float = ASK_S) -> ev.RecordingEvent | None:
+        """The event of the end of a recording; None when there is none within ``wait_s`` seconds."""
+        try:
+            async with asyncio.timeout(wait_s):
+                while True:
+                    event = await self._events.get()
+                    if event.name == name and isinstance(event, ev.RecordingFinished | ev.RecordingFailed):
+                        return event
+        except TimeoutError:
+            return None
 
     def _failed(self, name: str, why: str) -> RecordedMessage:
         """Report a failure.  The spool's note stays: the collector takes what there is of the message."""

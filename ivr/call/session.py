@@ -46,7 +46,7 @@ class Session:
         self._listener = Listener(dependencies.voice_activity.caller(), dependencies.recogniser, self._player)
         self._capture: AudioCapture | NoCapture = NoCapture()
         self._leg.on_audio, self._leg.on_key = self._hear, self._listener.key
-        self._dead_man = DeadManTimer(self._ari, self._channel_id)
+        self._dead_man = DeadManTimer(self._ari, dependencies.link, self._channel_id)
         self._caller = LiveCaller(
             arrival.channel.caller,
             CallAudio(self._leg, self._player, self._listener),

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from ivr.call.dead_man import DEADMAN_S
+from ivr.call.message_recorder import ASK_S, LATE_S
 from ivr.content.callflow.wait_estimate import WaitEstimate
 from ivr.core.audio import silence, write_wav
 from ivr.core.events import (
@@ -23,7 +24,7 @@ from ivr.core.events import (
     Understood,
 )
 from tests.call.audio.telephone import until
-from tests.call.dialogue.scripted import NIGHT, with_on_call
+from tests.call.dialogue.scripted import NIGHT, make_content, with_on_call
 from tests.call.harness import call_harness, voice
 
 pytestmark = pytest.mark.virtual_time(sockets=True)
@@ -253,6 +254,32 @@ async def test_a_line_that_breaks_again_and_again_hands_the_caller_to_the_dialpl
         assert here.caller.where == "fallback,s,1" and here.left_behind() == []
 
 
+async def test_a_prompt_whose_end_nobody_tells_hands_the_caller_to_the_dialplan(tmp_path: Path) -> None:
+    """The socket stays up and answers pings, but its marks do not come back."""
+    async with call_harness(tmp_path) as here:
+        await here.menu()
+        for media in here.fake.media.values():
+            media.marks_lost = True
+        await here.over()
+        assert here.caller.where == "fallback,s,1" and here.left_behind() == []
+
+
+async def test_who_was_taken_to_the_fallback_behind_our_back_is_left_to_it(tmp_path: Path) -> None:
+    """Both sockets were cut for longer than the dead-man timer; the old session neither renews nor hangs up."""
+    async with call_harness(tmp_path) as here:
+        await here.menu()
+        here.fake.booting = True
+        here.fake.drop_events("accueil-1")
+        await asyncio.sleep(1.0)
+        here.fake.time_out(here.caller)
+        here.caller.variables.pop("TIMEOUT(absolute)")
+        await asyncio.sleep(10.0)
+        here.fake.booting = False
+        await here.over()
+        assert here.caller.where == "fallback,s,1" and here.caller.id in here.fake.channels
+        assert "TIMEOUT(absolute)" not in here.caller.variables
+
+
 # hand-off and return
 
 
@@ -366,6 +393,31 @@ async def test_a_message_that_is_broken_off_stays_noted_for_the_collector(tmp_pa
         here.fake.hang_up(here.caller)
         await here.over()
         assert (here.pending.notes / f"{name}.json").exists() and here.left_behind() == []
+
+
+@pytest.mark.parametrize("asked", ["answers", "does not answer"])
+async def test_a_recording_whose_end_nobody_tells_is_ended_all_the_same(tmp_path: Path, asked: str) -> None:
+    """The event is lost with its socket; Asterisk is asked, and where it does not answer the length decides."""
+    async with call_harness(tmp_path, now=NIGHT) as here:
+        await here.menu()
+        here.fake.press(here.caller, "0")
+        await here.hears("voicemail_intro")
+        name = await here.records()
+        here.pending.spool.mkdir(parents=True)
+        write_wav(here.pending.spool / f"{name}.wav", voice("I have lost my bag", "en"))
+        began = asyncio.get_running_loop().time()
+        longest = make_content(NIGHT).callflow.voicemail.max_s + LATE_S
+        if asked == "answers":
+            here.fake.recordings.pop(name)
+        else:
+            await asyncio.sleep(longest - LATE_S)
+        await here.hears("voicemail_review")
+        assert asyncio.get_running_loop().time() - began < (ASK_S if asked == "answers" else longest) + 15
+        here.fake.press(here.caller, "3")
+        await here.hears("voicemail_sent")
+        here.fake.hang_up(here.caller)
+        await here.over()
+        assert (here.pending.notes / f"{name}.json").read_text().count('"sent": true') == 1
 
 
 async def test_a_number_keyed_in_makes_a_callback_and_stands_nowhere_else(tmp_path: Path) -> None:

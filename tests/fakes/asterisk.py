@@ -119,6 +119,10 @@ class FakeAsterisk:
         members = next(members for members in self.bridges.values() if caller.id in members)
         return next(self.media[id] for id in members if id in self.media)
 
+    def time_out(self, caller: FakeChannel) -> None:
+        """The dead-man timer takes the caller to the fallback while nobody can be told of it."""
+        caller.app, caller.where = "", "fallback,s,1"
+
     def claim_for_rival(self, caller: FakeChannel) -> None:
         """Another worker claims the call."""
         caller.broadcast, caller.app = False, "accueil-rival"
@@ -192,6 +196,7 @@ class FakeAsterisk:
             "channels": self._channels,
             "bridges": self._bridges,
             "events": self._claim,
+            "recordings": lambda a, r: (200, {"name": r[1]}) if r[1] in self.recordings else (404, {}),
         }
         answer = handlers[kind](request, rest)
         while self.meanwhile:
@@ -226,7 +231,7 @@ class FakeAsterisk:
             self._remove(channel)
             return 204, None
         verb = rest[1] if len(rest) > 1 else ""
-        if verb and not channel.app:
+        if verb not in ("", "variable") and not channel.app:
             return 409, {"message": "Channel not in Stasis application"}
         return self._verb(verb, channel, request)
 

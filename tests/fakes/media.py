@@ -21,6 +21,7 @@ class FakeMedia:
         self.played: list[bytes | None] = []
         self.socket: Socket | None = None
         self.gone = asyncio.Event()
+        self.marks_lost = False
         self._tick_s = tick_s
         self._queue: deque[bytes | str] = deque()
         self._length = 0
@@ -86,7 +87,7 @@ class FakeMedia:
             return
         id = command.get("correlation_id", "")
         match command.get("command"):
-            case "MARK_MEDIA":
+            case "MARK_MEDIA" if not self.marks_lost:
                 self._queue.append(self._text("MEDIA_MARK_PROCESSED", correlation_id=id))
             case "FLUSH_MEDIA":
                 self._queue.clear()

@@ -22,6 +22,8 @@ SILENCE = bytes(10 * FRAME_BYTES)
 SILENCE_S = seconds(SILENCE)
 LEAD_S = 0.02
 """Seconds before the end of the queued silence at which more is sent."""
+LATE_S = 5.0
+"""Seconds beyond its length that a prompt may take to be played, and that a lost link may take to be rebuilt."""
 BACK = 2 * FRAME_BYTES
 """Bytes that are repeated after a hold: a frame or two were still on their way."""
 
@@ -81,7 +83,7 @@ class Player:
 
         parts: awaitables of s16le audio at 16 kHz.  A part that was cut or never began is interrupted.
 
-        Raises what an awaitable raises.
+        Raises what an awaitable raises, and LinkLost when Asterisk does not tell that it has played a part.
         """
         try:
             return [await self._part(await part) for part in parts]
@@ -163,6 +165,13 @@ class Player:
             self._done = None
 
     async def _send(self, pcm: bytes, done: asyncio.Event) -> None:
+        try:
+            async with asyncio.timeout(seconds(pcm) + LATE_S):
+                await self._send_all(pcm, done)
+        except TimeoutError:
+            raise LinkLost("Asterisk has not told that a prompt was played") from None
+
+    async def _send_all(self, pcm: bytes, done: asyncio.Event) -> None:
         try:
             if self._silent_until > self._loop.time():
                 await self._leg.media.flush()
