@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-import os
+import logging
 import shutil
+import traceback
 from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, TemplateSyntaxError
 
 from ivr.asterisk import contract
 from ivr.asterisk.hold_music import hold_music
 from ivr.asterisk.parameters import PbxParameters
 from ivr.asterisk.tls import CERTIFICATE, KEY, pair
 from ivr.core.audio import PHONE_RATE, write_wav
-from ivr.core.errors import SetupError
+from ivr.core.errors import ConfigError, SetupError
 from ivr.core.settings import Settings
+from ivr.core.staged_files import StagedFiles
+
+log = logging.getLogger(__name__)
 
 ARI_USER = "accueil"
 """Account name for ARI and AMI."""
@@ -27,6 +31,8 @@ EMPTY = (
     *("pjproject.conf", "queuerules.conf", "stasis.conf", "udptl.conf", "websocket_client.conf"),
 )
 """Files whose defaults are right.  They exist, empty, so that Asterisk does not log errors about them."""
+PRIVATE = 0o640
+"""Permissions of a configuration file, which may hold passwords: its owner and group read it."""
 DATA = "/usr/share/asterisk"
 """Data folder of Asterisk's package, inside the chroot."""
 FOLDERS = (
@@ -46,30 +52,52 @@ FOLDERS = (
 def render(settings: Settings, parameters: PbxParameters, *, family: str = SERVICE, **extra: object) -> Path:
     """Write the configuration and folders of this instance, and return its ``etc`` as seen from outside.
 
+    The arguments and errors are those of ``stage``.
+    """
+    with StagedFiles() as files:
+        stage(files, settings, parameters, family=family, **extra)
+        files.commit()
+    return settings.pbx / "etc"
+
+
+def stage(
+    files: StagedFiles,
+    settings: Settings,
+    parameters: PbxParameters,
+    *,
+    family: str = SERVICE,
+    **extra: object,
+) -> None:
+    """Make the folders of this instance, and prepare its configuration, which ``files.commit`` puts in place.
+
     parameters: what comes from the call flow.
     family: ``SERVICE`` or ``PHONE``.
     extra: further values for the templates.
 
-    Raises SetupError when Asterisk is not installed, or when the certificate for TLS is missing or wrong.
+    Raises SetupError when Asterisk is not installed, ConfigError for a template that cannot be used, and OSError.
     """
     ours = not settings.asterisk_url
-    if ours and not (settings.rootfs / "usr/sbin/asterisk").exists():
-        raise SetupError(f"no Asterisk in {settings.rootfs}: run make setup")
+    if ours:
+        require_installed(settings)
     for folder in FOLDERS:
         (settings.pbx / folder).mkdir(parents=True, exist_ok=True)
     etc = settings.pbx / "etc"
     for name, text in texts(settings, parameters, family=family, **extra).items():
-        _write_private(etc / name, text)
+        files.write(etc / name, text, mode=PRIVATE)
     for name in EMPTY:
         (etc / name).touch()
-    _copy_custom(settings, etc)
+    _copy_custom(files, settings, etc)
     if settings.sip_tls_port and family == SERVICE:
-        for name, path in zip((CERTIFICATE, KEY), pair(settings), strict=True):
-            _write_private(etc / name, path.read_text("utf-8"))
+        _copy_certificate(files, settings, etc)
     _hold_music(settings.pbx / "sounds/music/hold.wav")
     if ours:
         _share(settings)
-    return etc
+
+
+def require_installed(settings: Settings) -> None:
+    """Raise SetupError when there is no private Asterisk."""
+    if not (settings.rootfs / "usr/sbin/asterisk").exists():
+        raise SetupError(f"no Asterisk in {settings.rootfs}: run make setup")
 
 
 def texts(
@@ -106,17 +134,50 @@ def _filled(templates: Path, family: str, values: dict[str, object]) -> dict[str
         lstrip_blocks=True,
     )
     names = sorted({path.name for folder in folders for path in folder.glob("*.conf")})
-    return {name: environment.get_template(name).render(values) for name in names}
+    return {name: _one(environment, name, values) for name in names}
 
 
-def _copy_custom(settings: Settings, etc: Path) -> None:
+def _one(environment: Environment, name: str, values: dict[str, object]) -> str:
+    """Render one template; raises ConfigError that names file and line."""
+    try:
+        return environment.get_template(name).render(values)
+    except TemplateSyntaxError as error:
+        raise ConfigError(f"{error.filename or name}:{error.lineno}: {error.message}") from None
+    except UnicodeDecodeError:
+        raise ConfigError(f"{name}: not UTF-8 text: save the file as UTF-8") from None
+    except Exception as error:  # noqa: BLE001  # a template is a program: it may raise anything
+        lines = [
+            frame.lineno
+            for frame in traceback.extract_tb(error.__traceback__)
+            if frame.filename.endswith(name)
+        ]
+        raise ConfigError(f"{name}:{lines[-1] if lines else 1}: {error}") from None
+
+
+def _copy_custom(files: StagedFiles, settings: Settings, etc: Path) -> None:
+    """Copy the administrator's additions, byte for byte; one that cannot be read stays as it was last copied."""
     own = settings.state_dir.asterisk_own
     own.mkdir(parents=True, exist_ok=True)
     for name in CUSTOM:
         path = own / name
-        if not path.exists():
+        if not (path.exists() or path.is_symlink()):
             path.write_text(f"; Yours: made once, never overwritten, read after our own {name}.\n", "utf-8")
-        _write_private(etc / name, path.read_text("utf-8"))
+        if path.is_file():
+            files.write(etc / name, path.read_bytes(), mode=PRIVATE)
+        else:
+            log.error(
+                "ALARM: %s is no file that can be read: Asterisk runs with the last one that could", path
+            )
+            (etc / name).touch()
+
+
+def _copy_certificate(files: StagedFiles, settings: Settings, etc: Path) -> None:
+    """Copy certificate and key; where they cannot be used, calls without TLS go on."""
+    try:
+        for name, path in zip((CERTIFICATE, KEY), pair(settings), strict=True):
+            files.write(etc / name, path.read_text("utf-8"), mode=PRIVATE)
+    except SetupError as error:
+        log.error("ALARM: no new certificate for SIP over TLS: %s", error)
 
 
 def _hold_music(path: Path) -> None:
@@ -142,14 +203,6 @@ def _share(settings: Settings) -> None:
 def _link(path: Path, target: str) -> None:
     if not path.is_symlink():
         path.symlink_to(target)
-
-
-def _write_private(path: Path, text: str) -> None:
-    """Replace a file in one step, readable by its owner and group: it may hold passwords."""
-    draft = path.with_name(path.name + ".tmp")
-    with open(os.open(draft, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o640), "w", encoding="utf-8") as file:
-        file.write(text)
-    draft.replace(path)
 
 
 def _is_private(settings: Settings) -> bool:

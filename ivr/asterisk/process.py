@@ -16,7 +16,7 @@ from typing import Self
 import psutil
 
 from ivr.asterisk.ari import Ari
-from ivr.asterisk.config import ARI_USER, remove
+from ivr.asterisk.config import ARI_USER, remove, require_installed
 from ivr.core.errors import AriError, SetupError
 from ivr.core.processes import RestartBackoff, own_group, signal_group
 from ivr.core.settings import Settings
@@ -28,6 +28,8 @@ READY_S = 30.0
 """Seconds from the start to the first answer of ARI; 1 to 2 s are usual."""
 STOP_S = 5.0
 """Seconds that it has to end by itself before it is killed."""
+LOOK_S = 0.1
+"""Seconds between two attempts to reach it."""
 RESTART_MAX_S = 10.0
 """Longest pause in seconds before it is started again; there is none after it has run for a while."""
 PING_S, MISSED = 3.0, 4
@@ -76,8 +78,7 @@ class Asterisk:
         self._process.supervise()
 
     async def _launch(self) -> asyncio.subprocess.Process:
-        if os.geteuid() != 0:
-            raise SetupError("the private Asterisk runs in a chroot: start this as root, or with sudo")
+        self.require()
         await asyncio.to_thread(_end_leftover, self._settings)
         _require_free_ports(self._settings)
         self._prepare()
@@ -113,6 +114,19 @@ class Asterisk:
     async def wait(self) -> int:
         """Wait until the process that runs now ends.  Returns its exit status; 0 when none was started."""
         return await self._process.wait()
+
+    def require(self) -> None:
+        """Raise SetupError where it can never be started: it is not installed, or this process is not root."""
+        if os.geteuid() != 0:
+            raise SetupError("the private Asterisk runs in a chroot: start this as root, or with sudo")
+        require_installed(self._settings)
+
+    async def answers(self) -> None:
+        """Return when ARI answers."""
+        while True:
+            if await self.healthy():
+                return
+            await asyncio.sleep(LOOK_S)
 
     async def healthy(self) -> bool:
         """Whether ARI answers."""
@@ -203,21 +217,33 @@ class Asterisk:
 def _end_leftover(settings: Settings) -> None:
     """End an Asterisk of the same instance whose starter is dead; raises SetupError when that lives.  Blocks."""
     try:
-        pid = int((settings.pbx / "run/asterisk.pid").read_text())
-        process = psutil.Process(pid)
-        command = process.cmdline()
-        owner = (settings.pbx / OWNER).read_text("utf-8")
+        process = psutil.Process(int((settings.pbx / "run/asterisk.pid").read_text("ascii")))
+        if not _is_ours(process, settings):
+            return
+        owner = (settings.pbx / OWNER).read_text("ascii")
     except (OSError, ValueError, psutil.Error):
         return
-    if f"{settings.pbx_inside}/etc/asterisk.conf" not in command:
-        return
-    owner_pid = int(owner.split()[0])
-    if owner_pid != os.getpid() and _who(owner_pid) == owner:
+    owner_pid = owner.partition(" ")[0]
+    if owner_pid.isdecimal() and int(owner_pid) != os.getpid() and _who(int(owner_pid)) == owner:
         raise SetupError(f"instance {settings.instance} runs already (process {owner_pid})")
-    log.warning("an Asterisk of instance %s was left over (process %d): ending it", settings.instance, pid)
-    os.kill(pid, signal.SIGKILL)
+    log.warning(
+        "an Asterisk of instance %s was left over (process %d): ending it", settings.instance, process.pid
+    )
+    with contextlib.suppress(psutil.NoSuchProcess):  # psutil kills no other process of the same number
+        process.kill()
     while not _is_over(process):
         time.sleep(0.05)
+
+
+def _is_ours(process: psutil.Process, settings: Settings) -> bool:
+    """Whether it is this instance's Asterisk: its program, in our chroot, as a server with our configuration.
+
+    A stored number alone proves nothing: after a crash another process may have it.
+    """
+    command = process.cmdline()
+    inside = Path(f"/proc/{process.pid}/root").samefile(settings.rootfs)
+    ours = f"{settings.pbx_inside}/etc/asterisk.conf" in command
+    return inside and ours and "-f" in command and Path(command[0]).name == "asterisk"
 
 
 def _who(pid: int) -> str:

@@ -6,37 +6,60 @@ The service writes the configuration into the folder.  Asterisk reads it when it
 from __future__ import annotations
 
 import asyncio
-import time
+import logging
 
 from ivr.asterisk.process import RELOADED, Asterisk
-from ivr.core.errors import SetupError
+from ivr.core.errors import AriError, SetupError
+from ivr.core.processes import cancelled
+from ivr.core.settings import Settings
+
+log = logging.getLogger(__name__)
 
 READY_S = 60.0
 """Seconds for its first answer, since it may be starting at the same time."""
-LOOK_S = 0.5
-"""Seconds between attempts."""
+AGAIN_S = 5.0
+"""Seconds until a reload that failed is tried again."""
 
 
 class RemoteAsterisk(Asterisk):
     """Like ``Asterisk``, but others start and stop the process."""
 
+    def __init__(self, settings: Settings) -> None:
+        super().__init__(settings)
+        self._first_reload: asyncio.Task[None] | None = None
+
+    def require(self) -> None:
+        """Do nothing: whether it is installed is seen when it answers."""
+
     async def start(self) -> None:
         """Return when ARI answers and the configuration is read; raises SetupError when it does not answer."""
-        deadline = time.monotonic() + READY_S
-        while not await self.healthy():
-            if time.monotonic() > deadline:
-                raise SetupError(f"Asterisk does not answer at {self._settings.asterisk_url}")
-            await asyncio.sleep(LOOK_S)
+        try:
+            async with asyncio.timeout(READY_S):
+                await self.answers()
+        except TimeoutError:
+            raise SetupError(f"Asterisk does not answer at {self._settings.asterisk_url}") from None
         await self.reload()
 
     async def stop(self) -> None:
-        """Do nothing: callers continue in the dialplan, whose voicemail works without the service."""
+        """Leave it running: callers continue in the dialplan, whose voicemail works without the service."""
+        if self._first_reload is not None:
+            await cancelled(self._first_reload)
 
     def supervise(self) -> None:
-        """Do nothing: it is supervised elsewhere, and our links connect to it again by themselves."""
+        """Make it read the configuration once it answers; it is supervised elsewhere, and our links reconnect."""
+        self._first_reload = asyncio.create_task(self._reload_when_up(), name="first reload of Asterisk")
 
     async def reload(self, *modules: str) -> None:
         """Read a newly rendered configuration; calls go on."""
         async with self._ari() as ari:
             for module in modules or RELOADED:
                 await ari.reload_module(module)
+
+    async def _reload_when_up(self) -> None:
+        while True:
+            await self.answers()
+            try:
+                return await self.reload()
+            except AriError as error:
+                log.warning("Asterisk did not read its configuration (%s); trying again", error)
+            await asyncio.sleep(AGAIN_S)

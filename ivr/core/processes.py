@@ -8,6 +8,7 @@ import os
 import signal
 import time
 from asyncio.subprocess import Process
+from typing import Any
 
 RESTART_S = 0.2
 STEADY_S = 30.0
@@ -55,7 +56,7 @@ def signal_group(process: Process, number: signal.Signals) -> None:
             os.killpg(process.pid, number)
 
 
-async def cancelled(task: asyncio.Task[None]) -> None:
+async def cancelled(task: asyncio.Task[Any]) -> None:
     """Cancel a task and return when it has ended."""
     task.cancel()
     await asyncio.wait({task})

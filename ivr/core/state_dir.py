@@ -101,7 +101,7 @@ class StateDir:
 
     @property
     def pid_file(self) -> Path:
-        """Process id of the running service.  Written by the supervisor, read by `ivr publish`."""
+        """Process id of the running service, for people.  Written by the supervisor; no program acts on it."""
         return self.root / "run.pid"
 
     @property
@@ -113,6 +113,16 @@ class StateDir:
     def classifier_socket(self) -> Path:
         """A link to the socket of the newest classifier process.  Written by the supervisor, read by the console."""
         return self.root / "classifier"
+
+    @property
+    def control_socket(self) -> Path:
+        """A link to the socket of the running service.  Made by the supervisor, asked by `ivr publish`."""
+        return self.root / "control"
+
+    @property
+    def content_status(self) -> Path:
+        """Which content answers, and what is wrong with the rest.  Written by the supervisor, read by the console."""
+        return self.root / "content.json"
 
     @property
     def asterisk_own(self) -> Path:

@@ -16,7 +16,7 @@ import httpx
 from ivr.core.errors import SetupError
 from ivr.core.paths import rasa_models
 from ivr.core.settings import Settings
-from ivr.nlu import training
+from ivr.nlu import served
 
 LOAD_S = 60.0
 """Seconds that a server may take to answer, and then to load a model."""
@@ -26,10 +26,13 @@ CURRENT = "current"
 
 async def serve(settings: Settings) -> None:
     """Make the Rasa at ``IVR_RASA_URL`` serve this content; raises SetupError where its model is missing."""
-    model = await asyncio.to_thread(training.model_path, settings)
-    if not model.exists():
-        raise SetupError("no trained model of today's questions: run set-up")
-    _point(rasa_models(settings) / CURRENT, model)
+    try:
+        model = await asyncio.to_thread(served.model, settings)
+        if model is None:
+            raise SetupError("no trained model of today's questions: run set-up")
+        _point(rasa_models(settings) / CURRENT, model)
+    except OSError as error:
+        raise SetupError(f"the model cannot be chosen: {error}") from None
     await load(settings.rasa_url, model)
 
 

@@ -4,23 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Self
 
-from ivr.core.errors import NluUnavailable, SetupError
+from ivr.core.errors import ConfigError, NluUnavailable, SetupError
 from ivr.core.paths import rasa_python
 from ivr.core.processes import RestartBackoff, own_group
 from ivr.core.settings import Settings
 from ivr.core.supervised_process import Liveness, SupervisedProcess
-from ivr.nlu import training
+from ivr.nlu import served, training
 from ivr.nlu.classifier import wait_ready
 from ivr.nlu.client import HttpClassifier
 from ivr.nlu.fallback import PROBE
 
 READY_S = 120.0
 STOP_S = 5.0
-RESTART_S = 1.0
+RESTART_S, RESTART_MAX_S = 1.0, 30.0
 PROBE_S = 2.0
 """Seconds between two questions that show whether it lives, and seconds that each may take."""
 MISSED, LOADING = 4, 60
@@ -36,10 +37,9 @@ class RasaServer:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._process = SupervisedProcess(
-            "Rasa", self._start, RestartBackoff(RESTART_S, RESTART_S), stop_s=STOP_S,
+            "Rasa", self._start, RestartBackoff(RESTART_MAX_S, RESTART_S), stop_s=STOP_S,
             liveness=Liveness(self._understands, MISSED, LOADING, PROBE_S),
         )  # fmt: skip
-        self._model = Path()
         self._held: BinaryIO | None = None
 
     @property
@@ -48,31 +48,55 @@ class RasaServer:
         return self._process.pid or None
 
     async def __aenter__(self) -> Self:
-        model = await asyncio.to_thread(training.model_path, self._settings)
-        if not rasa_python(self._settings).exists() or not model.exists():
-            raise SetupError("no trained model of today's questions: run make setup")
-        self._model, self._held = model, training.in_use(model)
-        try:
-            await self._process.launch()
-            await self._ready()
-        except BaseException:
-            await self._stop()
-            raise
-        self._process.supervise()
+        await self.start()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self._stop()
+        await self.stop()
+
+    async def start(self) -> None:
+        """Start it, and return when it is ready; raises SetupError as entering does."""
+        try:
+            await self._process.launch()
+            await self._ready()
+        except BaseException:
+            await self.stop()
+            raise
+        self._process.supervise()
+
+    def supervise(self) -> None:
+        """Start it and keep it up; while there is no model, look for one again and again.  Returns at once."""
+        self._process.supervise()
+
+    async def stop(self) -> None:
+        """End it; safe to call twice."""
+        await self._process.stop()
+        if self._held is not None:
+            self._held.close()
+
+    async def _find_model(self) -> Path:
+        """The model of this content, locked against removal; raises SetupError where there is none."""
+        try:
+            model = await asyncio.to_thread(served.model, self._settings)
+        except (ConfigError, OSError, ValueError) as error:
+            raise SetupError(f"the questions of this content cannot be read: {error}") from None
+        if model is None or not rasa_python(self._settings).exists():
+            raise SetupError("no trained model of today's questions: run make setup")
+        if self._held is not None:
+            self._held.close()
+        self._held = training.in_use(model)
+        return model
 
     async def _start(self) -> asyncio.subprocess.Process:
         settings = self._settings
+        model = await self._find_model()
         logs = settings.state_dir.logs
         logs.mkdir(parents=True, exist_ok=True)
         command = [
             str(rasa_python(settings)), "-m", "rasa", "run", "--enable-api", "--interface", "127.0.0.1",
-            "--port", str(settings.rasa_port), "--model", str(self._model),
+            "--port", str(settings.rasa_port), "--model", str(model),
         ]  # fmt: skip
         with settings.state_dir.log("rasa").open("ab") as output:
             return await asyncio.create_subprocess_exec(
@@ -81,8 +105,9 @@ class RasaServer:
             )  # fmt: skip
 
     async def _ready(self) -> None:
-        async with HttpClassifier(self._settings.rasa) as rasa, asyncio.timeout(READY_S):
-            if await wait_ready(rasa, lambda: self.pid is not None):
+        deadline = time.monotonic() + READY_S
+        async with HttpClassifier(self._settings.rasa) as rasa:
+            if await wait_ready(rasa, lambda: self.pid is not None and time.monotonic() < deadline):
                 return
         raise SetupError(f"Rasa did not start: see {self._settings.state_dir.log('rasa')}")
 
@@ -93,8 +118,3 @@ class RasaServer:
                 await rasa.classify(*PROBE)
                 return True
         return False
-
-    async def _stop(self) -> None:
-        await self._process.stop()
-        if self._held is not None:
-            self._held.close()

@@ -5,8 +5,8 @@ three reasons.  Loading holds Python's lock for seconds and a question holds it 
 the audio of every call.  A crash of the numerical libraries must not end calls.  A worker that is started again finds
 the model loaded.  ``ivr.service.classifier_process`` supervises it, and it ends with its supervisor.
 
-A model that cannot be loaded is one ALARM in the log.  The process stays, and refuses questions as a Rasa without a
-model does.
+A model that cannot be loaded is one ALARM in the log.  The process stays, refuses questions as a Rasa without a
+model does, and looks for the model again.
 """
 
 from __future__ import annotations
@@ -25,11 +25,15 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from ivr.core import entrypoint, heartbeat
-from ivr.core.errors import NluUnavailable
+from ivr.core.errors import IvrError, NluUnavailable
+from ivr.core.processes import cancelled
 from ivr.core.settings import Settings
-from ivr.nlu import model, training
+from ivr.nlu import model, served, training
 
 log = logging.getLogger(__name__)
+
+AGAIN_S = 30.0
+"""Seconds until a model that was missing is looked for again."""
 
 
 class ModelServer:
@@ -40,15 +44,24 @@ class ModelServer:
         self._name = ""
 
     async def load(self, settings: Settings) -> None:
-        """Take up the model of the content in ``settings``."""
-        archive = await asyncio.to_thread(training.model_path, settings)
-        try:
-            self._model = await asyncio.to_thread(model.load, archive, settings.root / training.PARTS)
-        except NluUnavailable as error:
-            log.error("ALARM: %s; there is no second classifier beside Rasa", error)
+        """Take up the model of the content in ``settings``; where there is none, look again until there is."""
+        told = ""
+        while True:
+            try:
+                archive = await asyncio.to_thread(served.model, settings)
+                if archive is None:
+                    raise NluUnavailable("no trained model of today's questions: run make setup")
+                self._model = await asyncio.to_thread(model.load, archive, settings.root / training.PARTS)
+            except (IvrError, OSError) as error:
+                if str(error) != told:
+                    log.error("ALARM: %s; there is no second classifier beside Rasa", error)
+                told = str(error)
+                heartbeat.beat()
+                await asyncio.sleep(AGAIN_S)
+                continue
+            self._name = archive.name
+            log.info("Classifier: model %s", archive.name)
             return
-        self._name = archive.name
-        log.info("Classifier: model %s", archive.name)
 
     def application(self) -> Starlette:
         """The ASGI application."""
@@ -82,7 +95,7 @@ async def _serve(listener: socket.socket, settings: Settings) -> None:
     loading.add_done_callback(lambda _: heartbeat.beat())  # loading holds Python's lock for seconds
     asyncio.get_running_loop().add_reader(sys.stdin.fileno(), _stop, server)
     await serving
-    await loading
+    await cancelled(loading)
 
 
 def _stop(server: uvicorn.Server) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 from ivr.asterisk.contract import LastWordsFile
 from ivr.call.dialogue.announcements import Announcement, announcements
@@ -10,8 +10,9 @@ from ivr.content.bundle import Content
 from ivr.content.callflow import Callflow
 from ivr.content.languages import key_word
 from ivr.content.phrases import Phrase, Phrases
-from ivr.core.audio import PHONE_RATE, RATE, resample, write_wav
+from ivr.core.audio import PHONE_RATE, RATE, resample, wav_bytes
 from ivr.core.settings import Settings
+from ivr.core.staged_files import StagedFiles
 from ivr.speech.prompts import Prompts, open_prompts
 
 FALLBACK_LANGS = ("fr", "en")
@@ -24,16 +25,19 @@ IN_CHOSEN_LANGUAGE = {
 """File -> phrase, for context ``say`` of ``extensions.conf``."""
 
 
-def write_sounds(settings: Settings, content: Content) -> None:
-    """Write what the dialplan says without a worker, announcements for waiting callers, and words for advisers.
+def stage_sounds(files: StagedFiles, settings: Settings, content: Content) -> None:
+    """Prepare what the dialplan says without a worker, announcements for waiting callers, and words for advisers.
 
-    Sounds that exist already are kept.
+    ``files.commit`` puts them in place.  Sounds that exist already are kept.
+
+    Raises VoiceError and ConfigError where a voice or a pronunciation is missing, and OSError.
     """
     callflow, phrases = content.callflow, content.phrases
     prompts = open_prompts(settings, _langs(callflow))
     for one in last_words(callflow, phrases):
-        _write(settings, prompts, one, "sounds")
-    _write_all(settings, prompts, announcements(callflow, content.faq, phrases))
+        _write(files, settings, prompts, one, "sounds")
+    for one in announcements(callflow, content.faq, phrases):
+        _write(files, settings, prompts, one, f"share/sounds/{one.folder}")
 
 
 def last_words(callflow: Callflow, phrases: Phrases) -> Iterator[Announcement]:
@@ -55,20 +59,15 @@ def _langs(callflow: Callflow) -> list[str]:
     return list(dict.fromkeys([*FALLBACK_LANGS, *callflow.languages]))
 
 
-def _write_all(settings: Settings, prompts: Prompts, wanted: Iterable[Announcement]) -> None:
-    for one in wanted:
-        _write(settings, prompts, one, f"share/sounds/{one.folder}")
-
-
-def _write(settings: Settings, prompts: Prompts, one: Announcement, folder: str) -> None:
+def _write(files: StagedFiles, settings: Settings, prompts: Prompts, one: Announcement, folder: str) -> None:
     """Write one file, unless it exists and was made from the same prompt."""
     path = settings.pbx / folder / f"{one.file}.wav"
     source = prompts.path(one.text, one.lang)
     if not source.is_file():
         prompts.render(one.text, one.lang)
     made_of = path.with_suffix(".from")
-    if path.is_file() and made_of.is_file() and made_of.read_text("utf-8") == source.stem:
+    if path.is_file() and made_of.is_file() and made_of.read_bytes() == source.stem.encode():
         return
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_wav(path, resample(prompts.audio(one.text, one.lang), RATE, PHONE_RATE), PHONE_RATE)
-    made_of.write_text(source.stem, "utf-8")
+    pcm = resample(prompts.audio(one.text, one.lang), RATE, PHONE_RATE)
+    files.write(path, wav_bytes(pcm, PHONE_RATE))
+    files.write(made_of, source.stem)

@@ -23,7 +23,7 @@ from ivr.call.dialogue import prompt_list
 from ivr.content import heldout, versions
 from ivr.content.bundle import Content
 from ivr.core.clock import today
-from ivr.core.errors import ConfigError
+from ivr.core.errors import ConfigError, UsageError
 from ivr.core.ports import free_port
 from ivr.core.settings import Settings
 from ivr.core.yamlfile import Severity
@@ -31,8 +31,8 @@ from ivr.evaluation import nlu
 from ivr.evaluation.hearback import HeardBack, hear_back
 from ivr.evaluation.replay import golden_gate
 from ivr.evaluation.scores import JudgedQuestion, Scores
-from ivr.nlu import remote, training
-from ivr.service import check
+from ivr.nlu import remote, served, training
+from ivr.service import check, content_choice, takeover
 from ivr.speech.engines import choose
 from ivr.speech.prompts import Prompts, open_prompts
 
@@ -55,31 +55,65 @@ def publish(settings: Settings, note: str) -> int:
 
     Returns 0.  Raises PublicationRefused with what to correct.
     """
-    number, draft = versions.snapshot(settings)
-    content = dataclasses.replace(settings, root=draft)
-    try:
-        with _progress() as progress:
-            facts = _steps(settings, content, _Steps(progress))
-        version = versions.keep(settings, number, draft, note, facts)
-    except BaseException:
-        shutil.rmtree(draft, ignore_errors=True)
-        raise
-    told = versions.switch(settings, version.number)
-    training.clean(settings, versions.models(settings.var))
+    with versions.changing(settings):
+        number, draft = versions.snapshot(settings)
+        content = dataclasses.replace(settings, root=draft)
+        try:
+            with _progress() as progress:
+                facts = _steps(settings, content, _Steps(progress))
+            version = versions.keep(settings, number, draft, note, facts)
+        except OSError as error:
+            shutil.rmtree(draft, ignore_errors=True)
+            raise PublicationRefused(f"refused: the files cannot be written ({error})") from None
+        except BaseException:
+            shutil.rmtree(draft, ignore_errors=True)
+            raise
+        try:
+            told = switch(settings, version.number)
+        except BaseException:
+            versions.discard(settings, version.number)
+            raise
+        training.clean(settings, versions.models(settings.var))
     after = "new calls use it" if told else "the service will use it when it starts"
     sys.stderr.write(f"Generation {version.number} is published: {after}\n")
     return 0
 
 
 def rollback(settings: Settings, number: int | None) -> int:
-    """Use an earlier content version; without ``number`` the one before the current.  Returns 0."""
-    now = versions.current(settings)
-    earlier = [item.number for item in versions.listed(settings) if item.number < now]
-    wanted = number if number is not None else max(earlier, default=0)
-    told = versions.switch(settings, wanted)
+    """Use an earlier content version; without ``number`` the one before the current.
+
+    Returns 0.  Raises PublicationRefused or ConfigError where it cannot be used; then nothing has changed.
+    """
+    with versions.changing(settings):
+        now = versions.current(settings)
+        earlier = [item.number for item in versions.listed(settings) if item.number < now]
+        wanted = number if number is not None else max(earlier, default=0)
+        told = switch(settings, wanted)
     name = f"generation {wanted}" if wanted else "the files as they are edited"
-    sys.stderr.write(f"Back to {name}: {'new calls use it' if told else 'from the next start'}\n")
+    after = "new calls use it" if told else "no service runs: from the next start"
+    sys.stderr.write(f"Back to {name}: {after}\n")
     return 0
+
+
+def switch(settings: Settings, number: int) -> bool:
+    """Use version ``number`` (0: the checkout) from the next call on; returns whether a service runs.
+
+    The running service changes ``current`` itself, once the version takes calls.  Without one it is tried as far as
+    a start would need it.  Raises UsageError, ConfigError or PublicationRefused; then ``current`` is as before.
+    """
+    if number and not versions.path(settings, number).is_dir():
+        raise UsageError(f"no generation {number}: see `ivr content list`")
+    if takeover.ask(settings, number):
+        return True
+    wanted = content_choice.of_number(settings, number)
+    content_choice.usable(wanted)
+    if served.model(wanted) is None:
+        raise PublicationRefused("refused: it has no trained model: run make setup")
+    try:
+        versions.point(settings, number)
+    except OSError as error:
+        raise PublicationRefused(f"refused: `current` cannot be written ({error})") from None
+    return False
 
 
 def show(settings: Settings) -> None:
@@ -98,7 +132,7 @@ def show(settings: Settings) -> None:
 def _steps(settings: Settings, content: Settings, steps: _Steps) -> dict[str, Any]:
     """Check, train, evaluate, replay, render and hear back; returns the facts for the manifest."""
     with steps.step("Checking"):
-        findings = check.run(content.root, today(settings))
+        findings = [*check.run(content.root, today(settings)), *check.dialplan(content)]
         wrong = [finding for finding in findings if finding.severity == Severity.ERROR]
         if wrong:
             raise PublicationRefused("refused: the files have errors", wrong)

@@ -1,11 +1,13 @@
-"""`ivr run`: checks the files, starts the service, shows how to call it, and stops at Ctrl-C."""
+"""`ivr run`: starts the service, shows how to call it, and stops at Ctrl-C."""
 
 from __future__ import annotations
 
+import asyncio
 import os
 import sys
 
 from ivr.core import entrypoint
+from ivr.core.processes import cancelled
 from ivr.core.settings import Settings
 from ivr.service.supervisor import Supervisor
 
@@ -13,15 +15,18 @@ from ivr.service.supervisor import Supervisor
 async def run_until_interrupted(settings: Settings) -> None:
     """Run the service until SIGTERM or SIGINT.
 
-    Raises ConfigError with file and line when an edited file is wrong, and SetupError when a part does not start.
-    """
-    from ivr.service import check
+    Nothing that is missing or broken ends it, as long as Asterisk can be started at all.
 
-    check.refuse_errors(settings)
-    stop = entrypoint.stop_on_signals()
-    async with Supervisor(settings, _say).running():
-        _say(how_to_call(settings))
-        await stop.wait()
+    Raises SetupError where Asterisk is not installed, this process is not root, or the instance runs already.
+    """
+    stop = asyncio.create_task(entrypoint.stop_on_signals().wait())
+    async with Supervisor(settings, _say).kept_up() as service:
+        ready = asyncio.create_task(service.ready())
+        await asyncio.wait({stop, ready}, return_when=asyncio.FIRST_COMPLETED)
+        if ready.done():
+            _say(how_to_call(settings))
+            await stop
+        await cancelled(ready)
         _say("Stopping")
 
 

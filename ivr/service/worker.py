@@ -32,7 +32,7 @@ from ivr.content import versions
 from ivr.content.bundle import Content
 from ivr.core import entrypoint, heartbeat, logs
 from ivr.core.audio import silence
-from ivr.core.errors import AriError
+from ivr.core.errors import AriError, RecogniserError
 from ivr.core.events import Stamped
 from ivr.core.settings import Settings
 from ivr.nlu.classifier import IntentClassifier, wait_ready
@@ -52,6 +52,8 @@ log = logging.getLogger(__name__)
 
 CLASSIFIER_S = 30.0
 """Seconds that a new worker waits for a classifier, which starts at the same time; then it takes calls without."""
+RECOGNISER_S = 45.0
+"""Seconds that a new worker waits for the recogniser, which loads at the same time; then it takes calls without."""
 AT_ONCE_S = 0.5
 """A recogniser that is ready within these seconds was running before: this worker replaces one that died.  Its
 predecessor's callers come first, and the voices are loaded ``SETTLED_S`` later."""
@@ -218,12 +220,22 @@ async def work(recogniser_path: Path, classifier_path: Path, settings: Settings)
 
 
 async def _loaded(recogniser: RemoteRecogniser, prompts: Prompts) -> None:
-    """Return when the recogniser is ready; load the voices while it loads its models."""
+    """Return when the recogniser is ready, or has failed; load the voices while it loads its models.
+
+    Without it callers go by keys, until it is there.
+    """
     ready = asyncio.create_task(recogniser.ready())
     waiting = (await asyncio.wait({ready}, timeout=AT_ONCE_S))[1]
     if waiting:
         await prompts.warm_up()
-    await ready
+    try:
+        async with asyncio.timeout(RECOGNISER_S):
+            await ready
+    except (TimeoutError, RecogniserError) as error:
+        log.error(
+            "ALARM: no recogniser (%s); callers go by keys until there is one",
+            str(error) or "it is not ready",
+        )
 
 
 def main() -> int:

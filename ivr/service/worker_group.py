@@ -12,14 +12,15 @@ import contextlib
 import logging
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Coroutine
+from typing import Any
 
 from ivr.asterisk.ari import Ari
 from ivr.asterisk.config import ARI_USER
 from ivr.asterisk.contract import DialplanContext
-from ivr.core.errors import AriError, SetupError
+from ivr.core.errors import AriError, IvrError, SetupError
 from ivr.core.heartbeat import Heartbeat
-from ivr.core.processes import RestartBackoff
+from ivr.core.processes import RestartBackoff, cancelled
 from ivr.core.settings import Settings
 from ivr.core.supervised_process import SupervisedProcess
 from ivr.nlu.remote import serve
@@ -27,17 +28,20 @@ from ivr.nlu.server import RasaServer
 from ivr.service.child_process import END_S, WORKER, begin, liveness
 from ivr.service.classifier_process import ClassifierProcess
 from ivr.service.recogniser_process import RecogniserProcess
+from ivr.service.socket_process import SocketProcess
 
 log = logging.getLogger(__name__)
 
 READY_S = 120.0
 """Seconds until a worker has registered with Asterisk."""
+AGAIN_S = 10.0
+"""Seconds until a part that could not be started at all is tried again."""
 RESTART_MAX_S = 10.0
 """Longest pause in seconds before a worker is started again."""
 
 
 class WorkerGroup:
-    """``start`` it, and end it by ``retire``, after its calls, or by ``stop``, at once.
+    """``supervise`` or ``start`` it, and end it by ``retire``, after its calls, or by ``stop``, at once.
 
     settings: with the root of the content version, and an application name of its own.
     """
@@ -59,42 +63,63 @@ class WorkerGroup:
             on_end=self._hand_over,
             liveness=liveness(WORKER, self._heartbeat),
         )
+        self._rasa = RasaServer(settings)
         self._stack = contextlib.AsyncExitStack()
+        self._ended = False
 
     @property
     def worker_pid(self) -> int:
         """Process id of the newest worker, even when it has ended."""
         return self._worker.last_pid
 
-    async def start(self, say: Callable[[str], None] = log.info) -> None:
-        """Start it and return when it takes calls.
+    def supervise(self) -> None:
+        """Start every process and keep it up, whatever the others do.  Returns at once."""
+        self._keep(self._keep_sockets(), "sockets of the worker group")
+        if not self.settings.rasa_url:
+            self._rasa.supervise()
+            self._stack.push_async_callback(self._rasa.stop)
+        elif self.settings.rasa_workshop_url:
+            self._keep(self._keep_remote_model(), "model of the external Rasa")
 
-        say: shows a person what is being started.
+    async def start(self) -> None:
+        """Start it and return when everything is ready.
 
-        Raises SetupError when it cannot take calls; everything is stopped then.
+        Raises SetupError when a part does not become ready; everything is stopped then.
         """
         try:
             if self.settings.rasa_url and self.settings.rasa_workshop_url:
                 await serve(self.settings)
-            say(f"Starting the receptionist{'' if self.settings.rasa_url else ' and Rasa'}")
             for process in (self.recogniser, self.classifier):
-                self._stack.push_async_callback(process.stop)
-                process.start()
+                self._begin_socket(process)
             self._worker.supervise()  # it loads at the same time, and waits for both
             if not self.settings.rasa_url:
-                await self._stack.enter_async_context(RasaServer(self.settings))
-            await self._ready()
+                self._stack.push_async_callback(self._rasa.stop)
+                await self._rasa.start()
+            await self.ready()
         except BaseException:
             await self.stop()
             raise
 
+    async def ready(self) -> None:
+        """Return when the worker has registered with Asterisk; raises SetupError when it does not in ``READY_S``."""
+        async with self._ari() as ari:
+            deadline = time.monotonic() + READY_S
+            while time.monotonic() < deadline and not self._ended:
+                with contextlib.suppress(AriError):
+                    if await ari.application() is not None:
+                        return
+                await asyncio.sleep(0.1)
+        raise SetupError(f"the worker did not start: see {self.settings.state_dir.log('worker')}")
+
     async def retire(self) -> None:
         """Take no more calls, and end when the running ones are over."""
+        self._ended = True
         await self._worker.retire(signal.SIGUSR1)
         await self._stack.aclose()
 
     async def stop(self) -> None:
         """End now; callers continue in the dialplan."""
+        self._ended = True
         if await self._worker.stop():
             await self.rescue()
         await self._stack.aclose()
@@ -128,16 +153,35 @@ class WorkerGroup:
     async def _hand_over(self) -> None:
         log.error("%d call(s) handed to the dialplan", await self.rescue())
 
-    async def _ready(self) -> None:
-        """Return when the worker has registered with Asterisk; raises SetupError when it does not."""
-        async with self._ari() as ari:
-            deadline = time.monotonic() + READY_S
-            while time.monotonic() < deadline and self._worker.supervised:
-                with contextlib.suppress(AriError):
-                    if await ari.application() is not None:
-                        return
-                await asyncio.sleep(0.1)
-        raise SetupError(f"the worker did not start: see {self.settings.state_dir.log('worker')}")
+    def _keep(self, work: Coroutine[Any, Any, None], name: str) -> None:
+        """Do ``work`` in the background until the group ends."""
+        self._stack.push_async_callback(cancelled, asyncio.create_task(work, name=name))
+
+    def _begin_socket(self, process: SocketProcess) -> None:
+        process.start()
+        self._stack.push_async_callback(process.stop)
+
+    async def _keep_sockets(self) -> None:
+        """Start the processes behind sockets, and then the worker, as soon as there is a place for the sockets."""
+        for process in (self.recogniser, self.classifier):
+            while True:
+                try:
+                    self._begin_socket(process)
+                    break
+                except SetupError as error:
+                    log.error("ALARM: %s; trying again in %g s", error, AGAIN_S)
+                    await asyncio.sleep(AGAIN_S)
+        if not self._ended:
+            self._worker.supervise()
+
+    async def _keep_remote_model(self) -> None:
+        """Make the external Rasa serve this content once it answers; it loads the same model when it restarts."""
+        while True:
+            try:
+                return await serve(self.settings)
+            except IvrError as error:
+                log.error("ALARM: %s; trying again in %g s", error, AGAIN_S)
+            await asyncio.sleep(AGAIN_S)
 
     def _ari(self) -> Ari:
         settings = self.settings

@@ -38,7 +38,7 @@ def test_before_the_first_publication_the_checkout_is_used(office: Settings) -> 
 def test_a_generation_is_used_from_the_switch_on(office: Settings) -> None:
     number = published(office, "first")
     assert versions.root(office) == office.root
-    versions.switch(office, number)
+    versions.point(office, number)
     assert versions.root(office) == versions.path(office, number)
 
 
@@ -66,21 +66,13 @@ def test_a_snapshot_that_was_given_up_leaves_its_number_free(office: Settings) -
 
 
 def test_switching_to_what_is_not_there_changes_nothing(office: Settings) -> None:
-    versions.switch(office, published(office))
+    versions.point(office, published(office))
     with pytest.raises(UsageError, match="no generation 7"):
-        versions.switch(office, 7)
+        versions.point(office, 7)
     assert versions.current(office) == 1
 
 
 def test_back_to_the_files_as_edited(office: Settings) -> None:
-    versions.switch(office, published(office))
-    versions.switch(office, 0)
+    versions.point(office, published(office))
+    versions.point(office, 0)
     assert versions.root(office) == office.root
-
-
-def test_no_service_is_told_when_none_runs(office: Settings) -> None:
-    number = published(office)
-    assert versions.switch(office, number) is False
-    office.state.mkdir(parents=True, exist_ok=True)
-    versions.pid_file(office).write_text("no number", "utf-8")
-    assert versions.tell(office) is False

@@ -31,6 +31,8 @@ PLACES = {
     "pid_file": "run.pid",
     "recogniser_socket": "recogniser",
     "classifier_socket": "classifier",
+    "control_socket": "control",
+    "content_status": "content.json",
     "asterisk_own": "asterisk",
     "own_dialplan": "asterisk/extensions_custom.conf",
     "tls": "tls",

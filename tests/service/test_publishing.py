@@ -95,7 +95,7 @@ def test_a_worse_understanding_is_refused_and_the_broken_questions_named(office:
     number, draft = versions.snapshot(office)
     known = {publishing._key(one): publishing._good(one) for one in before}
     versions.keep(office, number, draft, "", {"outcomes": known})
-    versions.switch(office, number)
+    versions.point(office, number)
     publishing._compare(office, before)
     with pytest.raises(PublicationRefused, match="3 test questions broke") as refusal:
         publishing._compare(office, [judged(f"question {item}", item > 2) for item in range(100)])
@@ -106,5 +106,5 @@ def test_what_broke_may_be_made_good_elsewhere(office: Settings) -> None:
     number, draft = versions.snapshot(office)
     known = {publishing._key(judged(f"question {item}", True)): item != 1 for item in range(100)}
     versions.keep(office, number, draft, "", {"outcomes": known})
-    versions.switch(office, number)
+    versions.point(office, number)
     publishing._compare(office, [judged(f"question {item}", item != 0) for item in range(100)])
