@@ -47,6 +47,7 @@ class ChannelVariable(StrEnum):
     THEN = "IVR_THEN"
     WANTED = "IVR_WANTED"
     ANSWERED = "IVR_ANSWERED"
+    SO_FAR = "IVR_SO_FAR"  # what the dialogue needs again when the caller comes back
     CALLBACK = "CALLBACK"
     CALLBACK_NUMBER = "CALLBACK_NUMBER"
     CALLBACK_LANG = "CALLBACK_LANG"

@@ -191,6 +191,7 @@ class LiveCaller:
             ChannelVariable.TOLD: str(int(target.announced_s)),
             ChannelVariable.THEN: target.fallback or "",
             ChannelVariable.WANTED: str(int(self._wanted_at * 1000)),
+            ChannelVariable.SO_FAR: target.so_far,
             ChannelVariable.ANSWERED: f"{time.time() - self._player.now():.3f}",
         }
         for name, value in variables.items():
@@ -249,7 +250,7 @@ class LiveCaller:
             return CallerReply(key=turn.key)
         if turn.interpretation is None:
             self._note(events.NothingHeard(round(turn.waited_s, 2)))
-            return CallerReply()
+            return CallerReply(heedless_s=turn.heedless_s)
         self._note(turn_events.heard(turn, turn.interpretation, self.lang, self._answer_s, number=number))
         understood = turn_events.understood(turn.interpretation)
         if understood is not None:
@@ -262,4 +263,5 @@ class LiveCaller:
             intent=turn.interpretation.intent,
             urgent=turn.interpretation.urgent,
             spoke=True,
+            heedless_s=turn.heedless_s,
         )

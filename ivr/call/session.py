@@ -125,6 +125,7 @@ class Session:
             await self._dialogue.run()
             return
         self._caller.lang = lang
+        self._dialogue.carry(await self._ari.variable(self._channel_id, ChannelVariable.SO_FAR))
         # their worker has died; with LOST the dialplan has told them so
         if status in (TransferStatus.LEAVING, TransferStatus.LOST):
             await self._dialogue.resumed(apologised=bool(status))

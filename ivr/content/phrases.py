@@ -71,6 +71,8 @@ class Phrase(StrEnum):
     WINDOW_AFTERNOON = "window_afternoon", "day"
     GOODBYE = "goodbye"
     TOO_LONG = "too_long"
+    NOT_FOR_US = "not_for_us"
+    NO_PROGRESS = "no_progress"
     LANGUAGE_WHICH = "language_which"
     LANGUAGE_CHANGED = "language_changed"
     TOPICS = "topics"

@@ -126,6 +126,7 @@ class Decision(Term):
     REPROMPT = "reprompt"
     CONTROL = "control"
     HANDOFF = "handoff"
+    LET_GO = "let-go"  # nobody seems to speak to the service: the call is ended
     FOLLOW = "follow"  # follow.*: an aspect of the running topic, see faq.resolve_follow_up
     SOCIAL = "social"  # greeting, thanks, anyone, insult: no question in it
 

@@ -17,6 +17,7 @@ class CallerTurn:
     start_s, end_s: first and last voiced frame.
     decode_s: seconds that recognition took.
     waited_s: seconds of silence that ended the turn.
+    heedless_s: seconds of speech that began during the prompt or had no pause, or of noise instead of speech.
     span: the audio that was decoded.
     trace: what else the turn depended on.
     """
@@ -27,6 +28,7 @@ class CallerTurn:
     end_s: float = 0.0
     decode_s: float = 0.0
     waited_s: float = 0.0
+    heedless_s: float = 0.0
     span: DecodedSpan = DecodedSpan()
     trace: TurnTrace = TurnTrace()
 

@@ -28,16 +28,19 @@ import contextlib
 import zlib
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
+from itertools import islice
 from typing import Protocol
+
+import numpy as np
 
 from ivr.call.audio.caller_turn import CallerTurn
 from ivr.call.audio.end_of_turn import EndOfTurnPolicy
 from ivr.call.audio.interpretation import Decoding, Interpretation, Interpreter
 from ivr.call.audio.turn_detector import FRAME_S, DetectedTurn, TurnDetector, TurnState
 from ivr.call.audio.turn_trace import TurnTraceBuilder
-from ivr.core.audio import FRAME_BYTES
+from ivr.core.audio import FRAME_BYTES, to_floats
 from ivr.core.errors import RecogniserError
 from ivr.speech.stt import Recogniser, Utterance
 
@@ -57,6 +60,8 @@ KEY_GAP_S = 4.0
 """Seconds after a key of a number within which the next key follows."""
 PARTIAL_FRAMES = 25
 """Frames between two looks at the partial text of a streaming recogniser."""
+LOUD = 0.0056
+"""Root mean square (-45 dBFS) from which a sound without speech is no silence: music, tones, a machine."""
 NO_SOUND = bytes(FRAME_BYTES)
 
 
@@ -188,6 +193,7 @@ class Listener:
                             continue
                         return CallerTurn(
                             waited_s=waited * FRAME_S,
+                            heedless_s=waited * FRAME_S if self._loud(waited) else 0.0,
                             end_s=frame.index * FRAME_S,
                             trace=trace.build(frame.index),
                         )
@@ -200,7 +206,9 @@ class Listener:
                 if turn is None:
                     continue
                 if not self._without_words(turn):
-                    return turn
+                    spoke_s = turn.end_s - turn.start_s
+                    heedless = cut or spoke_s + FRAME_S >= policy.longest_s
+                    return replace(turn, heedless_s=spoke_s) if heedless else turn
                 decoding.drop()
                 decoding, waited = None, 0
                 if cut:
@@ -375,6 +383,11 @@ class Listener:
                 decoding.urgent = seen
         if decoding.partial is None and self._detector.frame % PARTIAL_FRAMES == 0:
             decoding.partial = asyncio.create_task(decoding.glance())
+
+    def _loud(self, count: int) -> bool:
+        """Whether the newest ``count`` frames hold more than the noise of a line."""
+        sound = to_floats(b"".join(islice(reversed(self._audio), count)))
+        return sound.size > 0 and float(np.sqrt(np.mean(sound**2))) > LOUD
 
     def _without_words(self, turn: CallerTurn) -> bool:
         """Whether it was a noise, which then counts as if it had not been."""

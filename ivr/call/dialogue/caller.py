@@ -41,6 +41,7 @@ class CallerReply:
     intent: the meaning; None where nothing understands.
     urgent: whether it holds an emergency word.
     spoke: whether there was speech.
+    heedless_s: seconds of sound that took no notice of the service (``ivr/call/dialogue/progress.py``).
     """
 
     key: str = ""
@@ -50,6 +51,7 @@ class CallerReply:
     intent: Intent | None = None
     urgent: bool = False
     spoke: bool = field(default=False)
+    heedless_s: float = 0.0
 
     @property
     def silent(self) -> bool:
@@ -88,6 +90,10 @@ class Interrupted(Exception):
     def __init__(self, reply: CallerReply) -> None:
         super().__init__("interrupted")
         self.reply = reply
+
+
+class NoProgress(Exception):
+    """The caller has made no progress for too long, or would leave another message without any."""
 
 
 class Caller(Protocol):

@@ -21,6 +21,7 @@ class Greeting:
     caller, content: who calls, and languages and keys.
     phrase: makes prompt parts of phrases.
     is_question: tells whether a reply is a question or an order.
+    heard: takes each reply.
     """
 
     def __init__(
@@ -29,9 +30,10 @@ class Greeting:
         content: Content,
         phrase: PhrasePrompts,
         is_question: Callable[[CallerReply], bool],
+        heard: Callable[[CallerReply], None],
     ) -> None:
         self._caller, self._content, self._phrase = caller, content, phrase
-        self._is_question = is_question
+        self._is_question, self._heard = is_question, heard
 
     async def run(self) -> CallerReply | None:
         """Return what a caller has asked instead of choosing a language, or None."""
@@ -39,6 +41,7 @@ class Greeting:
         menu = [self._phrase(Phrase.WELCOME, order[0]), *(self._menu_line(lang) for lang in order)]
         for _ in range(MENU_ROUNDS):
             reply = await self._caller.ask(*menu, langs=order)
+            self._heard(reply)
             if self._content.callflow.recording.refused_by(reply.key):
                 await self._caller.refuse_recording()
             if reply.key == self._content.callflow.keys.person:

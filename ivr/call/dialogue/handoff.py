@@ -40,6 +40,7 @@ class TransferTarget:
     announced_s: seconds of waiting that were announced; 0: none.
     priority: their place before others in the queue; 0: behind them.
     fallback: a second destination, for when ``target`` does not answer.
+    so_far: what the dialogue needs again when the caller comes back.
     """
 
     target: TransferDestination
@@ -49,6 +50,7 @@ class TransferTarget:
     announced_s: float = 0.0
     priority: int = 0
     fallback: TransferDestination | None = None
+    so_far: str = ""
 
     @property
     def queue(self) -> str:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from ivr.call.dialogue import handoff
 from ivr.call.dialogue.answers import Answers
 from ivr.call.dialogue.callback import CallbackContext, CallbackFlow
-from ivr.call.dialogue.caller import Caller, CallerReply, Interrupted, PromptPart
+from ivr.call.dialogue.caller import Caller, CallerReply, Interrupted, NoProgress, PromptPart
 from ivr.call.dialogue.dtmf_menu import key_menu
 from ivr.call.dialogue.greeting import MENU_ROUNDS
 from ivr.call.dialogue.language import choose
 from ivr.call.dialogue.phrase_prompts import PhrasePrompts
 from ivr.call.dialogue.policy import DialoguePolicy
+from ivr.call.dialogue.progress import Progress
 from ivr.call.dialogue.transfer import Transfer, TransferReason
 from ivr.call.dialogue.voicemail import leave_message
 from ivr.content.bundle import Content
@@ -27,6 +28,10 @@ CHOSEN = 0.2
 """Certainty from which a reply to "which of the two?" chooses one of them."""
 QUESTIONS = (Decision.ANSWER, Decision.CONFIRM, Decision.EITHER, Decision.CONTROL)
 """Decisions on replies that are a question or an order."""
+WAYS_ON = (ControlIntent.HUMAN, ControlIntent.VOICEMAIL, ControlIntent.CALLBACK)
+"""Orders that are progress."""
+NO_PROGRESS = "no-progress"
+"""The intent of ``Decision.LET_GO``."""
 
 Prompt = tuple[PromptPart, ...]
 """What is said next."""
@@ -43,6 +48,7 @@ class Responses:
     recogniser_failures: failures since the last answer.
     offered_human: whether a person or the voicemail was offered.
     was_served: whether the caller has talked to an adviser.
+    progress: whether the conversation leads anywhere.
     """
 
     def __init__(
@@ -54,6 +60,7 @@ class Responses:
         self.offered_human = self.was_served = False
         self._caller, self._content, self._phrase, self._policy = caller, content, phrase, policy
         self._answers = Answers(caller, content)
+        self.progress = Progress(lambda: caller.with_us_s, content.callflow.limits.progress_s)
         self._emergency: PersonReason | None = None
         self._reprompts = 0  # consecutive replies that were not understood
         self._silences = 0  # consecutive questions without a reply
@@ -70,15 +77,21 @@ class Responses:
     async def respond(self, reply: CallerReply) -> Prompt:
         """Return what to say next to ``reply``.
 
-        Raises what ends the conversation, and Interrupted on a barge-in.
+        Raises what ends the conversation, Interrupted on a barge-in, and NoProgress.
         """
+        self.progress.heard(reply)
         if reply.silent:
             return await self._nothing_heard()
         self._silences = 0
-        if reply.urgent:
+        if reply.urgent and not (reply.heedless_s and self.progress.doubts_emergencies):
             lost_child = handoff.is_about_a_child(reply.text)
             self._emergency = PersonReason.LOST_CHILD if lost_child else PersonReason.URGENT
             return await self._emergency_number()
+        if not self._leads_on(reply):
+            if self.progress.exhausted:
+                raise NoProgress
+            if self.progress.doubtful:
+                return self._in_doubt()
         if reply.key:
             return await self._pressed(reply.key)
         if reply.text and reply.intent is None:  # nothing understands
@@ -114,6 +127,7 @@ class Responses:
         """The answer of today, and whether there is anything else."""
         self._reprompts = self.recogniser_failures = 0
         self.answered += 1
+        self.progress.answered(intent)
         return (*self._answers.give(intent), self._phrase(Phrase.ANYTHING_ELSE))
 
     async def _emergency_number(self) -> Prompt:
@@ -166,10 +180,24 @@ class Responses:
         """Ask again; after too many silences a person, or goodbye if the caller was answered or offered one."""
         self._silences += 1
         if self._silences > self._content.callflow.limits.silences:
+            if self.progress.doubtful:
+                return self._in_doubt()
             if self.answered or self.offered_human:
                 await self.goodbye()
             return await self._person(PersonReason.SILENCE)
         return (self._phrase(Phrase.NO_INPUT if self._silences == 1 else Phrase.STILL_THERE),)
+
+    def _leads_on(self, reply: CallerReply) -> bool:
+        """Whether ``reply`` is the key of an order that is progress, or is understood and not heedless."""
+        if reply.key:
+            return self._content.callflow.keys.intents.get(reply.key) in WAYS_ON
+        return not reply.heedless_s and self.verdict(reply).decision in (Decision.ANSWER, Decision.CONTROL)
+
+    def _in_doubt(self) -> Prompt:
+        """Ask for a short sentence or a key: what is heard seems not to be meant for the service."""
+        callflow, lang = self._content.callflow, self._caller.lang
+        key = self._content.key_words(callflow.keys.person, lang)
+        return (self._phrase(Phrase.NOT_FOR_US), self._phrase(Phrase.PERSON_LINE, key=key))
 
     # keys and orders
 
@@ -181,8 +209,10 @@ class Responses:
         order = self._content.callflow.keys.intents.get(key)
         if order is not None:
             await self._caller.decided(Decision.CONTROL, order)
-            person = order is ControlIntent.HUMAN
-            return await (self._person(PersonReason.KEY) if person else self._control(order))
+            if order is ControlIntent.HUMAN:
+                self.progress.made()
+                return await self._person(PersonReason.KEY)
+            return await self._control(order)
         lang = self._content.callflow.language_of_key(key)
         if lang is None or lang == self._caller.lang:
             return (self._phrase(Phrase.HOW_CAN_I_HELP),)
@@ -191,6 +221,8 @@ class Responses:
     async def _control(self, intent: str, text: str = "") -> Prompt:
         """Carry out a ControlIntent; ``text``: the words of the order."""
         self._reprompts = 0
+        if intent in WAYS_ON:
+            self.progress.made()
         match intent:
             case ControlIntent.HUMAN:
                 return await self._person()
@@ -268,7 +300,7 @@ class Responses:
         self._caller.wants_person(why)
         self._reprompts = self._silences = 0
         self.offered_human = True
-        await self._transfer(TransferReason(why, self._topic, self._priority())).run()
+        await self._transfer(why, self._priority()).run()
         return await self.message()
 
     async def fallback_phone(self) -> None:
@@ -278,9 +310,10 @@ class Responses:
         """
         if handoff.fallback_phones(self._content.callflow, self._content.now()):
             self._caller.wants_person(PersonReason.ASKED)  # the queue log has ended the first wait
-            await self._transfer(TransferReason(PersonReason.ASKED, self._topic)).to_fallback_phone()
+            await self._transfer(PersonReason.ASKED).to_fallback_phone()
 
-    def _transfer(self, reason: TransferReason) -> Transfer:
+    def _transfer(self, why: PersonReason, priority: int = 0) -> Transfer:
+        reason = TransferReason(why, self._topic, priority, self.progress.write())
         return Transfer(self._caller, self._content, self._phrase, self.tell, reason)
 
     def _priority(self) -> int:
@@ -290,9 +323,15 @@ class Responses:
         return handoff.CUT_OFF_PRIORITY if self.was_served else 0
 
     async def message(self, intro: Phrase = Phrase.VOICEMAIL_INTRO) -> Prompt:
-        """Take a message after the phrase ``intro`` and return what to say next."""
-        keys = self._content.callflow.voicemail.keys
-        left = await leave_message(self._caller, self._phrase, keys, intro)
+        """Take a message after the phrase ``intro`` and return what to say next.
+
+        Raises NoProgress where there is a message already, and no progress after it.
+        """
+        if not self.progress.may_record:
+            raise NoProgress
+        with self.progress.recording():
+            keys = self._content.callflow.voicemail.keys
+            left = await leave_message(self._caller, self._phrase, keys, intro)
         self.answered += left.sent
         if left.reply is not None:
             return await self.respond(left.reply)
@@ -306,11 +345,19 @@ class Responses:
             return await self.respond(result.reply)
         if result.agreed:
             self.answered += 1
+            self.progress.made()
             return (self._phrase(Phrase.ANYTHING_ELSE),)
         if not result.lead:
             return await self.message(Phrase.CALLBACK_INTRO)
         await self.tell(self._phrase(result.lead))
         return await self.message()
+
+    async def let_go(self) -> Prompt:
+        """End the call of somebody who makes no progress, whatever is heard meanwhile; raises CallerGone."""
+        await self._caller.decided(Decision.LET_GO, NO_PROGRESS)
+        await self._caller.say(self._phrase(Phrase.NO_PROGRESS))
+        await self._caller.hang_up()
+        return ()
 
     async def goodbye(self, *before: Phrase) -> None:
         """Say goodbye and hang up, unless the caller has another question; ``before``: phrases to say first."""

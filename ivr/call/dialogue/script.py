@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Awaitable
 
 from ivr.call.dialogue import handoff
-from ivr.call.dialogue.caller import Caller, CallerReply, Interrupted
+from ivr.call.dialogue.caller import Caller, CallerReply, Interrupted, NoProgress
 from ivr.call.dialogue.greeting import Greeting
 from ivr.call.dialogue.phrase_prompts import PhrasePrompts
 from ivr.call.dialogue.policy import DialoguePolicy, gate_policy
@@ -44,8 +44,14 @@ class Dialogue:
         """Serve a new call, from the greeting to its end."""
         await self._serve(self._begin())
 
+    def carry(self, so_far: str) -> None:
+        """Continue an earlier conversation of the same call; ``so_far``: as in its ``TransferTarget``."""
+        self._responses.progress.carry(so_far)
+
     async def returned(self, status: TransferStatus) -> None:
         """Serve a caller whom the dialplan gives back with ``status``."""
+        if status in (TransferStatus.SERVED, TransferStatus.CALLBACK, TransferStatus.MESSAGE):
+            self._responses.progress.made()
         self._responses.offered_human = True
         await self._serve(self._welcome_back(status))
 
@@ -56,7 +62,13 @@ class Dialogue:
     # the beginning
 
     async def _begin(self) -> Prompt:
-        greeting = Greeting(self._caller, self._content, self._phrase, self._responses.is_question)
+        greeting = Greeting(
+            self._caller,
+            self._content,
+            self._phrase,
+            self._responses.is_question,
+            self._responses.progress.heard,
+        )
         return await self._open(await greeting.run())
 
     async def _open(self, reply: CallerReply | None) -> Prompt:
@@ -121,12 +133,17 @@ class Dialogue:
         while True:
             try:
                 prompt = await coming
-                if self._caller.with_us_s > self._content.callflow.limits.call_s:
+                if self._responses.progress.exhausted:
+                    raise NoProgress
+                if self._responses.progress.total_s > self._content.callflow.limits.call_s:
                     await self._caller.say(*(part for part in prompt if part.key != Phrase.ANYTHING_ELSE))
                     await self._responses.goodbye(Phrase.TOO_LONG)
                 reply = await self._caller.ask(*prompt)
             except Interrupted as interrupted:
                 reply = interrupted.reply
+            except NoProgress:
+                coming = self._responses.let_go()
+                continue
             except RecogniserError:
                 self._responses.recogniser_failures += 1
                 if self._responses.recogniser_failures > FAILURES:

@@ -23,11 +23,13 @@ class TransferReason:
 
     why: the reason.  topic: the intent they asked about, or empty.
     priority: their place before others in the queue; 0: behind them.
+    so_far: what the dialogue needs again when the caller comes back.
     """
 
     why: PersonReason
     topic: str = ""
     priority: int = 0
+    so_far: str = ""
 
 
 class Transfer:
@@ -74,6 +76,7 @@ class Transfer:
                     self._reason.why,
                     self._reason.topic,
                     fallback=phones[1] if phones[1:] else None,
+                    so_far=self._reason.so_far,
                 )
             )
 
@@ -93,6 +96,7 @@ class Transfer:
                 reason.topic,
                 announced_s,
                 reason.priority,
+                so_far=reason.so_far,
             )
         )
 

@@ -13,7 +13,7 @@ from ivr.core.vocabulary import Decision
 from ivr.nlu.gate import ACTS
 from ivr.store.rows import SpokenTurn, StoredLabel
 
-DECLINED = (Decision.REPROMPT, Decision.HANDOFF, "")
+DECLINED = (Decision.REPROMPT, Decision.HANDOFF, Decision.LET_GO, "")
 
 
 @dataclass(frozen=True)

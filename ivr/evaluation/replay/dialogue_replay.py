@@ -159,7 +159,7 @@ class _RecordedCaller:
 
     @property
     def with_us_s(self) -> float:
-        """Always 0: a replay ignores the limit on the length of a call."""
+        """Always 0: a replay ignores the limits on the length of a call and on the time without progress."""
         return 0.0
 
     @property

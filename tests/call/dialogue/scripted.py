@@ -277,11 +277,15 @@ async def call(
     raise AssertionError("the conversation just stopped")
 
 
-async def back_from_adviser(status: str, *turns: Turn, lang: str = "fr", at: Content | None = None) -> Story:
-    """Run a call that the dialplan gives back with this status."""
+async def back_from_adviser(
+    status: str, *turns: Turn, lang: str = "fr", at: Content | None = None, so_far: str = ""
+) -> Story:
+    """Run a call that the dialplan gives back with this status; ``so_far``: from its earlier conversation."""
     caller = ScriptedCaller(turns, lang=lang)
+    dialogue = Dialogue(caller, at or make_content())
+    dialogue.carry(so_far)
     try:
-        await Dialogue(caller, at or make_content()).returned(status)
+        await dialogue.returned(status)
     except CallEnded:
         return caller.story
     raise AssertionError("the conversation just stopped")
