@@ -5,12 +5,11 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import json
-import statistics
 import sys
 import tempfile
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
@@ -47,34 +46,57 @@ PARTS = {
 """Part of the service -> text in its command line."""
 
 
-@dataclass
 class Cost:
-    """Samples of each part's processor time (shares of one core) and memory (MB), one a second."""
+    """Processor time and memory of each part of the service: all processes below this one.
 
-    cpu: dict[str, list[float]] = field(default_factory=dict)
-    memory: dict[str, list[float]] = field(default_factory=dict)
+    pbx: a text in the command line of the service's Asterisk, unlike that of the callers' Asterisk.
 
-    async def watch(self, pbx: str) -> None:
-        """Sample until cancelled.
+    memory: the largest memory of each part, in MB.
+    """
 
-        ``pbx`` is a text in the command line of the service's Asterisk, unlike that of the callers' Asterisk.
-        """
-        known: dict[int, psutil.Process] = {}
+    def __init__(self, pbx: str) -> None:
+        self.memory: dict[str, float] = {}
+        self._pbx = pbx
+        self._known: dict[psutil.Process, str] = {}  # the part of each process
+        self._used_s: dict[psutil.Process, float] = {}  # user and system time up to the latest sample
+        self._before_s: dict[psutil.Process, float] = {}  # the same at the first sample
+        self._since = 0.0
+
+    async def watch(self) -> None:
+        """Sample until cancelled."""
         while True:
-            await asyncio.to_thread(self._sample_all, known, pbx)  # it reads all of /proc
+            await asyncio.to_thread(self.sample)  # it reads all of /proc
             await asyncio.sleep(SAMPLE_S)
 
-    def _sample_all(self, known: dict[int, psutil.Process], pbx: str) -> None:
+    def sample(self) -> None:
+        """Read all processes; the first sample begins the measurement."""
+        first, self._since = not self._since, self._since or time.monotonic()
         for process in psutil.Process().children(recursive=True):
-            self._sample(known.setdefault(process.pid, process), pbx)
+            try:
+                self._read(process, first=first)
+            except psutil.Error:
+                continue  # it has just ended
 
-    def _sample(self, process: psutil.Process, pbx: str) -> None:
-        try:
-            part = _part(" ".join(process.cmdline()), pbx)
-            self.cpu.setdefault(part, []).append(process.cpu_percent() / 100)
-            self.memory.setdefault(part, []).append(process.memory_info().rss / 1e6)
-        except psutil.Error:
-            return  # it has just ended
+    def seconds(self) -> dict[str, float]:
+        """Return the processor time of each part since the first sample, in seconds."""
+        used: dict[str, float] = {}
+        for process, part in self._known.items():
+            used[part] = used.get(part, 0.0) + self._used_s[process] - self._before_s[process]
+        return used
+
+    def mean(self) -> dict[str, float]:
+        """Return the mean of it in cores: processor seconds a second."""
+        length_s = time.monotonic() - self._since
+        return {part: seconds / length_s for part, seconds in self.seconds().items()}
+
+    def _read(self, process: psutil.Process, *, first: bool) -> None:
+        times = process.cpu_times()
+        if process not in self._known:
+            self._known[process] = _part(" ".join(process.cmdline()), self._pbx)
+            self._before_s[process] = times.user + times.system if first else 0.0
+        part = self._known[process]
+        self._used_s[process] = times.user + times.system
+        self.memory[part] = max(self.memory.get(part, 0.0), process.memory_info().rss / 1e6)
 
 
 @dataclass(frozen=True)
@@ -85,7 +107,7 @@ class LoadFigures:
     failed: calls that were not answered, or in which a question was not answered.
     answers, greeting: seconds that callers waited.
     gaps, longest_gap: number of gaps inside the service's speech, and the longest in seconds.
-    cpu: median processor time of each part, in shares of one core.
+    cpu: mean processor time of each part over the whole run, in cores.
     memory: largest memory of each part, in MB.
     """
 
@@ -111,23 +133,24 @@ async def load(settings: Settings, callers: int, minutes: float, *, as_json: boo
     settings = dataclasses.replace(
         own_instance(settings, "bench"), places=2 * callers, late_ms=round(LONGEST_CALL_S * 1000)
     )
-    console, cost = Console(stderr=True), Cost()
+    console, cost = Console(stderr=True), Cost(settings.pbx_inside)
     await asyncio.to_thread(system.add, (TCPDUMP,), Task(TCPDUMP, lambda share, text: None))
     with tempfile.TemporaryDirectory(prefix="accueil-load-") as folder:
         async with (
             service_and_phone(settings, console) as phone,
             phone.capture(Path(folder) / "rtp") as capture,
         ):
-            watching = asyncio.create_task(cost.watch(settings.pbx_inside))
+            watching = asyncio.create_task(cost.watch())
             end = time.monotonic() + minutes * 60
             console.print(f"{callers} callers for {minutes:g} minutes")
             loops = [_call_repeatedly(settings, phone, number, callers, end) for number in range(callers)]
             placed = [call for calls in await asyncio.gather(*loops) for call in calls]
             watching.cancel()
+            cpu = cost.mean()
         reports = measure_calls(
             placed, capture
         )  # after the load: it would take processor time from the calls
-    figures = _figures(reports, cost)
+    figures = _figures(reports, cpu, cost.memory)
     _print(figures, callers, as_json=as_json)
     return 1 if figures.failed else 0
 
@@ -144,7 +167,7 @@ async def _call_repeatedly(
     return placed
 
 
-def _figures(reports: Sequence[CallReport], cost: Cost) -> LoadFigures:
+def _figures(reports: Sequence[CallReport], cpu: dict[str, float], memory: dict[str, float]) -> LoadFigures:
     answers = [turn.mouth_to_ear_s for report in reports for turn in report.analysis.turns]
     greetings = [report.analysis.greeting_s for report in reports]
     gaps = [length for report in reports for length in heard_gaps(report)]
@@ -155,8 +178,8 @@ def _figures(reports: Sequence[CallReport], cost: Cost) -> LoadFigures:
         greeting=Percentiles.of([wait for wait in greetings if wait is not None]),
         gaps=len(gaps),
         longest_gap=round(max(gaps, default=0.0), 3),
-        cpu={part: round(statistics.median(samples), 2) for part, samples in cost.cpu.items()},
-        memory={part: round(max(samples)) for part, samples in cost.memory.items()},
+        cpu={part: round(cores, 3) for part, cores in cpu.items()},
+        memory={part: round(largest) for part, largest in memory.items()},
     )
 
 
@@ -202,6 +225,7 @@ def _print(figures: LoadFigures, callers: int, *, as_json: bool) -> None:
     for part in sorted(figures.cpu):
         each = figures.cpu[part] / callers * 100
         write(
-            f"{part:13} {figures.cpu[part]:.2f} cores ({each:.1f} % a call), {figures.memory[part]:.0f} MB\n"
+            f"{part:13} {figures.cpu[part]:.3f} cores ({each:.2f} % a call), {figures.memory[part]:.0f} MB\n"
         )
+    write(f"{'together':13} {sum(figures.cpu.values()):.3f} cores\n")
     write(f"on {machine()}\n")
