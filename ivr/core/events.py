@@ -315,8 +315,8 @@ class CallFinished(Event):
 class RecordingKept(Event):
     """The stereo recording of a call (left: caller, right: service), ``file`` relative to the state folder.
 
-    ``ear``: beside it, what our ear got of the caller, and how many frames of it in each part of the call, by the
-    ``seq`` of its call-started (``1795318814000000000+1500``); empty where nothing listened.
+    ``ear``: the capture beside it holds what the listener got of the caller.  Of each part of the call, this is the
+    ``seq`` of its call-started and the number of frames (``1795318814000000000+1500``); empty where nothing listened.
     """
 
     kind: ClassVar[str] = "recording-kept"

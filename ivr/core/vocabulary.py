@@ -59,7 +59,6 @@ class LanguageSource(Term):
     VOICE = "voice"  # the caller named it
     QUESTION = "question"  # the caller asked a question in it
     DEFAULT = "default"  # the caller said nothing
-    PREFIX = "prefix"  # the country of the caller's number
 
 
 class PersonReason(Term):

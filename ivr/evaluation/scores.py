@@ -48,10 +48,14 @@ class JudgedQuestion:
 class Scores:
     """Shares from 0 to 1.
 
-    Of questions in scope: ``right`` (the right intent, at once or after "did you mean ...?"), ``at_once`` (right
-    and without asking), ``first`` (the model's best guess is right, whatever the gate does).  Of those out of
-    scope: ``declined`` ("pardon?") and ``not_answered`` (declined, or asked back).  ``wrong``: of all questions,
-    those that a wrong answer or order would follow at once.
+    Of questions in scope:
+
+    right: the right intent, at once or after "did you mean ...?".
+    at_once: the right intent, without asking.
+    first: the model's best guess is right, whatever the gate does.
+
+    Of questions out of scope: ``declined`` ("pardon?") and ``not_answered`` (declined, or asked back).  Of all
+    questions ``wrong``: a wrong answer or order would follow at once.
     """
 
     lang: str

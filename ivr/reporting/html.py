@@ -1,7 +1,7 @@
 """HTML pages that commands write, rendered from the Jinja2 templates in ``templates/``.
 
 A page is one file without scripts that fetches nothing.  It can be read on a telephone (wide tables scroll, charts
-shrink), in dark mode, on paper, and with a screen reader (each chart is an image whose label holds the numbers).
+shrink), in dark mode and on paper.  For a screen reader, each chart is an image whose label holds the numbers.
 """
 
 from __future__ import annotations

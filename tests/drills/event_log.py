@@ -62,6 +62,10 @@ class EventLog:
         found = [stamped for call_id in calls for stamped in self._events[call_id].values()]
         return sorted(found, key=lambda stamped: stamped.seq)
 
+    def stories(self) -> list[list[events.Stamped]]:
+        """The events of every call, in order."""
+        return [[story[seq] for seq in sorted(story)] for story in self._events.values()]
+
     def messages(self) -> list[MessageRow]:
         """All messages in the store."""
         return queries.all_messages(self._store)

@@ -24,11 +24,10 @@ Time is counted in frames, however late this machine processes them.  A turn dep
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import zlib
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from itertools import islice
 from typing import Protocol
@@ -37,6 +36,7 @@ import numpy as np
 
 from ivr.call.audio.caller_turn import CallerTurn
 from ivr.call.audio.end_of_turn import EndOfTurnPolicy
+from ivr.call.audio.frame_queue import Frame, FrameQueue
 from ivr.call.audio.interpretation import Decoding, Interpretation, Interpreter
 from ivr.call.audio.turn_detector import FRAME_S, DetectedTurn, TurnDetector, TurnState
 from ivr.call.audio.turn_trace import TurnTraceBuilder
@@ -92,20 +92,6 @@ class VoiceActivity(Protocol):
         """
 
 
-@dataclass(slots=True)
-class _Frame:
-    """A frame by its number, or a key or the end of a decode after that frame.
-
-    speaking: whether a prompt was played.  voice: probability of voice, None until it is known.
-    """
-
-    index: int
-    speaking: bool = False
-    key: str = ""
-    decoded: bool = False
-    voice: float | None = None
-
-
 class Listener:
     """Listens to one caller.  The leg feeds ``hear`` and ``key``; the conversation calls ``listen``.
 
@@ -122,8 +108,8 @@ class Listener:
         self._audio: deque[bytes] = deque(maxlen=HISTORY_FRAMES)
         self._rest = b""
         self._received = 0  # frames
-        self._unseen: deque[_Frame] = deque()  # frames without a result of the VAD, and what came after them
-        self._frames: asyncio.Queue[_Frame] = asyncio.Queue(HISTORY_FRAMES)
+        self._unseen: deque[Frame] = deque()  # frames without a result of the VAD, and what came after them
+        self._frames = FrameQueue(HISTORY_FRAMES)
         self._last_turn: tuple[int, int] | None = None  # first and last voiced frame of the turn before
 
     @property
@@ -143,13 +129,13 @@ class Listener:
             audio, self._rest = self._rest[:FRAME_BYTES], self._rest[FRAME_BYTES:]
             self._audio.append(audio)
             self._received += 1
-            frame = _Frame(self._received, self._player.speaking)
+            frame = Frame(self._received, self._player.speaking)
             self._unseen.append(frame)
             self._vad.look(audio, partial(self._seen, frame))
 
     def key(self, digit: str) -> None:
         """Take a key: one of ``0``-``9``, ``*`` and ``#``."""
-        pressed = _Frame(self._received, key=digit)
+        pressed = Frame(self._received, key=digit)
         self._unseen.append(pressed)
         self._seen(pressed, 0.0)
 
@@ -217,7 +203,7 @@ class Listener:
             if decoding is not None:
                 decoding.drop()
 
-    async def _pressed(self, frame: _Frame, trace: TurnTraceBuilder) -> CallerTurn:
+    async def _pressed(self, frame: Frame, trace: TurnTraceBuilder) -> CallerTurn:
         """End the turn with a key; speech before it is forgotten."""
         await self._player.flush()
         self._detector.reset()
@@ -261,26 +247,19 @@ class Listener:
         self._detector.frame = self._received
         self._last_turn = None
         self._unseen.clear()
-        with contextlib.suppress(asyncio.QueueEmpty):
-            while True:
-                self._frames.get_nowait()
+        self._frames.clear()
 
-    def _seen(self, frame: _Frame, voice: float) -> None:
+    def _seen(self, frame: Frame, voice: float) -> None:
         """The result of the VAD for one frame.  Frames go on in the order in which they came."""
         frame.voice = voice
         while self._unseen and self._unseen[0].voice is not None:
-            self._put(self._unseen.popleft())
+            self._frames.put(self._unseen.popleft())
 
     def _decoded(self) -> None:
         """A decode has ended: its result does not wait for the next frame."""
-        self._put(_Frame(self._detector.frame, decoded=True))
+        self._frames.put(Frame(self._detector.frame, decoded=True))
 
-    def _put(self, frame: _Frame) -> None:
-        if self._frames.full():  # nothing has listened for 32 s: the oldest frame goes
-            self._frames.get_nowait()
-        self._frames.put_nowait(frame)
-
-    def _step(self, frame: _Frame, trace: TurnTraceBuilder) -> DetectedTurn | None:
+    def _step(self, frame: Frame, trace: TurnTraceBuilder) -> DetectedTurn | None:
         """Feed the detector, in the order of frames; the end of a decode is no frame."""
         if frame.decoded:
             return None

@@ -3,8 +3,8 @@
 A television, hold music or another machine can hold a call for hours.  Two rules limit it:
 
 Progress
-    A caller makes progress with a question that is answered for the first time, an emergency, a callback that is
-    agreed on, a talk with an adviser, and an order for a person, a callback or a message.  Without progress for
+    A question that is answered for the first time is progress; so are an emergency, an agreed callback and a talk
+    with an adviser.  An order for a person, a callback or a message is progress, too.  Without progress for
     ``limits.progress_s`` seconds the service ends the call, and it takes one message at most.
 
 Doubt

@@ -1,6 +1,6 @@
 """Leads today's dialogue to any turn of a recorded call, to see its outcome there.
 
-Up to the target turn the dialogue receives the recorded replies and verdicts, so a decision that differs today does
+Up to the target turn the dialogue receives the recorded replies and verdicts.  So a decision that differs today does
 not turn the rest of the call into another conversation.  From there on it is free, until it asks its next question
 or lets the caller go.  A dialogue costs microseconds: each turn gets a new one.
 """
