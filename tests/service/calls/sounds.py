@@ -151,17 +151,32 @@ async def share_of(wanted: bytes, heard: bytes, piece_s: float = PIECE_S) -> flo
 def _share_of(wanted: bytes, heard: bytes, piece_s: float) -> float:
     pieces = [cut(wanted, at * piece_s, (at + 1) * piece_s) for at in range(int(seconds(wanted) / piece_s))]
     loud = [piece for piece in pieces if sounds_between(piece, 0, piece_s) > piece_s / 2]
-    found = [_presence(piece, heard) > PRESENT for piece in loud]
-    return sum(found) / len(found) if found else 0.0
-
-
-def _presence(wanted: bytes, heard: bytes) -> float:
-    """How surely one sound is part of another, whatever its loudness: 0 to 1, by correlation."""
-    needle, hay = to_floats(wanted).astype(np.float64), to_floats(heard).astype(np.float64)
-    if not needle.any() or hay.size < needle.size:
+    if not loud:
         return 0.0
-    size = 1 << (hay.size + needle.size - 1).bit_length()
-    product = np.fft.irfft(np.fft.rfft(hay, size) * np.conj(np.fft.rfft(needle, size)), size)
+    presence = _presence(loud, heard, round(piece_s * RATE))
+    return float(np.count_nonzero(presence > PRESENT)) / len(loud)
+
+
+def _presence(pieces: Sequence[bytes], heard: bytes, length: int) -> np.ndarray:
+    """How surely each piece of ``length`` samples is part of ``heard``, at any loudness: 0 to 1, by correlation.
+
+    The sound is cut into blocks that overlap by one piece; their spectra serve all pieces (overlap-save).
+    """
+    hay = to_floats(heard).astype(np.float64)
+    if hay.size < length:
+        return np.zeros(len(pieces))
+    block, step = 8 * length, 7 * length
+    places = hay.size - length + 1
+    blocks = -(-places // step)
+    padded = np.concatenate((hay, np.zeros(blocks * step + block - hay.size)))
+    spectra = np.fft.rfft(
+        np.lib.stride_tricks.sliding_window_view(padded, block)[: blocks * step : step], axis=1
+    )
     energy = np.concatenate(([0.0], np.cumsum(hay**2)))
-    windows = np.sqrt(np.maximum(energy[needle.size :] - energy[: -needle.size], 1e-9))
-    return float((np.abs(product[: windows.size]) / windows).max() / np.sqrt((needle**2).sum()))
+    windows = np.sqrt(np.maximum(energy[length:] - energy[:-length], 1e-9))
+    found = []
+    for piece in pieces:
+        needle = to_floats(piece).astype(np.float64)
+        product = np.fft.irfft(spectra * np.conj(np.fft.rfft(needle, block)), block, axis=1)[:, :step].ravel()
+        found.append((np.abs(product[:places]) / windows).max() / np.sqrt((needle**2).sum()))
+    return np.asarray(found)
