@@ -6,8 +6,8 @@ ready: a 90 s call takes milliseconds.  Such tests use no sockets, except with `
 polls them briefly before each jump.
 
 ``make test`` runs the folders side by side (pytest-xdist).  A folder's tests stay in one process, because they share
-engines and services.  Real calls run first, in a process of their own with normal priority.  The other processes have
-a lower priority, because a late process is audible in a call.
+engines and services.  Real calls run first, in a process of their own.  Tests without real audio have a lower
+priority, because a late process is audible in a call.
 """
 
 from __future__ import annotations
@@ -54,12 +54,15 @@ hypothesis.settings.load_profile("accueil")
 CALLS = "service/calls"
 LONGEST_FIRST = (CALLS, "asterisk", "speech", "console", "nlu", "evaluation")
 """Folders in the order in which processes take them; the other folders follow."""
+REAL_TIME = (CALLS, "asterisk", "simulator")
+"""Folders whose tests hear real audio."""
 OTHERS_NICE = 19
-"""nice(2) value of the processes without real calls."""
+"""nice(2) value of a process while it runs the tests of other folders."""
 
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "virtual_time(sockets=False): run the coroutine on a clock that jumps")
+    config.addinivalue_line("markers", "slow: takes long without a telephone; not in the fast half")
     config.addinivalue_line("markers", "asterisk: needs root and the private Asterisk; runs real calls")
 
 
@@ -99,8 +102,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    if is_parallel(item.config) and folder_of(item.nodeid) != CALLS and os.nice(0) == 0:
-        os.nice(OTHERS_NICE)
+    if is_parallel(item.config):
+        os.setpriority(os.PRIO_PROCESS, 0, 0 if folder_of(item.nodeid) in REAL_TIME else OTHERS_NICE)
 
 
 @pytest.fixture(scope="session")
