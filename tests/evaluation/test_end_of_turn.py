@@ -5,12 +5,16 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 
+import pytest
+
 from ivr.call.audio.end_of_turn import EndOfTurnPolicy
 from ivr.content.heldout import HeldOutQuestion
 from ivr.core.settings import Settings
 from ivr.evaluation import end_of_turn
 from ivr.evaluation.replay.engines import ReplayEngines
 from tests.fakes.rasa import FakeRasa
+
+pytestmark = pytest.mark.slow
 
 QUESTION = "How much are tickets for the Eiffel Tower?"
 

@@ -23,6 +23,8 @@ from ivr.nlu.server import RasaServer
 from ivr.service.classifier_process import ClassifierProcess
 from tests.conftest import ROOT, Resident, free_ports, fresh_settings
 
+pytestmark = pytest.mark.slow
+
 ADAPTERS = ("rasa", "local", "model", "both")
 """Rasa over HTTP; the classifier process at its socket; its model in this process; the two as calls use them."""
 SAME = 1e-4

@@ -20,6 +20,8 @@ from ivr.nlu.ask import ask
 from ivr.nlu.client import HttpClassifier
 from ivr.nlu.server import RasaServer
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 TOPICS = ("eiffel", "navigo", "control", "social", "health")
 

@@ -28,6 +28,8 @@ from ivr.service.classifier_process import ClassifierProcess
 from tests.conftest import ROOT
 from tests.service.calls.store import until
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:

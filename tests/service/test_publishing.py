@@ -25,6 +25,8 @@ from ivr.setup.content import render, train
 from ivr.setup.progress import Task
 from tests.conftest import ROOT
 
+pytestmark = pytest.mark.slow
+
 LOUVRE = Path("nlu/faq/louvre.yml")
 
 

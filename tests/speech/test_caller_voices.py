@@ -15,6 +15,8 @@ from ivr.speech.caller_voices import PITCH, VOICES, caller_wav
 from ivr.speech.tts_kokoro import Kokoro, phonemes
 from ivr.speech.tts_pico import Pico
 
+pytestmark = pytest.mark.slow
+
 ASKED = {
     "fr": (
         "Combien coûte un billet pour monter au sommet de la tour Eiffel ?",

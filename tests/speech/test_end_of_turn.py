@@ -21,6 +21,8 @@ from ivr.speech.whisper.recogniser import Whisper
 from tests.call.audio.listener_peers import Reader
 from tests.speech.engines import GOLDEN
 
+pytestmark = pytest.mark.slow
+
 PAUSE = silence(0.14)
 
 

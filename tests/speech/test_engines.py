@@ -16,6 +16,8 @@ from ivr.speech.engines import choose
 from ivr.speech.stt_vosk import Vosk
 from tests.speech.engines import GOLDEN
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def only_korean(installed: Settings, tmp_path: Path) -> Settings:

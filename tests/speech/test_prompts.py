@@ -19,6 +19,8 @@ from ivr.speech.tts_piper import Piper, embedded_english
 from tests.speech.engines import ROOT
 from tests.speech.test_loudness import onset
 
+pytestmark = pytest.mark.slow
+
 FRENCH, ENGLISH = ("Bonjour, comment puis-je vous aider ?", "fr"), ("How can I help you?", "en")
 
 

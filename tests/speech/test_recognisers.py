@@ -13,6 +13,8 @@ from ivr.core.audio import add_noise, frames, silence, to_pcm
 from ivr.speech.stt import MAX_BYTES, Transcript, Utterance
 from tests.speech.engines import RecogniserCase
 
+pytestmark = pytest.mark.slow
+
 
 def listening(case: RecogniserCase, *pieces: bytes) -> Utterance:
     """An utterance to which these pieces are fed in frames."""

@@ -27,6 +27,8 @@ from ivr.speech.whisper.recogniser import Whisper
 from tests.speech.engines import GOLDEN, ROOT
 from tests.speech.in_another_process import Results, recognise, recognise_in_another_process
 
+pytestmark = pytest.mark.slow
+
 THREADS: list[Mapping[str, str]] = [
     {},
     {"OPENBLAS_NUM_THREADS": "1"},

@@ -29,6 +29,8 @@ from ivr.speech.stt_remote import RemoteRecogniser
 from ivr.store.database import Store
 from tests.speech.engines import ROOT, RecogniserCase
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:

@@ -19,6 +19,8 @@ from ivr.speech.tts_pico import VOICES, Pico
 from ivr.speech.tts_piper import Piper, embedded_english
 from ivr.speech.whisper.recogniser import Whisper
 
+pytestmark = pytest.mark.slow
+
 SENTENCE = "The museum is open on Sunday morning. The ticket costs twelve euros."
 
 

@@ -7,6 +7,8 @@ import signal
 import subprocess
 from pathlib import Path
 
+import pytest
+
 from ivr.store import queries
 from ivr.store.database import Store
 from ivr.store.journal import Journal
@@ -14,6 +16,8 @@ from tests.postgres import server
 from tests.store.calls import PSEUDONYMS
 from tests.store.outage import outage
 from tests.store.test_journal import writing
+
+pytestmark = pytest.mark.slow
 
 KILLS = 8
 

@@ -21,6 +21,8 @@ from ivr.store.states import CallbackState
 from ivr.store.writer import write
 from tests.store.calls import PSEUDONYMS
 
+pytestmark = pytest.mark.slow
+
 PARIS = ZoneInfo("Europe/Paris")
 NUMBER = "+33612345678"
 DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")

@@ -33,6 +33,8 @@ from tests.console.messages import NUMBER, leave, record
 from tests.console.peers import Hook, certificate, hook, postbox
 from tests.service.calls.store import until
 
+pytestmark = pytest.mark.slow
+
 TEXT = "he perdido el pasaporte en el hotel"
 
 

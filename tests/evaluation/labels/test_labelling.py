@@ -23,6 +23,8 @@ from ivr.store.journal import drained_store
 from tests.evaluation.labels.conftest import Tell, asked
 from tests.store.spool import tone
 
+pytestmark = pytest.mark.slow
+
 END = events.CallFinished("answered", "caller", 20.0)
 NEW_QUESTION = "combien faut-il débourser à cinq sur la grande dame de métal"
 NEW_EXAMPLE = "ma belle-mère voudrait grimper là-haut ça va lui coûter bonbon"

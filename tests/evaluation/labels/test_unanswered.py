@@ -17,6 +17,8 @@ from ivr.evaluation.labels.clustering import grouped
 from ivr.evaluation.labels.embeddings import vectors
 from tests.evaluation.labels.conftest import Tell, asked
 
+pytestmark = pytest.mark.slow
+
 END = events.CallFinished("abandoned", "caller", 20.0)
 THEMES = Path(__file__).with_name("themes.tsv")
 

@@ -26,6 +26,8 @@ from tests.conftest import ROOT
 from tests.evaluation.replay.recorded import record
 from tests.service.calls.words import EIFFEL_PRICE
 
+pytestmark = pytest.mark.slow
+
 CALLFLOW = Path("dialplans/callflow.yml")
 
 

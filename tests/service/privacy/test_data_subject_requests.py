@@ -22,6 +22,8 @@ from ivr.store.quarantine import set_aside_by_asterisk
 from ivr.store.tables import metadata
 from tests.service.privacy.conftest import ANA, BEN, Office
 
+pytestmark = pytest.mark.slow
+
 SPELLINGS = ["+33612345678", "0033612345678", "0612345678", "06 12 34 56 78"]
 DIGITS = re.compile(
     rb"6[\s.()/-]?1[\s.()/-]?2[\s.()/-]?3[\s.()/-]?4[\s.()/-]?5[\s.()/-]?6[\s.()/-]?7[\s.()/-]?8"

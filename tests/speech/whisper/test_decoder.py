@@ -23,6 +23,8 @@ from ivr.speech.whisper.window import POSITIONS, EncoderWindow
 from tests.speech.engines import GOLDEN, ROOT
 from tests.speech.whisper.tokens import MODEL
 
+pytestmark = pytest.mark.slow
+
 SPOKEN = ("en-museum", "en-eiffel", "fr-louvre")
 WHOLE = EncoderWindow(after_s=4.5)
 """A window for a model whose position table is in its own order: it needs this much silence."""

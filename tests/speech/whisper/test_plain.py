@@ -19,6 +19,8 @@ from ivr.speech.whisper.plain import PlainWhisper
 from ivr.speech.whisper.recogniser import Whisper
 from tests.speech.engines import GOLDEN, ROOT
 
+pytestmark = pytest.mark.slow
+
 MATRIX, STORED_AS = "decoder/layer_0/ffn/linear_0/weight", "decoder/layer_0/ffn/linear_0/shared"
 
 

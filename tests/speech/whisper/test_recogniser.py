@@ -17,6 +17,8 @@ from ivr.speech.whisper.recogniser import Whisper, confidence, favoured, once
 from tests.speech.engines import GOLDEN, ROOT
 from tests.speech.whisper.tokens import MODEL
 
+pytestmark = pytest.mark.slow
+
 
 def test_only_the_offered_languages_compete(whisper: Whisper) -> None:
     english, french = read_audio(GOLDEN / "en-museum.wav"), read_audio(GOLDEN / "fr-louvre.wav")

@@ -13,6 +13,8 @@ from ivr.speech.whisper.vocabulary import listed, mended, reduced, spelled
 from tests.speech.engines import ROOT
 from tests.speech.whisper.tokens import MODEL, needed
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def files() -> dict[str, bytes]:

@@ -19,6 +19,8 @@ from ivr.speech.whisper.window import CUT, POSITIONS, EncoderWindow
 from tests.speech.engines import GOLDEN, ROOT
 from tests.speech.whisper.tokens import MODEL
 
+pytestmark = pytest.mark.slow
+
 
 def test_it_hears_what_faster_whisper_hears(whisper: Whisper) -> None:
     whole = WhisperModel(str(MODEL), device="cpu", compute_type="int8", cpu_threads=1)
