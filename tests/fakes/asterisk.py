@@ -48,12 +48,13 @@ class FakeAsterisk:
     tick_s: seconds in which a 20 ms frame is played.
     start_delay_s: seconds from the websocket of a media channel to its entering the application.
     Attributes switch faults on: ``booting`` (handshakes fail), ``unresponsive`` (requests are never answered) and
-    ``failing`` (a status for every request).  The functions in ``meanwhile`` run before the next answer is sent.
+    ``failing`` (a status for every request).  ``ending`` counts the attempts to put a channel into a bridge that fail,
+    because a recording of it has not ended.  The functions in ``meanwhile`` run before the next answer is sent.
     """
 
     def __init__(self, tick_s: float = 0.02, start_delay_s: float = 0.003) -> None:
         self.booting = self.unresponsive = False
-        self.failing = 0
+        self.failing = self.ending = 0
         self.channels: dict[str, FakeChannel] = {}
         self.bridges: dict[str, list[str]] = {}
         self.media: dict[str, FakeMedia] = {}
@@ -300,6 +301,9 @@ class FakeAsterisk:
                 return 400, {"message": "Channel not found"}
             if not self.channels[name].app:
                 return 422, {"message": "Channel not in Stasis application"}
+        if verb == "addChannel" and self.ending:
+            self.ending -= 1
+            return 409, {"message": "Channel currently recording"}
         members = self.bridges[id]
         members[:] = [name for name in members if name not in channels]
         if verb == "addChannel":

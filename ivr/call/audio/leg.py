@@ -19,7 +19,7 @@ from ivr.asterisk.ari_link import AriLink
 from ivr.asterisk.media import AudioFrame, Closed, Dtmf, MarkProcessed, MediaEvent, MediaTrouble
 from ivr.asterisk.media_link import MediaLink
 from ivr.core.audio import FRAME_BYTES
-from ivr.core.errors import AriError, CallerGone, LinkLost
+from ivr.core.errors import AriError, AriNotFound, AriRefused, CallerGone, LinkLost
 
 log = logging.getLogger(__name__)
 
@@ -29,6 +29,8 @@ REBUILDS = 5
 """Media sockets that one call may lose before the dialplan takes it."""
 FRAME_WAIT_S = 0.06
 """Seconds without a frame after which silence is filled in: the caller's side sends nothing (a key, no RTP)."""
+PUT_BACK_ATTEMPTS, PUT_BACK_PAUSE_S = 5, 0.2
+"""How often, and with which pause in seconds, a caller is put back into their bridge after a recording."""
 ARRIVING = 8
 """Rounds of the event loop in which data on the socket reaches the leg."""
 SILENCE = bytes(round(FRAME_WAIT_S / 0.02) * FRAME_BYTES)
@@ -119,14 +121,25 @@ class CallLeg:
     async def aside(self) -> AsyncIterator[None]:
         """Take the caller out of the bridge for the block: Asterisk records no channel in a bridge.
 
-        Raises AriError.
+        Raises AriError, and LinkLost when the caller cannot be put back: outside the bridge they hear nothing.
         """
         await self._ari.remove_channel(self._bridge, self.channel_id)
         try:
             yield
         finally:
-            with contextlib.suppress(AriError):
-                await self._ari.add_channel(self._bridge, self.channel_id)
+            await self._put_back()
+
+    async def _put_back(self) -> None:
+        """Put the caller back into the bridge; Asterisk refuses it as long as it still ends a recording."""
+        for attempt in range(1, PUT_BACK_ATTEMPTS + 1):
+            try:
+                return await self._ari.add_channel(self._bridge, self.channel_id)
+            except (AriNotFound, AriRefused):  # the caller has hung up (400), or the leg is closed
+                return
+            except AriError as error:
+                if attempt == PUT_BACK_ATTEMPTS:
+                    raise LinkLost(f"the caller cannot be put back into their bridge: {error}") from None
+            await asyncio.sleep(PUT_BACK_PAUSE_S)
 
     async def _open_media(self) -> None:
         self._media_channel = f"accueil-media-{uuid.uuid4().hex}"

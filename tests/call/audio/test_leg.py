@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from ivr.call.audio.leg import REBUILDS
+from ivr.call.audio.leg import PUT_BACK_ATTEMPTS, REBUILDS
 from ivr.core.errors import CallerGone, LinkLost
 from tests.call.audio.telephone import counted, numbers, telephone, until
 
@@ -165,3 +165,24 @@ async def test_aside_takes_the_caller_out_of_the_bridge_and_back() -> None:
         async with phone.leg.aside():
             assert phone.caller.id not in phone.members()
         assert phone.caller.id in phone.members()
+
+
+async def test_a_caller_is_put_back_when_asterisk_has_ended_the_recording() -> None:
+    async with telephone() as phone:
+        async with phone.leg.aside():
+            phone.fake.ending = PUT_BACK_ATTEMPTS - 1
+        assert phone.caller.id in phone.members()
+
+
+async def test_a_caller_who_cannot_be_put_back_is_left_to_the_dialplan() -> None:
+    async with telephone() as phone:
+        with pytest.raises(LinkLost, match="currently recording"):
+            async with phone.leg.aside():
+                phone.fake.ending = PUT_BACK_ATTEMPTS
+
+
+async def test_a_caller_who_hangs_up_meanwhile_is_not_put_back() -> None:
+    async with telephone() as phone:
+        async with phone.leg.aside():
+            phone.fake.hang_up(phone.caller)
+        assert phone.caller.id not in phone.members()
