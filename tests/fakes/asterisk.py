@@ -47,9 +47,9 @@ class FakeAsterisk:
 
     tick_s: seconds in which a 20 ms frame is played.
     start_delay_s: seconds from the websocket of a media channel to its entering the application.
-    Attributes switch faults on: ``booting`` (handshakes fail), ``unresponsive`` (requests are never answered) and
-    ``failing`` (a status for every request).  ``ending`` counts the attempts to put a channel into a bridge that fail,
-    because a recording of it has not ended.  The functions in ``meanwhile`` run before the next answer is sent.
+    Attributes switch faults on: ``booting`` (handshakes fail), ``unresponsive`` (requests are never answered),
+    ``failing`` (a status for every request), and ``ending`` (how many attempts to put a channel into a bridge fail,
+    because a recording of it has not ended).  The functions in ``meanwhile`` run before the next answer is sent.
     """
 
     def __init__(self, tick_s: float = 0.02, start_delay_s: float = 0.003) -> None:
