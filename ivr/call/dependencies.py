@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ivr.asterisk.ari import Ari
 from ivr.asterisk.ari_link import AriLink
@@ -12,13 +12,16 @@ from ivr.call.recording_optout import RecordingOptOut, nothing
 from ivr.content.bundle import Content
 from ivr.content.callflow.wait_estimate import WaitEstimate
 from ivr.core import events
+from ivr.core.disk_writer import DiskWriter
 from ivr.nlu.classifier import IntentClassifier
 from ivr.speech.prompts import Prompts
 from ivr.speech.stt import Recogniser
 from ivr.speech.vad import BatchedVad
-from ivr.store.audio_capture import AudioCapture, NoCapture, no_capture
+from ivr.store.audio_capture import Capture, no_capture
 from ivr.store.messages import VoicemailSpool
 
+NOTES_WAITING = 1000
+"""Writes of notes that wait while the disk stalls."""
 EstimateWait = Callable[[str, str, int], Awaitable[WaitEstimate | None]]
 """Estimates the wait of a call (its id) in a language (its code) with a queue priority (0: none).  None: unknown."""
 
@@ -40,6 +43,7 @@ class CallDependencies:
     stop_recording: stops and deletes the recording of a call.
     open_capture: opens the capture of the caller's audio for a call id and the number of its first event.
     estimate_wait: estimates the wait for an adviser.
+    disk: the thread that writes the notes of messages.
     """
 
     ari: Ari
@@ -54,5 +58,6 @@ class CallDependencies:
     worker: str
     content_version: int = 0
     stop_recording: RecordingOptOut = nothing
-    open_capture: Callable[[str, int], AudioCapture | NoCapture] = no_capture
+    open_capture: Callable[[str, int], Capture] = no_capture
     estimate_wait: EstimateWait = no_forecast
+    disk: DiskWriter = field(default_factory=lambda: DiskWriter("notes of messages", NOTES_WAITING))

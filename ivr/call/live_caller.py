@@ -79,7 +79,9 @@ class LiveCaller:
         self._prompts, self._classifier = dependencies.prompts, dependencies.classifier
         self._estimate_wait = dependencies.estimate_wait
         self._lifecycle, self._note, self._stop_recording = lifecycle, note, stop_recording
-        self._recorder = MessageRecorder(self._ari, self._leg, dead_man, dependencies.voicemail, note)
+        self._recorder = MessageRecorder(
+            self._ari, self._leg, dead_man, dependencies.voicemail, dependencies.disk, note
+        )
         self._recording_refused = False
         self._answer_s = 0.0  # when the call was answered, in seconds of the listener's audio
         self._before_s = 0.0  # seconds of the call before this conversation
@@ -152,10 +154,10 @@ class LiveCaller:
             self._listener.forget()
 
     async def keep(self, message: RecordedMessage) -> None:
-        self._recorder.keep(message)
+        await self._recorder.keep(message)
 
     async def discard(self, message: RecordedMessage) -> None:
-        self._recorder.discard(message)
+        await self._recorder.discard(message)
 
     async def refuse_recording(self) -> None:
         if not self._recording_refused:

@@ -6,6 +6,8 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Callable
+from functools import partial
+from typing import TypeVar
 
 from ivr.asterisk import ari_events as ev
 from ivr.asterisk.ari import Ari
@@ -14,11 +16,14 @@ from ivr.call.dead_man import DeadManTimer
 from ivr.call.dialogue.caller import RecordedMessage
 from ivr.content.callflow import Voicemail
 from ivr.core import events
+from ivr.core.disk_writer import LONGEST_S, DiskWriter
 from ivr.core.errors import AriError, AriNotFound, CallerGone
 from ivr.core.vocabulary import FaultPart
 from ivr.store.messages import VoicemailSpool
 
 log = logging.getLogger(__name__)
+
+R = TypeVar("R")
 
 DEADMAN_MARGIN_S = 15
 """Seconds beyond the longest message before the dead-man timer ends a recording."""
@@ -35,6 +40,7 @@ class MessageRecorder:
 
     ari: the REST client.  leg: the caller's leg.  dead_man: the call's timer.
     voicemail: the spool of messages that the collector stores.
+    disk: the thread that writes the spool's notes.
     note: writes an event of this call to the journal.
     """
 
@@ -44,10 +50,11 @@ class MessageRecorder:
         leg: CallLeg,
         dead_man: DeadManTimer,
         voicemail: VoicemailSpool,
+        disk: DiskWriter,
         note: Callable[[events.Event], object],
     ) -> None:
         self._ari, self._leg, self._dead_man = ari, leg, dead_man
-        self._voicemail, self._note = voicemail, note
+        self._voicemail, self._disk, self._note = voicemail, disk, note
         self._events: asyncio.Queue[ev.RecordingEvent] = asyncio.Queue(EVENTS_WAITING)
         self.kept = 0
         """How many messages were kept."""
@@ -65,7 +72,8 @@ class MessageRecorder:
 
         Raises CallerGone.
         """
-        name = self._voicemail.begin(self._leg.channel_id, number, lang)
+        name = self._voicemail.new_name()
+        await self._write(partial(self._voicemail.begin, self._leg.channel_id, number, lang, name))
         try:
             async with self._leg.aside():
                 async with self._dead_man.extended(int(limits.max_s) + DEADMAN_MARGIN_S):
@@ -78,7 +86,7 @@ class MessageRecorder:
             raise CallerGone from None
         except AriError as error:
             return self._failed(name, str(error))
-        if isinstance(ended, ev.RecordingFailed) or self._voicemail.disk_full():
+        if isinstance(ended, ev.RecordingFailed) or await self._read(self._voicemail.disk_full):
             cause = ended.cause if isinstance(ended, ev.RecordingFailed) else "the disk is full"
             return self._failed(name, cause or "Asterisk gave no reason")
         # The silence that ends a message is no part of it.  Asterisk counts whole seconds, and too many where frames
@@ -86,21 +94,35 @@ class MessageRecorder:
         talked = ended.talking_duration if ended.talking_duration >= 0 else ended.duration
         if talked < 0:  # its event was lost: in doubt it is a message, and the collector decides
             talked = int(limits.max_s)
-        length = await asyncio.to_thread(self._voicemail.length, name)
+        length = await self._read(partial(self._voicemail.length, name))
         return RecordedMessage(name, float(talked) if length is None else min(float(talked), length))
 
-    def keep(self, message: RecordedMessage) -> None:
+    async def keep(self, message: RecordedMessage) -> None:
         """Leave the message to the collector, which stores it."""
         self.kept += 1
-        self._voicemail.keep(message.name)
+        await self._write(partial(self._voicemail.keep, message.name))
 
-    def discard(self, message: RecordedMessage) -> None:
+    async def discard(self, message: RecordedMessage) -> None:
         """Drop a message that is empty or is recorded again."""
-        self._voicemail.discard(message.name)
+        await self._write(partial(self._voicemail.discard, message.name))
 
     async def audio(self, message: RecordedMessage) -> bytes:
         """Return the message as s16le at 16 kHz; empty when it cannot be read."""
-        return await asyncio.to_thread(self._voicemail.audio, message.name)
+        return await self._read(partial(self._voicemail.audio, message.name)) or b""
+
+    async def _write(self, job: Callable[[], object]) -> None:
+        """Write to the spool; a disk that stalls does it later, since the caller would hear nothing meanwhile."""
+        try:
+            await self._disk.do(job)
+        except TimeoutError:
+            log.warning("the disk of the messages' notes stalls; the call goes on")
+
+    async def _read(self, look: Callable[[], R]) -> R | None:
+        """Look into the spool; None when the disk stalls."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(LONGEST_S):
+                return await asyncio.to_thread(look)
+        return None
 
     async def _end(self, name: str, max_s: int) -> ev.RecordingEvent:
         """Wait for the end of a recording; where its event was lost, return one without durations."""

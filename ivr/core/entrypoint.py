@@ -6,6 +6,7 @@ import asyncio
 import logging
 import signal
 from collections.abc import Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from ivr.core import logs
@@ -15,6 +16,10 @@ from ivr.core.settings import Settings
 
 log = logging.getLogger(__name__)
 
+THREADS = 32
+"""Most threads for work that blocks; each is made when it is needed."""
+THREADS = 32
+"""Most threads for work that blocks; each is made when it is needed."""
 Runner = Callable[[Coroutine[Any, Any, None]], None]
 
 
@@ -29,11 +34,18 @@ def run(work: Callable[[Settings], Coroutine[Any, Any, None]], runner: Runner = 
     settings = config.load()
     logs.set_up(settings)
     try:
-        runner(work(settings))
+        with logs.in_background():
+            runner(_with_threads(work, settings))
     except IvrError as error:
         log.error("%s", error)
         return 1
     return 0
+
+
+async def _with_threads(work: Callable[[Settings], Coroutine[Any, Any, None]], settings: Settings) -> None:
+    """Do ``work`` with more threads than Python's few for each core: some may wait for a database that hangs."""
+    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(THREADS, thread_name_prefix="work"))
+    await work(settings)
 
 
 def stop_on_signals() -> asyncio.Event:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import fcntl
 import logging
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import TextIO
 
 log = logging.getLogger(__name__)
 
@@ -25,9 +26,21 @@ async def run_periodically(once: Callable[[], Awaitable[None]], what: str) -> No
         await asyncio.sleep(EVERY_S)
 
 
-@contextmanager
-def file_lock(lock: Path) -> Iterator[None]:
+@asynccontextmanager
+async def file_lock(lock: Path) -> AsyncIterator[None]:
     """Hold an exclusive lock on the file ``lock``; raises BlockingIOError when another process holds it."""
-    with lock.open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    file = await asyncio.to_thread(_locked, lock)
+    try:
         yield
+    finally:
+        file.close()
+
+
+def _locked(lock: Path) -> TextIO:
+    file = lock.open("w")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BaseException:
+        file.close()
+        raise
+    return file

@@ -27,7 +27,7 @@ RESTART_MAX_S = 30.0
 """Longest pause in seconds before a process is started again."""
 END_S = 8.0
 """Seconds that a process has to end by itself."""
-SILENT_S = {WORKER: 9, RECOGNISER: 5, CLASSIFIER: 5}
+SILENT_S = {WORKER: 9, RECOGNISER: 5, CLASSIFIER: 9}
 """Seconds without a sign of life after which a process counts as hung and is killed."""
 SILENT_OTHERS_S = 59
 """The same for a process that no caller waits for."""

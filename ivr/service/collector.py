@@ -73,13 +73,14 @@ class Collector:
     async def once(self) -> None:
         """Do one round.  What a full disk or an unreachable database prevents is logged and tried again."""
         # listed before the channels, so that the recording of a call that begins now does not look abandoned
-        spooled, notes = recordings.waiting(self._settings), self._pending.waiting()
+        spooled = await asyncio.to_thread(recordings.waiting, self._settings)
+        notes = await asyncio.to_thread(self._pending.waiting)
         try:
             alive = {channel.id for channel in await self._ari.channels()}
         except AriError:
             return  # without Asterisk it is unknown which calls are over
         try:
-            with file_lock(self._lock):
+            async with file_lock(self._lock):
                 await asyncio.to_thread(self._collect, alive, spooled, notes)
         except BlockingIOError:
             return  # another process does it
@@ -186,9 +187,10 @@ async def _collecting(settings: Settings) -> None:
     stop = entrypoint.stop_on_signals()
     heartbeat.beat()
     store = Store(settings.database)
-    journal = Journal(settings.state_dir.spool, store, settings.pseudonyms)
+    journal = await asyncio.to_thread(Journal, settings.state_dir.spool, store, settings.pseudonyms)
+    pending = await asyncio.to_thread(VoicemailSpool, settings)
     async with Ari(settings.ari_url, ARI_USER, settings.secrets["ARI_PASSWORD"], settings.app) as ari:
-        collector = Collector(settings, ari, store, journal, VoicemailSpool(settings))
+        collector = Collector(settings, ari, store, journal, pending)
         async with asyncio.TaskGroup() as tasks:
             parts = [tasks.create_task(part) for part in (journal.run(), collector.run())]
             await stop.wait()

@@ -43,17 +43,22 @@ async def keep(settings: Settings) -> None:
 
 async def once(settings: Settings) -> None:
     """Rotate every log that has reached the size limit.  Raises OSError and AmiError."""
+    if await asyncio.to_thread(_rotate, settings):
+        async with queues.connect(settings) as ami:
+            await ami.action("Reload", Module="logger")
+
+
+def _rotate(settings: Settings) -> bool:
+    """Rotate every log that has reached the size limit; returns whether Asterisk has to open its logs again."""
     logs, limit = settings.state_dir.logs, settings.log_mb * MB
     for path in _full((logs / name for name in OWN_LOGS), limit):
         move_aside(path)
     for path in _full((logs / name for name in COPIED_LOGS), limit):
-        await asyncio.to_thread(copy_aside, path)
+        copy_aside(path)
     theirs = [settings.pbx / "log" / name for name in ASTERISK_LOGS]
     for path in _full(theirs, limit):
         move_aside(path)
-    if any(_numbered(path, 1).exists() and not path.exists() for path in theirs):
-        async with queues.connect(settings) as ami:
-            await ami.action("Reload", Module="logger")
+    return any(_numbered(path, 1).exists() and not path.exists() for path in theirs)
 
 
 def move_aside(path: Path) -> None:

@@ -32,6 +32,9 @@ from ivr.speech.stt_remote import LONGEST_LINE, WireMessage, read_messages, send
 
 log = logging.getLogger(__name__)
 
+LOGGED_S = 0.2
+"""Seconds for the last line to be written, before the process ends without ceremony."""
+
 REQUESTS = ("partial", "quick", "decode", "again")
 """Requests: the names of the methods of ``Utterance`` that a worker may call."""
 
@@ -151,6 +154,7 @@ class RecogniserServer:
     async def _end_when_stuck(self, watch: DecodeWatch) -> None:
         """End the process when no decode ends; the supervisor starts a new one."""
         log.error("ALARM: no decode has ended for %.0f s; ending the recogniser", await watch.run())
+        await asyncio.sleep(LOGGED_S)
         os._exit(1)  # without waiting for the threads that hang
 
     def _supervisor_gone(self) -> None:

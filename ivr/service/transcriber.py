@@ -89,7 +89,7 @@ class Transcriber:
     async def once(self) -> None:
         """Transcribe all stored messages without a transcript; an unreachable database is tried again."""
         try:
-            with file_lock(self._lock):
+            async with file_lock(self._lock):
                 await self._transcribe()
         except BlockingIOError:
             return  # another worker does it
@@ -105,7 +105,7 @@ class Transcriber:
                 continue  # retention deleted its call, so no event can tell of it
             found = await self._try(message)
             if found is not None:
-                self._note(message.call_id, found)
+                await asyncio.to_thread(self._note, message.call_id, found)
         if waiting:
             await asyncio.to_thread(self._journal.drain)
 

@@ -12,7 +12,7 @@ import logging
 import signal
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from functools import partial
 from pathlib import Path
 
@@ -32,8 +32,10 @@ from ivr.content import versions
 from ivr.content.bundle import Content
 from ivr.core import entrypoint, heartbeat, logs
 from ivr.core.audio import silence
+from ivr.core.disk_writer import DiskWriter
 from ivr.core.errors import AriError, RecogniserError
 from ivr.core.events import Stamped
+from ivr.core.processes import cancelled
 from ivr.core.settings import Settings
 from ivr.nlu.classifier import IntentClassifier, wait_ready
 from ivr.nlu.client import HttpClassifier
@@ -42,10 +44,11 @@ from ivr.service.transcriber import Transcriber
 from ivr.speech.prompts import Prompts, open_prompts
 from ivr.speech.stt_remote import RemoteRecogniser
 from ivr.speech.vad import BatchedVad, Vad
-from ivr.store.audio_capture import AudioCapture, NoCapture, no_capture
+from ivr.store.audio_capture import Capture, no_capture
+from ivr.store.background_capture import BackgroundCapture
 from ivr.store.callback_quota import CallbackQuota
 from ivr.store.database import Store
-from ivr.store.journal import Journal
+from ivr.store.journal import WAITING, Journal
 from ivr.store.messages import VoicemailSpool
 
 log = logging.getLogger(__name__)
@@ -57,6 +60,8 @@ RECOGNISER_S = 45.0
 AT_ONCE_S = 0.5
 """A recogniser that is ready within these seconds was running before: this worker replaces one that died.  Its
 predecessor's callers come first, and the voices are loaded ``SETTLED_S`` later."""
+BLOCKS_WAITING = 2000
+"""Blocks of callers' audio that wait while the disk stalls: 32 MB, 25 s of forty callers."""
 SETTLED_S = 20.0
 """Seconds until the voices are loaded, unless they are loaded while the recogniser loads."""
 
@@ -95,8 +100,12 @@ class Worker:
         self._retire = retire
         settings = self._settings
         store = Store(settings.database)
-        journal = Journal(settings.state_dir.spool, store, settings.pseudonyms)
-        pending = VoicemailSpool(settings)
+        journal = await asyncio.to_thread(Journal, settings.state_dir.spool, store, settings.pseudonyms)
+        pending = await asyncio.to_thread(VoicemailSpool, settings)
+        disk, captures = (
+            DiskWriter("events", WAITING),
+            DiskWriter("captures of callers' audio", BLOCKS_WAITING),
+        )
         ari = Ari(settings.ari_url, ARI_USER, settings.secrets["ARI_PASSWORD"], settings.app)
         async with (
             ari,
@@ -118,17 +127,19 @@ class Worker:
                 recogniser=self._recogniser,
                 voice_activity=BatchedVad(),
                 voicemail=pending,
-                append=partial(self._note, journal),
+                append=partial(self._note, disk, journal),
                 worker=settings.app,
                 content_version=versions.number_of(settings.root),
                 stop_recording=recording_optout(settings),
-                open_capture=self._open_capture(),
+                open_capture=self._open_capture(captures),
+                disk=disk,
                 estimate_wait=QueueForecast(settings, content.callflow).estimate,
             )
             transcriber = Transcriber(settings, store, journal, self._recogniser, content)
-            async with asyncio.TaskGroup() as tasks:
+            draining = asyncio.create_task(journal.run())
+            async with self._written(draining, disk, captures), asyncio.TaskGroup() as tasks:
                 parts = [tasks.create_task(part) for part in (
-                    journal.run(), transcriber.run(), quota.run(), link.run(), self._tell_crowded(ari),
+                    _while_running(draining), transcriber.run(), quota.run(), link.run(), self._tell_crowded(ari),
                     self._accept(link, dependencies, tasks), self._warm_up(),
                 )]  # fmt: skip
                 await self._until(stop, retire)
@@ -145,10 +156,19 @@ class Worker:
         ready = await wait_ready(classifier, lambda: time.monotonic() < deadline and not stop.is_set())
         return ready or stop.is_set()
 
-    def _open_capture(self) -> Callable[[str, int], AudioCapture | NoCapture]:
-        return (
-            partial(AudioCapture, self._settings) if self._content.callflow.recording.enabled else no_capture
-        )
+    def _open_capture(self, writer: DiskWriter) -> Callable[[str, int], Capture]:
+        recorded = self._content.callflow.recording.enabled
+        return partial(BackgroundCapture, writer, self._settings) if recorded else no_capture
+
+    @contextlib.asynccontextmanager
+    async def _written(self, draining: asyncio.Task[None], *writers: DiskWriter) -> AsyncIterator[None]:
+        """After the block, which ends all calls: what they have left is written, and then stored."""
+        try:
+            yield
+        finally:
+            for writer in writers:
+                await asyncio.to_thread(writer.close)
+            await cancelled(draining)
 
     async def _until(self, stop: asyncio.Event, retire: asyncio.Event) -> None:
         stopped = asyncio.create_task(stop.wait())
@@ -176,9 +196,9 @@ class Worker:
             with contextlib.suppress(AriError):  # then callers hear that the service is interrupted
                 await ari.set_global(ChannelVariable.CROWDED, str(int(time.time())))
 
-    def _note(self, journal: Journal, item: Stamped) -> None:
+    def _note(self, disk: DiskWriter, journal: Journal, item: Stamped) -> None:
         self._admission.notes(item.event)
-        journal.append(item)
+        disk.soon(partial(journal.append, item))
 
     async def _accept(self, link: AriLink, dependencies: CallDependencies, tasks: asyncio.TaskGroup) -> None:
         async for arrival in link.calls():
@@ -193,6 +213,11 @@ class Worker:
         log.info("call %s: over for this worker", arrival.channel.id)
 
 
+async def _while_running(task: asyncio.Task[None]) -> None:
+    """Return, or raise, with ``task``, which goes on when this is cancelled."""
+    await asyncio.shield(task)
+
+
 async def work(recogniser_path: Path, classifier_path: Path, settings: Settings) -> None:
     """Load, warm up and serve.  SIGTERM and SIGINT end it; after SIGUSR1 it finishes its calls first.
 
@@ -201,12 +226,12 @@ async def work(recogniser_path: Path, classifier_path: Path, settings: Settings)
     """
     stop, retire = entrypoint.stop_on_signals(), asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, retire.set)
-    content = Content.load(settings)
+    content = await asyncio.to_thread(Content.load, settings)
     langs = list(content.callflow.languages)
     recogniser = RemoteRecogniser(recogniser_path)
     recogniser.start()
     try:
-        Vad().probability(silence(0.1))  # the first call in a process is slow
+        await asyncio.to_thread(Vad().probability, silence(0.1))  # the first call in a process is slow
         await asyncio.to_thread(number_words.prepare, langs)
         prompts = await asyncio.to_thread(open_prompts, settings, langs)
         try:

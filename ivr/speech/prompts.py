@@ -91,20 +91,24 @@ class Prompts:
         """
         path = self.path(text, lang, slow=slow)
         pcm = self._memory.get(path.stem)
-        if pcm is None:
-            pcm = _read(path)
-            self._memory.put(path.stem, pcm)
-        return pcm
+        return self._keep(path, _read(path)) if pcm is None else pcm
 
     async def audio_or_render(self, text: str, lang: str, *, slow: bool = False) -> bytes:
         """Return a prompt as slin16 from the cache, or render it in a thread (for texts composed during a call).
 
         Raises VoiceError where the voice fails.
         """
+        path = self.path(text, lang, slow=slow)
+        if (pcm := self._memory.get(path.stem)) is not None:
+            return pcm
         try:
-            return self.audio(text, lang, slow=slow)
+            return self._keep(path, await asyncio.to_thread(_read, path))
         except NotRendered:
             return await asyncio.shield(self._start_rendering(text, lang, slow))
+
+    def _keep(self, path: Path, pcm: bytes) -> bytes:
+        self._memory.put(path.stem, pcm)
+        return pcm
 
     async def warm_up(self) -> None:
         """Render one word in each voice and discard it, the first time only.

@@ -14,6 +14,7 @@ import logging
 from collections.abc import Iterator
 from io import FileIO
 from pathlib import Path
+from typing import Protocol
 
 from ivr.core.audio import FRAME_BYTES, RATE, write_flac
 from ivr.core.errors import UnusableFile
@@ -81,6 +82,14 @@ class AudioCapture:
         if self._file is not None:
             self._file.close()
             self._file = None
+
+
+class Capture(Protocol):
+    """A capture of one part of a call; ``AudioCapture`` explains its methods."""
+
+    def add(self, pcm: bytes) -> None: ...
+    def close(self) -> None: ...
+    def drop(self) -> None: ...
 
 
 class NoCapture:

@@ -130,8 +130,11 @@ class Journal:
                 stored = await asyncio.to_thread(self.drain)
                 await asyncio.sleep(DRAIN_S if stored else RETRY_S)
         finally:
-            self.drain()
-            self.close()
+            await asyncio.to_thread(self._end)
+
+    def _end(self) -> None:
+        self.drain()
+        self.close()
 
     def drain(self) -> bool:
         """Move what is spooled into the database; returns False when the database is away.  Blocks."""

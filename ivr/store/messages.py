@@ -72,9 +72,14 @@ class VoicemailSpool:
         self.notes.mkdir(parents=True, exist_ok=True)
         self._quarantine = Quarantine(settings)
 
-    def begin(self, call_id: str, number: str, lang: str) -> str:
-        """Write the note of a recording that is about to start; returns the recording's name."""
-        name = f"{time.strftime('%Y%m%d-%H%M%S')}-{time.time_ns() % 1_000_000_000:09d}"
+    @staticmethod
+    def new_name() -> str:
+        """A name for a recording that is about to start."""
+        return f"{time.strftime('%Y%m%d-%H%M%S')}-{time.time_ns() % 1_000_000_000:09d}"
+
+    def begin(self, call_id: str, number: str, lang: str, name: str = "") -> str:
+        """Write the note of a recording that is about to start; returns its name, ``name`` or a new one."""
+        name = name or self.new_name()
         note = {"call": call_id, "number": number, "lang": lang, "at": time.time(), "sent": False}
         self._write(name, note)
         return name

@@ -5,7 +5,10 @@ from __future__ import annotations
 import asyncio
 import shutil
 import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 import httpx
 from fastapi import APIRouter
@@ -21,6 +24,7 @@ from ivr.core.settings import Settings
 from ivr.store import outbox
 from ivr.store.database import Store
 
+R = TypeVar("R")
 ANSWER_S = 2.0
 """Seconds within which each part must answer."""
 FREE_BYTES = 100 * 1024 * 1024
@@ -57,9 +61,9 @@ async def readyz(context: ConsoleContext) -> JSONResponse:
 async def check_parts(settings: Settings, store: Store) -> dict[str, str]:
     """Check all parts at the same time; returns the state of each by name, ``ok`` or what is wrong."""
     disk, stored, messages = await asyncio.gather(
-        asyncio.to_thread(_disk, settings),
-        asyncio.to_thread(store.answers),
-        asyncio.to_thread(_messages, store),
+        _in_time(partial(_disk, settings), "does not answer"),
+        _in_time(store.answers, False),
+        _in_time(partial(_messages, store), "unknown"),
     )
     telephony, recogniser, rasa, classifier = await asyncio.gather(
         _telephony(settings),
@@ -78,6 +82,15 @@ async def check_parts(settings: Settings, store: Store) -> dict[str, str]:
     }
 
 
+async def _in_time(look: Callable[[], R], otherwise: R) -> R:
+    """Look in a thread; ``otherwise`` when that takes longer than ``ANSWER_S``."""
+    try:
+        async with asyncio.timeout(ANSWER_S):
+            return await asyncio.to_thread(look)
+    except TimeoutError:
+        return otherwise
+
+
 async def _telephony(settings: Settings) -> dict[str, str]:
     """The states of Asterisk, and of the worker, which must be registered there."""
     password = settings.secrets["ARI_PASSWORD"]
@@ -93,7 +106,8 @@ async def _recogniser(settings: Settings) -> str:
     """The recogniser sends its name to each client once its models are loaded."""
     try:
         async with asyncio.timeout(ANSWER_S):
-            reader, writer = await asyncio.open_unix_connection(settings.recogniser_socket.readlink())
+            socket = await asyncio.to_thread(settings.recogniser_socket.readlink)
+            reader, writer = await asyncio.open_unix_connection(socket)
             try:
                 said = await reader.readline()
             finally:

@@ -57,24 +57,31 @@ class QueueLogFollower:
 
         The whole log is parsed, because it describes the calls in progress; stored lines give no new events.
         """
-        self._parser, self._offset = QueueLogParser(self._names), 0
-        self._file = _inode(self._rotated)
-        settings = self._settings
-        journal = Journal(settings.state_dir.spool, self._store, settings.pseudonyms)
+        journal, done = await asyncio.to_thread(self._begin)
         draining = asyncio.create_task(journal.run())
-        done = self._done()
         try:
             while True:
-                for entry in await asyncio.to_thread(self._read):
-                    if entry.offset > done.get(entry.file, 0):
-                        journal.append(entry.stamped)
-                if self._offset and self._offset != done.get(self._file):
-                    done[self._file] = self._offset
-                    await asyncio.to_thread(self._keep_place)
+                await asyncio.to_thread(self._take, journal, done)
                 await asyncio.sleep(EVERY_S)
         finally:
             draining.cancel()
             await asyncio.gather(draining, return_exceptions=True)
+
+    def _begin(self) -> tuple[Journal, dict[int, int]]:
+        """A journal, and the stored offset of each file."""
+        self._parser, self._offset = QueueLogParser(self._names), 0
+        self._file = _inode(self._rotated)
+        settings = self._settings
+        return Journal(settings.state_dir.spool, self._store, settings.pseudonyms), self._done()
+
+    def _take(self, journal: Journal, done: dict[int, int]) -> None:
+        """Append the events of the new lines to the journal."""
+        for entry in self._read():
+            if entry.offset > done.get(entry.file, 0):
+                journal.append(entry.stamped)
+        if self._offset and self._offset != done.get(self._file):
+            done[self._file] = self._offset
+            self._keep_place()
 
     def _read(self) -> list[LogEvent]:
         """Read the new lines, first those at the end of a rotated file."""
