@@ -11,10 +11,14 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.drills.testbed import Needs, Testbed
+from tests.drills.testbed import Needs, Testbed, run
 
 FROZEN_S = 12.0
 """Seconds that a process is stopped, a part answers wrongly, a disk is full, or a database is down."""
+PAUSED_S = 8.0
+"""Seconds that a process or a disk stands still and goes on by itself, before it would be replaced."""
+HUNG_DATABASE_S = 45.0
+"""Seconds that a database hangs: longer than every limit of a connection."""
 STEP_S, FROZEN_STEP_S = 2.0, 8.0
 """Longest silence that a caller may hear: normally, and while a process is stopped."""
 SPARE_KB = 64
@@ -69,9 +73,18 @@ async def freeze_both_classifiers(testbed: Testbed) -> None:
 async def _frozen(pid: int) -> None:
     os.kill(pid, signal.SIGSTOP)
     try:
-        await asyncio.sleep(FROZEN_S)
+        await asyncio.sleep(PAUSED_S)
     finally:
         os.kill(pid, signal.SIGCONT)
+
+
+def hang(process: Callable[[Testbed], int]) -> Injector:
+    """Stop a process for good: nobody but its supervisor ends it."""
+
+    async def hung(testbed: Testbed) -> None:
+        os.kill(process(testbed), signal.SIGSTOP)
+
+    return hung
 
 
 async def kill_database(testbed: Testbed) -> None:
@@ -82,13 +95,28 @@ async def kill_database(testbed: Testbed) -> None:
     await asyncio.to_thread(testbed.database.start)
 
 
-async def freeze_database(testbed: Testbed) -> None:
-    assert testbed.database is not None
-    testbed.database.pause()
+def freeze_database(seconds: float) -> Injector:
+    """Stop PostgreSQL with all its connections: neither an answer nor a refusal."""
+
+    async def database(testbed: Testbed) -> None:
+        assert testbed.database is not None
+        testbed.database.pause()
+        try:
+            await asyncio.sleep(seconds)
+        finally:
+            testbed.database.resume()
+
+    return database
+
+
+async def freeze_state(testbed: Testbed) -> None:
+    """Let every write to the disk of journal, store, logs and audio capture wait (fsfreeze(8))."""
+    state = str(testbed.settings.state)
+    await run("fsfreeze", "--freeze", state)
     try:
-        await asyncio.sleep(FROZEN_S)
+        await asyncio.sleep(PAUSED_S)
     finally:
-        testbed.database.resume()
+        await run("fsfreeze", "--unfreeze", state)
 
 
 def rasa_fault(name: str) -> Injector:
@@ -195,7 +223,13 @@ def network(loss: float) -> Drill:
 DRILLS = {
     "calm": Drill("nothing: to compare with", nothing, always=True),
     "worker-killed": Drill("SIGKILL to the application", kill_worker, kills=True),
-    "worker-frozen": Drill("SIGSTOP to the application, 12 s", freeze_worker, step_s=FROZEN_STEP_S),
+    "worker-frozen": Drill("SIGSTOP to the application, 8 s", freeze_worker, step_s=FROZEN_STEP_S),
+    "worker-hung": Drill(
+        "SIGSTOP to the application, for good",
+        hang(lambda testbed: testbed.service.worker_pid),
+        step_s=FROZEN_STEP_S,
+        kills=True,
+    ),
     "worker-stuck": Drill(
         "one call holds up the application, 20 s",
         engine_fault("stuck"),
@@ -203,23 +237,53 @@ DRILLS = {
         step_s=FROZEN_STEP_S,
     ),
     "rasa-killed": Drill("SIGKILL to Rasa", kill_rasa, Needs(own_rasa=True), FROZEN_STEP_S, kills=True),
-    "rasa-frozen": Drill("SIGSTOP to Rasa, 12 s", freeze_rasa, Needs(own_rasa=True), FROZEN_STEP_S),
+    "rasa-frozen": Drill("SIGSTOP to Rasa, 8 s", freeze_rasa, Needs(own_rasa=True), FROZEN_STEP_S),
+    "rasa-hung": Drill(
+        "SIGSTOP to Rasa, for good",
+        hang(lambda testbed: testbed.rasa_pid),
+        Needs(own_rasa=True),
+        FROZEN_STEP_S,
+        kills=True,
+    ),
     "rasa-slow": Drill(
         "Rasa answers after 5 s, 12 s long", rasa_fault("slow"), Needs(rasa_proxy=True), FROZEN_STEP_S
     ),
     "rasa-errors": Drill("Rasa answers 500, 12 s long", rasa_fault("error"), Needs(rasa_proxy=True)),
     "rasa-garbage": Drill("Rasa answers no JSON, 12 s long", rasa_fault("garbage"), Needs(rasa_proxy=True)),
     "classifier-killed": Drill("SIGKILL to the classifier process", kill_classifier),
+    "classifier-hung": Drill(
+        "SIGSTOP to the classifier process, for good",
+        hang(lambda testbed: testbed.service.classifier_pid),
+        kills=True,
+    ),
+    "collector-hung": Drill(
+        "SIGSTOP to the collector, for good", hang(lambda testbed: testbed.service.collector_pid), kills=True
+    ),
+    "console-hung": Drill(
+        "SIGSTOP to the console, for good",
+        hang(lambda testbed: testbed.service.console_pid),
+        Needs(console=True),
+        kills=True,
+    ),
     "understanding-frozen": Drill(
-        "SIGSTOP to Rasa, 12 s, and to the classifier process, for good",
+        "SIGSTOP to Rasa, 8 s, and to the classifier process, for good",
         freeze_both_classifiers,
         Needs(own_rasa=True),
         FROZEN_STEP_S,
     ),
     "database-killed": Drill("PostgreSQL dies, back after 12 s", kill_database, Needs(database=True)),
-    "database-frozen": Drill("SIGSTOP to PostgreSQL, 12 s", freeze_database, Needs(database=True)),
+    "database-frozen": Drill("SIGSTOP to PostgreSQL, 12 s", freeze_database(FROZEN_S), Needs(database=True)),
+    "database-hung": Drill(
+        "SIGSTOP to PostgreSQL, 45 s", freeze_database(HUNG_DATABASE_S), Needs(database=True)
+    ),
     "asterisk-killed": Drill("SIGKILL to Asterisk", kill_asterisk, lines_drop=True, kills=True),
-    "asterisk-frozen": Drill("SIGSTOP to Asterisk, 12 s", freeze_asterisk, step_s=FROZEN_S + STEP_S),
+    "asterisk-frozen": Drill("SIGSTOP to Asterisk, 8 s", freeze_asterisk, step_s=PAUSED_S + STEP_S),
+    "asterisk-hung": Drill(
+        "SIGSTOP to Asterisk, for good",
+        hang(lambda testbed: testbed.service.asterisk.pid or 0),
+        lines_drop=True,
+        kills=True,
+    ),
     "recogniser-killed": Drill("SIGKILL to the recogniser", kill_recogniser),
     "recogniser-frozen": Drill(
         "SIGSTOP to the recogniser, for good", freeze_recogniser, step_s=FROZEN_STEP_S
@@ -234,9 +298,18 @@ DRILLS = {
     "clock-behind": Drill("the application's clock an hour behind, 12 s", jump(-3600), Needs(clock=True)),
     "disk-full": Drill("no room for messages, 12 s long", fill_disk, Needs(disk_mb=24)),
     "state-full": Drill("no room for journal, store and logs, 12 s long", fill_state, Needs(state_mb=256)),
+    "state-frozen": Drill(
+        "writes to the disk of journal, store and logs wait, 8 s", freeze_state, Needs(frozen_mb=512)
+    ),
     "prompts-missing": Drill("all rendered prompts deleted", lose_prompts, Needs(prompts=True)),
     "voice-away": Drill("no voice renders", lose_voice, Needs(engine_faults=True), always=True),
     "loss-1": network(1),
     "loss-3": network(3),
     "loss-5": network(5),
 }
+
+SAMPLE = (
+    "worker-hung", "rasa-hung", "recogniser-frozen", "database-frozen", "state-frozen", "disk-full",
+    "asterisk-killed", "loss-3",
+)  # fmt: skip
+"""One drill of each kind: a process dies or hangs, the database, a disk, the line, the network."""

@@ -21,6 +21,7 @@ from ivr.asterisk.ari import Ari
 from ivr.asterisk.config import ARI_USER, remove
 from ivr.core import settings as config
 from ivr.core.errors import AriError
+from ivr.core.ports import free_port
 from ivr.core.settings import Settings
 from ivr.nlu.client import HttpClassifier
 from ivr.service.supervisor import Supervisor
@@ -47,7 +48,9 @@ class Needs:
     engine_faults: a worker whose engines fail on demand.
     clock: a worker whose clock can be wrong.
     prompts: a copy of the rendered prompts.
+    console: the console.
     disk_mb, state_mb: a disk of this size for Asterisk's recordings, or for the service's state; 0: none.
+    frozen_mb: a disk of this size for the service's state that can be frozen; 0: none.
     conditions: loss (0 to 1), delay and jitter in ms of the network, or None.
     """
 
@@ -57,8 +60,10 @@ class Needs:
     engine_faults: bool = False
     clock: bool = False
     prompts: bool = False
+    console: bool = False
     disk_mb: int = 0
     state_mb: int = 0
+    frozen_mb: int = 0
     conditions: tuple[float, float, float] | None = None
 
 
@@ -100,9 +105,13 @@ class Testbed:
                     return process.pid
         return 0
 
-    def pids(self) -> tuple[int, int, int]:
-        """Process ids of worker, Asterisk and Rasa."""
-        return self.service.worker_pid, self.service.asterisk.pid or 0, self.rasa_pid
+    def pids(self) -> tuple[int, ...]:
+        """Process ids of worker, Asterisk, Rasa, classifier, collector and console."""
+        service = self.service
+        return (
+            service.worker_pid, service.asterisk.pid or 0, self.rasa_pid, service.classifier_pid,
+            service.collector_pid, service.console_pid,
+        )  # fmt: skip
 
     async def is_working(self) -> bool:
         """Whether a call would be answered, understood and stored now."""
@@ -112,6 +121,7 @@ class Testbed:
             self._rasa_ready(),
             self._classifier_ready(),
             self._database_ready(),
+            self._console_ready(),
         )
         with contextlib.suppress(TimeoutError, AriError, httpx.HTTPError, sa.exc.SQLAlchemyError):
             async with asyncio.timeout(4):
@@ -143,6 +153,13 @@ class Testbed:
     async def _database_ready(self) -> bool:
         return self.database is None or await asyncio.to_thread(self.database._answers)
 
+    async def _console_ready(self) -> bool:
+        """Whether the collector runs, and the console answers where there is one."""
+        if not self.settings.console_port:
+            return self.service.collector_pid != 0
+        async with httpx.AsyncClient(trust_env=False, timeout=3) as client:
+            return (await client.get(f"http://127.0.0.1:{self.settings.console_port}/healthz")).is_success
+
 
 @asynccontextmanager
 async def open_testbed(
@@ -160,6 +177,7 @@ async def open_testbed(
         rtp_end=26399,
         today=TODAY,
         rasa_url="" if needs.own_rasa else rasa_url,
+        console_port=free_port() if needs.console else 0,
     )
     async with AsyncExitStack() as stack:
         database = rasa_proxy = None
@@ -179,6 +197,8 @@ async def open_testbed(
             await stack.enter_async_context(_disk(recordings(settings), needs.disk_mb))
         if needs.state_mb:
             await stack.enter_async_context(_disk(settings.state, needs.state_mb))
+        if needs.frozen_mb:
+            await stack.enter_async_context(_frozen_disk(settings.state, needs.frozen_mb))
         service = Supervisor(settings)
         await asyncio.to_thread(_replace_worker, service, needs)
         await stack.enter_async_context(service.running())
@@ -227,11 +247,29 @@ def _own_prompts(settings: Settings) -> Path:
 async def _disk(folder: Path, size_mb: int) -> AsyncIterator[None]:
     """Mount a small disk at ``folder``."""
     await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
-    await _run("mount", "-t", "tmpfs", "-o", f"size={size_mb}m,mode=0777", "tmpfs", str(folder))
+    await run("mount", "-t", "tmpfs", "-o", f"size={size_mb}m,mode=0777", "tmpfs", str(folder))
     try:
         yield
     finally:
-        await _run("umount", "--lazy", str(folder))
+        await run("umount", "--lazy", str(folder))
+
+
+@asynccontextmanager
+async def _frozen_disk(folder: Path, size_mb: int) -> AsyncIterator[None]:
+    """Mount a small disk at ``folder`` that fsfreeze(8) can freeze: ext4 in a file, by a loop device."""
+    await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
+    image = folder.with_name(f"{folder.name}.ext4")
+    await run("truncate", "--size", f"{size_mb}M", str(image))
+    try:
+        await run("mkfs.ext4", "-q", str(image))
+        await run("mount", "-o", "loop", str(image), str(folder))
+        try:
+            await run("chmod", "0777", str(folder))
+            yield
+        finally:
+            await run("umount", "--lazy", str(folder))
+    finally:
+        await asyncio.to_thread(image.unlink)
 
 
 @asynccontextmanager
@@ -247,7 +285,8 @@ async def _relay(settings: Settings, conditions: tuple[float, float, float]) -> 
         await process.wait()
 
 
-async def _run(*command: str) -> None:
+async def run(*command: str) -> None:
+    """Run a command; raises OSError when it fails."""
     process = await asyncio.create_subprocess_exec(*command)
     if await process.wait():
         raise OSError(f"{command[0]} failed")

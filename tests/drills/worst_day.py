@@ -1,9 +1,10 @@
 """The worst day: callers call the real service while its parts are killed, stopped, slow, wrong, full or lossy.
 
 ``python -m tests.drills.worst_day --calls 200 --side 8`` runs all drills; ``--drill NAME`` (repeatable) chooses some;
-``--list`` names them.  Each drill starts a service of its own and lets ``calls`` callers call it, ``side`` at a time.
-It injects its fault at random moments (``--seed``), always during calls.  It prints a Markdown table and appends one
-JSON line per drill to ``--json FILE``.  The exit status is 1 when a message, a call or a resource was lost.
+``--list`` names them, and ``--sample`` runs one of each kind within 15 minutes.  Each drill starts a service of its own
+and lets ``calls`` callers call it, ``side`` at a time.  It injects its fault at random moments (``--seed``), always
+during calls.  It prints a Markdown table and appends one JSON line per drill to ``--json FILE``.  The exit status is 1
+when a message, a call or a resource was lost.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ from ivr.simulator.harness import own_instance
 from ivr.speech.caller_voices import caller_wav
 from tests.drills.account import Account, Injection, account, as_json, table
 from tests.drills.drill_caller import YES, CallTrace, DrillCaller
-from tests.drills.fault_injection import DRILLS, Drill
+from tests.drills.fault_injection import DRILLS, SAMPLE, Drill
 from tests.drills.health import Monitor, ProcessSample
 from tests.drills.testbed import Testbed, open_testbed
 from tests.drills.traffic import MESSAGES
@@ -46,6 +47,8 @@ BETWEEN_S = (12.0, 45.0)
 RECOVERY_S = 90.0
 """Longest wait for a recovery."""
 COLLECTED_S = 60.0
+CALLS, SAMPLE_CALLS = 16, 6
+"""Callers in each drill, and in each of the sample."""
 SPACING_S = 1.5
 """Seconds between the first calls of the callers."""
 
@@ -109,7 +112,7 @@ class DrillRun:
             took_s = (recovered or time.monotonic()) - began
             _say(f"--- {'recovered' if recovered else 'NOT recovered'} after {took_s:.1f} s")
 
-    async def _recovered_at(self, before: tuple[int, int, int]) -> float | None:
+    async def _recovered_at(self, before: tuple[int, ...]) -> float | None:
         """Wait until all parts work, in a new process where one was killed; None after ``RECOVERY_S``."""
         deadline = time.monotonic() + RECOVERY_S
         while time.monotonic() < deadline:
@@ -217,7 +220,7 @@ async def run_drills(args: argparse.Namespace) -> int:
     """Run the drills that the command line asks for."""
     await asyncio.to_thread(_render_callers)
     rows: list[Account] = []
-    names = args.drill or list(DRILLS)
+    names = args.drill or (list(SAMPLE) if args.sample else list(DRILLS))
     async with contextlib.AsyncExitStack() as stack:
         shared = not all(DRILLS[name].needs.own_rasa for name in names)
         rasa_url = await stack.enter_async_context(shared_rasa()) if shared else ""
@@ -239,14 +242,20 @@ def _say(text: str) -> None:
 def main() -> int:
     """Parse the command line and run."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--calls", type=int, default=16, help="callers in each drill")
+    parser.add_argument("--calls", type=int, help=f"callers in each drill, {CALLS} by default")
     parser.add_argument("--side", type=int, default=4, help="callers at a time")
     parser.add_argument("--drill", action="append", choices=list(DRILLS), help="run only this drill")
+    parser.add_argument(
+        "--sample", action="store_true", help="one drill of each kind, in 15 minutes: what a release needs"
+    )
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--json", type=Path, help="append one line per drill to this file")
     parser.add_argument("--keep", action="store_true", help="keep recordings, store and logs")
     parser.add_argument("--list", action="store_true")
     args = parser.parse_args()
+    if args.sample and args.calls is None:
+        args.calls = SAMPLE_CALLS
+    args.calls = args.calls or CALLS
     if args.list:
         sys.stdout.write("".join(f"{name:18} {drill.what}\n" for name, drill in DRILLS.items()))
         return 0
