@@ -38,6 +38,13 @@ PATH = {
     "samefile", "is_symlink", "is_socket", "resolve",
 }  # fmt: skip
 """Methods of ``pathlib.Path``, recognised by their names."""
+OURS = {
+    "ivr.store.journal.Journal.append", "ivr.store.journal.Journal.sync", "ivr.store.journal.Journal.close",
+    "ivr.store.audio_capture.AudioCapture.__init__", "ivr.store.audio_capture.AudioCapture.add",
+    "ivr.store.audio_capture.AudioCapture.close", "ivr.store.database.Store.connect",
+    "ivr.store.database.Store.begin", "ivr.store.database.Store.rows",
+}  # fmt: skip
+"""Methods of ours that write to an open file or ask the database."""
 OTHER_METHODS = {
     "fsync",
     "sendmail",
@@ -50,22 +57,14 @@ OTHER_METHODS = {
 }
 """Methods of files, of SMTP and of SQLAlchemy."""
 HARMLESS = {"shutil.which", "os.path.join", "os.path.basename", "os.path.relpath", "subprocess.DEVNULL"}
-STARTS = (
-    "ivr.core.entrypoint", "ivr.service.run", "ivr.setup", "ivr.cli", "ivr.simulator", "ivr.evaluation",
-    "ivr.service.publishing", "ivr.service.check",
+ELSEWHERE = (
+    "ivr.core.entrypoint", "ivr.setup", "ivr.cli", "ivr.simulator", "ivr.evaluation", "ivr.nlu.augmentation",
+    "ivr.nlu.serving", "ivr.speech.stt_cached", "ivr.service.publishing", "ivr.service.check", "ivr.service.run",
+    "ivr.service.supervisor", "ivr.service.takeover", "ivr.service.worker_group", "ivr.service.child_process",
+    "ivr.service.socket_process", "ivr.nlu.server", "ivr.nlu.remote", "ivr.asterisk.process",
 )  # fmt: skip
-"""Commands, whose loops serve nobody."""
+"""Commands, and the supervisor, which uses files when it starts a process: their loops serve no caller."""
 
-BEFORE_CALLS = {
-    "ivr.asterisk.process.Asterisk._launch", "ivr.asterisk.process.Asterisk.reload",
-    "ivr.asterisk.process.Asterisk.remove", "ivr.asterisk.process.Asterisk._wait_ready",
-    "ivr.nlu.augmentation._hear", "ivr.nlu.remote.serve", "ivr.nlu.server.RasaServer.__aenter__",
-    "ivr.nlu.server.RasaServer._start", "ivr.nlu.serving._serves", "ivr.service.child_process.begin",
-    "ivr.service.supervisor.Supervisor.running", "ivr.service.supervisor.Supervisor.refresh",
-    "ivr.speech.stt_cached.CachedRecogniser.recognise",
-}  # fmt: skip
-"""Coroutines of the supervisor that start a process: no caller is on its loop.  Those of the evaluation, whose loop
-serves nobody."""
 ON_A_LOOP = (
     "ivr.call.session.Session._hear", "ivr.call.session.Session._note", "ivr.service.worker.Worker._note",
     "ivr.service.worker.Worker._admit", "ivr.asterisk.ari_link.AriLink._route", "ivr.call.audio.leg.CallLeg._pass_on",
@@ -261,7 +260,7 @@ def _blocks(call: str) -> bool:
         return False
     owner, _, method = call.rpartition(".")
     return (
-        call in BLOCKING
+        call in BLOCKING | OURS
         or call.startswith(BLOCKING_MODULES)
         or (owner == "os" and method in OS)
         or (
@@ -287,9 +286,7 @@ def _blocking_calls(name: str, seen: frozenset[str] = frozenset()) -> Iterator[t
 
 
 COROUTINES = [
-    name
-    for name, function in _program().items()
-    if function.is_async and not name.startswith(STARTS) and name not in BEFORE_CALLS
+    name for name, function in _program().items() if function.is_async and not name.startswith(ELSEWHERE)
 ]
 
 
@@ -307,7 +304,7 @@ def test_what_blocks_is_found() -> None:
     """The collector's round and the journal block, and so does what calls them."""
     for name in (
         "service.collector.Collector._collect",
-        "store.journal.Journal.append",
+        "service.transcriber.Transcriber._note",
         "store.database.Store.answers",
     ):
         assert list(_blocking_calls(f"ivr.{name}")), name

@@ -5,10 +5,9 @@ from __future__ import annotations
 import asyncio
 import fcntl
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import ExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
-from typing import TextIO
 
 log = logging.getLogger(__name__)
 
@@ -26,21 +25,21 @@ async def run_periodically(once: Callable[[], Awaitable[None]], what: str) -> No
         await asyncio.sleep(EVERY_S)
 
 
-@asynccontextmanager
-async def file_lock(lock: Path) -> AsyncIterator[None]:
+@contextmanager
+def file_lock(lock: Path) -> Iterator[None]:
     """Hold an exclusive lock on the file ``lock``; raises BlockingIOError when another process holds it."""
-    file = await asyncio.to_thread(_locked, lock)
-    try:
-        yield
-    finally:
-        file.close()
-
-
-def _locked(lock: Path) -> TextIO:
-    file = lock.open("w")
-    try:
+    with lock.open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BaseException:
-        file.close()
-        raise
-    return file
+        yield
+
+
+@asynccontextmanager
+async def round_lock(lock: Path) -> AsyncIterator[None]:
+    """Hold a ``file_lock`` from a coroutine: the disk may stall."""
+    with ExitStack() as stack:
+        await asyncio.to_thread(_hold, stack, lock)
+        yield
+
+
+def _hold(stack: ExitStack, lock: Path) -> None:
+    stack.enter_context(file_lock(lock))

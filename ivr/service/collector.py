@@ -23,7 +23,7 @@ from ivr.content import versions
 from ivr.core import entrypoint, events, heartbeat
 from ivr.core.audio import read_channels
 from ivr.core.errors import AriError, AudioError
-from ivr.core.periodic import file_lock, run_periodically
+from ivr.core.periodic import round_lock, run_periodically
 from ivr.core.settings import Settings
 from ivr.core.vocabulary import CallOutcome, Party, QueueExit
 from ivr.reporting import latency
@@ -80,7 +80,7 @@ class Collector:
         except AriError:
             return  # without Asterisk it is unknown which calls are over
         try:
-            async with file_lock(self._lock):
+            async with round_lock(self._lock):
                 await asyncio.to_thread(self._collect, alive, spooled, notes)
         except BlockingIOError:
             return  # another process does it

@@ -18,7 +18,7 @@ from ivr.content.keywords import urgent_words
 from ivr.core import events
 from ivr.core.audio import RATE, WIDTH, read_audio, seconds, to_floats
 from ivr.core.errors import AudioError, EngineError
-from ivr.core.periodic import file_lock, run_periodically
+from ivr.core.periodic import round_lock, run_periodically
 from ivr.core.settings import Settings
 from ivr.speech.stt import Transcript
 from ivr.speech.stt_remote import RemoteRecogniser
@@ -89,7 +89,7 @@ class Transcriber:
     async def once(self) -> None:
         """Transcribe all stored messages without a transcript; an unreachable database is tried again."""
         try:
-            async with file_lock(self._lock):
+            async with round_lock(self._lock):
                 await self._transcribe()
         except BlockingIOError:
             return  # another worker does it

@@ -1,10 +1,10 @@
 """The worst day: callers call the real service while its parts are killed, stopped, slow, wrong, full or lossy.
 
 ``python -m tests.drills.worst_day --calls 200 --side 8`` runs all drills; ``--drill NAME`` (repeatable) chooses some;
-``--list`` names them, and ``--sample`` runs one of each kind within 15 minutes.  Each drill starts a service of its own
-and lets ``calls`` callers call it, ``side`` at a time.  It injects its fault at random moments (``--seed``), always
-during calls.  It prints a Markdown table and appends one JSON line per drill to ``--json FILE``.  The exit status is 1
-when a message, a call or a resource was lost.
+``--list`` names them, and ``--sample`` runs one of each kind within 15 minutes.  Each drill starts a service of its
+own and lets ``calls`` callers call it, ``side`` at a time.  It injects its fault at random moments (``--seed``),
+always during calls.  It prints a Markdown table and appends one JSON line per drill to ``--json FILE``.  The exit
+status is 1 when a message, a call or a resource was lost.
 """
 
 from __future__ import annotations
