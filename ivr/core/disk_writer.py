@@ -30,9 +30,12 @@ class DiskWriter:
         self._waiting = 0
         self._full = False
 
-    def soon(self, job: Callable[[], object]) -> bool:
-        """Do ``job`` in the thread, and return at once: whether there was room for it.  A failure is logged."""
-        future = self._submit(job)
+    def soon(self, job: Callable[[], object], *, always: bool = False) -> bool:
+        """Do ``job`` in the thread, and return at once: whether there was room for it.  A failure is logged.
+
+        always: do it even when too much waits: it gives something back, such as an open file.
+        """
+        future = self._submit(job, always=always)
         if future is not None:
             future.add_done_callback(self._report)
         return future is not None
@@ -57,8 +60,8 @@ class DiskWriter:
         """Return when all jobs are done.  Blocks."""
         self._thread.shutdown()
 
-    def _submit(self, job: Callable[[], R]) -> asyncio.Future[R] | None:
-        if self._waiting >= self._limit:
+    def _submit(self, job: Callable[[], R], *, always: bool = False) -> asyncio.Future[R] | None:
+        if self._waiting >= self._limit and not always:
             if not self._full:
                 log.error(
                     "ALARM: the disk does not take what is written; from here on %s are lost", self._what

@@ -31,13 +31,13 @@ class BackgroundCapture:
     def close(self) -> None:
         """Write the rest and close the file.  Safe to call twice."""
         self._flush()
-        self._writer.soon(self._end)
+        self._writer.soon(self._end, always=True)
 
     def drop(self) -> None:
         """Delete the capture, because the caller refused recording."""
         self._open = False
         self._waiting.clear()
-        self._writer.soon(self._delete)
+        self._writer.soon(self._delete, always=True)
 
     def _flush(self) -> None:
         block = bytes(self._waiting)

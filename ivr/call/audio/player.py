@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import Awaitable
 from dataclasses import dataclass
 
 from ivr.call.audio.leg import CallLeg
 from ivr.core.audio import FRAME_BYTES, seconds
 from ivr.core.errors import LinkLost
+
+log = logging.getLogger(__name__)
 
 TICK_S = 0.02
 """Seconds of one frame."""
@@ -24,6 +27,8 @@ LEAD_S = 0.02
 """Seconds before the end of the queued silence at which more is sent."""
 LATE_S = 5.0
 """Seconds beyond its length that a prompt may take to be played, and that a lost link may take to be rebuilt."""
+UNTOLD = 1
+"""Prompts in a row whose end Asterisk may fail to tell; after the next the dialplan takes the caller."""
 BACK = 2 * FRAME_BYTES
 """Bytes that are repeated after a hold: a frame or two were still on their way."""
 
@@ -54,6 +59,7 @@ class Player:
         self._cut = False
         self._again = False  # the rest of the prompt is to be sent again
         self._back = 0  # bytes to repeat then
+        self._untold = 0  # prompts in a row whose end was not told
         self._serial = 0  # of the mark at the end of a prompt
         self._free = asyncio.Event()  # not on hold
         self._free.set()
@@ -83,7 +89,7 @@ class Player:
 
         parts: awaitables of s16le audio at 16 kHz.  A part that was cut or never began is interrupted.
 
-        Raises what an awaitable raises, and LinkLost when Asterisk does not tell that it has played a part.
+        Raises what an awaitable raises, and LinkLost when Asterisk does not tell that it plays the parts.
         """
         try:
             return [await self._part(await part) for part in parts]
@@ -168,8 +174,12 @@ class Player:
         try:
             async with asyncio.timeout(seconds(pcm) + LATE_S):
                 await self._send_all(pcm, done)
+            self._untold = 0
         except TimeoutError:
-            raise LinkLost("Asterisk has not told that a prompt was played") from None
+            self._untold += 1
+            if self._untold > UNTOLD:
+                raise LinkLost("Asterisk does not tell that prompts are played") from None
+            log.warning("%s: Asterisk has not told that a prompt was played; going on", self._leg.channel_id)
 
     async def _send_all(self, pcm: bytes, done: asyncio.Event) -> None:
         try:
