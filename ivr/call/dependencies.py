@@ -17,7 +17,7 @@ from ivr.nlu.classifier import IntentClassifier
 from ivr.speech.prompts import Prompts
 from ivr.speech.stt import Recogniser
 from ivr.speech.vad import BatchedVad
-from ivr.store.audio_capture import Capture, no_capture
+from ivr.store.audio_capture import AudioSink, no_capture
 from ivr.store.messages import VoicemailSpool
 
 NOTES_WAITING = 1000
@@ -58,6 +58,6 @@ class CallDependencies:
     worker: str
     content_version: int = 0
     stop_recording: RecordingOptOut = nothing
-    open_capture: Callable[[str, int], Capture] = no_capture
+    open_capture: Callable[[str, int], AudioSink] = no_capture
     estimate_wait: EstimateWait = no_forecast
     disk: DiskWriter = field(default_factory=lambda: DiskWriter("notes of messages", NOTES_WAITING))

@@ -24,7 +24,7 @@ from ivr.call.live_caller import CallAudio, LiveCaller
 from ivr.core import events
 from ivr.core.errors import AriError, CallEnded, CallerGone, LeftToDialplan, LinkLost
 from ivr.core.vocabulary import CallOutcome, FaultPart, Party, TransferStatus
-from ivr.store.audio_capture import Capture, NoCapture
+from ivr.store.audio_capture import AudioSink, NoCapture
 
 log = logging.getLogger(__name__)
 
@@ -44,7 +44,7 @@ class Session:
         self._leg = CallLeg(self._ari, dependencies.link, self._channel_id)
         self._player = Player(self._leg)
         self._listener = Listener(dependencies.voice_activity.caller(), dependencies.recogniser, self._player)
-        self._capture: Capture = NoCapture()
+        self._capture: AudioSink = NoCapture()
         self._leg.on_audio, self._leg.on_key = self._hear, self._listener.key
         self._dead_man = DeadManTimer(self._ari, dependencies.link, self._channel_id)
         self._caller = LiveCaller(

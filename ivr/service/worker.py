@@ -44,7 +44,7 @@ from ivr.service.transcriber import Transcriber
 from ivr.speech.prompts import Prompts, open_prompts
 from ivr.speech.stt_remote import RemoteRecogniser
 from ivr.speech.vad import BatchedVad, Vad
-from ivr.store.audio_capture import Capture, no_capture
+from ivr.store.audio_capture import AudioSink, no_capture
 from ivr.store.background_capture import BackgroundCapture
 from ivr.store.callback_quota import CallbackQuota
 from ivr.store.database import Store
@@ -156,7 +156,7 @@ class Worker:
         ready = await wait_ready(classifier, lambda: time.monotonic() < deadline and not stop.is_set())
         return ready or stop.is_set()
 
-    def _open_capture(self, writer: DiskWriter) -> Callable[[str, int], Capture]:
+    def _open_capture(self, writer: DiskWriter) -> Callable[[str, int], AudioSink]:
         recorded = self._content.callflow.recording.enabled
         return partial(BackgroundCapture, writer, self._settings) if recorded else no_capture
 

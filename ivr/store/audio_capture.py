@@ -84,7 +84,7 @@ class AudioCapture:
             self._file = None
 
 
-class Capture(Protocol):
+class AudioSink(Protocol):
     """A capture of one part of a call; ``AudioCapture`` explains its methods."""
 
     def add(self, pcm: bytes) -> None: ...
