@@ -53,6 +53,7 @@ class ChannelVariable(StrEnum):
     CALLBACK_LANG = "CALLBACK_LANG"
     CALLBACK_TOPIC = "CALLBACK_TOPIC"
     CALLBACK_RING = "CALLBACK_RING"
+    RECORD = "RECORD"  # global: 1 while there is room on the disk to record calls
     CROWDED = "CROWDED"  # global: seconds since 1970 at which no worker had a place
 
     @property

@@ -19,7 +19,7 @@ from ivr.core import events
 from ivr.core.disk_writer import LONGEST_S, DiskWriter
 from ivr.core.errors import AriError, AriNotFound, CallerGone
 from ivr.core.vocabulary import FaultPart
-from ivr.store.messages import VoicemailSpool
+from ivr.store.messages import SHORTEST_S, VoicemailSpool
 
 log = logging.getLogger(__name__)
 
@@ -31,6 +31,8 @@ ASK_S = 3.0
 """Seconds after which Asterisk is asked whether it still records: an event is lost when its socket breaks."""
 LATE_S = 5
 """Seconds beyond the longest message after which a recording counts as ended in any case."""
+QUIET_S = 30
+"""Longest recording, in seconds, that no silence ends."""
 EVENTS_WAITING = 8
 """Recording events kept while nothing waits for them; the oldest goes."""
 
@@ -56,6 +58,8 @@ class MessageRecorder:
         self._ari, self._leg, self._dead_man = ari, leg, dead_man
         self._voicemail, self._disk, self._note = voicemail, disk, note
         self._events: asyncio.Queue[ev.RecordingEvent] = asyncio.Queue(EVENTS_WAITING)
+        self._quiet = False
+        """Whether the last recording held nothing that Asterisk takes for speech."""
         self.kept = 0
         """How many messages were kept."""
 
@@ -68,20 +72,25 @@ class MessageRecorder:
     async def record(self, number: str, lang: str, limits: Voicemail) -> RecordedMessage:
         """Beep and record until ``#``, silence, the limit or a hang-up; return the message.
 
+        Asterisk takes a whisper for silence, and no setting changes that for a recording through ARI: its threshold
+        is ``global_silence_threshold`` in main/app.c, and not that of dsp.conf.  So after a recording without speech
+        no silence ends the next one, which lasts at most ``QUIET_S``: then a whisper is a message, too.
+
         number: the caller's number.  lang: their language.  limits: seconds of a message and of the final silence.
 
         Raises CallerGone.
         """
         name = self._voicemail.new_name()
         await self._write(partial(self._voicemail.begin, self._leg.channel_id, number, lang, name))
+        longest = int(min(limits.max_s, QUIET_S) if self._quiet else limits.max_s)
         try:
             async with self._leg.aside():
-                async with self._dead_man.extended(int(limits.max_s) + DEADMAN_MARGIN_S):
+                async with self._dead_man.extended(longest + DEADMAN_MARGIN_S):
                     await self._ari.record(
                         self._leg.channel_id, name, beep=True,
-                        max_seconds=int(limits.max_s), max_silence=int(limits.silence_s),
+                        max_seconds=longest, max_silence=0 if self._quiet else int(limits.silence_s),
                     )  # fmt: skip
-                ended = await self._end(name, int(limits.max_s))
+                ended = await self._end(name, longest)
         except AriNotFound:
             raise CallerGone from None
         except AriError as error:
@@ -93,9 +102,13 @@ class MessageRecorder:
         # of the silence were lost: a file that the collector would throw away counts as no message.
         talked = ended.talking_duration if ended.talking_duration >= 0 else ended.duration
         if talked < 0:  # its event was lost: in doubt it is a message, and the collector decides
-            talked = int(limits.max_s)
+            talked = longest
         length = await self._read(partial(self._voicemail.length, name))
-        return RecordedMessage(name, float(talked) if length is None else min(float(talked), length))
+        if self._quiet and await self._read(partial(self._voicemail.is_audible, name)) is False:
+            length = 0.0
+        found = float(talked) if length is None else min(float(talked), length)
+        self._quiet = found < SHORTEST_S
+        return RecordedMessage(name, found)
 
     async def keep(self, message: RecordedMessage) -> None:
         """Leave the message to the collector, which stores it."""

@@ -26,15 +26,17 @@ def recording_optout(settings: Settings) -> RecordingOptOut:
     """Return the opt-out for calls of the instance that ``settings`` describe."""
 
     async def stop(channel: Channel) -> None:
-        await asyncio.to_thread(recordings.refuse, settings, channel.id)
-        try:
+        try:  # first, and whatever the disk says: nothing more is recorded
             async with connect(settings) as ami:
                 await ami.action("StopMixMonitor", Channel=channel.name)
         except AmiError as error:
             log.error(
                 "ALARM: call %s: its recording goes on and is deleted afterwards: %s", channel.id, error
             )
-        await asyncio.to_thread(recordings.forget, settings, channel.id)  # what was written meanwhile
+        try:
+            await asyncio.to_thread(recordings.refuse, settings, channel.id)
+        except OSError as error:  # the store knows of the refusal too, and the collector asks it
+            log.error("ALARM: call %s: its recording is deleted afterwards: %s", channel.id, error)
 
     return stop
 

@@ -62,6 +62,7 @@ class Settings:
     log_level: str = "INFO"
     log_format: str = "text"
     log_mb: int = 20
+    record_free_mb: int = 2000
     otlp_url: str = ""
     today: str = ""
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)

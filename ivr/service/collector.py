@@ -28,6 +28,7 @@ from ivr.core.settings import Settings
 from ivr.core.vocabulary import CallOutcome, Party, QueueExit
 from ivr.reporting import latency
 from ivr.reporting.recording_analysis import analyse
+from ivr.service.disk_guard import DiskGuard
 from ivr.store import content_versions, queries, recordings
 from ivr.store.database import Store
 from ivr.store.journal import RETRY_S, Journal
@@ -60,6 +61,7 @@ class Collector:
         self._settings, self._ari = settings, ari
         self._store, self._journal, self._pending = store, journal, pending
         self._quarantine = Quarantine(settings)
+        self._guard = DiskGuard(settings, ari, store)
         self._numbers = events.Sequence()
         self._content_versions_noted = False
         self._now = asyncio.get_running_loop().time
@@ -72,6 +74,7 @@ class Collector:
 
     async def once(self) -> None:
         """Do one round.  What a full disk or an unreachable database prevents is logged and tried again."""
+        await self._guard_disk()
         # listed before the channels, so that the recording of a call that begins now does not look abandoned
         spooled = await asyncio.to_thread(recordings.waiting, self._settings)
         notes = await asyncio.to_thread(self._pending.waiting)
@@ -89,6 +92,12 @@ class Collector:
         except SQLAlchemyError as error:
             log.warning("database away (%s)", type(error).__name__)
 
+    async def _guard_disk(self) -> None:
+        try:
+            await self._guard.once()
+        except (AriError, OSError, SQLAlchemyError) as error:
+            log.warning("the disk is not guarded: %s", type(error).__name__)
+
     def _collect(self, alive: set[str], spooled: list[Path], notes: list[Path]) -> None:
         self._quarantine.sweep()
         self._take_spooled(alive, spooled, notes)
@@ -105,7 +114,10 @@ class Collector:
             self._note(item.call_id or f"{self._settings.instance}-fallback-{item.event.message}", item.event)
             if not self._journal.sync():
                 return
-        for call_id, kept in recordings.collect(self._settings, alive, spooled, self._quarantine):
+        if not spooled or not self._journal.drain():
+            return  # whether a caller has refused is unknown
+        refused = queries.refused_calls(self._store, [recordings.call_of(path) for path in spooled])
+        for call_id, kept in recordings.collect(self._settings, alive, spooled, self._quarantine, refused):
             self._note(call_id, kept)
             if not self._journal.sync():
                 return

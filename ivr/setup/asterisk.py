@@ -48,9 +48,30 @@ def install(settings: Settings, task: Task) -> Sequence[str]:
     if users:
         raise SetupError(f"an Asterisk is running from {settings.rootfs} (process {users[0]}): stop it first")
     partial = settings.rootfs.with_name(f"{settings.rootfs.name}.partial")
+    bring_back(settings.rootfs)
     clean(partial)
     build(settings.rootfs, lambda folder: _bootstrap(settings, folder, task))
     return []
+
+
+def bring_back(rootfs: Path) -> None:
+    """Undo what an interrupted change of the root file system left: instances hold messages.
+
+    rootfs: the root file system; ``.old`` and ``.partial`` lie beside it.
+    """
+    old, partial = (rootfs.with_name(f"{rootfs.name}.{end}") for end in ("old", "partial"))
+    if old.exists() and not rootfs.exists():
+        old.rename(rootfs)
+    for source in (old, partial):
+        _move_instances(source, rootfs)
+
+
+def _move_instances(source: Path, target: Path) -> None:
+    """Move the folders of instances from one root file system to another; one that is there already stays."""
+    for instance in (source / "srv").glob("*/") if target.exists() else ():
+        if not (target / "srv" / instance.name).exists():
+            (target / "srv").mkdir(exist_ok=True)
+            shutil.move(instance, target / "srv" / instance.name)
 
 
 def clean(partial: Path) -> None:
@@ -83,14 +104,15 @@ def _bootstrap(settings: Settings, folder: Path, task: Task) -> None:
         line=_lines(task),
         log=log,
     )
-    _prepare(settings, folder)
+    _prepare(folder)
     version = run(["chroot", folder, "/usr/sbin/asterisk", "-V"], what="asterisk -V")
     (folder / "srv/version").write_text(version + "\n", encoding="utf-8")
+    _move_instances(settings.rootfs, folder)  # last: what fails before leaves them where they are
     task.at(1.0, version)
 
 
-def _prepare(settings: Settings, folder: Path) -> None:
-    """Remove downloaded packages, copy the machine's host names, and move the instances over."""
+def _prepare(folder: Path) -> None:
+    """Remove downloaded packages, and copy the machine's host names."""
     for archive in (folder / "var/cache/apt/archives").glob("*.deb"):
         archive.unlink()
     names = Path("/etc/hosts").read_text(encoding="utf-8") if Path("/etc/hosts").exists() else ""
@@ -98,8 +120,6 @@ def _prepare(settings: Settings, folder: Path) -> None:
     if socket.gethostname() not in names.split():
         names += f"127.0.1.1 {socket.gethostname()}\n"
     (folder / "etc/hosts").write_text(names, encoding="utf-8")
-    for instance in (settings.rootfs / "srv").glob("*/"):
-        shutil.move(instance, folder / "srv" / instance.name)
 
 
 def _lines(task: Task) -> Callable[[str], None]:

@@ -21,6 +21,7 @@ from ivr.core.errors import UnusableFile
 from ivr.core.files import open_regular, read_regular
 from ivr.core.run_lengths import write_counts
 from ivr.core.settings import Settings
+from ivr.store.disk_space import may_record
 
 log = logging.getLogger(__name__)
 
@@ -29,13 +30,18 @@ BLOCK = 25 * FRAME_BYTES
 
 
 class AudioCapture:
-    """The capture of one part of a call: ``add`` audio, then ``close``, or ``drop`` it.  Never raises OSError."""
+    """The capture of one part of a call: ``add`` audio, then ``close``, or ``drop`` it.  Never raises OSError.
+
+    Where the disk fills (``may_record``) nothing is captured.
+    """
 
     def __init__(self, settings: Settings, call_id: str, seq: int) -> None:
         """``seq``: orders the parts of a call; it is the number of the part's first event."""
         self._path = settings.state_dir.captures / f"{call_id}-{seq}.pcm"
         self._waiting = bytearray()
         self._file: FileIO | None = None
+        if not may_record(settings):
+            return
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             self._file = FileIO(self._path, "a")

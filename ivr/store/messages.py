@@ -19,7 +19,9 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from ivr.core.audio import HEADER_BYTES, audio_of, repaired, seconds
+import numpy as np
+
+from ivr.core.audio import HEADER_BYTES, RATE, audio_of, repaired, seconds, to_samples
 from ivr.core.errors import AudioError, UnusableFile
 from ivr.core.events import MessageLeft
 from ivr.core.files import read_regular, write_durably
@@ -35,6 +37,10 @@ SHORTEST_S = 1.0
 FULL_BYTES = 32_000
 """Bytes of two seconds of a message: with less free space the disk counts as full."""
 DAY_S = 86_400.0
+FRAME = RATE // 50
+"""Samples of 20 ms."""
+AUDIBLE = 32
+"""Mean amplitude of 20 ms, of 32768, that may be a whisper: ``silencethreshold`` of dialplans/asterisk/dsp.conf."""
 LONGEST_NUMBER = 64
 """Characters of the column ``messages.number``."""
 _ID = re.compile(r"[\w.+-]{1,64}", re.ASCII)
@@ -114,6 +120,12 @@ class VoicemailSpool:
             return _length(read_regular(source), source)
         except (AudioError, UnusableFile, OSError):
             return None
+
+    def is_audible(self, name: str) -> bool:
+        """Whether a recording holds anything above ``AUDIBLE``; True when it cannot be read."""
+        pcm = np.abs(to_samples(self.audio(name)).astype(np.int32))
+        frames = pcm[: pcm.size // FRAME * FRAME].reshape(-1, FRAME)
+        return not pcm.size or bool((frames.mean(axis=1) >= AUDIBLE).any())
 
     def disk_full(self) -> bool:
         """Whether the disk on which Asterisk records is full, so that a recording may be cut short."""

@@ -72,6 +72,13 @@ def running_calls(store: Store, since: float, instance: str = "") -> list[str]:
         return [call_id for call_id in connection.scalars(chosen) if is_of(call_id, instance)]
 
 
+def refused_calls(store: Store, ids: Collection[str]) -> set[str]:
+    """Those of the calls ``ids`` whose caller refused to be recorded."""
+    chosen = sa.select(calls.c.id).where(calls.c.id.in_(ids), calls.c.refused == 1)
+    with store.connect() as connection:
+        return set(connection.scalars(chosen))
+
+
 def unmeasured(store: Store, since: float, instance: str = "") -> list[CallRow]:
     """Calls begun after ``since`` (seconds since 1970) that are over and whose recording is not measured yet.
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from ivr.core.audio import HEADER_BYTES, RATE, audio_of, write_flac
 from ivr.core.errors import AudioError, UnusableFile
 from ivr.core.events import RecordingKept
-from ivr.core.files import is_regular, read_regular
+from ivr.core.files import is_regular, read_regular, write_durably
 from ivr.core.settings import Settings
 from ivr.store import audio_capture
 from ivr.store.quarantine import Quarantine, shown
@@ -39,26 +39,34 @@ def waiting(settings: Settings) -> list[Path]:
     return sorted({path.with_name(re.sub("-out.wav16$", "-in.wav16", path.name)) for path in found})
 
 
+def call_of(caller: Path) -> str:
+    """The id of the call to which a file in the spool belongs; empty for a file of another kind."""
+    named = _FILE.fullmatch(caller.name)
+    return named[1] if named else ""
+
+
 def collect(
     settings: Settings,
     alive: Collection[str],
     spooled: Iterable[Path] | None = None,
     quarantine: Quarantine | None = None,
+    refused: Collection[str] = (),
 ) -> Iterator[tuple[str, RecordingKept]]:
     """Join the recordings of calls that are over; yields each call's id and event.
 
     ``alive``: ids of the channels that exist; ``spooled``: the files to look at, by default those of ``waiting``;
-    ``quarantine``: takes files that cannot be read.  Each call is tried by itself, and what the disk does not take
-    waits.  The files in the spool are deleted after each event was taken.
+    ``quarantine``: takes files that cannot be read; ``refused``: calls that the store knows to be refused.
+
+    Each call is tried by itself, and what the disk does not take waits.  The files in the spool are deleted after
+    each event was taken.
     """
     quarantine = quarantine or Quarantine(settings)
-    refused = _refusals(settings, alive, quarantine)
+    refused = {*refused, *_refusals(settings, alive, quarantine)}
     for caller in waiting(settings) if spooled is None else spooled:
-        named = _FILE.fullmatch(caller.name)
-        if named is None:
+        call_id = call_of(caller)
+        if not call_id:
             quarantine.set_aside(caller, UnusableFile("its name is not that of a call"))
             continue
-        call_id = named[1]
         if call_id in refused:
             quarantine.remove(*_files(settings, call_id))
             continue
@@ -120,11 +128,14 @@ def _join(settings: Settings, call_id: str, target: Path, sides: list[bytes]) ->
 
 
 def refuse(settings: Settings, call_id: str) -> None:
-    """Delete the recording of a call whose caller refused it, and mark the call, so that later files go too."""
-    marks = _refused(settings)
-    marks.mkdir(parents=True, exist_ok=True)
-    (marks / call_id).touch()
-    forget(settings, call_id)
+    """Delete the recording of a call whose caller refused it, and mark the call, so that later files go too.
+
+    Raises OSError when one of both was not possible; the other is done all the same.
+    """
+    try:
+        forget(settings, call_id)  # first: on a full disk that makes room for the mark
+    finally:
+        write_durably(_refused(settings) / call_id, "")
 
 
 def forget(settings: Settings, call_id: str) -> None:

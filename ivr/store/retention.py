@@ -46,14 +46,30 @@ def held(store: Store) -> list[CallRow]:
 def recordings(store: Store, before: float, instance: str) -> list[str]:
     """Remove the recordings of calls that began earlier; returns their files, on the disk of this ``instance``."""
     old = (calls.c.started < before) & (calls.c.held == "") & (calls.c.recording != "")
+    with store.connect() as connection:
+        found = connection.scalars(sa.select(calls.c.id).where(old)).all()
+    return _without_recording(store, [call_id for call_id in found if queries.is_of(call_id, instance)])
+
+
+def _without_recording(store: Store, ids: Iterable[str]) -> list[str]:
+    """Remove the mention of the recordings of these calls; returns their files."""
+    files: list[str] = []
     with store.begin() as connection:
-        found = connection.execute(sa.select(calls.c.id, calls.c.recording).where(old)).all()
-        ours = {row.id: row.recording for row in found if queries.is_of(row.id, instance)}
-        for call_id in ours:
+        for call_id in ids:
+            files += connection.scalars(sa.select(calls.c.recording).where(calls.c.id == call_id))
             connection.execute(calls.update().where(calls.c.id == call_id).values(recording=""))
             kept = (events.c.call_id == call_id) & (events.c.kind == "recording-kept")
             connection.execute(events.delete().where(kept))
-    return list(ours.values())
+    return files
+
+
+def oldest_recording(store: Store, instance: str) -> str:
+    """Remove the recording of the earliest call that is not held; returns its file, empty when there is none."""
+    chosen = sa.select(calls.c.started, calls.c.id).where(calls.c.held == "", calls.c.recording != "")
+    with store.connect() as connection:
+        rows = connection.execute(chosen.order_by(calls.c.started)).all()
+    oldest = next((row for row in rows if queries.is_of(row.id, instance)), None)
+    return _without_recording(store, [oldest.id])[0] if oldest is not None else ""
 
 
 def left_messages(store: Store, before: float, instance: str) -> list[str]:

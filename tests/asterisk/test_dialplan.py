@@ -19,7 +19,7 @@ from ivr.asterisk.ari_link import Arrival
 from ivr.call.queue_forecast import QueueForecast
 from ivr.content.callflow import load_callflow
 from ivr.content.callflow.wait_estimate import WaitEstimate
-from ivr.core.audio import RATE, read_audio, to_floats, write_wav
+from ivr.core.audio import RATE, read_audio, seconds, to_floats, to_pcm, write_wav
 from ivr.core.events import MessageLeft
 from ivr.simulator.adviser import AdviserPlan, Reaction
 from ivr.simulator.scenario import CallSpec, HangUp, Say, Wait
@@ -100,7 +100,18 @@ async def test_without_an_application_the_caller_hears_the_apology_and_leaves_a_
     assert share(read_audio(real.settings.state / message.file), MESSAGE_HZ) > 1.8
 
 
-@pytest.mark.parametrize(("said_s", "told"), [(1.5, SENT_HZ), (0.0, UNSENT_HZ)], ids=["message", "silence"])
+QUIETEST_DB = -54.0
+"""Level (dBFS) of a whisper into a hands-free telephone: the conversation understands it."""
+
+
+def whispered(seconds: float) -> bytes:
+    """A sound with the rhythm of syllables, at ``QUIETEST_DB`` on average."""
+    t = np.arange(round(seconds * RATE)) / RATE
+    voiced = np.sin(2 * np.pi * MESSAGE_HZ * t) * (0.6 + 0.4 * np.sin(2 * np.pi * 4 * t))
+    return to_pcm(voiced / np.sqrt(np.mean(voiced**2)) * 10 ** (QUIETEST_DB / 20))
+
+
+@pytest.mark.parametrize(("said_s", "told"), [(2.5, SENT_HZ), (0.0, UNSENT_HZ)], ids=["whisper", "silence"])
 async def test_a_caller_who_falls_silent_in_a_message_is_told_what_becomes_of_it(
     real: RealPeer, said_s: float, told: int
 ) -> None:
@@ -108,12 +119,26 @@ async def test_a_caller_who_falls_silent_in_a_message_is_told_what_becomes_of_it
     async with real.caller() as caller:
         await until(lambda: share(caller.heard(), FALLBACK_HZ) > 1.0)
         await asyncio.sleep(1.0)
-        await caller.say(tone(said_s, MESSAGE_HZ))
+        await caller.say(whispered(said_s) if said_s else b"")
         await until(lambda: share(caller.heard(), told) > 0.5, 15)
         assert share(caller.heard(), SENT_HZ + UNSENT_HZ - told) == 0
     (new,) = spooled(real) - before
     found = list(VoicemailSpool(real.settings).collect((), [new.with_suffix(".json")]))
     assert len(found) == (said_s > 0)
+
+
+async def test_a_whisper_is_recorded_by_the_application_where_no_silence_ends_it(real: RealPeer) -> None:
+    async with desk(real) as worker, real.caller() as caller:
+        arrival = await worker.arrival()
+        await worker.ari.answer(arrival.channel.id)
+        await worker.ari.renew(arrival.channel.id, 20)
+        await worker.ari.record(arrival.channel.id, "box/whisper", max_seconds=9)
+        await event_of(arrival, ev.RecordingStarted)
+        await caller.say(whispered(2.5))
+        await caller.press("#")
+        done = await event_of(arrival, ev.RecordingFinished)
+        assert isinstance(done, ev.RecordingFinished) and done.talking_duration < 0
+        assert seconds(read_audio(real.settings.pbx / "spool/recording/box/whisper.wav")) > 2.3
 
 
 async def test_a_stuck_application_loses_the_caller_to_the_fallback(real: RealPeer) -> None:

@@ -6,12 +6,13 @@ import asyncio
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from ivr.call.dead_man import DEADMAN_S
 from ivr.call.message_recorder import ASK_S, LATE_S
 from ivr.content.callflow.wait_estimate import WaitEstimate
-from ivr.core.audio import silence, write_wav
+from ivr.core.audio import RATE, silence, write_wav
 from ivr.core.events import (
     CallbackWanted,
     CallFinished,
@@ -378,6 +379,31 @@ async def test_a_recording_that_the_collector_would_throw_away_is_not_called_a_m
         assert "voicemail_review" not in here.told() and here.pending.waiting() == []
         here.fake.hang_up(here.caller)
         await here.over()
+
+
+@pytest.mark.parametrize(("level", "kept"), [(80, True), (8, False)], ids=["whisper", "noise of the line"])
+async def test_after_a_recording_without_speech_no_silence_ends_the_next(
+    tmp_path: Path, level: int, kept: bool
+) -> None:
+    """Asterisk takes a whisper for silence; the noise of A-law, which is 8, is not one."""
+    async with call_harness(tmp_path, now=NIGHT) as here:
+        await here.menu()
+        here.fake.press(here.caller, "0")
+        await here.hears("voicemail_intro")
+        here.fake.end_recording(await here.records())
+        await here.hears("voicemail_empty")
+        name = await here.records()
+        assert here.fake.asked[-1]["maxSilenceSeconds"] == "0"
+        here.pending.spool.mkdir(parents=True)
+        write_wav(here.pending.spool / f"{name}.wav", np.full(3 * RATE, level, "<i2").tobytes())
+        here.fake.end_recording(name, talking_s=3)
+        if kept:
+            await here.hears("voicemail_review")
+        else:
+            assert await here.records() != name, "the caller is asked again"
+        here.fake.hang_up(here.caller)
+        await here.over()
+        assert (here.pending.notes / f"{name}.json").exists() == kept
 
 
 @pytest.mark.parametrize("how", ["hang-up", "failed"])

@@ -59,6 +59,8 @@ class FakeAsterisk:
         self.bridges: dict[str, list[str]] = {}
         self.media: dict[str, FakeMedia] = {}
         self.recordings: dict[str, FakeChannel] = {}
+        self.globals: dict[str, str] = {}  # variables of the dialplan
+        self.asked: list[dict[str, str]] = []  # the values of each request to record
         self.targets: list[str] = []
         self.meanwhile: list[Callable[[], None]] = []
         self._tick_s, self.start_delay_s = tick_s, start_delay_s
@@ -192,7 +194,7 @@ class FakeAsterisk:
             return 401, {"message": "Authentication required"}
         kind, *rest = request.path[1:]
         handlers: dict[str, Callable[[Request, list[str]], Answer]] = {
-            "asterisk": lambda a, r: (200, {"ping": "pong"}),
+            "asterisk": self._asterisk,
             "applications": self._application,
             "channels": self._channels,
             "bridges": self._bridges,
@@ -203,6 +205,11 @@ class FakeAsterisk:
         while self.meanwhile:
             self.meanwhile.pop()()
         return answer
+
+    def _asterisk(self, request: Request, rest: list[str]) -> Answer:
+        if rest == ["variable"]:
+            self.globals[str(request.values["variable"])] = str(request.values["value"])
+        return 200, {"ping": "pong"}
 
     def _application(self, request: Request, rest: list[str]) -> Answer:
         held = [channel.id for channel in self.channels.values() if channel.app == rest[0]]
@@ -254,6 +261,7 @@ class FakeAsterisk:
                 if any(channel.id in members for members in self.bridges.values()):
                     return 409, {"message": "Channel is in a bridge"}
                 self.recordings[str(values["name"])] = channel
+                self.asked.append({name: str(value) for name, value in values.items()})
                 self._tell_recording("RecordingStarted", str(values["name"]), channel)
                 return 201, {"name": values["name"], "state": "queued"}
             case "continue":

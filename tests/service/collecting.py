@@ -45,7 +45,7 @@ class Round:
     """One instance with its store, its disk and its Asterisk."""
 
     def __init__(self, spool: Spool, fake: FakeAsterisk, ari: Ari) -> None:
-        self.spool, self.fake, self.recogniser = spool, fake, Shared()
+        self.spool, self.fake, self.ari, self.recogniser = spool, fake, ari, Shared()
         self.store = Store(spool.settings.database)
         self.journal = Journal(spool.settings.state_dir.spool, self.store, PSEUDONYMS)
         content = Content.load(replace(spool.settings, root=ROOT))

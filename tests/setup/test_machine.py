@@ -72,6 +72,20 @@ def test_the_named_interpreter_comes_first_then_whole_folders(
     assert not [path for path in found if "3.11" in str(path)]
 
 
+@pytest.mark.parametrize("at", ["partial", "old", "both names"])
+def test_instances_survive_a_set_up_that_ended_anywhere(tmp_path: Path, at: str) -> None:
+    """Instances hold messages; ``at``: where the power failure left the only copy."""
+    rootfs = tmp_path / "rootfs"
+    place = tmp_path / ("rootfs.partial" if at == "partial" else "rootfs.old") / "srv/main/spool"
+    place.mkdir(parents=True)
+    (place / "message.wav").write_text("precious")
+    if at != "both names":
+        (rootfs / "usr/sbin").mkdir(parents=True)
+    asterisk.bring_back(rootfs)
+    asterisk.clean(tmp_path / "rootfs.partial")
+    assert (rootfs / "srv/main/spool/message.wav").read_text() == "precious"
+
+
 @as_root
 def test_an_interrupted_bootstrap_is_removed_without_touching_its_mounts(tmp_path: Path) -> None:
     precious = tmp_path / "dev"
