@@ -34,6 +34,8 @@ RESTART_MAX_S = 10.0
 """Longest pause in seconds before it is started again; there is none after it has run for a while."""
 PING_S, MISSED = 3.0, 4
 """Seconds between two questions to ARI, and how many may stay without an answer: it is killed after 12 s."""
+COMMAND_S = 10.0
+"""Seconds that a command of its console may take."""
 OWNER = "run/owner"
 """File that identifies the process which started this instance."""
 RELOADED = (
@@ -148,7 +150,10 @@ class Asterisk:
                 await ari.reload_module(module)
 
     async def command(self, line: str) -> str:
-        """Run a command of Asterisk's console, such as ``core show channels``, and return what it prints."""
+        """Run a command of Asterisk's console, such as ``core show channels``, and return what it prints.
+
+        The text is empty when Asterisk does not answer within ``COMMAND_S``.
+        """
         process = await asyncio.create_subprocess_exec(
             shutil.which("chroot") or "/usr/sbin/chroot",
             str(self._settings.rootfs),
@@ -164,7 +169,13 @@ class Asterisk:
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
         )
-        output, _ = await process.communicate()
+        try:
+            async with asyncio.timeout(COMMAND_S):
+                output, _ = await process.communicate()
+        except TimeoutError:
+            process.kill()
+            await process.wait()
+            return ""
         return output.decode(errors="replace")
 
     async def remove(self) -> None:

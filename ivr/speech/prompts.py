@@ -32,6 +32,8 @@ SLOW: Final = 0.8
 """Speed of the slow variant, for callers who ask for it."""
 MEMORY_BYTES: Final = 64_000_000
 """Size of the memory cache: about half an hour of speech."""
+RENDER_S: Final = 10.0
+"""Seconds that a caller waits for the voice."""
 NICE: Final = 10
 """Niceness of the threads that render many prompts."""
 
@@ -96,7 +98,7 @@ class Prompts:
     async def audio_or_render(self, text: str, lang: str, *, slow: bool = False) -> bytes:
         """Return a prompt as slin16 from the cache, or render it in a thread (for texts composed during a call).
 
-        Raises VoiceError where the voice fails.
+        Raises VoiceError where the voice fails, or takes too long.
         """
         path = self.path(text, lang, slow=slow)
         if (pcm := self._memory.get(path.stem)) is not None:
@@ -104,7 +106,12 @@ class Prompts:
         try:
             return self._keep(path, await asyncio.to_thread(_read, path))
         except NotRendered:
-            return await asyncio.shield(self._start_rendering(text, lang, slow))
+            rendering = asyncio.shield(self._start_rendering(text, lang, slow))
+        try:
+            async with asyncio.timeout(RENDER_S):
+                return await rendering
+        except TimeoutError:
+            raise VoiceError(f"{self.voice(lang).name} has not spoken within {RENDER_S:g} s") from None
 
     def _keep(self, path: Path, pcm: bytes) -> bytes:
         self._memory.put(path.stem, pcm)

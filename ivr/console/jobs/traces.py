@@ -60,9 +60,10 @@ class TracesJob:
             story = await asyncio.to_thread(queries.events_of, self._context.store, row.id)
             body = document(self._context.settings.instance, list(spans(row.id, story)))
             try:
-                response = await client.post(f"{self._context.settings.otlp_url}/v1/traces", json=body)
+                async with asyncio.timeout(SEND_S):  # httpx limits each step, not the whole
+                    response = await client.post(f"{self._context.settings.otlp_url}/v1/traces", json=body)
                 response.raise_for_status()
-            except httpx.HTTPError as error:
+            except (TimeoutError, httpx.HTTPError) as error:
                 log.warning("the trace collector does not accept traces (%s)", type(error).__name__)
                 return
             self._sent[row.id] = row.started
