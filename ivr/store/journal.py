@@ -147,6 +147,7 @@ class Journal:
                 self._rotate()
         except (SQLAlchemyError, StoreError, OSError) as error:
             log.warning("database away (%s), events wait in %s", type(error).__name__, self.folder)
+            self.sync()  # they may wait for long: a loss of power must not take them
             self._database.close()
             return False
         return True
