@@ -309,7 +309,6 @@ DRILLS = {
 }
 
 SAMPLE = (
-    "worker-hung", "rasa-hung", "recogniser-frozen", "database-frozen", "state-frozen", "disk-full",
-    "asterisk-killed", "loss-3",
+    "worker-hung", "rasa-hung", "recogniser-frozen", "database-frozen", "state-frozen", "asterisk-killed", "loss-3",
 )  # fmt: skip
 """One drill of each kind: a process dies or hangs, the database, a disk, the line, the network."""
