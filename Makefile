@@ -8,9 +8,10 @@
 # make audit         the locked packages against the published vulnerabilities, where these can be asked
 # make lock          the lock files made anew from pyproject.toml
 # make migration     the database schema's revision made anew, after a change to ivr/store/tables.py
+# make defaults      the program's own content made anew, after a change to phrases, word lists or templates
 # make help          this list
 
-.PHONY: demo run test test-fast test-compose setup check audit lock migration help
+.PHONY: demo run test test-fast test-compose setup check audit lock migration defaults help
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
 
@@ -55,6 +56,9 @@ audit:
 
 lock:
 	@sh ivr/setup/lock.sh
+
+defaults:
+	@$(PYTHON) -m ivr.content.defaults
 
 migration:
 	@$(PYTHON) -m ivr.store.migrations

@@ -7,7 +7,7 @@ import shutil
 import traceback
 from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, TemplateSyntaxError
+from jinja2 import DictLoader, Environment, StrictUndefined, TemplateSyntaxError
 
 from ivr.asterisk import contract
 from ivr.asterisk.hold_music import hold_music
@@ -17,6 +17,7 @@ from ivr.core.audio import PHONE_RATE, write_wav
 from ivr.core.errors import ConfigError, SetupError
 from ivr.core.settings import Settings
 from ivr.core.staged_files import StagedFiles
+from ivr.core.yamlfile import Finding, text_of
 
 log = logging.getLogger(__name__)
 
@@ -119,39 +120,42 @@ def texts(
         "adviser_password": settings.secrets["ADVISER_PASSWORD"],
         **extra,
     }
-    return _filled(settings.root / "dialplans", family, values)
+    return _filled(parameters.templates or settings.root / "dialplans", family, values)
 
 
 def _filled(templates: Path, family: str, values: dict[str, object]) -> dict[str, str]:
     """Render every template of the service, or the one of the same name in ``family``."""
     folders = [templates / folder for folder in dict.fromkeys((family, SERVICE))]
+    # read by us: to open a FIFO would wait for ever
+    sources = {path.name: path for folder in reversed(folders) for path in folder.glob("*.conf")}
+    found = {name: text_of(path, f"dialplans/{SERVICE}/{name}") for name, path in sorted(sources.items())}
+    wrong = [text for text in found.values() if isinstance(text, Finding)]
+    if wrong:
+        raise ConfigError(f"Asterisk's templates: {wrong[0]}", wrong)
     environment = Environment(
-        loader=FileSystemLoader(folders),
+        loader=DictLoader({name: text for name, text in found.items() if isinstance(text, str)}),
         undefined=StrictUndefined,
         autoescape=False,
         keep_trailing_newline=True,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    names = sorted({path.name for folder in folders for path in folder.glob("*.conf")})
-    return {name: _one(environment, name, values) for name in names}
+    return {name: _one(environment, name, values) for name in found}
 
 
 def _one(environment: Environment, name: str, values: dict[str, object]) -> str:
-    """Render one template; raises ConfigError that names file and line."""
+    """Render one template; raises ConfigError with a finding that names file and line."""
     try:
         return environment.get_template(name).render(values)
     except TemplateSyntaxError as error:
-        raise ConfigError(f"{error.filename or name}:{error.lineno}: {error.message}") from None
-    except UnicodeDecodeError:
-        raise ConfigError(f"{name}: not UTF-8 text: save the file as UTF-8") from None
+        line, what = error.lineno, str(error.message)
     except Exception as error:  # noqa: BLE001  # a template is a program: it may raise anything
-        lines = [
-            frame.lineno
-            for frame in traceback.extract_tb(error.__traceback__)
-            if frame.filename.endswith(name)
-        ]
-        raise ConfigError(f"{name}:{lines[-1] if lines else 1}: {error}") from None
+        frames = traceback.extract_tb(error.__traceback__)
+        line = next((frame.lineno or 1 for frame in reversed(frames) if frame.filename == "<template>"), 1)
+        what = str(error)
+    hint = "put the file back, for example from the last commit"
+    finding = Finding(f"dialplans/{SERVICE}/{name}", line, 1, what, hint)
+    raise ConfigError(f"Asterisk's templates: {finding}", [finding])
 
 
 def _copy_custom(files: StagedFiles, settings: Settings, etc: Path) -> None:

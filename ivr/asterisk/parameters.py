@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from ivr.asterisk.contract import dial_string
 
@@ -94,6 +95,7 @@ class PbxParameters:
     message_s: longest fallback message, in seconds.
     silence_s: seconds of silence that end it.
     record: whether both sides of a call are recorded.
+    templates: the folder ``dialplans`` with the templates; None: that of the content.
     """
 
     advisers: tuple[PbxTelephone, ...] = (
@@ -111,3 +113,4 @@ class PbxParameters:
     message_s: int = 180
     silence_s: int = 6
     record: bool = True
+    templates: Path | None = None

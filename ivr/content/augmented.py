@@ -12,6 +12,7 @@ from pathlib import Path
 
 from ivr.content.faq import Faq
 from ivr.core.text import LANGUAGES
+from ivr.core.yamlfile import Finding, text_of
 
 FOLDER = Path("nlu/heard")
 
@@ -40,7 +41,10 @@ HEADER = "\t".join(field.name for field in fields(Misheard))
 def read(root: Path, lang: str) -> list[Misheard]:
     """Return the lines of a language, none if the file is missing; raises ValueError for a malformed line."""
     path = root / FOLDER / f"{lang}.tsv"
-    lines = path.read_text("utf-8").splitlines() if path.exists() else []
+    content = text_of(path, str(path)) if path.exists() else ""
+    if isinstance(content, Finding):
+        raise ValueError(str(content))
+    lines = content.splitlines()
     wrong = [number for number, line in enumerate(lines, 1) if line.count("\t") != HEADER.count("\t")]
     if wrong:
         raise ValueError(f"{path}:{wrong[0]}: not a line of `ivr content hear`: run it again")

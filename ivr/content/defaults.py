@@ -13,6 +13,8 @@ from typing import Final
 
 ROOT: Final = Path(__file__).resolve().parent / "default_content"
 """The root of this content."""
+TEMPLATES: Final = Path("dialplans/asterisk")
+"""The folder of Asterisk's templates, relative to the root of any content."""
 COPIED: Final = (
     "dialplans/callflow.yml",
     "dialplans/asterisk/**/*.conf",

@@ -16,8 +16,9 @@ from pydantic import BeforeValidator, Field
 
 from ivr.content.callflow import WEEKDAYS, CalendarDay, Language, problem
 from ivr.content.phrases import Phrase, Phrases, load_phrases
+from ivr.content.published import load
 from ivr.core.text import LANGUAGES
-from ivr.core.yamlfile import Document, Finding, Loc, ModelProblem, Severity, Strict, load, raise_if_errors
+from ivr.core.yamlfile import Document, Finding, Loc, ModelProblem, Severity, Strict, raise_if_errors
 
 FOLDER = Path("nlu/faq")
 HOTWORDS = Path("nlu/hotwords.yml")

@@ -13,7 +13,7 @@ from pathlib import Path
 from rapidfuzz import fuzz, process
 
 from ivr.core.text import LANGUAGES, normalise
-from ivr.core.yamlfile import Finding
+from ivr.core.yamlfile import Finding, text_of
 
 FOLDER = Path("nlu/heldout")
 HEADER = "text\tintent"
@@ -60,7 +60,10 @@ def _read(path: Path, lang: str) -> tuple[list[HeldOutQuestion], list[Finding]]:
     questions: list[HeldOutQuestion] = []
     findings: list[Finding] = []
     name = str(FOLDER / path.name)
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+    content = text_of(path, name)
+    if isinstance(content, Finding):
+        return [], [content]
+    for number, line in enumerate(content.splitlines(), 1):
         if line == HEADER or not line.strip():
             continue
         text, tab, intent = line.partition("\t")

@@ -11,8 +11,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from ivr.content.published import load
 from ivr.core.text import LANGUAGES, normalise
-from ivr.core.yamlfile import Document, ModelProblem, Strict, load
+from ivr.core.yamlfile import Document, ModelProblem, Strict
 
 EMERGENCY_FILE = Path("nlu/emergency.yml")
 URGENCY_FILE = Path("nlu/urgency.yml")

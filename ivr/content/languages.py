@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from ivr.content.published import load
 from ivr.core.text import normalise
-from ivr.core.yamlfile import Document, Strict, load
+from ivr.core.yamlfile import Document, Strict
 
 FILE = Path("nlu/languages.yml")
 

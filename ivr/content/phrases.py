@@ -10,8 +10,9 @@ from typing import Any, Self
 
 from pydantic import create_model
 
+from ivr.content.published import load
 from ivr.core.text import LANGUAGES
-from ivr.core.yamlfile import Document, Finding, ModelProblem, Strict, load, raise_if_errors
+from ivr.core.yamlfile import Document, Finding, ModelProblem, Strict, raise_if_errors
 
 FOLDER = Path("voices/phrases")
 

@@ -21,13 +21,16 @@ from pathlib import Path
 from typing import Any, Final
 
 from ivr.content.bundle import FOLDERS
+from ivr.content.published import MANIFEST
 from ivr.core.errors import ConfigError, UsageError
 from ivr.core.files import is_regular, sync, write_durably
 from ivr.core.settings import Settings
+from ivr.core.yamlfile import LARGEST_BYTES, text_of
 
-MANIFEST: Final = "manifest.json"
 LAST_DRAFT: Final = 0
 """Number of the folder that holds the checkout as it last answered calls; it is no published version."""
+LONGEST: Final = 10
+"""Figures of a number, at most."""
 PARTIAL: Final = ".partial"
 """Ending of a folder that is being filled."""
 
@@ -63,11 +66,9 @@ def pointer(settings: Settings) -> int | None:
     place = settings.state_dir.current_version
     if not (place.exists() or place.is_symlink()):
         return 0
-    try:
-        text = place.read_text("utf-8") if is_regular(place) else ""
-    except (OSError, ValueError):
-        return None
-    return int(text) if text.strip().isdecimal() and text.isascii() else None
+    text = text_of(place, place.name)
+    number = text.strip() if isinstance(text, str) else ""
+    return int(number) if number.isdecimal() and number.isascii() and len(number) < LONGEST else None
 
 
 def current(settings: Settings) -> int:
@@ -104,11 +105,6 @@ def number_of(root: Path) -> int:
     return int(root.name) if root.parent.name == "generations" and root.name.isdecimal() else 0
 
 
-def is_version(root: Path) -> bool:
-    """Whether ``root`` is the folder of a version, which may be older or newer than the program."""
-    return is_regular(root / MANIFEST)
-
-
 def listed(settings: Settings) -> list[ContentVersion]:
     """Return all versions whose manifest can be read, oldest first."""
     found = [manifest(item.parent) for item in folder(settings).glob(f"*/{MANIFEST}")]
@@ -120,10 +116,11 @@ def listed(settings: Settings) -> list[ContentVersion]:
 def manifest(root: Path) -> ContentVersion | None:
     """Return what the manifest of the version in ``root`` says; None where it cannot be read."""
     known = {spec.name for spec in fields(ContentVersion)}  # a later program may have written more
+    text = text_of(root / MANIFEST, MANIFEST)
     try:
-        values = json.loads((root / MANIFEST).read_text("utf-8"))
+        values: Any = json.loads(text if isinstance(text, str) else "null")
         found = ContentVersion(**{name: value for name, value in values.items() if name in known})
-    except (OSError, ValueError, TypeError, AttributeError):
+    except (ValueError, TypeError, AttributeError, RecursionError):
         return None
     usable = (
         str(found.number) == root.name and isinstance(found.facts, dict) and isinstance(found.files, dict)
@@ -142,7 +139,8 @@ def damage(settings: Settings, number: int) -> str:
         return f"{here / MANIFEST} is missing or damaged"
     for name, wanted in found.files.items():
         try:
-            same = is_regular(here / name) and _checksum(here / name) == wanted
+            small = is_regular(here / name) and (here / name).stat().st_size <= LARGEST_BYTES
+            same = small and _checksum(here / name) == wanted
         except OSError:
             same = False
         if not same:

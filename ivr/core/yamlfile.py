@@ -21,8 +21,13 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic_core import ErrorDetails
 
 from ivr.core.errors import ConfigError
+from ivr.core.yaml_mending import Loc as Loc
+from ivr.core.yaml_mending import mended
 
-Loc = tuple[str | int, ...]
+LARGEST_BYTES = 16 * 1024 * 1024
+"""More than any file that people edit."""
+DEEPEST = 200
+"""Most parts that stand in each other: more than any file that people edit."""
 WIDTH = 200
 """Longest line that is written, in characters."""
 
@@ -104,18 +109,22 @@ class Document(Generic[M]):
         self.findings.append(self.finding(ModelProblem(loc, message, hint, severity)))
 
 
-def load(path: Path, model: type[M], root: Path) -> Document[M]:
+def load(path: Path, model: type[M], root: Path, spare: Path | None = None) -> Document[M]:
     """Read a file; faults in its content become findings, and so does a missing file.
 
     path: the file.
     model: what it must hold.
     root: findings name the file relative to it.
+    spare: a file without faults, for a file of another version of the program: what is missing or wrong is taken
+    from there, unknown keys are left out, and each is a warning.
     """
     name = str(path.relative_to(root)) if path.is_relative_to(root) else str(path)
     document: Document[M] = Document(name)
     data = _data(path, document)
     if document.findings:
         return document
+    if spare is not None:
+        _mend(document, data, model, spare)
     try:
         document.model = model.model_validate(data)
     except ValidationError as error:
@@ -138,22 +147,29 @@ def raise_if_errors(findings: Sequence[Finding], heading: str) -> None:
         raise ConfigError(f"{heading}: {len(errors)} errors, the first is {errors[0]}", errors)
 
 
+def _mend(document: Document[M], data: Any, model: type[M], spare: Path) -> None:
+    other: Document[M] = Document(str(spare))
+    for loc, done in mended(data, model, _data(spare, other) if spare.is_file() else None):
+        hint = "this version of the program was delivered with other keys; publish again"
+        document.add(loc, f"'{_named(loc)}' {done}", hint, Severity.WARNING)
+
+
 def _data(path: Path, document: Document[M]) -> Any:
     """The content as dicts, lists and scalars; faults of syntax become findings."""
-    try:
-        text = path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        document.add((), "the file is missing", "put it back, for example from the last commit")
-        return None
-    except UnicodeDecodeError as error:
-        line = path.read_bytes()[: error.start].count(b"\n") + 1
-        document.findings.append(Finding(document.file, line, 1, "not UTF-8 text", "save the file as UTF-8"))
+    text = text_of(path, document.file)
+    if isinstance(text, Finding):
+        document.findings.append(text)
         return None
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
+        if _too_deep(text, loader):
+            raise RecursionError
         node = yaml.compose(text, Loader=loader)
     except yaml.YAMLError as error:
         document.findings.append(_syntax(document.file, text, error))
+        return None
+    except RecursionError:
+        document.add((), "a part stands a thousand deep", "write it out, without [ and {")
         return None
     if node is None:
         document.add((), "the file is empty", "write its keys, or delete the file")
@@ -165,9 +181,55 @@ def _data(path: Path, document: Document[M]) -> Any:
         return None
 
 
+def text_of(path: Path, name: str) -> str | Finding:
+    """Return the text of a file that people edit, or why it cannot be read.
+
+    name: names the file in the finding.
+    """
+    put_back = "put it back, for example from the last commit"
+    try:
+        if not path.exists():
+            gone = "a link that leads nowhere" if path.is_symlink() else "the file is missing"
+            return Finding(name, 1, 1, gone, put_back)
+        if not path.is_file():  # to open a FIFO would wait for ever
+            return Finding(name, 1, 1, "no file, but a folder or a device", put_back)
+        if path.stat().st_size > LARGEST_BYTES:
+            return Finding(name, 1, 1, f"larger than {LARGEST_BYTES // 1024 // 1024} MB", put_back)
+        content = path.read_bytes()
+    except OSError as error:
+        return Finding(name, 1, 1, f"cannot be read: {error.strerror}", "make it readable for the service")
+    try:
+        text = content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = content[: error.start].count(b"\n") + 1
+        return Finding(name, line, 1, "not UTF-8 text", "save the file as UTF-8")
+    if "\0" in text:
+        line = text[: text.index("\0")].count("\n") + 1
+        hint = "save the file as UTF-8; after a loss of power, put it back"
+        return Finding(name, line, 1, "a zero byte", hint)
+    return text
+
+
+def _too_deep(text: str, loader: Any) -> bool:
+    """Whether parts stand in each other so deep that libyaml would overflow the stack and end the process.
+
+    The events of the parser come one by one.  They are counted only for a text that can be so deep at all.
+    """
+    longest = max(len(line) - len(line.lstrip(" -?")) for line in text.splitlines() or [""])
+    if max(text.count("[") + text.count("{"), longest) < DEEPEST:
+        return False
+    depth = 0
+    for event in yaml.parse(text, Loader=loader):
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth > DEEPEST:
+            return True
+    return False
+
+
 def _syntax(file: str, text: str, error: yaml.YAMLError) -> Finding:
     mark = getattr(error, "problem_mark", None)
-    line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
+    before = text[: getattr(error, "position", 0) or 0]  # of a character that YAML forbids
+    line, column = (mark.line + 1, mark.column + 1) if mark else (before.count("\n") + 1, 1)
     message = getattr(error, "problem", None) or getattr(error, "reason", None) or "cannot be read"
     lines = text.splitlines()
     around = " ".join(lines[max(0, line - 2) : line])

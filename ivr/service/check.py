@@ -5,17 +5,21 @@ Each problem is reported with file, line and what to write instead.
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
+import re
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from ivr.asterisk import config as asterisk
 from ivr.asterisk.dialplan_lint import lint
-from ivr.content import augmented, bundle, callflow, faq, heldout
+from ivr.content import augmented, bundle, callflow, defaults, faq, files, heldout
 from ivr.content.faq import Topic
 from ivr.content.intents import NEEDED
 from ivr.core.clock import today
+from ivr.core.errors import ConfigError
 from ivr.core.settings import Settings
 from ivr.core.text import LANGUAGES, normalise
 from ivr.core.yamlfile import Document, Finding, ModelProblem, Severity, load, raise_if_errors
@@ -43,17 +47,42 @@ def dialplan(settings: Settings) -> list[Finding]:
     flow = callflow.read(settings.root).model
     if flow is None:
         return []
-    written = asterisk.texts(settings, pbx_parameters(settings, flow))
-    own = settings.state_dir.own_dialplan
+    parameters = pbx_parameters(settings, flow)
+    try:
+        written = asterisk.texts(settings, parameters)
+    except ConfigError as error:
+        return [one for one in error.findings if isinstance(one, Finding)]
+    program = replace(parameters, templates=defaults.ROOT / defaults.TEMPLATES.parent)
+    cut_off = list(_cut_off(written, asterisk.texts(settings, program)))
+    if cut_off:
+        return cut_off
     name, text = "extensions.conf", written["extensions.conf"]
+    own = settings.state_dir.own_dialplan
     if own.is_file():
-        text = "\n".join((text, own.read_text("utf-8")))
+        text = "\n".join((text, own.read_text("utf-8", "replace")))
     before = written[name].count("\n") + 1
     return [
         Finding(str(own), fault.line - before, 1, fault.what, fault.mend) if fault.line > before
         else Finding(f"dialplans/asterisk/{name} (as written)", fault.line, 1, fault.what, fault.mend)
         for fault in lint(text, written["modules.conf"])
     ]  # fmt: skip
+
+
+def _cut_off(written: Mapping[str, str], program: Mapping[str, str]) -> Iterator[Finding]:
+    """Templates that are missing, or lack a section that the program needs, as a file does that is half written."""
+    hint = "put it back, for example from the last commit: the file may be cut off"
+    for name, text in program.items():
+        file = f"{defaults.TEMPLATES}/{name}"
+        if name not in written:
+            yield Finding(file, 1, 1, "the file is missing", hint)
+            continue
+        lines = written[name].count("\n") + 1
+        for section in sorted(_sections(text) - _sections(written[name])):
+            yield Finding(file, lines, 1, f"the section {section} is missing", hint)
+
+
+def _sections(text: str) -> set[str]:
+    return set(re.findall(r"^\[[^\]\n]+\]", text, re.MULTILINE))
 
 
 def run(root: Path, today: dt.date, *, questions: bool = True) -> list[Finding]:
@@ -64,8 +93,11 @@ def run(root: Path, today: dt.date, *, questions: bool = True) -> list[Finding]:
     questions: whether the held-out questions are checked, too.
     """
     found = bundle.findings(root)
+    found += [
+        one for one in files.findings(root) if questions or not one.file.startswith(str(heldout.FOLDER))
+    ]
     flow, topics = callflow.read(root), faq.read(root)
-    found += [finding for lang in LANGUAGES for finding in _say(root, lang)]
+    found += [finding for lang in LANGUAGES for finding in [*_say(root, lang), *_heard(root, lang)]]
     known = {name for document in topics.values() if document.model for name in document.model.intents}
     whole = all(document.model for document in topics.values())
     if whole:
@@ -75,11 +107,18 @@ def run(root: Path, today: dt.date, *, questions: bool = True) -> list[Finding]:
     found += _double_examples(topics.values())
     if questions:
         found += _heldout(root, topics.values(), known if whole else None)
-    return sorted(found)
+    return sorted(set(found))
 
 
 def _say(root: Path, lang: str) -> list[Finding]:
     return load(root / bundle.PRONUNCIATIONS / f"{lang}.yml", SayFile, root).findings
+
+
+def _heard(root: Path, lang: str) -> Iterator[Finding]:
+    try:
+        augmented.read(root, lang)
+    except ValueError as error:
+        yield Finding(str(augmented.FOLDER / f"{lang}.tsv"), 1, 1, str(error), "run `ivr content hear`")
 
 
 def _intents(root: Path, flow: Document[callflow.Callflow], known: set[str]) -> Iterator[Finding]:
@@ -132,10 +171,8 @@ def _heldout(root: Path, documents: Iterable[Document[Topic]], known: set[str] |
     asked, found = heldout.read(root)
     examples = [(lang, name, text) for document in documents for name, lang, _, text in _examples(document)]
     intents = known if known is not None else {question.intent for question in asked}
-    try:
+    with contextlib.suppress(ValueError):  # a finding of ``_heard``
         examples += [
             (lang, row.intent, row.heard) for lang in LANGUAGES for row in augmented.read(root, lang)
         ]
-    except ValueError as error:
-        found.append(Finding(str(augmented.FOLDER), 1, 1, str(error), "run `ivr content hear`"))
     return [*found, *heldout.problems(asked, examples, intents)]

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ivr.asterisk import config as asterisk
-from ivr.content import defaults, versions
+from ivr.content import defaults, published, versions
 from ivr.content.bundle import Content, findings
 from ivr.core.clock import today
 from ivr.core.errors import ConfigError
@@ -65,7 +65,7 @@ def usable(settings: Settings) -> Content:
 
     Raises ConfigError, whose first finding names file and line.
     """
-    if versions.is_version(settings.root):
+    if versions.number_of(settings.root) or published.is_version(settings.root):
         damage = versions.damage(settings, versions.number_of(settings.root))
         if damage:
             raise ConfigError(damage)
@@ -108,7 +108,7 @@ def _candidates(settings: Settings) -> Iterator[Settings]:
     for number in versions.candidates(settings):
         yield of_number(settings, number)
     last = versions.path(settings, versions.LAST_DRAFT)
-    if versions.is_version(last):
+    if published.is_version(last):
         yield dataclasses.replace(settings, root=last)
     yield dataclasses.replace(settings, root=defaults.ROOT)
 

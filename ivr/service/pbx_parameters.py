@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import hashlib
+import logging
 import os
+from enum import EnumType
+from pathlib import Path
 
+from ivr.asterisk.contract import NAMES
 from ivr.asterisk.parameters import PbxParameters, PbxTelephone, Queue, TrunkParameters
 from ivr.content import callflow as flow
+from ivr.content import defaults, versions
 from ivr.content.callflow import Callflow
 from ivr.core.settings import Settings
 from ivr.core.vocabulary import TransferDestination
+
+log = logging.getLogger(__name__)
 
 
 def pbx_parameters(settings: Settings, callflow: Callflow) -> PbxParameters:
@@ -32,7 +40,45 @@ def pbx_parameters(settings: Settings, callflow: Callflow) -> PbxParameters:
         message_s=int(callflow.voicemail.max_s),
         silence_s=int(callflow.voicemail.silence_s),
         record=callflow.recording.enabled,
+        templates=templates(settings.root),
     )
+
+
+def templates(root: Path) -> Path:
+    """Return the folder ``dialplans`` whose templates fit this program.
+
+    Templates and program share names and an order of events.  So those of a published version count only where it
+    was published by a program with the same templates of its own (``templates_version``).
+    """
+    found = versions.manifest(root)
+    if found is None:
+        return root / defaults.TEMPLATES.parent
+    if found.facts.get("templates") == templates_version() or _same(root):
+        return root / defaults.TEMPLATES.parent
+    log.warning("%s: of another version of the program, whose own templates take their place", root)
+    return defaults.ROOT / defaults.TEMPLATES.parent
+
+
+def templates_version() -> str:
+    """Return a hash of the templates that come with this program, and of the names that it shares with them."""
+    names = {name: list(map(str, shared)) for name, shared in NAMES.items() if isinstance(shared, EnumType)}
+    total = hashlib.sha256(repr(sorted(names.items())).encode())
+    for name in _names():
+        total.update(str(name).encode() + (defaults.ROOT / name).read_bytes())
+    return total.hexdigest()[:16]
+
+
+def _same(root: Path) -> bool:
+    return all(
+        (root / name).is_file() and (root / name).read_bytes() == (defaults.ROOT / name).read_bytes()
+        for name in _names()
+    )
+
+
+def _names() -> list[Path]:
+    """The paths of the program's own templates, relative to their root."""
+    own = defaults.ROOT / defaults.TEMPLATES
+    return sorted(path.relative_to(defaults.ROOT) for path in own.rglob("*.conf"))
 
 
 def _telephone(id: str, one: flow.FallbackPhone, languages: tuple[str, ...]) -> PbxTelephone:

@@ -33,6 +33,7 @@ from ivr.evaluation.replay import golden_gate
 from ivr.evaluation.scores import JudgedQuestion, Scores
 from ivr.nlu import remote, served, training
 from ivr.service import check, content_choice, takeover
+from ivr.service.pbx_parameters import templates_version
 from ivr.speech.engines import choose
 from ivr.speech.prompts import Prompts, open_prompts
 
@@ -152,6 +153,7 @@ def _steps(settings: Settings, content: Settings, steps: _Steps) -> dict[str, An
     _judge_prompts(rows, excepted(content.root))
     return {
         "model": training.model_path(content).name,
+        "templates": templates_version(),
         "scores": Scores.of(judged).rounded(),
         "outcomes": {_key(one): _good(one) for one in judged},
         "rendered": len(fresh),

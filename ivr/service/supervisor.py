@@ -31,7 +31,7 @@ from ivr.nlu import served
 from ivr.service import content_choice, log_rotation, systemd, takeover
 from ivr.service.child_process import COLLECTOR, CONSOLE, ChildProcess
 from ivr.service.content_choice import ContentChoice
-from ivr.service.pbx_parameters import pbx_parameters
+from ivr.service.pbx_parameters import pbx_parameters, templates_version
 from ivr.service.pbx_sounds import stage_sounds
 from ivr.service.worker_group import WorkerGroup
 
@@ -267,7 +267,8 @@ def _looked_after(settings: Settings, choice: ContentChoice) -> str:
         return content_choice.draft_problem(settings)
     try:
         model = served.model(settings)
-        versions.keep_draft(settings, {"model": model.name if model is not None else ""})
+        name = model.name if model is not None else ""
+        versions.keep_draft(settings, {"model": name, "templates": templates_version()})
     except (IvrError, OSError) as error:
         log.warning("no copy of the edited files was kept: %s", error)
     return ""

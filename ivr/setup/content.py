@@ -4,49 +4,78 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
+from ivr.content import versions
 from ivr.content.bundle import PARTS
+from ivr.core.errors import ConfigError
 from ivr.core.paths import PACKAGE, prompts
 from ivr.core.settings import Settings
 from ivr.setup.progress import Task
 
 
+def served(settings: Settings) -> list[Settings]:
+    """The settings of each content that set-up prepares: the version that answers calls, and the edited files."""
+    in_use = versions.root(settings)
+    return [settings] if in_use == settings.root else [dataclasses.replace(settings, root=in_use), settings]
+
+
 def training_inputs(settings: Settings) -> Iterable[str | Path]:
-    """What the trained model depends on: examples, configuration and the code of the training."""
+    """What the trained models depend on: examples, configuration and the code of the training."""
     from ivr.core import text
     from ivr.nlu import training  # takes a moment to import
 
-    root = settings.root
-    nlu = [root / "nlu" / name for name in ("faq", "heard", "accueil_rasa", "config.yml", "rasa.lock")]
+    parts = ("faq", "heard", "accueil_rasa", "config.yml", "rasa.lock")
+    nlu = [one.root / "nlu" / name for one in served(settings) for name in parts]
     return [*nlu, Path(training.__file__), Path(text.__file__)]
 
 
 def trained(settings: Settings) -> bool:
-    """Whether a model of the present examples exists; raises ConfigError when the content has errors."""
+    """Whether a model of the examples that answer calls exists; False when the content has errors."""
     from ivr.nlu import training  # takes a moment to import
 
-    return training.model_path(settings).exists()
+    try:
+        return training.model_path(served(settings)[0]).exists()
+    except (ConfigError, OSError):
+        return False
 
 
 def train(settings: Settings, task: Task) -> Sequence[str]:
-    """Train Rasa on the FAQ, showing progress in ``task``, and delete models that no content version uses."""
-    from ivr.content import versions
-    from ivr.nlu import training
+    """Train Rasa, showing progress in ``task``, and delete models that no content version uses.
 
-    training.train(settings, task.at)
+    While nothing is published, a copy of the edited files is kept, for a start at which they have errors.
+    """
+    from ivr.nlu import training
+    from ivr.service.pbx_parameters import templates_version
+
+    found = _for_each(settings, lambda one: training.train(one, task.at))
+    if versions.current(settings) == 0:
+        facts = {"model": training.model_path(settings).name, "templates": templates_version()}
+        versions.keep_draft(settings, facts)
     training.clean(settings, versions.models(settings.var))
-    return []
+    return found
+
+
+def _for_each(settings: Settings, prepare: Callable[[Settings], object]) -> list[str]:
+    """Prepare each content; errors of edited files that answer no call are returned, those of the others raised."""
+    first, *others = served(settings)
+    prepare(first)
+    found = []
+    for one in others:
+        try:
+            prepare(one)
+        except ConfigError as error:
+            found.append(f"the edited files were not prepared: {error}")
+    return found
 
 
 def configure_remote(settings: Settings, task: Task) -> Sequence[str]:
     """Write the configuration of an externally managed Asterisk, and train and load an external Rasa."""
-    from ivr.content import versions
     from ivr.nlu import remote, training
     from ivr.service import supervisor
 
-    current = dataclasses.replace(settings, root=versions.root(settings))
+    current = served(settings)[0]
     if current.rasa_workshop_url:
         training.train(current, task.at)
         asyncio.run(remote.serve(current))
@@ -56,9 +85,8 @@ def configure_remote(settings: Settings, task: Task) -> Sequence[str]:
 
 def prompt_inputs(settings: Settings) -> Iterable[str | Path]:
     """What the rendered prompts depend on: texts, pronunciations, installed voices, and the code."""
-    root = settings.root
     models = sorted(path.name for path in settings.models.glob("piper-*"))
-    words = [root / part.path for part in PARTS if part.spoken]
+    words = [one.root / part.path for one in served(settings) for part in PARTS if part.spoken]
     return [*models, *words, PACKAGE / "speech"]
 
 
@@ -71,5 +99,4 @@ def render(settings: Settings, task: Task) -> Sequence[str]:
     """Render every fixed sentence, showing progress in ``task``."""
     from ivr.setup import prompts as rendering
 
-    rendering.render_all(settings, task)
-    return []
+    return _for_each(settings, lambda one: rendering.render_all(one, task))

@@ -9,6 +9,7 @@ from collections import Counter
 
 from sqlalchemy.exc import SQLAlchemyError
 
+from ivr.core.errors import StoreError
 from ivr.core.pseudonyms import Pseudonyms
 from ivr.store import callbacks
 from ivr.store.database import Store
@@ -38,7 +39,7 @@ class CallbackQuota:
         while True:
             try:
                 await asyncio.to_thread(self.read)
-            except SQLAlchemyError as error:
+            except (SQLAlchemyError, StoreError) as error:  # away, or of another version of the program
                 log.warning("database away (%s): callbacks are counted as before", type(error).__name__)
             await asyncio.sleep(EVERY_S)
 

@@ -20,7 +20,8 @@ from ivr.content.callflow.notify import Notify
 from ivr.content.callflow.retention import RecordingSettings, RetentionSettings
 from ivr.content.callflow.trunk import Trunk
 from ivr.content.callflow.voicemail import Voicemail
-from ivr.core.yamlfile import Document, Loc, ModelProblem, Severity, Strict, load
+from ivr.content.published import load
+from ivr.core.yamlfile import Document, Loc, ModelProblem, Severity, Strict
 
 FILE = Path("dialplans/callflow.yml")
 MOST_TOPICS = 6
