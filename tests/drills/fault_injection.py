@@ -7,11 +7,13 @@ import contextlib
 import os
 import shutil
 import signal
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.drills.testbed import Needs, Testbed, run
+from tests.fakes.wrong_files import WRONG, lift, places
 
 FROZEN_S = 12.0
 """Seconds that a process is stopped, a part answers wrongly, a disk is full, or a database is down."""
@@ -150,6 +152,29 @@ async def fill_disk(testbed: Testbed) -> None:
 async def fill_state(testbed: Testbed) -> None:
     """Fill the disk of the journal, the database file, the logs and the audio capture to the last byte."""
     await _fill(testbed.settings.state, 0)
+
+
+async def leave_wrong_files(testbed: Testbed) -> None:
+    """Leave a file of every wrong kind in every spool folder, and take away after a while what is left of them."""
+    made = await asyncio.to_thread(_leave_wrong_files, testbed)
+    try:
+        await asyncio.sleep(FROZEN_S)
+    finally:
+        for path in made:
+            lift(path)
+            if path.is_file() and not path.is_symlink():
+                path.unlink()
+
+
+def _leave_wrong_files(testbed: Testbed) -> list[Path]:
+    made: list[Path] = []
+    for number, make in enumerate(WRONG.values()):
+        name = f"0bad-{time.monotonic_ns()}-{number}"
+        for path in places(testbed.settings, name, call=name):
+            if path.parent.is_dir() and not os.path.lexists(path):
+                make(path)
+                made.append(path)
+    return made
 
 
 async def _fill(disk: Path, spare_kb: int) -> None:
@@ -296,6 +321,7 @@ DRILLS = {
     ),
     "clock-ahead": Drill("the application's clock an hour ahead, 12 s", jump(3600), Needs(clock=True)),
     "clock-behind": Drill("the application's clock an hour behind, 12 s", jump(-3600), Needs(clock=True)),
+    "wrong-files": Drill("a file of every wrong kind in every spool folder", leave_wrong_files),
     "disk-full": Drill("no room for messages, 12 s long", fill_disk, Needs(disk_mb=24)),
     "state-full": Drill("no room for journal, store and logs, 12 s long", fill_state, Needs(state_mb=256)),
     "state-frozen": Drill(
@@ -309,6 +335,7 @@ DRILLS = {
 }
 
 SAMPLE = (
-    "worker-hung", "rasa-hung", "recogniser-frozen", "database-frozen", "state-frozen", "asterisk-killed", "loss-3",
+    "worker-hung", "rasa-hung", "recogniser-frozen", "database-frozen", "state-frozen", "wrong-files",
+    "asterisk-killed", "loss-3",
 )  # fmt: skip
 """One drill of each kind: a process dies or hangs, the database, a disk, the line, the network."""

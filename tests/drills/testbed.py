@@ -176,6 +176,7 @@ async def open_testbed(
         rtp_start=26000,
         rtp_end=26399,
         today=TODAY,
+        record_free_mb=0,  # the disks of some drills are small, and recordings shall fill them
         rasa_url="" if needs.own_rasa else rasa_url,
         console_port=free_port() if needs.console else 0,
     )

@@ -9,6 +9,8 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
+from ivr.core.settings import Settings
+
 LATER_S = 4_102_444_800.0
 """The year 2100, in seconds since 1970."""
 
@@ -95,3 +97,23 @@ def lift(path: Path) -> None:
     """Unmount what ``WRONG`` has mounted at ``path``, so that the folder can be deleted."""
     while os.path.ismount(path):  # Path.is_mount knows folders only
         subprocess.run(["umount", path], check=True)
+
+
+def places(settings: Settings, name: str, call: str) -> list[Path]:
+    """A path in every folder from which something is collected; each sorts before what belongs there.
+
+    call: the id of a call, among whose captures one is, too.
+    """
+    spool, state = settings.pbx / "spool", settings.state_dir
+    return [
+        *(spool / "fallback" / f"{name}{end}" for end in (".wav", ".json")),
+        *(spool / "monitor" / f"{name}-{side}.wav16" for side in ("in", "out")),
+        spool / "recording" / f"{name}.wav",
+        state.pending_messages / f"{name}.json",
+        state.voicemail / f"{name}.wav",
+        state.recordings / f"{name}.flac",
+        state.captures / f"{name}-1.pcm",
+        state.captures / f"{call}-1.pcm",
+        state.refusals / name,
+        state.spool / f"{name}.jsonl",
+    ]

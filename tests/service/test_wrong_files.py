@@ -10,9 +10,8 @@ import pytest
 
 from ivr.core import events
 from ivr.core.audio import RATE
-from ivr.core.settings import Settings
 from ivr.store.quarantine import TRIES, set_aside_by_asterisk
-from tests.fakes.wrong_files import NAMES, WRONG, lift
+from tests.fakes.wrong_files import NAMES, WRONG, lift, places
 from tests.service.collecting import STARTED, Round, instance
 from tests.store.calls import stamped
 from tests.store.spool import tone, wav
@@ -21,23 +20,6 @@ pytestmark = pytest.mark.virtual_time(sockets=True)
 
 CALL = "fake-1795510790.7"
 """A finished call with messages, a recording and a capture."""
-
-
-def places(settings: Settings, name: str) -> list[Path]:
-    """A path in every folder from which something is collected; each sorts before what belongs there."""
-    spool, state = settings.pbx / "spool", settings.state_dir
-    return [
-        *(spool / "fallback" / f"{name}{end}" for end in (".wav", ".json")),
-        *(spool / "monitor" / f"{name}-{side}.wav16" for side in ("in", "out")),
-        spool / "recording" / f"{name}.wav",
-        state.pending_messages / f"{name}.json",
-        state.voicemail / f"{name}.wav",
-        state.recordings / f"{name}.flac",
-        state.captures / f"{name}-1.pcm",
-        state.captures / f"{CALL}-1.pcm",
-        state.refusals / name,
-        state.spool / f"{name}.jsonl",
-    ]
 
 
 @pytest.fixture
@@ -76,7 +58,7 @@ async def test_one_wrong_file_never_stops_the_others(
 ) -> None:
     async with instance(tmp_path) as here:
         message = leave(here)
-        for path in places(here.spool.settings, NAMES[name]):
+        for path in places(here.spool.settings, NAMES[name], CALL):
             path.parent.mkdir(parents=True, exist_ok=True)
             WRONG[kind](path)
             wrong.append(path)
@@ -107,7 +89,7 @@ async def test_drafts_of_an_earlier_version_stop_nothing(
 ) -> None:
     async with instance(tmp_path) as here:
         message = leave(here)
-        for path in places(here.spool.settings, ".x"):
+        for path in places(here.spool.settings, ".x", CALL):
             path.parent.mkdir(parents=True, exist_ok=True)
             path.with_name(f"{path.name}.part").touch()
         await here.go(2)
