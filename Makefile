@@ -5,13 +5,14 @@
 # make test-compose  docker-compose.yml built and run for real: a call, a message, backup and restore
 # make setup         set everything up: each step once, again only when its inputs changed
 # make check         ruff and mypy
+# make service       the unit with which systemd starts the service, written to var/accueil.service
 # make audit         the locked packages against the published vulnerabilities, where these can be asked
 # make lock          the lock files made anew from pyproject.toml
 # make migration     the database schema's revision made anew, after a change to ivr/store/tables.py
 # make defaults      the program's own content made anew, after a change to phrases, word lists or templates
 # make help          this list
 
-.PHONY: demo run test test-fast test-compose setup check audit lock migration defaults help
+.PHONY: demo run test test-fast test-compose setup check service audit lock migration defaults help
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
 
@@ -50,6 +51,9 @@ test-compose: setup
 check:
 	@$(ROOT) .venv/bin/ruff check ivr nlu tests
 	@$(ROOT) .venv/bin/mypy
+
+service:
+	@$(PYTHON) -m ivr.setup.unit
 
 audit:
 	@sh ivr/setup/audit.sh

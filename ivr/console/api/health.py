@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import shutil
 import time
 from collections.abc import Callable
@@ -29,7 +30,7 @@ ANSWER_S = 2.0
 """Seconds within which each part must answer."""
 FREE_BYTES = 100 * 1024 * 1024
 """Free disk space that messages need."""
-OPTIONAL = frozenset({"store", "classifier", "messages"})
+OPTIONAL = frozenset({"store", "classifier", "messages", "content"})
 """Parts that calls do not need: events wait in the spool for the store, Rasa classifies intents, messages wait in the
 inbox."""
 
@@ -78,6 +79,7 @@ async def check_parts(settings: Settings, store: Store) -> dict[str, str]:
         "classifier": classifier,
         "disk": disk,
         "store": "ok" if stored else "away",
+        "content": next(iter(content_problems(settings)), "ok"),
         "messages": messages,
     }
 
@@ -135,6 +137,15 @@ def _messages(store: Store) -> str:
     except SQLAlchemyError:
         return "unknown"
     return f"nobody was told of {count} new messages" if count else "ok"
+
+
+def content_problems(settings: Settings) -> list[str]:
+    """What is wrong with content that was edited or published, with file and line, as the supervisor has found it."""
+    try:
+        found = json.loads(settings.state_dir.content_status.read_text("utf-8"))["problems"]
+    except (OSError, ValueError, LookupError, TypeError):
+        return []
+    return [str(one) for one in found] if isinstance(found, list) else []
 
 
 def _disk(settings: Settings) -> str:

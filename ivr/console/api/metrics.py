@@ -19,7 +19,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from ivr import __version__
 from ivr.asterisk import queues
 from ivr.console.api.call_metrics import DAY_S, CallMetrics
-from ivr.console.api.health import check_parts
+from ivr.console.api.health import check_parts, content_problems
 from ivr.console.api.problems import REFUSALS
 from ivr.console.context import ConsoleContext, Context
 from ivr.core.errors import IvrError
@@ -41,6 +41,9 @@ class Metrics:
             "info", "Always 1; the labels name what is in use", "version", "generation", "recogniser"
         )
         self._part = self._gauge("part_up", "1 if the part answers, else 0", "part")
+        self._content = self._gauge(
+            "content_problem", "1 for each problem of edited or published content", "problem"
+        )
         self._running = self._gauge("calls_running", "Calls in progress")
         self._waiting = self._gauge("callers_waiting", "Callers waiting for a person", "queue")
         self._longest = self._gauge("longest_wait_seconds", "Waiting time of the first caller")
@@ -56,6 +59,7 @@ class Metrics:
         settings = context.settings
         parts = await check_parts(settings, context.store)
         _fill(self._part, {(part,): float(state == "ok") for part, state in parts.items()})
+        _fill(self._content, {(one,): 1.0 for one in content_problems(settings)})
         await self._read_queues(settings)
         self._spool.set(await asyncio.to_thread(_size, settings.state_dir.spool))
         try:
