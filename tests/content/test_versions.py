@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import shutil
+import signal
+import sys
 from pathlib import Path
 
 import pytest
@@ -76,3 +79,35 @@ def test_back_to_the_files_as_edited(office: Settings) -> None:
     versions.point(office, published(office))
     versions.point(office, 0)
     assert versions.root(office) == office.root
+
+
+def die_at(step: int, office: Settings) -> bool:
+    """Publish in a process that is killed when it touches the disk for the ``step``-th time; whether it was."""
+    child = os.fork()
+    if child == 0:
+        steps = iter(range(step))
+
+        def touched(event: str, arguments: object) -> None:
+            if event in ("open", "os.rename", "os.mkdir", "shutil.copyfile") and next(steps, None) is None:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+        sys.addaudithook(touched)
+        versions.point(office, published(office))
+        os._exit(0)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) != 0
+
+
+def test_a_power_cut_at_any_step_of_a_publication_leaves_a_whole_version_in_use(office: Settings) -> None:
+    first = published(office)
+    versions.point(office, first)
+    step, killed = 0, True
+    while killed:
+        killed = die_at(step, office)
+        now = versions.current(office)
+        assert versions.damage(office, now) == ""
+        assert [versions.damage(office, one.number) for one in versions.listed(office)] == [""] * len(
+            versions.listed(office)
+        )
+        assert killed or now > first
+        step += 1 if step < 3 else 29 if step < 1100 else 1
+        assert step < 3000
