@@ -8,12 +8,15 @@ Source: https://docs.asterisk.org/Configuration/Applications/Queue-Logs/
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import logging
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ivr.asterisk.contract import QueueVerb
 from ivr.core import events
 from ivr.core.vocabulary import Party, QueueExit, TransferDestination, TransferStatus
+
+log = logging.getLogger(__name__)
 
 LEFT: dict[str, QueueExit] = {
     TransferStatus.CALLBACK: QueueExit.CALLBACK,
@@ -76,7 +79,15 @@ class QueueLogParser:
         return max(0.0, line.at - self._answered.get(line.call_id, line.at))
 
     def read(self, line: QueueLogLine) -> Iterator[events.Event]:
-        """The events that a line means."""
+        """The events that a line means; none for a line that cannot be read."""
+        try:
+            yield from self._read(line)
+        except (IndexError, ValueError) as error:  # numbers and names in it come from the network
+            log.warning(
+                "queue log: a line %r cannot be read (%s); it is left out", line.what, type(error).__name__
+            )
+
+    def _read(self, line: QueueLogLine) -> Iterator[events.Event]:
         if line.what == QueueVerb.WANTED:
             self._calls[line.call_id] = _wanted(line)
             self._answered[line.call_id] = self._calls[line.call_id].answered
@@ -90,7 +101,7 @@ class QueueLogParser:
         name = self._names.get(line.adviser, line.adviser)
         match line.what:
             case "ENTERQUEUE":
-                yield events.Queued(line.queue, int(line.data[2] or 1), call.told_s)
+                yield events.Queued(line.queue, _place(line.data), call.told_s)
             case QueueVerb.RINGING:
                 yield events.Ringing(name)
             case QueueVerb.ACCEPTED:
@@ -117,6 +128,11 @@ def _wanted(line: QueueLogLine) -> _Call:
     """The start of a wait.  Data: time in ms since 1970, announced wait in s, time of the answer in s."""
     wanted, told, answered = (*line.data, "", "", "")[:3]
     return _Call(_number(wanted, line.at * 1000) / 1000, _number(told, 0), _number(answered, line.at))
+
+
+def _place(data: Sequence[str]) -> int:
+    """The place in the queue.  Data: URL, the caller's number, place; a number may hold the separator itself."""
+    return int(_number(data[-1], 1)) if len(data) >= 3 else 1
 
 
 def _number(text: str, otherwise: float) -> float:

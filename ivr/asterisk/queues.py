@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -9,8 +10,11 @@ from dataclasses import dataclass
 from ivr.asterisk.ami import Ami, Fields
 from ivr.asterisk.config import ARI_USER
 from ivr.asterisk.contract import AstDbFamily, HandlingKey, interface
+from ivr.core.errors import AmiError
 from ivr.core.settings import Settings
 from ivr.core.vocabulary import AdviserState
+
+log = logging.getLogger(__name__)
 
 SETTABLE = (AdviserState.AVAILABLE, AdviserState.PAUSED, AdviserState.AWAY)
 """The states that can be set, by an adviser or by the console."""
@@ -67,10 +71,18 @@ def connect(settings: Settings) -> Ami:
 
 
 async def queue_status(ami: Ami) -> tuple[list[Member], list[WaitingCaller]]:
-    """Advisers, sorted by id, and waiting callers in the order in which they are served.  Raises AmiError."""
+    """Advisers, sorted by id, and waiting callers in the order in which they are served.
+
+    A caller whose entry cannot be read is left out.  Raises AmiError, also for an adviser who cannot be read.
+    """
     found = await ami.listing("QueueStatus")
-    waiting = [_waiting(item) for item in found if item.get("Event") == "QueueEntry"]
-    return members(found, time.time()), sorted(waiting, key=lambda one: (-one.first, -one.seconds, one.place))
+    read = [_waiting(item) for item in found if item.get("Event") == "QueueEntry"]
+    waiting = [one for one in read if one is not None]
+    try:
+        advisers = members(found, time.time())
+    except (KeyError, ValueError) as error:
+        raise AmiError(f"Asterisk's account of an adviser cannot be read: {error!r}") from None
+    return advisers, sorted(waiting, key=lambda one: (-one.first, -one.seconds, one.place))
 
 
 async def handling_times(ami: Ami) -> tuple[int, float, float]:
@@ -84,11 +96,16 @@ async def handling_times(ami: Ami) -> tuple[int, float, float]:
     return int(callers), mean, square
 
 
-def _waiting(item: Fields) -> WaitingCaller:
-    return WaitingCaller(
-        item["Uniqueid"], item["Queue"], int(item["Position"]), int(item["Wait"]), item["Channel"],
-        int(item.get("Priority", "0") or 0),
-    )  # fmt: skip
+def _waiting(item: Fields) -> WaitingCaller | None:
+    """The caller of a QueueEntry; None where it cannot be read: names and numbers in it come from the network."""
+    try:
+        return WaitingCaller(
+            item["Uniqueid"], item["Queue"], int(item["Position"]), int(item["Wait"]), item["Channel"],
+            int(item.get("Priority", "0") or 0),
+        )  # fmt: skip
+    except (KeyError, ValueError) as error:
+        log.warning("a caller in the queue cannot be read (%s); they are left out", type(error).__name__)
+        return None
 
 
 async def set_state(ami: Ami, id: str, state: AdviserState) -> None:

@@ -50,8 +50,7 @@ def last_words(callflow: Callflow, phrases: Phrases) -> Iterator[Announcement]:
         offered = lang in keys  # otherwise no adviser speaks it
         crowded = phrases.text(lang, Phrase.CROWDED, key=key_word(keys[lang], lang)) if offered else fallback
         yield Announcement(f"{LastWordsFile.CROWDED}-{lang}", crowded, lang)
-        if lang in FALLBACK_LANGS:
-            yield Announcement(f"{LastWordsFile.FALLBACK}-{lang}", fallback, lang)
+        yield Announcement(f"{LastWordsFile.FALLBACK}-{lang}", fallback, lang)
 
 
 def _langs(callflow: Callflow) -> list[str]:

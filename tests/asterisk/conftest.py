@@ -19,10 +19,11 @@ from tests.fakes.asterisk import FakeAsterisk
 FALLBACK_HZ, CROWDED_HZ, SENT_HZ, UNSENT_HZ, WAIT_HZ = 700, 400, 1900, 3200, 2900
 WHISPER_HZ, PLACE_HZ, NEXT_HZ, TIME_HZ = 1700, 2000, 2300, 2600
 """What is said is a tone in these tests, so that it can be told from prompts."""
+GERMAN_HZ = 1500
 LAST_WORDS = {
     "fallback": FALLBACK_HZ, "crowded": CROWDED_HZ, "sent": SENT_HZ, "unsent": UNSENT_HZ, "wait": WAIT_HZ,
 }  # fmt: skip
-"""File -> what is heard of it."""
+"""File -> what is heard of it in French and English."""
 
 
 ADVISERS = tuple(
@@ -64,7 +65,9 @@ def peer(request: pytest.FixtureRequest) -> FakePeer | RealPeer:
 
 
 def apology(folder: Path) -> None:
-    """Sounds of the fallback, of a full service, and of a lost worker: tones."""
+    """Sounds of the fallback, in German with a tone of its own, of a full service, and of a lost worker: tones."""
+    german = resample(tone(0.5, GERMAN_HZ), 16_000, PHONE_RATE)
+    write_wav(folder / "fallback-de.wav", german, PHONE_RATE)
     for name, hertz in LAST_WORDS.items():
         for lang in ("fr", "en"):
             path = folder / f"{name}-{lang}.wav"

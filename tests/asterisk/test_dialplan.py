@@ -28,6 +28,7 @@ from ivr.store.messages import VoicemailSpool
 from tests.asterisk.conftest import (
     CROWDED_HZ,
     FALLBACK_HZ,
+    GERMAN_HZ,
     NEXT_HZ,
     PLACE_HZ,
     SENT_HZ,
@@ -147,6 +148,23 @@ async def test_a_stuck_application_loses_the_caller_to_the_fallback(real: RealPe
         await worker.ari.answer(arrival.channel.id)  # and then nothing: the timer of 2 s runs out
         await until(lambda: share(caller.heard(), FALLBACK_HZ) > 0.5)
         assert 1.5 < caller.line.now < 4.0
+        await left(arrival)
+
+
+@pytest.mark.parametrize(
+    ("lang", "spoken", "other"),
+    [("de", GERMAN_HZ, FALLBACK_HZ), ("xx", FALLBACK_HZ, GERMAN_HZ)],
+    ids=["chosen", "without its sounds"],
+)
+async def test_the_fallback_speaks_the_language_that_the_caller_has_chosen(
+    real: RealPeer, lang: str, spoken: int, other: int
+) -> None:
+    async with desk(real) as worker, real.caller() as caller:
+        arrival = await worker.arrival()
+        await worker.ari.answer(arrival.channel.id)
+        await worker.ari.set_variable(arrival.channel.id, "IVR_LANG", lang)
+        await until(lambda: share(caller.heard(), spoken) > 0.3)
+        assert share(caller.heard(), other) == 0
         await left(arrival)
 
 

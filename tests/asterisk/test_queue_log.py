@@ -94,3 +94,23 @@ def test_the_state_of_an_adviser(fields: dict[str, str], state: str) -> None:
            "PausedReason": "", "LastCall": "0", "Wrapuptime": "10", "CallsTaken": "3", **fields}  # fmt: skip
     [member] = members([row, {"Event": "QueueParams"}], 1000.0)
     assert (member.id, member.state, member.calls, member.queues) == ("anna", state, 3, ("desk-fr",))
+
+
+@pytest.mark.parametrize("number", ["+336|12", "|", "a|b|c", "\x00", "+33", "", "|||", "é|ñ"])
+def test_any_number_of_a_caller_leaves_their_place_readable(number: str) -> None:
+    enters = f"1795321430|c1|desk-en|NONE|ENTERQUEUE||{number}|2"
+    assert read(WANTED, enters, RINGS) == [QUEUED, RINGING]
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        "1795321430|c1|desk-en|NONE|ENTERQUEUE||+33|x",
+        "1795321430|c1|desk-en|NONE|ENTERQUEUE|",
+        "1795321430|c1|desk-en|anna|OVER|nobody",
+        "1795321430|c1|desk-en|anna|OVER",
+    ],
+)
+def test_a_line_that_cannot_be_read_is_left_out_and_the_next_is_read(bad: str) -> None:
+    told = read(WANTED, ENTERS, ACCEPTS, bad, "1795321500|c1|desk-en|NONE|BACK|TIMEOUT")
+    assert told[-1] == events.QueueLeft("timeout", 74.5) and QUEUED in told

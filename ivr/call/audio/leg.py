@@ -18,7 +18,7 @@ from ivr.asterisk.ari import Ari
 from ivr.asterisk.ari_link import AriLink
 from ivr.asterisk.media import AudioFrame, Closed, Dtmf, MarkProcessed, MediaEvent, MediaTrouble
 from ivr.asterisk.media_link import MediaLink
-from ivr.core.audio import FRAME_BYTES
+from ivr.core.audio import FRAME_BYTES, seconds
 from ivr.core.errors import AriError, AriNotFound, AriRefused, CallerGone, LinkLost
 
 log = logging.getLogger(__name__)
@@ -27,13 +27,15 @@ STASIS_WAIT_S = 3.0
 """Seconds the media channel may take to enter our application; it takes 5 ms or never comes."""
 REBUILDS = 5
 """Media sockets that one call may lose before the dialplan takes it."""
-FRAME_WAIT_S = 0.06
-"""Seconds without a frame after which silence is filled in: the caller's side sends nothing (a key, no RTP)."""
+LATE_S, AHEAD_S = 0.14, 0.2
+"""Seconds by which the caller's audio may be late and ahead.  Packets come in bursts, of 120 ms and more.  Audio that
+is later never comes (a key is held, nobody speaks), and silence takes its place, so that time goes on."""
 PUT_BACK_ATTEMPTS, PUT_BACK_PAUSE_S = 5, 0.2
 """How often, and with which pause in seconds, a caller is put back into their bridge after a recording."""
 ARRIVING = 8
 """Rounds of the event loop in which data on the socket reaches the leg."""
-SILENCE = bytes(round(FRAME_WAIT_S / 0.02) * FRAME_BYTES)
+SILENCE_S = 0.06
+SILENCE = bytes(round(SILENCE_S / 0.02) * FRAME_BYTES)
 
 
 class CallLeg:
@@ -59,7 +61,7 @@ class CallLeg:
         self._media_channel = ""
         self._rebuilds = 0
         self._loop = asyncio.get_running_loop()
-        self._due = 0.0  # when the next frame is late, in seconds of the loop's clock
+        self._upto = 0.0  # until when there is audio, in seconds of the loop's clock
 
     @property
     def media(self) -> MediaLink:
@@ -104,18 +106,19 @@ class CallLeg:
             await self._rebuild(reason)
 
     async def fill(self) -> None:
-        """Pass on silence while no frames arrive, until cancelled."""
-        self._due = self._loop.time() + FRAME_WAIT_S
+        """Pass on silence in place of audio that does not come, until cancelled."""
+        self._upto = self._loop.time()
         while True:
-            await asyncio.sleep(max(0.0, self._due - self._loop.time()))
-            if self._loop.time() < self._due:
-                continue
+            await asyncio.sleep(max(0.0, self._upto + LATE_S - self._loop.time()))
             for _ in range(ARRIVING):  # this process may be late: frames in the socket come first
                 await asyncio.sleep(0)
-            late_s = self._loop.time() - self._due
-            if late_s >= 0:
-                self._due += max(FRAME_WAIT_S, late_s)
-                self.on_audio(SILENCE)
+            if self._loop.time() >= self._upto + LATE_S:
+                self._heard(SILENCE)
+
+    def _heard(self, pcm: bytes) -> None:
+        """Pass on audio, and note until when there is some: bursts of packets are as long as what was sent."""
+        self._upto = min(self._upto + seconds(pcm), self._loop.time() + AHEAD_S)
+        self.on_audio(pcm)
 
     @contextlib.asynccontextmanager
     async def aside(self) -> AsyncIterator[None]:
@@ -165,8 +168,7 @@ class CallLeg:
         try:
             match event:
                 case AudioFrame(pcm):
-                    self._due = self._loop.time() + FRAME_WAIT_S
-                    self.on_audio(pcm)
+                    self._heard(pcm)
                 case Dtmf(digit):
                     self.on_key(digit)
                 case MarkProcessed(mark, flushed):

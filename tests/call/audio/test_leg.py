@@ -35,6 +35,36 @@ async def test_a_line_without_frames_is_filled_with_silence() -> None:
         assert len(heard) == pytest.approx(3.0 * 32_000, rel=0.05) and not any(heard)
 
 
+@pytest.mark.parametrize("burst_ms", [10, 20, 40, 60, 100, 120])
+async def test_bursts_of_packets_are_heard_as_they_were_sent(burst_ms: int) -> None:
+    """The recogniser hears the same words: no silence between them, and the same length."""
+    async with telephone() as phone:
+        heard = bytearray()
+        phone.leg.on_audio = heard.extend
+        sent = 0
+        for _ in range(3000 // burst_ms):
+            await asyncio.sleep(burst_ms / 1000)
+            for _ in range(burst_ms // 10):
+                sent += 1
+                phone.fake.say(phone.caller, SOUND[:320])
+        await asyncio.sleep(0.01)
+        assert len(heard) == pytest.approx(3.0 * 32_000, rel=0.05)
+        assert heard.lstrip(b"\0").count(0) <= sent * SOUND[:320].count(0) + 0.15 * 32_000
+        assert bytes(640) not in heard[-2 * 32_000 :]
+
+
+async def test_after_a_pause_without_packets_time_has_gone_on() -> None:
+    async with telephone() as phone:
+        heard = bytearray()
+        phone.leg.on_audio = heard.extend
+        for _ in range(2):
+            for _ in range(50):
+                await asyncio.sleep(0.02)
+                phone.fake.say(phone.caller, SOUND)
+            await asyncio.sleep(5.0)
+        assert len(heard) == pytest.approx(12.0 * 32_000, rel=0.03)
+
+
 async def test_nonsense_from_the_media_socket_is_logged_and_the_line_goes_on(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
