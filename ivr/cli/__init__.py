@@ -78,6 +78,22 @@ def check() -> None:
 
 
 @app.command()
+def backup(file: Annotated[Path, typer.Argument(help="Archive to write.")]) -> None:
+    """Save state, messages and edited files in one archive, during calls too; passwords are not in it."""
+    from ivr.service import backup as saving
+
+    typer.echo(with_settings(lambda settings: saving.backup(settings, file)))
+
+
+@app.command()
+def restore(file: Annotated[Path, typer.Argument(help="Archive of ivr backup.")]) -> None:
+    """Put an archive in the place of the present state, which is kept beside it; the service must be stopped."""
+    from ivr.service import backup as saving
+
+    typer.echo(with_settings(lambda settings: saving.restore(settings, file)))
+
+
+@app.command()
 def ask(
     lang: Annotated[str, typer.Option(help="Language of --text.")] = "",
     text: Annotated[str, typer.Option(help="One question; without it, JSON lines on standard input.")] = "",

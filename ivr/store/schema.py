@@ -34,7 +34,7 @@ def migrate(engine: sa.Engine) -> None:
             _lock(connection)
             found = _revision_of(connection)
             if found != HEAD:  # no other process did it during the wait
-                _check(found)
+                refuse_later(found)
                 if found or sa.inspect(connection).has_table("events"):
                     _complete(connection)
                 else:
@@ -76,7 +76,8 @@ def _lock(connection: sa.Connection) -> None:
         connection.execute(sa.select(sa.func.pg_advisory_xact_lock(LOCK)))
 
 
-def _check(found: str) -> None:
+def refuse_later(found: str) -> None:
+    """Raise StoreError when a later version of the program made the revision ``found``."""
     from alembic.script import ScriptDirectory
 
     known = {script.revision for script in ScriptDirectory.from_config(config()).walk_revisions()}
