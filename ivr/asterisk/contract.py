@@ -85,10 +85,12 @@ class HandlingKey(StrEnum):
 
 
 class CallbackNote(StrEnum):
-    """What the dialplan notes of a callback before Dial has ended; after that it notes DIALSTATUS."""
+    """What the dialplan notes of a callback; where the caller's telephone did not answer, it notes DIALSTATUS."""
 
     DECLINED = "DECLINED"
     CALLING = "CALLING"
+    ASKED = "ASKED"  # the caller's telephone has answered, nobody has pressed the key yet
+    ACCEPTED = "ACCEPTED"  # the called person has pressed the key
 
 
 class QueueVerb(StrEnum):

@@ -62,6 +62,14 @@ def close(callback: CallbackId, by: By, why: Annotated[str, typer.Option(help="T
     _finish(callback, by, why, done=False)
 
 
+@app.command()
+def reopen(callback: CallbackId) -> None:
+    """Open an ended callback again: advisers are rung for it in the next window."""
+    from ivr.cli.views import callbacks
+
+    with_settings(lambda settings: callbacks.reopen(settings, callback))
+
+
 def _finish(callback: str, by: str, why: str, *, done: bool) -> None:
     from ivr.cli.views import callbacks
 

@@ -62,6 +62,7 @@ class Content:
 
     now: returns the time in the office's zone.
     callbacks_asked: how many callbacks a number (``+33...``) has asked for in the last 24 hours.
+    callbacks_elsewhere: how many callbacks of the last 24 hours go to other numbers than their callers'.
     """
 
     callflow: Callflow
@@ -73,6 +74,7 @@ class Content:
     now: Callable[[], dt.datetime]
     key_words: Callable[[str, str], str] = key_word
     callbacks_asked: Callable[[str], int] = lambda number: 0
+    callbacks_elsewhere: Callable[[], int] = lambda: 0
 
     @classmethod
     def load(cls, settings: Settings) -> Content:

@@ -30,6 +30,7 @@ class DeskSound(StrEnum):
     CALLBACK = "desk/callback"
     CALL_NOW = "desk/call-now"
     UNANSWERED = "desk/unanswered"
+    CALLED_BACK = "desk/called-back"
     AVAILABLE = "desk/available"
     PAUSED = "desk/paused"
     AWAY = "desk/away"

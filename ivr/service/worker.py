@@ -117,7 +117,9 @@ class Worker:
             if not await self._understands(classifier, stop):
                 log.error("ALARM: no classifier answers; callers are offered keys until one does")
             quota = CallbackQuota(store, settings.pseudonyms, self._content.callflow.trunk.country)
-            content = dataclasses.replace(self._content, callbacks_asked=quota.count)
+            content = dataclasses.replace(
+                self._content, callbacks_asked=quota.count, callbacks_elsewhere=quota.elsewhere
+            )
             dependencies = CallDependencies(
                 ari=ari,
                 link=link,

@@ -28,11 +28,16 @@ class CallbackQuota:
         self._store, self._pseudonyms, self._country = store, pseudonyms, country
         self._by_number: Counter[str] = Counter()
         self._by_caller: Counter[str] = Counter()
+        self._elsewhere = 0
 
     def count(self, number: str) -> int:
         """Callbacks of the last 24 hours to ``number`` (``+33...``) or asked for from it, whichever is more."""
         callers = self._pseudonyms.all_of(number, self._country)
         return max(self._by_number[number], sum(self._by_caller[caller] for caller in callers))
+
+    def elsewhere(self) -> int:
+        """Callbacks of the last 24 hours to other numbers than the one that their caller called from."""
+        return self._elsewhere
 
     async def run(self) -> None:
         """Read the counts every few seconds, until cancelled."""
@@ -45,4 +50,9 @@ class CallbackQuota:
 
     def read(self) -> None:
         """Read the counts; blocks.  Raises SQLAlchemyError when the database is away."""
-        self._by_number, self._by_caller = callbacks.counts(self._store, time.time() - DAY_S)
+        asked = callbacks.asked_since(self._store, time.time() - DAY_S)
+        self._by_number = Counter(number for number, _ in asked)
+        self._by_caller = Counter(caller for _, caller in asked if caller)
+        self._elsewhere = sum(
+            caller not in self._pseudonyms.all_of(number, self._country) for number, caller in asked
+        )

@@ -7,20 +7,26 @@ in the states that it expects, so that one of two changes at the same time wins.
 from __future__ import annotations
 
 import time
-from collections import Counter
 from dataclasses import dataclass
 
 import sqlalchemy as sa
 
 from ivr.core.errors import NotStored, Refused
 from ivr.core.events import CallbackWanted
+from ivr.core.pseudonyms import is_pseudonym
 from ivr.store.database import Store
 from ivr.store.rows import CallbackAttemptRow, CallbackRow
 from ivr.store.states import AttemptResult, CallbackState
 from ivr.store.tables import callback_attempts, callbacks, calls
 
 RUNG = frozenset(
-    {AttemptResult.TALKED, AttemptResult.NO_ANSWER, AttemptResult.BUSY, AttemptResult.UNREACHABLE}
+    {
+        AttemptResult.TALKED,
+        AttemptResult.NOT_ACCEPTED,
+        AttemptResult.NO_ANSWER,
+        AttemptResult.BUSY,
+        AttemptResult.UNREACHABLE,
+    }
 )
 """The results of attempts in which the caller's telephone rang."""
 LONGEST_OUTCOME = 500
@@ -72,16 +78,16 @@ def attempts_of(store: Store, callback_id: str) -> list[CallbackAttemptRow]:
     return store.rows(CallbackAttemptRow, chosen.order_by(callback_attempts.c.id))
 
 
-def counts(store: Store, since: float) -> tuple[Counter[str], Counter[str]]:
-    """How many callbacks were asked for after ``since`` (seconds since 1970).
+def asked_since(store: Store, since: float) -> list[tuple[str, str]]:
+    """The callbacks asked for after ``since`` (seconds since 1970).
 
-    Returns the count for each number to be called, and for each caller's pseudonym.
+    Returns for each the number to be called and the caller's pseudonym, which is empty for a withheld number.
     """
     joined = callbacks.outerjoin(calls, calls.c.id == callbacks.c.call_id)
     chosen = sa.select(callbacks.c.number, calls.c.number.label("caller")).select_from(joined)
     with store.connect() as connection:
         found = connection.execute(chosen.where(callbacks.c.asked_at > since)).all()
-    return Counter(row.number for row in found), Counter(row.caller for row in found if row.caller)
+    return [(row.number, row.caller or "") for row in found]
 
 
 # what people do
@@ -120,6 +126,18 @@ def finish(store: Store, callback_id: str, by: str, outcome: str, *, done: bool)
     )
 
 
+def reopen(store: Store, callback_id: str) -> None:
+    """Open an ended callback again, with all its attempts.
+
+    Raises NotStored, or Refused when it has not ended or its number is deleted.
+    """
+    if is_pseudonym(one(store, callback_id).number):
+        raise Refused("reopen is not possible: its number is not kept any more")
+    ended = callbacks.c.state.in_((CallbackState.DONE, CallbackState.CLOSED))
+    fresh = {"owner": "", "attempts": 0, "moves": 0, "next_at": 0.0, "outcome": "", "ended_at": None}
+    _change(store, callback_id, ended, "reopen", state=CallbackState.OPEN, **fresh)
+
+
 def _change(
     store: Store, callback_id: str, when: sa.ColumnElement[bool], what: str, **values: object
 ) -> None:
@@ -135,6 +153,8 @@ def _why_not(callback: CallbackRow, what: str) -> str:
     """One line for the person whose change was refused."""
     if callback.state == CallbackState.CALLING:
         return f"{what} is not possible: the caller is being called just now"
+    if callback.state == CallbackState.OPEN and what == "reopen":
+        return "reopen is not possible: it is open"
     if callback.state == CallbackState.OPEN:
         return f"{what} is not possible: {callback.owner} has taken it"
     return f"{what} is not possible: it is {callback.state} ({callback.outcome})"

@@ -55,6 +55,7 @@ class AttemptResult(StrEnum):
     NO_ANSWER = "no-answer"
     BUSY = "busy"
     UNREACHABLE = "unreachable"
+    NOT_ACCEPTED = "not-accepted"  # answered without the key: a mailbox, a fax, another person
     NO_ADVISER = "no-adviser"
     DECLINED = "declined"  # by the adviser
     INTERRUPTED = "interrupted"  # Asterisk stopped during the call

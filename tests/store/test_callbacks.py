@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from ivr.core.errors import NotStored, Refused
 from ivr.core.events import CallbackWanted, CallStarted, Stamped
-from ivr.store import callbacks
+from ivr.store import callbacks, retention
 from ivr.store.callback_quota import CallbackQuota
 from ivr.store.callbacks import Settled
 from ivr.store.database import Store
@@ -135,3 +135,25 @@ def test_the_limit_counts_the_called_number_and_the_caller_whichever_way_his_was
     ask(store, "old", at=time.time() - 2 * 86_400)
     asked.read()
     assert asked.count(NUMBER) == 3 and asked.count(OTHER) == 2 and asked.count("+33781234567") == 0
+    assert asked.elsewhere() == 2
+
+
+@pytest.mark.parametrize("done", [True, False])
+def test_an_ended_callback_is_opened_again_with_all_its_attempts(store: Store, *, done: bool) -> None:
+    ask(store, "c1")
+    callbacks.finish(store, "c1", "Ana", "a mailbox", done=done)
+    callbacks.reopen(store, "c1")
+    row = callbacks.one(store, "c1")
+    assert (row.state, row.owner, row.outcome, row.attempts, row.moves, row.ended_at) == (
+        CallbackState.OPEN, "", "", 0, 0, None,
+    )  # fmt: skip
+    with pytest.raises(Refused, match="it is open"):
+        callbacks.reopen(store, "c1")
+
+
+def test_a_callback_whose_number_is_deleted_stays_ended(store: Store) -> None:
+    ask(store, "c1")
+    callbacks.finish(store, "c1", "Ana", "done", done=True)
+    retention.numbers(store, time.time() + 1, PSEUDONYMS)
+    with pytest.raises(Refused, match="not kept any more"):
+        callbacks.reopen(store, "c1")

@@ -47,6 +47,8 @@ class CallbackContext:
     now: the time at the office.
     topic: the intent that the caller last asked about, or empty.
     asked: returns how many callbacks a number (``+33...``) has asked for in the last 24 hours.
+    elsewhere: returns how many callbacks of the last 24 hours go to other numbers than their callers'.
+    in_this_call: callbacks that this call has been promised.
     """
 
     callflow: Callflow
@@ -56,10 +58,12 @@ class CallbackContext:
     now: dt.datetime
     topic: str
     asked: Callable[[str], int]
+    elsewhere: Callable[[], int]
+    in_this_call: int
 
     @classmethod
-    def of(cls, content: Content, topic: str) -> CallbackContext:
-        """Return the context that ``content`` gives; ``topic``: as above."""
+    def of(cls, content: Content, topic: str, in_this_call: int) -> CallbackContext:
+        """Return the context that ``content`` gives; ``topic``, ``in_this_call``: as above."""
         return cls(
             callflow=content.callflow,
             phrases=content.phrases,
@@ -68,6 +72,8 @@ class CallbackContext:
             now=content.now(),
             topic=topic,
             asked=content.callbacks_asked,
+            elsewhere=content.callbacks_elsewhere,
+            in_this_call=in_this_call,
         )
 
 
@@ -110,8 +116,11 @@ class CallbackFlow:
 
         Raises CallerGone on a hang-up; a caller who has confirmed their number is called back all the same.
         """
-        if self._too_often(self._own):
+        rules = self._context.callflow.callback
+        if self._too_often(self._own) or self._context.in_this_call >= rules.per_call:
             return CallbackResult(lead=Phrase.CALLBACK_LIMIT)
+        if not (self._may_call(self._own) or self._elsewhere_allowed()):
+            return CallbackResult()
         windows = self._windows()
         if not windows:
             return CallbackResult()
@@ -138,9 +147,9 @@ class CallbackFlow:
         for _ in range(TRIES):
             if reply is None or len(self._digits(reply)) < FEWEST:
                 reply = await self._caller.ask(self._phrase(question), keys=MOST_KEYS)
-            question, number = Phrase.CALLBACK_NUMBER_AGAIN, self._read(reply)
+            question, number = Phrase.CALLBACK_NUMBER_AGAIN, await self._one_reading(reply)
             reply = None
-            if number and not self._may_call(number):
+            if number and not (self._may_call(number) and (number == self._own or self._elsewhere_allowed())):
                 await self._caller.say(self._phrase(Phrase.CALLBACK_NOT_CALLABLE))
             elif number:
                 reply = await self._check(number)
@@ -156,7 +165,7 @@ class CallbackFlow:
 
     async def _check(self, number: str) -> CallerReply | None:
         """Read the number back, digit by digit.  None: it is right; else the reply."""
-        groups = self._spoken(phone_numbers.groups(number, self._home))
+        groups = self._spoken(self._groups(number))
         return await self._confirm(
             self._phrase(Phrase.CALLBACK_HEARD), *groups, self._phrase(Phrase.CALLBACK_CHECK)
         )
@@ -171,13 +180,21 @@ class CallbackFlow:
         self._only_about_numbers(reply)
         return None if self._is_yes(reply) else reply
 
-    def _read(self, reply: CallerReply) -> str:
-        """The number in words or keys (``+33...``); empty when there is none."""
+    async def _one_reading(self, reply: CallerReply) -> str:
+        """The number in words or keys (``+33...``), asked for with its country where several fit; else empty."""
+        found = self._readings(reply)
+        if len(found) > 1:
+            again = await self._caller.ask(self._phrase(Phrase.CALLBACK_COUNTRY), keys=MOST_KEYS)
+            found = self._readings(again)
+        return found[0] if len(found) == 1 else ""
+
+    def _readings(self, reply: CallerReply) -> tuple[str, ...]:
+        """Every number that the words or keys may be."""
         found = self._digits(reply)
         if not found:
             self._only_about_numbers(reply)
-        regions = [phone_numbers.region(self._own), self._home, phone_numbers.HOME[self._lang]]
-        return phone_numbers.e164(found, dict.fromkeys(filter(None, regions)))
+        regions = [phone_numbers.region(self._own), self._home, *phone_numbers.HOMES[self._lang]]
+        return phone_numbers.readings(found, dict.fromkeys(filter(None, regions)))
 
     def _digits(self, reply: CallerReply) -> str:
         return reply.key.strip("*#") if reply.key else number_words.said(reply.text, self._lang)
@@ -205,7 +222,7 @@ class CallbackFlow:
             return CallbackResult()
         self._note(number, window)
         promised = self._phrase(Phrase.CALLBACK_AGREED_WHEN, when=self._when(window))
-        groups = self._spoken(phone_numbers.groups(number, self._home))
+        groups = self._spoken(self._groups(number))
         await self._caller.say(self._phrase(Phrase.CALLBACK_AGREED), _live(promised), *groups)
         return CallbackResult(agreed=True)
 
@@ -253,6 +270,12 @@ class CallbackFlow:
     def _may_call(self, number: str) -> bool:
         return bool(number) and self._context.callflow.callback.allows(number)
 
+    def _elsewhere_allowed(self) -> bool:
+        """Whether a number may be called that is not the calling one; who withholds theirs gets no such call."""
+        return bool(self._caller.number) and (
+            self._context.elsewhere() < self._context.callflow.callback.others_per_day
+        )
+
     def _too_often(self, number: str) -> bool:
         return bool(number) and self._context.asked(number) >= self._context.callflow.callback.per_day
 
@@ -260,6 +283,13 @@ class CallbackFlow:
         another = len(self._digits(reply)) >= FEWEST
         said_yes = reply.intent is not None and reply.intent.name == ControlIntent.YES
         return reply.key == YES or (said_yes and not another)
+
+    def _groups(self, number: str) -> tuple[str, ...]:
+        """The groups to read out: with the country code where the national form is a mobile's elsewhere, too."""
+        doubtful = number != self._own and phone_numbers.mobile_elsewhere(
+            number, phone_numbers.NEIGHBOURS[self._lang]
+        )
+        return phone_numbers.groups(number, "" if doubtful else self._home)
 
     def _spoken(self, groups: tuple[str, ...]) -> list[PromptPart]:
         """One part for each group: the pause between them is the one that people make."""

@@ -56,6 +56,7 @@ class Responses:
     ) -> None:
         self.answered = 0
         self._topic = ""  # the last question, for the adviser
+        self._callbacks = 0
         self.recogniser_failures = 0
         self.offered_human = self.was_served = False
         self._caller, self._content, self._phrase, self._policy = caller, content, phrase, policy
@@ -339,11 +340,12 @@ class Responses:
 
     async def callback(self) -> Prompt:
         """Agree on a callback, or else take a message; return what to say next."""
-        context = CallbackContext.of(self._content, self._answers.last_intent)
+        context = CallbackContext.of(self._content, self._answers.last_intent, self._callbacks)
         result = await CallbackFlow(self._caller, self._phrase, context).run()
         if result.reply is not None:
             return await self.respond(result.reply)
         if result.agreed:
+            self._callbacks += 1
             self.answered += 1
             self.progress.made()
             return (self._phrase(Phrase.ANYTHING_ELSE),)

@@ -79,6 +79,12 @@ def finish(settings: Settings, callback: str, by: str, outcome: str, *, done: bo
         callbacks.finish(store, callback, by, outcome.strip(), done=done)
 
 
+def reopen(settings: Settings, callback: str) -> None:
+    """Open an ended callback again; raises NotStored or Refused."""
+    with drained_store(settings) as store:
+        callbacks.reopen(store, callback)
+
+
 def _window(row: CallbackRow) -> str:
     start, end = (dt.datetime.fromtimestamp(at) for at in (row.start, row.end))
     return f"{start:%Y-%m-%d %H:%M}-{end:%H:%M}"

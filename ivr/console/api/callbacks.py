@@ -1,4 +1,4 @@
-"""Callbacks over HTTP: list, read, take, release, done, close.
+"""Callbacks over HTTP: list, read, take, release, done, close, reopen.
 
 Numbers appear in bodies only, never in an address, because servers and proxies log addresses.
 """
@@ -121,6 +121,15 @@ def done(context: ConsoleContext, id: str, body: Finish) -> WholeCallback:
 def close(context: ConsoleContext, id: str, body: Finish) -> WholeCallback:
     """Set the state to closed, with the reason."""
     callbacks.finish(context.store, id, body.by, body.outcome, done=False)
+    return callback(context, id)
+
+
+@router.post(
+    "/{id}/reopen", summary="Open an ended callback again: advisers are rung for it in the next window"
+)
+def reopen(context: ConsoleContext, id: str) -> WholeCallback:
+    """Set the state to open, with all attempts; refused when the number is not kept any more."""
+    callbacks.reopen(context.store, id)
     return callback(context, id)
 
 

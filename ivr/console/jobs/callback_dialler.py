@@ -1,5 +1,6 @@
 """Calls callers back: it rings an adviser, and when they press 1 the dialplan calls the caller.
 
+The called person presses 1 to be connected, so that a mailbox or a fax does not count as a talk.
 The dialplan (context ``callback``) owns the call, so it goes on when this process ends.  The dialplan writes the
 result to Asterisk's database, from which this job reads it after the adviser's channel has ended.  The dialled number
 always comes from the store and is checked again.  Waiting callers come first.
@@ -46,7 +47,9 @@ RESULTS: dict[str, AttemptResult] = {
     CallbackNote.DECLINED: AttemptResult.DECLINED,
     CallbackNote.CALLING: AttemptResult.INTERRUPTED,
     "CANCEL": AttemptResult.DECLINED,
-    "ANSWER": AttemptResult.TALKED,
+    CallbackNote.ASKED: AttemptResult.NOT_ACCEPTED,
+    CallbackNote.ACCEPTED: AttemptResult.TALKED,
+    "ANSWER": AttemptResult.NOT_ACCEPTED,
     "NOANSWER": AttemptResult.NO_ANSWER,
     "BUSY": AttemptResult.BUSY,
 }

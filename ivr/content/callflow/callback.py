@@ -34,6 +34,8 @@ class CallbackSettings(Strict):
     attempts: how often the caller's telephone rings before the callback is closed.
     pause_min: between two attempts.
     per_day: callbacks that one number may ask for, or be asked for, in 24 hours.
+    per_call: callbacks that may be asked for in one call.
+    others_per_day: callbacks of the whole office in 24 hours to numbers from which their callers do not call.
     notice_min: from the request to the first window at least.
     window_h: length of a window on the same day.
     moves: how often a missed window is replaced by the next one.
@@ -45,6 +47,8 @@ class CallbackSettings(Strict):
     attempts: Annotated[int, Field(ge=1, le=10)] = 3
     pause_min: Annotated[float, Field(ge=0, le=1440)] = 15
     per_day: Annotated[int, Field(ge=1, le=100)] = 3
+    per_call: Annotated[int, Field(ge=1, le=10)] = 2
+    others_per_day: Annotated[int, Field(ge=0, le=1000)] = 20
     notice_min: Annotated[float, Field(ge=0, le=1440)] = 20
     window_h: Annotated[int, Field(ge=1, le=4)] = 1
     moves: Annotated[int, Field(ge=0, le=10)] = 2
@@ -52,6 +56,7 @@ class CallbackSettings(Strict):
     caller_ring_s: Annotated[float, Field(ge=10, le=120)] = 40
     countries: list[Country] = [
         "FR", "GP", "MQ", "GF", "RE", "AT", "BE", "CA", "CH", "DE", "ES", "GB", "IE", "IT", "LU", "NL", "PT", "US",
+        "VA",
     ]  # fmt: skip
     refused: list[NumberPrefix] = []
 

@@ -11,13 +11,21 @@ from collections.abc import Iterable
 import phonenumbers
 from phonenumbers import PhoneNumber, PhoneNumberFormat, PhoneNumberType
 
-HOME = {"fr": "FR", "en": "GB", "es": "ES", "de": "DE", "it": "IT"}
-"""The country that is assumed for a caller of each language if nothing else indicates one."""
+HOMES = {"fr": ("FR",), "en": ("GB", "US"), "es": ("ES",), "de": ("DE",), "it": ("IT",)}
+"""The countries that are assumed for a caller of each language if nothing else indicates one."""
+HOME = {lang: countries[0] for lang, countries in HOMES.items()}
+"""The likeliest of them."""
+NEIGHBOURS = {"fr": ("BE", "CH", "LU"), "en": ("IE",), "es": (), "de": ("AT", "CH"), "it": ("CH",)}
+"""Other countries in which a language is spoken."""
 ORDINARY = frozenset({
     PhoneNumberType.FIXED_LINE, PhoneNumberType.MOBILE, PhoneNumberType.FIXED_LINE_OR_MOBILE,
-    PhoneNumberType.VOIP, PhoneNumberType.PERSONAL_NUMBER,
+    PhoneNumberType.VOIP,
 })  # fmt: skip
-"""Kinds of numbers that reach a person; premium and shared-cost services are not among them."""
+"""Kinds of numbers that reach a person at an ordinary price.
+
+Premium and shared-cost services are not among them.  Personal numbers (+44 70, +49 700) are neither: they may cost as
+much as a premium service.
+"""
 COUNTRIES = frozenset(phonenumbers.SUPPORTED_REGIONS)
 """Countries that have numbers, by their two letters (ISO 3166)."""
 LONGEST_GROUP = 4
@@ -30,12 +38,32 @@ def e164(text: str, regions: Iterable[str]) -> str:
     text: digits, with or without a leading ``+`` or ``00``.
     regions: countries (ISO 3166) that are tried in this order for a number without one.
     """
+    return next(iter(readings(text, regions)), "")
+
+
+def readings(text: str, regions: Iterable[str]) -> tuple[str, ...]:
+    """Return every number (``+33...``) that ``text`` may be: one for each country in whose plan it is valid.
+
+    text, regions: as for ``e164``.  A number with its country code has one reading at most.
+    """
     digits = re.sub(r"[^\d+]", "", text)
     if digits.startswith("00"):
         digits = "+" + digits[2:]
     if digits.startswith("+"):
-        return _checked(digits, None)
-    return next(filter(None, (_checked(digits, one) for one in regions if _complete(digits, one))), "")
+        found = [_checked(digits, None)]
+    else:
+        found = [_checked(digits, one) for one in regions if _complete(digits, one)]
+    return tuple(dict.fromkeys(filter(None, found)))
+
+
+def mobile_elsewhere(number: str, regions: Iterable[str]) -> bool:
+    """Return whether the national form of ``number`` (``+33...``) is a mobile's number in one of ``regions``, too."""
+    parsed = _parse(number, None)
+    if parsed is None:
+        return False
+    national = phonenumbers.format_number(parsed, PhoneNumberFormat.NATIONAL)
+    others = (_parse(other, None) for other in readings(national, regions) if other != number)
+    return any(one and phonenumbers.number_type(one) == PhoneNumberType.MOBILE for one in others)
 
 
 def region(number: str) -> str:

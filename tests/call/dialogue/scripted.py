@@ -79,6 +79,8 @@ class CutsIn:
 
 
 SILENCE = CallerReply()
+INTERNAL = "1234"
+"""The number of a telephone that shows one, which nobody can be called back at."""
 NOTHING = Leaves(0.0)
 Turn = CallerReply | Leaves | CutsIn
 T = TypeVar("T", CallerReply, Leaves, CutsIn)
@@ -264,7 +266,7 @@ class ScriptedCaller:
 
 
 async def call(
-    *turns: Turn, at: Content | None = None, number: str = "", desk: WaitEstimate | None = FREE
+    *turns: Turn, at: Content | None = None, number: str = INTERNAL, desk: WaitEstimate | None = FREE
 ) -> Story:
     """Run a new call; ``desk``: the estimated wait for an adviser."""
     caller = ScriptedCaller(turns, number)

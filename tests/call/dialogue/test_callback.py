@@ -9,6 +9,7 @@ import pytest
 
 from ivr.call.dialogue.number_words import spoken
 from tests.call.dialogue.scripted import (
+    INTERNAL,
     KEYS,
     LANGS,
     NIGHT,
@@ -184,7 +185,61 @@ async def test_a_premium_number_is_not_called_and_another_is_asked_for() -> None
     assert [wish.number for wish in story.requests] == ["+33612345678"]
 
 
-@pytest.mark.parametrize("number", ["", "anonymous", "+33892700900", "+18765551234", "1234"])
+async def test_who_withholds_their_number_is_offered_a_message() -> None:
+    story = await call(menu("fr"), says("callback"), Leaves(12.0), key("3"), number="")
+    assert story.said[2] == "callback_intro voicemail_intro" or story.said[2].startswith("callback_intro")
+    assert story.requests == [] and story.kept == [12.0]
+
+
+async def test_the_office_calls_so_many_other_numbers_a_day() -> None:
+    full = replace(make_content(), callbacks_elsewhere=lambda: 20)
+    story = await call(menu("fr"), says("callback"), Leaves(12.0), key("3"), at=full)
+    assert story.requests == [] and story.kept == [12.0]
+    own = await call(menu("fr"), says("callback"), key("1"), key("1"), at=full, number=OWN["fr"])
+    assert [wish.number for wish in own.requests] == [OWN["fr"]]
+
+
+async def test_a_call_is_promised_two_callbacks_at_most() -> None:
+    asks = [says("callback"), key("1"), key("1")]
+    story = await call(menu("fr"), *asks, *asks, says("callback"), Leaves(12.0), key("3"), number=OWN["fr"])
+    assert len(story.requests) == 2 and story.kept == [12.0]
+
+
+@pytest.mark.parametrize(
+    ("lang", "keyed", "whole"),
+    [
+        ("it", "0669821234", "+390669821234"),
+        ("it", "0612345678", "+33612345678"),
+        ("de", "0612345678", "+33612345678"),
+        ("de", "0301234567", "+49301234567"),
+    ],
+)
+async def test_a_number_of_several_countries_is_asked_for_with_its_country(
+    lang: str, keyed: str, whole: str
+) -> None:
+    story = await call(menu(lang), says("callback"), key(keyed), key("00" + whole[1:]), key("1"), key("1"))
+    assert story.said[2:4] == ["callback_number", "callback_country"]
+    assert [wish.number for wish in story.requests] == [whole]
+
+
+@pytest.mark.parametrize("lang", ["it", "de"])
+async def test_a_number_that_stays_doubtful_is_not_called(lang: str) -> None:
+    twice = [key("0612345678"), key("0612345678")]
+    story = await call(menu(lang), says("callback"), *twice, *twice, Leaves(12.0), key("3"))
+    assert story.requests == [] and story.kept == [12.0]
+
+
+@pytest.mark.parametrize(
+    ("keyed", "aloud"), [("0470123456", "plus trois trois,"), ("0791234567", "plus trois trois,")]
+)
+async def test_the_country_is_read_out_where_a_neighbours_mobile_has_the_same_number(
+    keyed: str, aloud: str
+) -> None:
+    story = await call(menu("fr"), says("callback"), key(keyed))
+    assert numbers_said(story, 3)[0] == aloud
+
+
+@pytest.mark.parametrize("number", ["anonymous", "+33892700900", "+18765551234", INTERNAL])
 async def test_a_calling_number_that_cannot_be_called_is_not_offered(number: str) -> None:
     story = await call(menu("fr"), says("callback"), number=number)
     assert story.said[2] == "callback_number"

@@ -41,7 +41,7 @@ pytestmark = pytest.mark.asterisk
 ACCOUNT = Credentials("accueil-paris", "a password of the operator")
 OPERATOR = "127.0.0.2"
 """An address of its own, by which the service identifies the operator."""
-WHISPER_HZ, NO_ANSWER_HZ, ADVISER_HZ, CALLER_HZ = 1700, 2000, 1000, 1300
+WHISPER_HZ, NO_ANSWER_HZ, ADVISER_HZ, CALLER_HZ, GREETING_HZ = 1700, 2000, 1000, 1300, 2300
 CHANGES = {
     "  pause_min: 15 ": "  pause_min: 0 ",
     "  caller_ring_s: 40": "  caller_ring_s: 10",
@@ -130,6 +130,7 @@ async def open_setup(root: Path) -> AsyncIterator[CallbackSetup]:
     for file in ("callback", "lang-en", "topic-louvre-price", "call-now"):
         sound(settings.pbx / f"share/sounds/fr/desk/{file}.wav", WHISPER_HZ)
     sound(settings.pbx / "share/sounds/fr/desk/unanswered.wav", NO_ANSWER_HZ)
+    sound(settings.pbx / "share/sounds/en/desk/called-back.wav", GREETING_HZ)
     settings.state.mkdir(parents=True, exist_ok=True)
     context = Context(settings, callflow, Store(settings.database))
     try:
@@ -167,13 +168,14 @@ async def test_adviser_and_caller_are_connected_and_hear_each_other(
     number = "+33612345601"
     id = setup.promise(number)
     desk = AdviserPlan(keys_after_s=1.0, say=(spoken(tmp_path, ADVISER_HZ, 3.0),))
-    home = AdviserPlan(keys="", say=(spoken(tmp_path, CALLER_HZ, 1.0),), hang_up_after_s=2.5)
+    home = AdviserPlan(keys_after_s=1.0, say=(spoken(tmp_path, CALLER_HZ, 1.0),), hang_up_after_s=2.5)
     with setup.operator.number(number, home) as telephone:
         async with setup.available_adviser(desk) as adviser:
             talk, answered = await asyncio.gather(adviser.next_call(), telephone.next_call())
             done = await setup.when(id, "done")
     assert setup.operator.called == [number]
     assert share(talk.heard, WHISPER_HZ) > 0.5 and share(answered.heard, WHISPER_HZ) == 0
+    assert share(answered.heard, GREETING_HZ) > 0.3 and share(talk.heard, GREETING_HZ) == 0
     assert share(talk.heard, CALLER_HZ) > 0.7, "the adviser does not hear the caller"
     assert share(answered.heard, ADVISER_HZ) > 0.7, "the caller does not hear the adviser"
     assert (done.owner, done.attempts) == ("desk", 1)
@@ -222,12 +224,39 @@ async def test_without_the_adviser_s_key_the_caller_is_not_rung(
         connection.execute(table.update().where(table.c.id == id).values(state="closed"))
 
 
+@pytest.mark.parametrize(
+    ("number", "home"),
+    [
+        ("+33612345621", AdviserPlan(keys="", hang_up_after_s=4.0)),
+        ("+33612345622", AdviserPlan(keys="9", keys_after_s=1.0)),
+    ],
+    ids=["a mailbox", "another key"],
+)
+async def test_a_telephone_that_answers_without_the_key_is_no_talk(
+    setup: CallbackSetup, number: str, home: AdviserPlan
+) -> None:
+    id = setup.promise(number)
+
+    async def ended() -> bool:
+        return any(setup.tried(id))
+
+    with setup.operator.number(number, home):
+        async with setup.available_adviser(AdviserPlan(keys_after_s=1.0)) as adviser:
+            told = await adviser.next_call()
+            await until(ended, "the attempt has no end")
+    assert setup.tried(id)[0] == "not-accepted" and share(told.heard, NO_ANSWER_HZ) > 0.3
+    row = callbacks.one(setup.context.store, id)
+    assert row.attempts >= 1 and row.state in ("open", "calling")
+    with setup.context.store.begin() as connection:
+        connection.execute(table.update().where(table.c.id == id).values(state="closed"))
+
+
 async def test_the_call_survives_a_killed_dialler_and_the_next_one_records_it(
     setup: CallbackSetup, tmp_path: Path
 ) -> None:
     number = "+33612345604"
     id = setup.promise(number)
-    home = AdviserPlan(keys="", say=(spoken(tmp_path, CALLER_HZ, 2.0),), hang_up_after_s=2.0)
+    home = AdviserPlan(keys_after_s=1.0, say=(spoken(tmp_path, CALLER_HZ, 2.0),), hang_up_after_s=2.0)
     with setup.operator.number(number, home) as telephone:
         async with setup.available_adviser(AdviserPlan(keys_after_s=1.0)):
             await asyncio.wait_for(telephone.rung.wait(), 30)
@@ -244,7 +273,7 @@ async def test_after_asterisk_is_killed_during_the_call_the_caller_is_called_aga
 ) -> None:
     number = "+33612345605"
     id = setup.promise(number)
-    home = AdviserPlan(keys="", say=(spoken(tmp_path, CALLER_HZ, 2.0),), hang_up_after_s=0.5)
+    home = AdviserPlan(keys_after_s=1.0, say=(spoken(tmp_path, CALLER_HZ, 2.0),), hang_up_after_s=0.5)
     with setup.operator.number(number, home) as telephone:
         async with setup.available_adviser(AdviserPlan(keys_after_s=1.0)):
             await asyncio.wait_for(telephone.rung.wait(), 30)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import phonenumbers
 import pytest
+from phonenumbers import PhoneNumberFormat, PhoneNumberType
 
 from ivr.content.callflow import CallbackSettings, load_callflow, phone_numbers
 from tests.conftest import ROOT
@@ -53,6 +55,7 @@ def test_groups_of_the_number_s_own_country(number: str, groups: tuple[str, ...]
         "+33800123456",  # free of charge: a company's hot line, not a caller's telephone
         "+18765551234",  # Jamaica, under the +1 of the United States
         "+88216123456",  # satellite
+        "+447012345678", "+4970012345678", "+41878123456", "+391781234567", "+34701234567",  # personal numbers
         "+33112", "112", "+339", "0612345678", "", "+336123456789",
     ],
 )  # fmt: skip
@@ -67,6 +70,24 @@ def test_what_is_never_called(number: str) -> None:
 )  # fmt: skip
 def test_callers_of_the_countries_in_the_file_are_called(number: str) -> None:
     assert load_callflow(ROOT).callback.allows(number)
+
+
+@pytest.mark.parametrize("region", sorted(phonenumbers.SUPPORTED_REGIONS))
+def test_only_ordinary_kinds_of_numbers_are_called_in_any_country(region: str) -> None:
+    rules = CallbackSettings(countries=sorted(phone_numbers.COUNTRIES))
+    ordinary = {
+        PhoneNumberType.FIXED_LINE,
+        PhoneNumberType.MOBILE,
+        PhoneNumberType.FIXED_LINE_OR_MOBILE,
+        PhoneNumberType.VOIP,
+    }
+    for kind in PhoneNumberType.values():
+        example = phonenumbers.example_number_for_type(region, kind)
+        if example is None:
+            continue
+        number = phonenumbers.format_number(example, PhoneNumberFormat.E164)
+        found = phonenumbers.number_type(example)
+        assert not rules.allows(number) or found in ordinary, f"{number} is of kind {found}"
 
 
 def test_beginnings_that_the_office_refuses() -> None:
