@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import getpass
 import json
+import os
 import sys
+import time
 from collections.abc import Callable, Coroutine, Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
@@ -15,6 +17,7 @@ from typer.core import TyperGroup
 
 from ivr.core import logs
 from ivr.core import settings as config
+from ivr.core.errors import ConfigError
 from ivr.core.settings import Settings
 
 T = TypeVar("T")
@@ -43,8 +46,21 @@ class ListByDefault(TyperGroup):
 def with_settings(work: Callable[[Settings], T]) -> T:
     """Call ``work`` with the settings, and return its result; raises ConfigError when the settings are wrong."""
     settings = config.load()
+    _use_office_zone(settings)
     logs.set_up(settings)
     return work(settings)
+
+
+def _use_office_zone(settings: Settings) -> None:
+    """Let this command and what it starts print times in the office's zone, whatever zone the machine has."""
+    from ivr.content.callflow import load_callflow
+    from ivr.content.callflow.hours import Hours
+
+    try:
+        os.environ["TZ"] = load_callflow(settings.root).hours.timezone
+    except ConfigError:  # the command itself names what is wrong
+        os.environ["TZ"] = Hours.model_fields["timezone"].default
+    time.tzset()
 
 
 def run_async(work: Callable[[Settings], Coroutine[Any, Any, T]]) -> T:

@@ -28,15 +28,8 @@ def show_all(settings: Settings, state: str, *, as_json: bool) -> None:
     if as_json:
         print_lines(asdict(row) for row in found)
         return
-    listed = table(
-        "callback", "window", "number", "language", "about", "state", "owner", "attempts", "outcome"
-    )
-    for row in found:
-        listed.add_row(
-            row.id, _window(row), shown(row.number), row.lang, row.topic, row.state, row.owner,
-            str(row.attempts), row.outcome,
-        )  # fmt: skip
-    Console().print(listed if found else "No callbacks.")
+    lines = [line for row in found for line in _lines(row)] or ["No callbacks."]
+    sys.stdout.write("\n".join(lines) + "\n")
 
 
 def show(settings: Settings, callback: str, *, as_json: bool) -> None:
@@ -83,6 +76,14 @@ def reopen(settings: Settings, callback: str) -> None:
     """Open an ended callback again; raises NotStored or Refused."""
     with drained_store(settings) as store:
         callbacks.reopen(store, callback)
+
+
+def _lines(row: CallbackRow) -> list[str]:
+    """Two lines: whom to call and when; what about, and how far it is."""
+    about = [row.lang, row.topic, f"{row.state} ({row.owner})" if row.owner else row.state]
+    tried = f"{row.attempts} attempts" if row.attempts else ""
+    more = "  ".join(filter(None, [*about, tried, row.outcome]))
+    return [f"{row.id}  {_window(row)}  {shown(row.number)}", f"    {more}"]
 
 
 def _window(row: CallbackRow) -> str:

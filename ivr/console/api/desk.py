@@ -9,7 +9,7 @@ import time
 from collections.abc import AsyncIterator
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Path, Query
+from fastapi import APIRouter, Header, Path, Query
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, Field
 
@@ -30,6 +30,10 @@ KEEP_ALIVE_S = 15.0
 """Silence after which a comment is sent, so that proxies keep the connection."""
 RECENT_S = 30
 """How far back events are read: events of several processes reach the store in no strict order."""
+LOOK_BACK_S = 600
+"""How far back a screen that connects is told what goes on: longer than anybody waits in a queue."""
+OVER = {"person-left", "queue-left"}
+"""Kinds of events after which a call concerns no screen."""
 PUSHED = {"queued", "ringing", "person-answered", "person-left", "queue-left"}
 """Kinds of events that are pushed."""
 
@@ -167,32 +171,46 @@ def on_the_line(context: ConsoleContext, call: str) -> CallInfo:
 async def stream_events(
     context: ConsoleContext,
     adviser: Annotated[str, Query(description="only events that concern this adviser")] = "",
+    last_event_id: Annotated[str, Header(description="the id of the last event that the screen has")] = "",
 ) -> StreamingResponse:
-    """Send queued, ringing, person-answered, person-left and queue-left as server-sent events."""
-    return StreamingResponse(_stream(context, adviser), media_type="text/event-stream")
+    """Send queued, ringing, person-answered, person-left and queue-left as server-sent events.
+
+    A screen that connects is sent the last event of each call that still waits, rings or talks.  One that connects
+    again, with ``Last-Event-ID``, is sent every event since then.
+    """
+    after = int(last_event_id) if last_event_id.isdecimal() else 0
+    return StreamingResponse(_stream(context, adviser, after), media_type="text/event-stream")
 
 
-async def _stream(context: Context, adviser: str) -> AsyncIterator[str]:
-    seen = {_key(row) for row in await asyncio.to_thread(_recent, context)}
+async def _stream(context: Context, adviser: str, after: int) -> AsyncIterator[str]:
+    known = await asyncio.to_thread(_events, context, LOOK_BACK_S)
+    fresh = [row for row in known if row.seq > after] if after else _going_on(known)
+    seen = {_key(row) for row in known}
     quiet = 0.0
     yield ": connected\n\n"
     while True:
-        recent = await asyncio.to_thread(_recent, context)
-        fresh = [row for row in recent if _key(row) not in seen]
-        seen = {_key(row) for row in recent}
         for row in fresh:
             body: dict[str, Any] = json.loads(row.body)
             if not adviser or body.get("adviser", adviser) == adviser:
-                yield f"event: {row.kind}\ndata: {json.dumps(body)}\n\n"
+                yield f"id: {row.seq}\nevent: {row.kind}\ndata: {json.dumps(body)}\n\n"
         quiet = 0.0 if fresh else quiet + POLL_S
         if quiet > KEEP_ALIVE_S:
             quiet = 0.0
             yield ": alive\n\n"
         await asyncio.sleep(POLL_S)
+        recent = await asyncio.to_thread(_events, context, RECENT_S)
+        fresh = [row for row in recent if _key(row) not in seen]
+        seen |= {_key(row) for row in fresh}
 
 
-def _recent(context: Context) -> list[EventRow]:
-    return queries.events_since(context.store, PUSHED, time.time_ns() - RECENT_S * 1_000_000_000)
+def _events(context: Context, back_s: int) -> list[EventRow]:
+    return queries.events_since(context.store, PUSHED, time.time_ns() - back_s * 1_000_000_000)
+
+
+def _going_on(rows: list[EventRow]) -> list[EventRow]:
+    """The last event of each call that still waits, rings or talks, in their order."""
+    last = {row.call_id: row for row in rows}
+    return sorted((row for row in last.values() if row.kind not in OVER), key=lambda row: row.seq)
 
 
 def _key(row: EventRow) -> tuple[str, int]:

@@ -152,7 +152,9 @@ class CallbackDialler:
         if _channel_id(task, attempt) in present:
             return
         stored = await _stored_status(ami, _key(task, attempt))
-        status, _, seconds = stored.partition(":")
+        status, over, seconds = stored.partition(":")
+        if not over and status in (CallbackNote.ASKED, CallbackNote.ACCEPTED):
+            status = CallbackNote.CALLING  # Asterisk stopped before the end
         talked = float(seconds) if seconds.isdecimal() else 0.0
         await self._settle(task, attempt, RESULTS.get(status, AttemptResult.UNREACHABLE), talked)
         if stored:

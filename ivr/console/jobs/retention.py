@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import time
 
 from ivr.console.context import Context
 from ivr.store.purge import purge
+from ivr.store.purge_hold import may_purge
 
 EVERY_S = 3600.0
 
@@ -21,6 +23,10 @@ class RetentionJob:
     async def run(self) -> None:
         """Delete until cancelled."""
         while True:
-            days = self._context.callflow.retention.model_dump()
-            await asyncio.to_thread(purge, self._context.settings, self._context.store, days)
+            await asyncio.to_thread(self._purge)
             await asyncio.sleep(EVERY_S)
+
+    def _purge(self) -> None:
+        settings = self._context.settings
+        if may_purge(settings.state / "clock-of-purge.json", time.time()):
+            purge(settings, self._context.store, self._context.callflow.retention.model_dump())

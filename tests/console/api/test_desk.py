@@ -10,6 +10,8 @@ from collections.abc import AsyncIterator
 import httpx
 
 from ivr.core import events
+from ivr.core.vocabulary import QueueExit
+from ivr.store import queries
 from ivr.store.writer import write
 from tests.console.running_console import RunningConsole
 from tests.store.calls import PSEUDONYMS
@@ -29,9 +31,11 @@ def call(console: RunningConsole, call_id: str, *happened: events.Event, ago_s: 
     write(console.context.store, story, PSEUDONYMS)
 
 
-async def pushes(console: RunningConsole, query: str = "") -> AsyncIterator[tuple[str, dict[str, object]]]:
+async def pushes(
+    console: RunningConsole, query: str = "", headers: dict[str, str] | None = None
+) -> AsyncIterator[tuple[str, dict[str, object]]]:
     """The events that are pushed to a screen."""
-    async with console.http.stream("GET", f"/desk/events{query}", timeout=10) as answer:
+    async with console.http.stream("GET", f"/desk/events{query}", timeout=10, headers=headers) as answer:
         assert answer.headers["content-type"].startswith("text/event-stream")
         kind = ""
         async for line in answer.aiter_lines():
@@ -67,7 +71,7 @@ async def test_the_call_on_the_line(console: RunningConsole) -> None:
 
 
 async def test_a_ringing_telephone_is_pushed_to_its_adviser_alone(console: RunningConsole) -> None:
-    call(console, "old", events.Ringing("anna"))
+    call(console, "old", events.Ringing("anna"), events.QueueLeft(QueueExit.HANG_UP, 9.0))
     screen = pushes(console, "?adviser=anna")
     async with asyncio.timeout(10):
         assert (await anext(screen))[0] == ""
@@ -77,6 +81,31 @@ async def test_a_ringing_telephone_is_pushed_to_its_adviser_alone(console: Runni
     assert [(kind, body["call"], body.get("adviser", "")) for kind, body in found] == [
         ("queued", "c3", ""), ("ringing", "c3", "anna"),
     ]  # fmt: skip
+
+
+async def test_a_screen_that_connects_again_is_shown_what_rings(console: RunningConsole) -> None:
+    call(console, "c5", events.Queued("desk-en", 1, 0.0), events.Ringing("anna"), ago_s=3.0)
+    call(console, "c6", events.Ringing("anna"), events.QueueLeft(QueueExit.HANG_UP, 9.0), ago_s=3.0)
+    screen = pushes(console, "?adviser=anna")
+    async with asyncio.timeout(10):
+        assert (await anext(screen))[0] == ""
+        found = await anext(screen)
+        while found[1]["call"] != "c5":
+            found = await anext(screen)
+    await screen.aclose()
+    assert found[0] == "ringing"
+
+
+async def test_a_screen_is_sent_every_event_since_the_last_one_that_it_has(console: RunningConsole) -> None:
+    call(console, "c7", events.Queued("desk-en", 1, 0.0), events.Ringing("anna"), ago_s=40.0)
+    rows = queries.events_since(console.context.store, {"queued", "ringing"}, 0)
+    [queued] = [row.seq for row in rows if (row.call_id, row.kind) == ("c7", "queued")]
+    screen = pushes(console, "?adviser=anna", {"Last-Event-ID": str(queued)})
+    async with asyncio.timeout(10):
+        assert (await anext(screen))[0] == ""
+        kind, body = await anext(screen)
+    await screen.aclose()
+    assert (kind, body["call"]) == ("ringing", "c7")
 
 
 async def test_without_asterisk_the_queues_are_unknown_and_nothing_breaks(console: RunningConsole) -> None:
