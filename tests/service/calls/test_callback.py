@@ -128,7 +128,7 @@ async def test_who_asks_by_voice_is_called_back_though_worker_and_asterisk_are_k
     await service.asterisk.kill()
     greeting = words.ADVISER_EN
     desk = AdviserPlan(keys_after_s=5.0, say=(later(greeting, 5.0, tmp_path),))
-    home = AdviserPlan(keys="", say=(later(ANSWERS, 1.0, tmp_path),), hang_up_after_s=6.0)
+    home = AdviserPlan(keys_after_s=1.0, say=(later(ANSWERS, 1.0, tmp_path),), hang_up_after_s=6.0)
     with town.operator.number(caller.number, home) as telephone:
         async with service.adviser(desk) as adviser:
             talk, answered = await asyncio.gather(adviser.next_call(60), telephone.next_call(60))
