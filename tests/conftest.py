@@ -13,7 +13,6 @@ priority, because a late process is audible in a call.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import dataclasses
 import inspect
 import os
@@ -59,15 +58,9 @@ REAL_TIME = (CALLS, "asterisk", "simulator")
 """Folders whose tests hear real audio."""
 OTHERS_NICE = 19
 """nice(2) value of a process while it runs the tests of other folders."""
-AUTOGROUP, AUTOGROUP_NICE = Path("/proc/self/autogroup"), "-5"
-"""Linux divides the processors among sessions first, and nice values count within one: each service is a session, and
-so are all processes of pytest together, whose callers must send their audio in time (sched(7), autogroup)."""
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    if is_parallel(config):
-        with contextlib.suppress(OSError):  # a kernel without it, or no root
-            AUTOGROUP.write_text(AUTOGROUP_NICE)
     config.addinivalue_line("markers", "virtual_time(sockets=False): run the coroutine on a clock that jumps")
     config.addinivalue_line("markers", "slow: takes long without a telephone; not in the fast half")
     config.addinivalue_line("markers", "asterisk: needs root and the private Asterisk; runs real calls")
