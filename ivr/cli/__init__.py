@@ -271,6 +271,10 @@ def main() -> NoReturn:
         _fail(error, 1)
     except IvrError as error:
         _fail(error, 1)
+    except BrokenPipeError:  # whoever reads the output has seen enough
+        sys.exit(1)
+    except OSError as error:  # a full disk, a file that may not be read or written
+        _fail(IvrError(str(error)), 1)
     except KeyboardInterrupt:
         sys.exit(130)
     sys.exit(0)
