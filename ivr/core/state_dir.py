@@ -144,6 +144,11 @@ class StateDir:
         """How far Asterisk's queue log was read.  Written and read by the console."""
         return self.root / "queue_log.place"
 
+    @property
+    def purge_clock(self) -> Path:
+        """What the clock showed when the last purge was due."""
+        return self.root / "clock-of-purge.json"
+
     def lock(self, job: str) -> Path:
         """The file that a process locks while it does the ``job``, such as ``collector``."""
         return self.root / f"{job}.lock"

@@ -37,6 +37,7 @@ PLACES = {
     "own_dialplan": "asterisk/extensions_custom.conf",
     "tls": "tls",
     "queue_log_place": "queue_log.place",
+    "purge_clock": "clock-of-purge.json",
 }
 OURS = ("core/state_dir.py", "core/settings.py")
 MODULES = [

