@@ -61,10 +61,11 @@ async def readyz(context: ConsoleContext) -> JSONResponse:
 
 async def check_parts(settings: Settings, store: Store) -> dict[str, str]:
     """Check all parts at the same time; returns the state of each by name, ``ok`` or what is wrong."""
-    disk, stored, messages = await asyncio.gather(
+    disk, stored, messages, content = await asyncio.gather(
         _in_time(partial(_disk, settings), "does not answer"),
         _in_time(store.answers, False),
         _in_time(partial(_messages, store), "unknown"),
+        content_problems(settings),
     )
     telephony, recogniser, rasa, classifier = await asyncio.gather(
         _telephony(settings),
@@ -79,7 +80,7 @@ async def check_parts(settings: Settings, store: Store) -> dict[str, str]:
         "classifier": classifier,
         "disk": disk,
         "store": "ok" if stored else "away",
-        "content": next(iter(content_problems(settings)), "ok"),
+        "content": next(iter(content), "ok"),
         "messages": messages,
     }
 
@@ -139,8 +140,12 @@ def _messages(store: Store) -> str:
     return f"nobody was told of {count} new messages" if count else "ok"
 
 
-def content_problems(settings: Settings) -> list[str]:
+async def content_problems(settings: Settings) -> list[str]:
     """What is wrong with content that was edited or published, with file and line, as the supervisor has found it."""
+    return await _in_time(partial(_content_problems, settings), [])
+
+
+def _content_problems(settings: Settings) -> list[str]:
     try:
         found = json.loads(settings.state_dir.content_status.read_text("utf-8"))["problems"]
     except (OSError, ValueError, LookupError, TypeError):

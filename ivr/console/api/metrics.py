@@ -59,7 +59,7 @@ class Metrics:
         settings = context.settings
         parts = await check_parts(settings, context.store)
         _fill(self._part, {(part,): float(state == "ok") for part, state in parts.items()})
-        _fill(self._content, {(one,): 1.0 for one in content_problems(settings)})
+        _fill(self._content, {(one,): 1.0 for one in await content_problems(settings)})
         await self._read_queues(settings)
         self._spool.set(await asyncio.to_thread(_size, settings.state_dir.spool))
         try:
