@@ -32,7 +32,7 @@ class StagedFiles:
                 draft.unlink(missing_ok=True)
 
     def write(self, path: Path, content: bytes | str, *, mode: int = 0o666) -> None:
-        """Write the new content of ``path`` beside it.
+        """Write the new content of ``path`` beside it; it has the owner of the file that it replaces.
 
         content: bytes, or text that is written as UTF-8.
         mode: permissions of the new file, before the umask.
@@ -45,6 +45,9 @@ class StagedFiles:
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
         with open(os.open(draft, flags, mode), "wb") as file:
             file.write(content.encode() if isinstance(content, str) else content)
+            with contextlib.suppress(FileNotFoundError, PermissionError):  # a new file; or we are not root
+                former = path.lstat()
+                os.fchown(file.fileno(), former.st_uid, former.st_gid)
             file.flush()
             os.fsync(file.fileno())
 
