@@ -139,6 +139,8 @@ async def test_a_whisper_is_recorded_by_the_application_where_no_silence_ends_it
         await caller.press("#")
         done = await event_of(arrival, ev.RecordingFinished)
         assert isinstance(done, ev.RecordingFinished) and done.talking_duration < 0
+        await caller.hang_up()
+        await left(arrival)  # otherwise the next test's worker adopts the caller
         assert seconds(read_audio(real.settings.pbx / "spool/recording/box/whisper.wav")) > 2.3
 
 
