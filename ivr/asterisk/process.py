@@ -18,6 +18,7 @@ import psutil
 from ivr.asterisk.ari import Ari
 from ivr.asterisk.config import ARI_USER, remove, require_installed
 from ivr.core.errors import AriError, SetupError
+from ivr.core.files import write_durably
 from ivr.core.processes import RestartBackoff, own_group, signal_group
 from ivr.core.settings import Settings
 from ivr.core.supervised_process import Liveness, SupervisedProcess
@@ -36,6 +37,8 @@ PING_S, MISSED = 3.0, 4
 """Seconds between two questions to ARI, and how many may stay without an answer: it is killed after 12 s."""
 COMMAND_S = 10.0
 """Seconds that a command of its console may take."""
+NAME_SERVERS = Path("/etc/resolv.conf")
+"""The machine's name servers, copied into the chroot at each start: they change, and an operator is known by name."""
 OWNER = "run/owner"
 """File that identifies the process which started this instance."""
 RELOADED = (
@@ -197,6 +200,11 @@ class Asterisk:
         hosts = settings.rootfs / "etc/hosts"
         if not hosts.exists():  # without it Asterisk looks its own name up at every call
             hosts.write_text(f"127.0.0.1 localhost {socket.gethostname()}\n", "utf-8")
+        with contextlib.suppress(OSError):  # then the copy of the last start stays
+            names = settings.rootfs / "etc/resolv.conf"
+            former = names.read_bytes() if names.is_file() else b""
+            if former != (servers := NAME_SERVERS.read_bytes()):
+                write_durably(names, servers, mode=0o644)
         (settings.pbx / OWNER).write_text(_who(os.getpid()), "utf-8")
         _own(settings.pbx, settings.rootfs)
 

@@ -179,3 +179,12 @@ async def test_when_it_cannot_start_the_error_says_why(settings: Settings) -> No
     (etc / "modules.conf").write_text("[modules]\nautoload = no\nrequire = no_such_module.so\n")
     with pytest.raises(SetupError, match="did not start"):
         await Asterisk(settings).start()
+
+
+@pytest.mark.asterisk
+async def test_asterisk_asks_the_name_servers_that_the_machine_has_now(settings: Settings) -> None:
+    render(settings, PbxParameters())
+    names, now = settings.rootfs / "etc/resolv.conf", NAME_SERVERS.read_bytes()
+    names.write_text("nameserver 192.0.2.1\n")
+    async with Asterisk(settings):
+        assert names.read_bytes() == now
