@@ -18,7 +18,7 @@ import pytest
 from ivr.asterisk.config import CUSTOM, render
 from ivr.asterisk.hold_music import hold_music
 from ivr.asterisk.parameters import PbxParameters, PbxTelephone, TrunkParameters
-from ivr.asterisk.process import OWNER, Asterisk, _is_over, _who
+from ivr.asterisk.process import NAME_SERVERS, OWNER, Asterisk, _is_over, _who
 from ivr.core.audio import PHONE_RATE, read_audio, to_floats
 from ivr.core.errors import SetupError
 from ivr.core.settings import Settings
