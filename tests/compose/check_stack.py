@@ -77,7 +77,7 @@ def rows(*words: str) -> list[dict[str, Any]]:
 
 
 def wait_for_message(*reasons: str) -> dict[str, Any]:
-    """Wait for a transcribed message with one of these reasons; its row no longer changes, as nobody is to be told."""
+    """Wait for a transcribed message with one of these reasons; its row no longer changes: nobody is told of it."""
     deadline = time.monotonic() + WRITTEN_S
     while True:
         left = [row for row in rows("voicemails") if row["why"] in reasons]
