@@ -140,7 +140,18 @@ def _filled(templates: Path, family: str, values: dict[str, object]) -> dict[str
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters["conf_value"] = conf_value
     return {name: _one(environment, name, values) for name in found}
+
+
+def conf_value(text: str) -> str:
+    """Return ``text`` as it is written behind ``=>`` in a configuration file, where ``;`` begins a comment.
+
+    Blanks around it and control characters are left out: a line of the file cannot hold them.
+
+    Source: https://docs.asterisk.org/Fundamentals/Asterisk-Configuration/Asterisk-Configuration-Files/Config-File-Format/
+    """
+    return "".join(char for char in text if char.isprintable()).strip().replace(";", r"\;")
 
 
 def _one(environment: Environment, name: str, values: dict[str, object]) -> str:

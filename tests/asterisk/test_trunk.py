@@ -24,7 +24,7 @@ from tests.service.calls.store import until
 
 pytestmark = pytest.mark.asterisk
 ON_CALL, OVERFLOW, FOREIGN = "+33612345678", "+33149520000", "+33899700700"
-ACCOUNT = Credentials("accueil-paris", "a password of the operator")
+ACCOUNT = Credentials("accueil-paris", r';a pässwort\; of "the" operator => #1;')
 
 
 @dataclasses.dataclass(frozen=True)
@@ -62,6 +62,11 @@ def here(hold: Callable[[], Resident]) -> Iterator[Town]:
     resident = hold()
     yield resident.enter(town())
     resident.leave()
+
+
+async def test_a_password_of_any_characters_reaches_asterisk_whole(here: Town) -> None:
+    """The trunk registered with it, too."""
+    assert ACCOUNT.password in await here.peer.asterisk.command("pjsip show auth trunk")
 
 
 async def reach(here: Town, on_call: AdviserPlan, overflow: AdviserPlan) -> tuple[str, float]:

@@ -11,6 +11,9 @@ from pydantic import Field
 from ivr.content.callflow.fields import Prefix
 from ivr.core.yamlfile import Loc, ModelProblem, Strict
 
+MOST_ADDRESSES = {4: 2**16, 6: 2**96}
+"""Addresses of the largest network from which calls are accepted: a /16 of IPv4, a /32 of IPv6."""
+
 
 class Trunk(Strict):
     """The SIP trunk; its password is IVR_TRUNK_PASSWORD.
@@ -35,7 +38,12 @@ class Trunk(Strict):
             yield ModelProblem((*loc, "register"), message, "fill in both, or write register: false")
         for index, network in enumerate(self.allowed):
             try:
-                ipaddress.ip_network(network)
+                accepted = ipaddress.ip_network(network)
+                if accepted.num_addresses > MOST_ADDRESSES[accepted.version]:
+                    message = f"{network!r} lets a large part of the internet place calls"
+                    yield ModelProblem(
+                        (*loc, "allowed", index), message, "write the operator's own addresses or networks"
+                    )
             except ValueError:
                 message = f"{network!r} is no address or network"
                 hint = "write for example 203.0.113.7 or 203.0.113.0/24"
