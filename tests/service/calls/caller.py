@@ -109,6 +109,15 @@ class Caller:
         await self.ask(question)
         return await self.until(events.Decided, lambda decided: decided.decision != "confirm")
 
+    async def asks_for(self, intent: str, question: str) -> events.Decided:
+        """Ask until that is understood; once more when frames of the question came late and it was misheard."""
+        await self.ask(question)
+        try:
+            return await self.until(events.Decided, lambda decided: decided.intent == intent, 10.0)
+        except AssertionError:
+            await self.ask(question)
+            return await self.until(events.Decided, lambda decided: decided.intent == intent)
+
     async def hears_out(self) -> None:
         """Until the service has said all it had to say since the caller's last act."""
         acted = self._acted

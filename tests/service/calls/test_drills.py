@@ -130,8 +130,7 @@ async def test_the_recogniser_is_lost_in_mid_question(drill: RunningService, har
             return drill.supervisor.recogniser_pid != lost and hears(drill.supervisor, drill.log())
 
         await until(back, "the recogniser was not started again", 60)
-        await caller.ask(words.EIFFEL_PRICE)
-        await caller.until(events.Decided, lambda decided: decided.intent == "eiffel.price")
+        await caller.asks_for("eiffel.price", words.EIFFEL_PRICE)
         await caller.listen(1.0)
         await caller.hang_up()
     assert (fault.part, drill.supervisor.worker_pid) == ("recogniser", worker)
