@@ -18,6 +18,7 @@ from ivr.content.callflow import Voicemail
 from ivr.core import events
 from ivr.core.disk_writer import LONGEST_S, DiskWriter
 from ivr.core.errors import AriError, AriNotFound, CallerGone
+from ivr.core.threads import in_thread
 from ivr.core.vocabulary import FaultPart
 from ivr.store.messages import SHORTEST_S, VoicemailSpool
 
@@ -132,10 +133,7 @@ class MessageRecorder:
 
     async def _read(self, look: Callable[[], R]) -> R | None:
         """Look into the spool; None when the disk stalls."""
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(LONGEST_S):
-                return await asyncio.to_thread(look)
-        return None
+        return await in_thread(look, LONGEST_S, None)
 
     async def _end(self, name: str, max_s: int) -> ev.RecordingEvent:
         """Wait for the end of a recording; where its event was lost, return one without durations."""

@@ -9,13 +9,11 @@ to the disk under another name, and renamed; ``current`` is replaced in one step
 
 from __future__ import annotations
 
-import fcntl
-import hashlib
 import json
 import shutil
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Final
@@ -23,7 +21,8 @@ from typing import Any, Final
 from ivr.content.bundle import FOLDERS
 from ivr.content.published import MANIFEST
 from ivr.core.errors import ConfigError, UsageError
-from ivr.core.files import is_regular, sync, write_durably
+from ivr.core.files import is_regular, sha256_of, sync, write_durably
+from ivr.core.periodic import file_lock
 from ivr.core.settings import Settings
 from ivr.core.yamlfile import LARGEST_BYTES, text_of
 
@@ -140,7 +139,7 @@ def damage(settings: Settings, number: int) -> str:
     for name, wanted in found.files.items():
         try:
             small = is_regular(here / name) and (here / name).stat().st_size <= LARGEST_BYTES
-            same = small and _checksum(here / name) == wanted
+            same = small and sha256_of(here / name) == wanted
         except OSError:
             same = False
         if not same:
@@ -159,9 +158,9 @@ def changing(settings: Settings) -> Iterator[None]:
     """Hold the lock of everything that changes versions; raises ConfigError while another process holds it."""
     lock = settings.state_dir.lock("publication")
     lock.parent.mkdir(parents=True, exist_ok=True)
-    with lock.open("w") as file:
+    with ExitStack() as stack:
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            stack.enter_context(file_lock(lock))
         except BlockingIOError:
             raise ConfigError("another publication is under way: wait until it has ended") from None
         yield
@@ -256,12 +255,8 @@ def _unread(folder: str, names: list[str]) -> list[str]:
 def _checksums(root: Path) -> dict[str, str]:
     """SHA-256 of each file of the content below ``root``, by its path."""
     return {
-        str(item.relative_to(root)): _checksum(item)
+        str(item.relative_to(root)): sha256_of(item)
         for name in FOLDERS
         for item in sorted((root / name).rglob("*"))
         if item.is_file() and "__pycache__" not in item.parts
     }
-
-
-def _checksum(item: Path) -> str:
-    return hashlib.sha256(item.read_bytes()).hexdigest()

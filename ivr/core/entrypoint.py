@@ -18,8 +18,6 @@ log = logging.getLogger(__name__)
 
 THREADS = 32
 """Most threads for work that blocks; each is made when it is needed."""
-THREADS = 32
-"""Most threads for work that blocks; each is made when it is needed."""
 Runner = Callable[[Coroutine[Any, Any, None]], None]
 
 

