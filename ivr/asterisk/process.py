@@ -142,12 +142,16 @@ class Asterisk:
                 return False
         return True
 
+    def own_files(self) -> None:
+        """Give what was written meanwhile to Asterisk's user, who could not read it under a strict umask.  Blocks."""
+        _own(self._settings.pbx, self._settings.rootfs)
+
     async def reload(self, *modules: str) -> None:
         """Make Asterisk read a newly rendered configuration; calls go on.  Raises AriError.
 
         modules: those that read it, by default ``RELOADED``.  New ports and ARI passwords need a restart.
         """
-        _own(self._settings.pbx, self._settings.rootfs)
+        self.own_files()
         async with self._ari() as ari:
             for module in modules or RELOADED:
                 await ari.reload_module(module)

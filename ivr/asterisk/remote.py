@@ -31,6 +31,9 @@ class RemoteAsterisk(Asterisk):
     def require(self) -> None:
         """Do nothing: whether it is installed is seen when it answers."""
 
+    def own_files(self) -> None:
+        """Do nothing: it runs under the user of this process."""
+
     async def start(self) -> None:
         """Return when ARI answers and the configuration is read; raises SetupError when it does not answer."""
         try:

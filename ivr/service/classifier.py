@@ -3,7 +3,7 @@
 The worker asks it at the listening Unix socket ``FD`` while Rasa does not answer.  It is a process of its own for
 three reasons.  Loading holds Python's lock for seconds and a question holds it for milliseconds, which would delay
 the audio of every call.  A crash of the numerical libraries must not end calls.  A worker that is started again finds
-the model loaded.  ``ivr.service.classifier_process`` supervises it, and it ends with its supervisor.
+the model loaded.  ``ivr.service.socket_process`` supervises it, and it ends with its supervisor.
 
 A model that cannot be loaded is one ALARM in the log.  The process stays, refuses questions as a Rasa without a
 model does, and looks for the model again.

@@ -1,7 +1,7 @@
 """The recogniser process: speech to text for the workers that connect to a listening socket.
 
 It is started as ``python -m ivr.service.recogniser FD``, where FD is the file descriptor of the socket.
-``ivr.speech.stt_remote`` explains why it is a process of its own, and ``ivr.service.recogniser_process`` supervises
+``ivr.speech.stt_remote`` explains why it is a process of its own, and ``ivr.service.socket_process`` supervises
 it.  It ends when its supervisor has ended and no worker is connected, so a worker without a supervisor still
 understands its callers.
 """

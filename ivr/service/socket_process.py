@@ -1,7 +1,8 @@
-"""A child process that is asked at a Unix socket, which outlives the process.
+"""A child process that is asked at a Unix socket, which outlives the process: the recogniser and the classifier.
 
 The supervisor listens, and each new process takes the listening socket over: a request that comes while there is no
-process waits for the next one.
+process waits for the next one.  Both processes survive restarts of the worker, so that models are not reloaded:
+loading takes some seconds, in which callers would wait.
 """
 
 from __future__ import annotations
@@ -11,11 +12,11 @@ import logging
 import socket
 import tempfile
 from pathlib import Path
-from typing import Final
+from typing import Final, Self
 
 from ivr.core.errors import SetupError
 from ivr.core.settings import Settings
-from ivr.service.child_process import ChildProcess
+from ivr.service.child_process import CLASSIFIER, RECOGNISER, ChildProcess
 
 log = logging.getLogger(__name__)
 
@@ -38,6 +39,16 @@ class SocketProcess:
         self._stack = contextlib.AsyncExitStack()
         self._name, self._link = name, link
         self.path = Path()
+
+    @classmethod
+    def recogniser(cls, settings: Settings) -> Self:
+        """The process that ``ivr.speech.stt_remote`` asks."""
+        return cls(settings, RECOGNISER, "recogniser", settings.recogniser_socket)
+
+    @classmethod
+    def classifier(cls, settings: Settings) -> Self:
+        """The process that an ``HttpClassifier`` asks."""
+        return cls(settings, CLASSIFIER, "classifier", settings.classifier_socket)
 
     @property
     def pid(self) -> int:

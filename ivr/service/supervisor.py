@@ -201,7 +201,8 @@ class Supervisor:
         """Write what the start did not wait for, until it is written: sounds, the files that failed, notes."""
         while True:
             try:
-                await asyncio.to_thread(_write, self._choice, sounds=True)
+                await asyncio.to_thread(_write, self._choice, configuration=not written, sounds=True)
+                await asyncio.to_thread(self.asterisk.own_files)
                 if not written:
                     await self.asterisk.reload()
                 break
@@ -246,17 +247,25 @@ class Supervisor:
 
 def prepare(settings: Settings) -> None:
     """Write Asterisk's configuration, and the prompts that it plays by itself, for the content in ``settings``."""
-    _write(ContentChoice(settings, Content.load(settings)), sounds=True)
+    _write(ContentChoice(settings, Content.load(settings)))
 
 
-def _write(choice: ContentChoice, *, sounds: bool) -> None:
+def _write(choice: ContentChoice, *, configuration: bool = True, sounds: bool = True) -> None:
     with StagedFiles() as files:
-        _stage(files, choice.settings, choice.content, sounds=sounds)
+        _stage(files, choice.settings, choice.content, configuration=configuration, sounds=sounds)
         files.commit()
 
 
-def _stage(files: StagedFiles, settings: Settings, content: Content, *, sounds: bool = True) -> None:
-    asterisk.stage(files, settings, pbx_parameters(settings, content.callflow))
+def _stage(
+    files: StagedFiles,
+    settings: Settings,
+    content: Content,
+    *,
+    configuration: bool = True,
+    sounds: bool = True,
+) -> None:
+    if configuration:
+        asterisk.stage(files, settings, pbx_parameters(settings, content.callflow))
     if sounds:
         stage_sounds(files, settings, content)
 

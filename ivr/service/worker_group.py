@@ -26,8 +26,6 @@ from ivr.core.supervised_process import SupervisedProcess
 from ivr.nlu.remote import serve
 from ivr.nlu.server import RasaServer
 from ivr.service.child_process import END_S, WORKER, begin, liveness
-from ivr.service.classifier_process import ClassifierProcess
-from ivr.service.recogniser_process import RecogniserProcess
 from ivr.service.socket_process import SocketProcess
 
 log = logging.getLogger(__name__)
@@ -51,8 +49,8 @@ class WorkerGroup:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.recogniser = RecogniserProcess(settings)
-        self.classifier = ClassifierProcess(settings)
+        self.recogniser = SocketProcess.recogniser(settings)
+        self.classifier = SocketProcess.classifier(settings)
         self.worker_environment: dict[str, str] = {}
         self._heartbeat = Heartbeat()
         self._worker = SupervisedProcess(

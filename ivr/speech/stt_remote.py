@@ -4,7 +4,7 @@ One Python process computes in one thread at a time.  With forty callers, decode
 decodes, while a third of the machine was idle (docs/speech.md, "Many callers").
 
 Both sides exchange messages over a Unix socket: a line of JSON, then the audio that belongs to it (its length is the
-field ``bytes``).  The server is ``ivr.service.recogniser``; ``ivr.service.recogniser_process`` supervises it.
+field ``bytes``).  The server is ``ivr.service.recogniser``; ``ivr.service.socket_process`` supervises it.
 
     client                                        server
                                                   {"name", "languages", "pid"}    or {"failed": reason}

@@ -188,3 +188,17 @@ async def test_asterisk_asks_the_name_servers_that_the_machine_has_now(settings:
     names.write_text("nameserver 192.0.2.1\n")
     async with Asterisk(settings):
         assert names.read_bytes() == now
+
+
+@pytest.mark.asterisk
+async def test_asterisk_can_read_a_sound_that_was_written_while_it_ran(settings: Settings) -> None:
+    """Under the umask of the unit for systemd, a new file is for its owner alone."""
+    render(settings, PbxParameters())
+    async with Asterisk(settings) as asterisk:
+        written = settings.pbx / "share/sounds/fr_30/desk/place.wav"
+        written.parent.mkdir(parents=True)
+        written.write_bytes(b"sound")
+        written.chmod(0o600)
+        asterisk.own_files()
+        owner = (settings.pbx / "etc").stat().st_uid
+        assert owner != 0 and {written.stat().st_uid, written.parent.stat().st_uid} == {owner}

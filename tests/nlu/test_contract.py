@@ -20,7 +20,7 @@ from ivr.nlu.client import HttpClassifier
 from ivr.nlu.fallback import FallbackClassifier
 from ivr.nlu.model import ModelClassifier
 from ivr.nlu.server import RasaServer
-from ivr.service.classifier_process import ClassifierProcess
+from ivr.service.socket_process import SocketProcess
 from tests.conftest import ROOT, Resident, free_ports, fresh_settings
 
 pytestmark = pytest.mark.slow
@@ -38,14 +38,14 @@ class Installed:
     """The classifiers that run, and where the clients find them."""
 
     settings: Settings
-    process: ClassifierProcess
+    process: SocketProcess
     model: model.TrainedModel
 
 
 @asynccontextmanager
 async def installed_classifiers(settings: Settings) -> AsyncIterator[Installed]:
     """Rasa and the classifier process, both with the model of today's content."""
-    process = ClassifierProcess(settings)
+    process = SocketProcess.classifier(settings)
     archive = training.model_path(settings)
     async with AsyncExitStack() as stack:
         process.start()

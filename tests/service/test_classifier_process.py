@@ -24,7 +24,7 @@ from ivr.nlu import model, training
 from ivr.nlu.classifier import wait_ready
 from ivr.nlu.client import HttpClassifier
 from ivr.service import child_process
-from ivr.service.classifier_process import ClassifierProcess
+from ivr.service.socket_process import SocketProcess
 from tests.conftest import ROOT
 from tests.service.calls.store import until
 
@@ -38,8 +38,8 @@ def settings(tmp_path: Path) -> Settings:
 
 
 @asynccontextmanager
-async def supervised(settings: Settings) -> AsyncIterator[tuple[ClassifierProcess, HttpClassifier]]:
-    process = ClassifierProcess(settings)
+async def supervised(settings: Settings) -> AsyncIterator[tuple[SocketProcess, HttpClassifier]]:
+    process = SocketProcess.classifier(settings)
     process.start()
     try:
         async with HttpClassifier.local(process.path, timeout_s=30.0) as client:
@@ -54,7 +54,7 @@ async def understands(client: HttpClassifier) -> str:
     return (await client.classify("prix tour eiffel", "fr")).name
 
 
-async def replaced(process: ClassifierProcess, old: int) -> None:
+async def replaced(process: SocketProcess, old: int) -> None:
     """Until another process runs."""
 
     async def another() -> bool:
@@ -63,7 +63,7 @@ async def replaced(process: ClassifierProcess, old: int) -> None:
     await until(another, "the process was not replaced", 60)
 
 
-async def served_model(process: ClassifierProcess) -> tuple[int, str]:
+async def served_model(process: SocketProcess) -> tuple[int, str]:
     """The HTTP status of ``/status``, and the model file that it names."""
     transport = httpx.AsyncHTTPTransport(uds=str(process.path))
     async with httpx.AsyncClient(transport=transport, timeout=30.0) as client:

@@ -22,7 +22,7 @@ from ivr.core.errors import RecogniserError
 from ivr.core.settings import Settings
 from ivr.service import child_process
 from ivr.service.child_process import environment
-from ivr.service.recogniser_process import RecogniserProcess
+from ivr.service.socket_process import SocketProcess
 from ivr.speech import stt_remote
 from ivr.speech.stt import Recogniser
 from ivr.speech.stt_remote import RemoteRecogniser
@@ -38,8 +38,8 @@ def settings(tmp_path: Path) -> Settings:
 
 
 @asynccontextmanager
-async def supervised(settings: Settings) -> AsyncIterator[RecogniserProcess]:
-    process = RecogniserProcess(settings)
+async def supervised(settings: Settings) -> AsyncIterator[SocketProcess]:
+    process = SocketProcess.recogniser(settings)
     process.start()
     try:
         yield process
@@ -48,7 +48,7 @@ async def supervised(settings: Settings) -> AsyncIterator[RecogniserProcess]:
 
 
 @asynccontextmanager
-async def connected(process: RecogniserProcess) -> AsyncIterator[RemoteRecogniser]:
+async def connected(process: SocketProcess) -> AsyncIterator[RemoteRecogniser]:
     recogniser = RemoteRecogniser(process.path)
     recogniser.start()
     try:
@@ -59,7 +59,7 @@ async def connected(process: RecogniserProcess) -> AsyncIterator[RemoteRecognise
 
 
 @asynccontextmanager
-async def running(settings: Settings) -> AsyncIterator[tuple[RecogniserProcess, RemoteRecogniser]]:
+async def running(settings: Settings) -> AsyncIterator[tuple[SocketProcess, RemoteRecogniser]]:
     async with supervised(settings) as process, connected(process) as recogniser:
         yield process, recogniser
 
@@ -197,7 +197,7 @@ async def test_the_console_shows_whether_it_answers(settings: Settings) -> None:
 
 
 async def test_the_console_asks_the_newest_process(settings: Settings) -> None:
-    older, newer = RecogniserProcess(settings), RecogniserProcess(settings)
+    older, newer = SocketProcess.recogniser(settings), SocketProcess.recogniser(settings)
     older.start()
     newer.start()
     await older.stop()
@@ -274,10 +274,10 @@ SUPERVISOR = """
 import asyncio
 from ivr.core import settings
 from ivr.speech.stt_remote import RemoteRecogniser
-from ivr.service.recogniser_process import RecogniserProcess
+from ivr.service.socket_process import SocketProcess
 
 async def work():
-    process = RecogniserProcess(settings.load())
+    process = SocketProcess.recogniser(settings.load())
     process.start()
     print(process.path, flush=True)
     recogniser = RemoteRecogniser(process.path)
